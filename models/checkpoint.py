@@ -1,0 +1,189 @@
+"""Checkpoint: a Falcon in Hugging Face's layout on disk, mapped, its tensors checked by name and shape when opened."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.config import FalconConfig
+from models.errors import CheckpointError
+from models.falcon import Falcon, position_tables
+
+_SINGLE = ("model.safetensors", "pytorch_model.bin")
+_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_DERIVED = (".rotary.inv_freq", ".rotary_emb.inv_freq")  # early files may hold these; they follow from the config
+_EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
+
+
+class Checkpoint:
+    """Tensors by name. Nothing but headers is read until `tensor` is called."""
+
+    def __init__(self, folder: Path, config: FalconConfig, shards: Mapping[str, _Shard]) -> None:
+        self.folder = folder
+        self.config = config
+        self._shards = shards
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Checkpoint:
+        """Open a folder with config.json and safetensors or pytorch_model*.bin files, single or sharded.
+
+        Raises CheckpointError, which names the file or tensor, when one is missing, spare, damaged or mis-shaped.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise CheckpointError(f"{folder} is not a folder; name one that holds a Falcon's config.json and weights.")
+        config = FalconConfig.open(folder)
+        shards: dict[str, _Shard] = {}
+        for file in _weight_files(folder):
+            shard = _SafetensorsShard(file) if file.suffix == ".safetensors" else _PickleShard(file)
+            for name in shard.shapes:
+                if name in shards:
+                    raise CheckpointError(f"Tensor {name} is in two files of {folder}; remove the wrong one.")
+                shards[name] = shard
+        checkpoint = cls(folder, config, {name: s for name, s in shards.items() if not name.endswith(_DERIVED)})
+        checkpoint._check()
+        return checkpoint
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shards)
+
+    def files(self) -> list[Path]:
+        """The weight files, in a fixed order."""
+        return sorted({shard.file for shard in self._shards.values()})
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor, from its file's header."""
+        return self._shards[name].shapes[name]
+
+    def tensor(self, name: str) -> Tensor:
+        """One tensor in its stored type, mapped from its file where the format allows."""
+        return self._shards[name].read(name)
+
+    def load(self, dtype: torch.dtype = torch.float32) -> Falcon:
+        """The whole model in memory, in `dtype`, ready for inference."""
+        with torch.device("meta"):
+            model = Falcon(self.config)
+        state = {name: self.tensor(name).to(dtype) for name in expected_shapes(self.config)}
+        if self.config.tie_word_embeddings:
+            state[_HEAD] = state[_EMBEDDING]
+        model.load_state_dict(state, assign=True)
+        for name, table in position_tables(self.config).items():
+            setattr(model.transformer, name, table)
+        if self.config.tie_word_embeddings:
+            model.lm_head.weight = model.transformer.word_embeddings.weight
+        return model.eval().requires_grad_(False)
+
+    def _check(self) -> None:
+        expected = expected_shapes(self.config)
+        missing = [name for name in expected if name not in self._shards]
+        if missing:
+            raise CheckpointError(
+                f"{self.folder} lacks {missing[0]}{_and_more(missing)}; "
+                "the download is incomplete, or it is another model."
+            )
+        for name, shape in expected.items():
+            if self.shape(name) != shape:
+                raise CheckpointError(
+                    f"{name} has shape {list(self.shape(name))} where config.json asks for {list(shape)}; "
+                    "weights and config.json are of different models."
+                )
+        spare = [name for name in self._shards if name not in expected]
+        if _HEAD in spare:  # Falcon-7B stores its tied head once more
+            spare.remove(_HEAD)
+            self._check_tied_head(expected[_EMBEDDING])
+        if spare:
+            raise CheckpointError(
+                f"{self.folder} holds {spare[0]}{_and_more(spare)}, which no Falcon of this config.json has."
+            )
+
+    def _check_tied_head(self, shape: tuple[int, ...]) -> None:
+        # A few rows suffice to tell a copy from a head of its own, and keep opening fast.
+        rows = torch.linspace(0, shape[0] - 1, min(64, shape[0])).long()
+        if self.shape(_HEAD) != shape or not torch.equal(self.tensor(_HEAD)[rows], self.tensor(_EMBEDDING)[rows]):
+            raise CheckpointError(
+                "lm_head.weight differs from the embedding although config.json ties them; "
+                "write `tie_word_embeddings: false` there if the head is its own."
+            )
+
+
+def expected_shapes(config: FalconConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor that a checkpoint of this model must hold, in the order of use."""
+    with torch.device("meta"):
+        model = Falcon(config)
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}  # a tied head counts once
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    for name in _INDEXES:
+        index = folder / name
+        if index.exists():
+            return _indexed_files(index)
+    for name in _SINGLE:
+        if (folder / name).exists():
+            return [folder / name]
+    raise CheckpointError(
+        f"{folder} holds no weights: neither {' nor '.join(_SINGLE + _INDEXES)}; name a folder with a whole checkpoint."
+    )
+
+
+def _indexed_files(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
+        raise CheckpointError(f"{index} is damaged; fetch the file again.") from None
+    files = [index.parent / name for name in names]
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        raise CheckpointError(f"{index.parent} lacks {missing[0]}{_and_more(missing)}; the download is incomplete.")
+    return files
+
+
+class _Shard:
+    file: Path
+    shapes: dict[str, tuple[int, ...]]
+
+    def read(self, name: str) -> Tensor:
+        raise NotImplementedError
+
+
+class _SafetensorsShard(_Shard):
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        try:
+            self._open: Any = safe_open(file, framework="pt")
+            self.shapes = {name: tuple(self._open.get_slice(name).get_shape()) for name in self._open.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{file} is damaged or cut short ({error}); fetch the file again.") from None
+
+    def read(self, name: str) -> Tensor:
+        tensor: Tensor = self._open.get_tensor(name)
+        return tensor
+
+
+class _PickleShard(_Shard):
+    """An old .bin file; weights_only keeps its pickle from running code."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        try:
+            tensors: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        except (RuntimeError, OSError, EOFError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+            raise CheckpointError(
+                f"{file} is damaged or cut short ({str(error)[:120]}); fetch the file again."
+            ) from None
+        self._tensors: dict[str, Tensor] = tensors
+
+    def read(self, name: str) -> Tensor:
+        return self._tensors[name]

@@ -1,0 +1,202 @@
+"""Layers whose matrix is stored compressed: a codebook a group of rows, or integers with a scale a block.
+
+O output features (rows), I input features (columns), N entries of a codebook. One layer definition serves tracing and
+running; its weight decides which: `TracedWeight` leaves a mark in the traced graph that export turns into Core ML's
+constexpr ops, the others compute.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Rows are expanded in pieces of about this many elements, so that a lookup's integer copies stay small.
+_CHUNK_ELEMENTS = 1 << 22
+
+
+@torch.library.custom_op("falconet::linear", mutates_args=())
+def _linear_mark(x: Tensor, bias: Tensor | None, name: str, out_features: int) -> Tensor:  # noqa: ARG001
+    """Stands for x Wᵀ + b in a trace: zeros of the right shape. `name` finds W in the store at conversion."""
+    return x.new_zeros(*x.shape[:-1], out_features)
+
+
+@torch.library.custom_op("falconet::embedding", mutates_args=())
+def _embedding_mark(input_ids: Tensor, name: str, columns: int) -> Tensor:  # noqa: ARG001
+    """Stands for rows of W in a trace: zeros of the right shape."""
+    return torch.zeros(*input_ids.shape, columns, dtype=torch.get_default_dtype())
+
+
+class Weight(nn.Module):
+    """A matrix [O, I] in some stored form."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        """All of it, [O, I]."""
+        return self.rows(torch.arange(self.shape[0], device=self.device), dtype)
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        """Rows `ids` [...] -> [..., I]."""
+        raise NotImplementedError
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """x [..., I] -> x Wᵀ + b [..., O]."""
+        return F.linear(x, self.dense(x.dtype), bias)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the stored form lies."""
+        return next(self.buffers()).device
+
+
+class TracedWeight(Weight):
+    """No numbers, only a name."""
+
+    def __init__(self, name: str, shape: tuple[int, int]) -> None:
+        super().__init__(shape)
+        self.name = name
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        out: Tensor = torch.ops.falconet.embedding(ids, self.name, self.shape[1])
+        return out.to(dtype)
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        out: Tensor = torch.ops.falconet.linear(x, bias, self.name, self.shape[0])
+        return out
+
+
+class DenseWeight(Weight):
+    """Plain numbers [O, I], in whatever type they are stored."""
+
+    values: Tensor
+
+    def __init__(self, values: Tensor) -> None:
+        super().__init__((values.shape[0], values.shape[1]))
+        self.register_buffer("values", values)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        return self.values.to(dtype)
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        return F.embedding(ids, self.values).to(dtype)
+
+
+class LutWeight(Weight):
+    """Palettized: W[o, i] = codebook[o // group, index[o, i]].
+
+    `indices` uint8 [O, I·bits/8] holds `index_bits` = 4, 6 or 8 bits an index, packed from the low bit up as in Core
+    ML's weight file; one byte an index (`index_bits` 8) goes with a codebook of any size. `codebook` is [O/group, N].
+    """
+
+    indices: Tensor
+    codebook: Tensor
+
+    def __init__(self, indices: Tensor, codebook: Tensor, *, index_bits: int) -> None:
+        if index_bits not in (4, 6, 8):
+            raise ValueError(f"index_bits must be 4, 6 or 8, not {index_bits}")
+        if indices.dtype != torch.uint8 or indices.shape[1] * 8 % index_bits or indices.shape[0] % codebook.shape[0]:
+            raise ValueError(
+                f"indices {indices.dtype} {list(indices.shape)} do not fit codebook {list(codebook.shape)}"
+            )
+        super().__init__((indices.shape[0], indices.shape[1] * 8 // index_bits))
+        self.index_bits = index_bits
+        self.group_size = indices.shape[0] // codebook.shape[0]
+        self.register_buffer("indices", indices)
+        self.register_buffer("codebook", codebook)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        out = torch.empty(self.shape, dtype=dtype, device=self.device)
+        groups = max(1, _CHUNK_ELEMENTS // (self.group_size * self.shape[1]))
+        table = self.codebook.to(dtype)
+        for first in range(0, len(table), groups):
+            some = table[first : first + groups]
+            rows = slice(first * self.group_size, (first + len(some)) * self.group_size)
+            index = unpack(self.indices[rows], self.index_bits).view(len(some), -1).long()
+            out[rows] = torch.gather(some, 1, index).view(-1, self.shape[1])
+        return out
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        flat = ids.flatten().long()
+        index = unpack(self.indices[flat], self.index_bits).long()
+        picked = torch.gather(self.codebook[flat // self.group_size], 1, index)
+        return picked.view(*ids.shape, self.shape[1]).to(dtype)
+
+
+class BlockWeight(Weight):
+    """Symmetric integers: W[o, i] = scale[o, i // block] · value[o, i].
+
+    `values` is int8 [O, I], or uint8 [O, I/2] with two 4-bit two's-complement values a byte, the first in the low
+    half. `scale` is [O, I/block]; one column of it is a scale a row.
+    """
+
+    values: Tensor
+    scale: Tensor
+
+    def __init__(self, values: Tensor, scale: Tensor) -> None:
+        if values.dtype not in (torch.int8, torch.uint8):
+            raise ValueError(f"values must be int8, or uint8 for two a byte, not {values.dtype}")
+        columns = values.shape[1] * (2 if values.dtype == torch.uint8 else 1)
+        if columns % scale.shape[1] or values.shape[0] != scale.shape[0]:
+            raise ValueError(f"scale {list(scale.shape)} does not fit values {[values.shape[0], columns]}")
+        super().__init__((values.shape[0], columns))
+        self.register_buffer("values", values)
+        self.register_buffer("scale", scale)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        out = torch.empty(self.shape, dtype=dtype, device=self.device)
+        step = max(1, _CHUNK_ELEMENTS // self.shape[1])
+        for first in range(0, self.shape[0], step):
+            rows = slice(first, first + step)
+            out[rows] = self._expand(self.values[rows], self.scale[rows], dtype)
+        return out
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        flat = ids.flatten().long()
+        return self._expand(self.values[flat], self.scale[flat], dtype).view(*ids.shape, self.shape[1])
+
+    def _expand(self, values: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+        if values.dtype == torch.uint8:
+            nibbles = unpack(values, 4).to(torch.int8)
+            values = nibbles - ((nibbles & 8) << 1)
+        blocks = values.view(len(values), scale.shape[1], -1).to(dtype)
+        return (blocks * scale[:, :, None].to(dtype)).view(len(values), -1)
+
+
+class CompressedLinear(nn.Module):
+    """y = x Wᵀ + b over a weight of any form."""
+
+    def __init__(self, weight: Weight, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.weight = weight
+        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., I] -> [..., O]."""
+        return self.weight.linear(x, self.bias)
+
+
+class CompressedEmbedding(nn.Module):
+    """Rows of a weight of any form, in `dtype`."""
+
+    def __init__(self, weight: Weight, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = weight
+        self.dtype = dtype
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """[...] -> [..., I]."""
+        return self.weight.rows(input_ids, self.dtype)
+
+
+def unpack(packed: Tensor, bits: int) -> Tensor:
+    """Split bytes [R, C] into values of 4, 6 or 8 bits, uint8 [R, C·8/bits]; the low bits come first."""
+    if bits == 8:
+        return packed
+    if bits == 4:
+        return torch.stack((packed & 15, packed >> 4), dim=-1).flatten(1)
+    a, b, c = packed.view(len(packed), -1, 3).unbind(-1)  # four 6-bit values in three bytes
+    values = (a & 63, (a >> 6) | ((b & 15) << 2), (b >> 4) | ((c & 3) << 4), c >> 2)
+    return torch.stack(values, dim=-1).flatten(1)
