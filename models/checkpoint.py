@@ -161,8 +161,9 @@ class _SafetensorsShard(_Shard):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            self._open: Any = safe_open(file, framework="pt")
-            self.shapes = {name: tuple(self._open.get_slice(name).get_shape()) for name in self._open.keys()}  # noqa: SIM118
+            opened: Any = safe_open(file, framework="pt")
+            self._open = opened
+            self.shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file} is damaged or cut short ({error}); fetch the file again.") from None
 

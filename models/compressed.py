@@ -36,7 +36,7 @@ class Weight(nn.Module):
 
     def dense(self, dtype: torch.dtype) -> Tensor:
         """All of it, [O, I]."""
-        return self.rows(torch.arange(self.shape[0], device=self.device), dtype)
+        raise NotImplementedError
 
     def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """Rows `ids` [...] -> [..., I]."""
@@ -45,11 +45,6 @@ class Weight(nn.Module):
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x [..., I] -> x Wᵀ + b [..., O]."""
         return F.linear(x, self.dense(x.dtype), bias)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the stored form lies."""
-        return next(self.buffers()).device
 
 
 class TracedWeight(Weight):
@@ -108,7 +103,7 @@ class LutWeight(Weight):
         self.register_buffer("codebook", codebook)
 
     def dense(self, dtype: torch.dtype) -> Tensor:
-        out = torch.empty(self.shape, dtype=dtype, device=self.device)
+        out = torch.empty(self.shape, dtype=dtype, device=self.codebook.device)
         groups = max(1, _CHUNK_ELEMENTS // (self.group_size * self.shape[1]))
         table = self.codebook.to(dtype)
         for first in range(0, len(table), groups):
@@ -146,7 +141,7 @@ class BlockWeight(Weight):
         self.register_buffer("scale", scale)
 
     def dense(self, dtype: torch.dtype) -> Tensor:
-        out = torch.empty(self.shape, dtype=dtype, device=self.device)
+        out = torch.empty(self.shape, dtype=dtype, device=self.scale.device)
         step = max(1, _CHUNK_ELEMENTS // self.shape[1])
         for first in range(0, self.shape[0], step):
             rows = slice(first, first + step)

@@ -104,23 +104,28 @@ class Transformer(nn.Module):
     def forward(self, input_ids: Tensor, causal_mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
         """Hidden states [B, Q, E] before the final norm."""
         hidden: Tensor = self.word_embeddings(input_ids)
-        queries = input_ids.shape[1]
-        if causal_mask is None:
-            causal_mask = make_causal_mask(queries, queries, dtype=hidden.dtype, device=hidden.device)
-        end = causal_mask.shape[-1]
-        begin = end - queries
-        step = Step(
-            # A traced program serves one sequence; a computed batch size would leave shape arithmetic in every layer.
-            batch=1 if is_tracing() else input_ids.shape[0],
-            begin=begin,
-            end=end,
-            mask=self._fold_mask(causal_mask, end),
-            rotary=None if self.config.alibi else self._rotary(begin, end, hidden.dtype),
-            cache=cache,
-        )
+        # A traced program serves one sequence; a computed batch size would leave shape arithmetic in every layer.
+        batch = 1 if is_tracing() else input_ids.shape[0]
+        step = self.make_step(batch, input_ids.shape[1], hidden.dtype, causal_mask, cache)
         for block in self.h:
             hidden = block(hidden, step)
         return hidden
+
+    def make_step(
+        self,
+        batch: int,
+        queries: int,
+        dtype: torch.dtype,
+        causal_mask: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> Step:
+        """What the blocks share; the mask's width says where the queries stand (see `Falcon.forward`)."""
+        if causal_mask is None:
+            causal_mask = make_causal_mask(queries, queries, dtype=dtype, device=self.head_bias.device)
+        end = causal_mask.shape[-1]
+        begin = end - queries
+        rotary = None if self.config.alibi else self._rotary(begin, end, dtype)
+        return Step(batch, begin, end, self._fold_mask(causal_mask, end), rotary, cache)
 
     def _rotary(self, begin: int, end: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return self.cos[begin:end, None, None].to(dtype), self.sin[begin:end, None, None].to(dtype)
@@ -228,9 +233,8 @@ def position_tables(config: FalconConfig) -> dict[str, Tensor]:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate `x` [..., D] by tables that broadcast to it. (Su et al. 2021, half-split form.)"""
-    half = x.shape[-1] // 2
-    swapped = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
-    return x * cos + swapped * sin
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def rotary_tables(config: FalconConfig) -> tuple[Tensor, Tensor]:

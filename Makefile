@@ -1,0 +1,40 @@
+# Two commands: `make demo` and `make test`. PYTHON=python3.12 chooses an interpreter (3.11 to 3.13).
+PYTHON ?= $(shell command -v python3.12 || command -v python3.13 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test lint install system clean
+
+demo: $(STAMP)
+	@$(BIN)/python -m export.demo
+
+test: system $(STAMP) lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Falconet needs Python 3.11 to 3.13; name one with make PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[desktop,serve,dev]'
+	@touch $(STAMP)
+
+# What Qt needs to open a window without a screen; only Debian with root can and needs to be helped.
+system:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		dpkg -s libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 >/dev/null 2>&1 || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+			libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 >/dev/null; }; \
+	fi
+
+clean:
+	rm -rf $(VENV) bundles build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,125 @@
+"""Command line: `python -m export NAME|FOLDER`, `list`, `inspect BUNDLE`. A thin skin over export.pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.errors import UserFacingError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, 1 for the world's fault (one line on stderr) or 130 for Ctrl-C; usage exits with 2."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if arguments[:1] == ["list"]:
+            return _list(arguments[1:])
+        if arguments[:1] == ["inspect"]:
+            return _inspect(arguments[1:])
+        return _export(arguments)
+    except UserFacingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {_describe(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; run the same command again to go on from here.", file=sys.stderr)
+        return 130
+
+
+def _export(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Export a Falcon to a verified Core ML bundle.",
+        epilog="Other commands: `python -m export list` names the models; `python -m export inspect BUNDLE` shows one.",
+    )
+    parser.add_argument("model", help="a known name, or a folder in Hugging Face layout")
+    parser.add_argument("--output", type=Path, help="folder to make (default: bundles/NAME-WEIGHTS)")
+    parser.add_argument(
+        "--weights",
+        default="lut4",
+        metavar="FORMAT",
+        help="lut4, lut6, lut8, int4, int8 or fp16; embedding and head keep 8 bits or more (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--group-size", type=int, default=32, metavar="ROWS", help="output rows that share a codebook (default: 32)"
+    )
+    parser.add_argument(
+        "--context", type=int, metavar="TOKENS", help="length of the cache (default: 2048 or the model's, if less)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+    parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
+    parser.add_argument(
+        "--progress", choices=("text", "json"), default="text", help="on stderr: lines for people, or JSON for programs"
+    )
+    parser.add_argument("--version", action="store_true", help=argparse.SUPPRESS)
+    if "--version" in arguments:
+        return _version()
+    chosen = parser.parse_args(arguments)
+
+    from export.pipeline import ExportOptions, export
+    from export.progress import JsonProgress, Progress, TerminalProgress
+
+    options = ExportOptions(
+        output=chosen.output,
+        weights=chosen.weights,
+        group_size=chosen.group_size,
+        context_length=chosen.context,
+        force=chosen.force,
+        verify=not chosen.no_verify,
+    )
+    progress: Progress = JsonProgress(sys.stderr) if chosen.progress == "json" else TerminalProgress(sys.stderr)
+    print(export(chosen.model, options, progress))
+    return 0
+
+
+def _list(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m export list", description="Name the models that can be exported.")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    chosen = parser.parse_args(arguments)
+
+    from export.sources import KNOWN
+
+    if chosen.json:
+        print(json.dumps({m.name: {"hub": m.hub_name, "parameters": m.parameters} for m in KNOWN.values()}))
+        return 0
+    for model in KNOWN.values():
+        print(
+            f"{model.name:<24}{model.parameters:>10}  {model.hub_name if model.folder is None else 'comes with Falconet'}"
+        )
+    return 0
+
+
+def _inspect(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m export inspect", description="Show what a bundle holds.")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    chosen = parser.parse_args(arguments)
+
+    from export.inspection import inspect, render
+
+    report = inspect(chosen.bundle)
+    print(json.dumps(report, indent=1) if chosen.json else render(report))
+    return 0
+
+
+def _version() -> int:
+    from export.writer import tool_versions
+
+    print(", ".join(f"{name} {number}" for name, number in tool_versions().items()))
+    return 0
+
+
+def _describe(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == 28:  # ENOSPC
+        return f"The disk is full{where}; free some space and run the same command again to go on."
+    return f"{error.strerror or error}{where}; check the path and its permissions."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

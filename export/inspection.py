@@ -1,0 +1,79 @@
+"""What a bundle holds, as data and as a text for people."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from runtime.bundle import Bundle
+
+
+def inspect(folder: Path) -> dict[str, Any]:
+    """Sizes by part and format, figures of verification, census. Raises BundleError for what is no bundle."""
+    bundle = Bundle.open(folder)
+    manifest = bundle.manifest
+    groups: dict[str, dict[str, Any]] = defaultdict(lambda: {"tensors": 0, "weights": 0, "bytes": 0, "format": ""})
+    for name, weight in manifest.weights.items():
+        group = groups[_part(name, len(weight.shape))]
+        group["tensors"] += 1
+        group["weights"] += math.prod(weight.shape)
+        group["bytes"] += sum(part.bytes for part in weight.parts.values())
+        group["format"] = weight.format
+    return {
+        "name": manifest.name,
+        "folder": str(bundle.folder),
+        "source": {"name": manifest.source.name, "sha256": manifest.source.sha256},
+        "bytes": sum(entry.bytes for entry in manifest.files.values()),
+        "context_length": manifest.context_length,
+        "vocab_size": manifest.vocab_size,
+        "chat_template": manifest.chat_template,
+        "recipe": dict(manifest.recipe),
+        "weights": dict(groups),
+        "parity": dict(manifest.parity),
+        "programs": [{"path": p.path, "target": p.target, "functions": list(p.functions)} for p in manifest.programs],
+        "tools": dict(manifest.tools),
+    }
+
+
+def _part(name: str, rank: int) -> str:
+    if rank == 1:
+        return "norms and biases"
+    if name.startswith("transformer.h."):
+        return ".".join(name.split(".")[3:-1])
+    return {"transformer.word_embeddings.weight": "embedding", "lm_head.weight": "head"}[name]
+
+
+def render(report: dict[str, Any]) -> str:
+    """The report as lines of text."""
+    parity = report["parity"]
+    lines = [
+        f"{report['name']}  ({report['folder']})",
+        f"  source    {report['source']['name']}, SHA-256 {report['source']['sha256'][:16]}…",
+        f"  size      {report['bytes'] / 1e6:,.1f} MB",
+        f"  context   {report['context_length']:,} tokens, vocabulary {report['vocab_size']:,}",
+        f"  program   {', '.join(p['path'] + ' for ' + p['target'] for p in report['programs'])}",
+        "",
+        f"  {'part':<34}{'format':>8}{'tensors':>9}{'weights':>16}{'MB':>10}{'bits':>7}",
+    ]
+    for name, group in report["weights"].items():
+        bits = 8 * group["bytes"] / group["weights"]
+        lines.append(
+            f"  {name:<34}{group['format']:>8}{group['tensors']:>9}{group['weights']:>16,}"
+            f"{group['bytes'] / 1e6:>10,.2f}{bits:>7.2f}"
+        )
+    lines.append("")
+    if "mean_kl" in parity:
+        lines += [
+            f"  verified on {parity['positions']} positions",
+            f"    package against torch, same weights: KL at most {parity['exact_max_kl']:.1e} nats",
+            f"    against the original weights: mean KL {parity['mean_kl']:.4f}, 99 % {parity['p99_kl']:.4f} nats, "
+            f"top-1 {parity['top1_agreement']:.1%}, perplexity × {parity['perplexity_ratio']:.4f}",
+            f"    largest activation {parity['largest_activation']:,.1f} (float16 ends at 65,504)",
+        ]
+    else:
+        lines.append("  not verified")
+    ops = parity["census"]["ops"]
+    lines.append("  ops  " + ", ".join(f"{count} {name}" for name, count in ops.items() if name != "const"))
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""Recipe: which weights get which format, the context length, and how far the result may stray. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from models.config import FalconConfig
+from runtime.errors import OptionError
+
+Kind = Literal["lut", "block", "dense"]
+Bits = Literal[4, 6, 8, 16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How one matrix is stored: a codebook of 2^bits entries a group of rows, integers with scales, or plain fp16."""
+
+    name: str
+    kind: Kind
+    bits: Bits
+    block_size: int | None = None  # input columns that share a scale; None is the whole row
+
+
+FORMATS: Mapping[str, Format] = {
+    f.name: f
+    for f in (
+        Format(name="lut4", kind="lut", bits=4),
+        Format(name="lut6", kind="lut", bits=6),
+        Format(name="lut8", kind="lut", bits=8),
+        Format(name="int4", kind="block", bits=4, block_size=32),
+        Format(name="int8", kind="block", bits=8),
+        Format(name="fp16", kind="dense", bits=16),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """What verification accepts: KL divergences in nats a token, top-1 agreement as a share of positions."""
+
+    exact_kl: float = 1e-4  # package against torch on the same weights
+    mean_kl: float  # package against the original weights
+    top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One row of the table below, with what the user chose."""
+
+    linear: str  # a key of FORMATS
+    embedding: str  # for the embedding and the head, tied or not
+    tolerance: Tolerance
+    group_size: int = 32  # output rows that share a codebook
+    context_length: int = 2048  # tokens
+
+    def format_of(self, tensor: str, shape: tuple[int, ...]) -> Format:
+        """Format of one tensor; norms, biases and position tables are never compressed."""
+        if len(shape) != 2:
+            return FORMATS["fp16"]
+        if tensor in ("transformer.word_embeddings.weight", "lm_head.weight"):
+            return FORMATS[self.embedding]
+        return FORMATS[self.linear]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return asdict(self)
+
+
+# A 4-bit head costs Falcon-7B 1.15 perplexity where 4-bit layers cost 0.12, so it keeps 8 bits.
+_TABLE: Mapping[str, tuple[str, Tolerance]] = {
+    "lut4": ("lut8", Tolerance(mean_kl=0.2, top1=0.85)),
+    "lut6": ("lut8", Tolerance(mean_kl=0.02, top1=0.95)),
+    "lut8": ("lut8", Tolerance(mean_kl=0.005, top1=0.97)),
+    "int4": ("int8", Tolerance(mean_kl=0.2, top1=0.85)),
+    "int8": ("int8", Tolerance(mean_kl=0.01, top1=0.96)),
+    "fp16": ("fp16", Tolerance(mean_kl=0.001, top1=0.98)),
+}
+WEIGHTS = tuple(_TABLE)
+
+
+def make_recipe(
+    config: FalconConfig, *, weights: str = "lut4", group_size: int = 32, context_length: int | None = None
+) -> Recipe:
+    """The recipe for one model. Raises OptionError for an option that this model cannot have."""
+    if weights not in _TABLE:
+        raise OptionError(f"--weights {weights} is unknown; choose one of {', '.join(WEIGHTS)}.")
+    if group_size < 1:
+        raise OptionError(f"--group-size must be at least 1, not {group_size}.")
+    context = min(2048, config.context_length) if context_length is None else context_length
+    if not 1 <= context <= config.context_length:
+        raise OptionError(
+            f"--context {context} is outside 1 to {config.context_length}, the positions this model was trained for."
+        )
+    embedding, tolerance = _TABLE[weights]
+    recipe = Recipe(
+        linear=weights, embedding=embedding, tolerance=tolerance, group_size=group_size, context_length=context
+    )
+    _check_sizes(recipe, config)
+    return recipe
+
+
+def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
+    """Core ML wants whole groups and blocks; what does not divide is refused here rather than left uncompressed."""
+    rows = {config.qkv_features, config.hidden_size, config.ffn_hidden_size, config.vocab_size}
+    ragged = [n for n in sorted(rows) if n % recipe.group_size]
+    if FORMATS[recipe.linear].kind == "lut" and ragged:
+        raise OptionError(
+            f"--group-size {recipe.group_size} does not divide {ragged[0]}, the rows of one of this model's matrices; "
+            "choose a divisor of it."
+        )
+    block = FORMATS[recipe.linear].block_size
+    wide = [n for n in (config.hidden_size, config.ffn_hidden_size) if block and n % block]
+    if wide:
+        raise OptionError(
+            f"--weights {recipe.linear} needs input sizes that {block} divides, and {wide[0]} is not one."
+        )

@@ -1,0 +1,92 @@
+"""TensorStore: finished tensors in a work folder, whole or not there at all, so that a killed export goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_META = "tensor.json"
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor as the program will hold it; arrays are mapped.
+
+    Parts by kind of format: lut `indices` uint8 [O, I] (one a byte) and `codebook` float16 [O/group, N]; block `values`
+    int8 [O, I] (one a byte) and `scale` float16 [O, I/block]; dense `values` float16.
+    """
+
+    name: str
+    format: str
+    shape: tuple[int, ...]
+    squared_error: float
+    squared_norm: float
+    parts: dict[str, npt.NDArray[Any]]
+
+
+class Draft:
+    """A tensor being made; its arrays lie in files, so that memory does not grow with its size."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._arrays: list[np.memmap[Any, Any]] = []
+
+    def array(self, part: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """A new array to fill."""
+        mapped: np.memmap[Any, Any] = np.lib.format.open_memmap(
+            self._folder / f"{part}.npy", mode="w+", dtype=np.dtype(dtype), shape=shape
+        )
+        self._arrays.append(mapped)
+        return mapped
+
+    def flush(self) -> None:
+        """Write everything to the files."""
+        for array in self._arrays:
+            array.flush()
+
+
+class TensorStore:
+    """A folder with one sub-folder a finished tensor."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __contains__(self, name: str) -> bool:
+        return (self.folder / name / _META).exists()
+
+    @contextmanager
+    def draft(self, name: str, *, format_name: str, shape: tuple[int, ...]) -> Iterator[tuple[Draft, dict[str, float]]]:
+        """Make a tensor: fill the draft's arrays and set `squared_error` and `squared_norm` in the figures."""
+        final, partial = self.folder / name, self.folder / f"{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        draft, figures = Draft(partial), {"squared_error": 0.0, "squared_norm": 0.0}
+        yield draft, figures
+        draft.flush()
+        meta = {"name": name, "format": format_name, "shape": shape, **figures}
+        (partial / _META).write_text(json.dumps(meta), encoding="utf-8")
+        shutil.rmtree(final, ignore_errors=True)
+        partial.replace(final)
+
+    def read(self, name: str) -> StoredTensor:
+        """A finished tensor, mapped."""
+        folder = self.folder / name
+        meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+        parts = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+        return StoredTensor(
+            name=name,
+            format=meta["format"],
+            shape=tuple(meta["shape"]),
+            squared_error=meta["squared_error"],
+            squared_norm=meta["squared_norm"],
+            parts=parts,
+        )

@@ -1,0 +1,1 @@
+"""Devices: each backend is a loaded model behind the seam in `base`."""

@@ -1,0 +1,95 @@
+"""The seam: what every device offers. A Backend is a loaded model, a State is the tokens that it has read.
+
+Contract, checked by one shared test for all backends: tokens fed in one piece score like the same tokens fed in many;
+truncating and then feeding scores like never having fed what was cut; a refused call changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import ContextFullError, TokenizerError
+
+Logits = npt.NDArray[np.float32]
+"""Scores of the next token, [vocab_size], before any softmax."""
+
+
+class State(Protocol):
+    """The keys and values of the tokens fed so far. Belongs to the backend that made it."""
+
+    @property
+    def length(self) -> int:
+        """Tokens held."""
+
+    def truncate(self, length: int) -> None:
+        """Forget every token from position `length` on. ValueError unless 0 <= length <= self.length."""
+
+
+S = TypeVar("S", bound=State)
+
+
+class Backend(Protocol[S]):
+    """A loaded model on one device. One call at a time; its states are independent of each other."""
+
+    @property
+    def name(self) -> str:
+        """The word by which users choose it, e.g. `coreml`."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that the model scores. May exceed the tokenizer's (rw-1b pads 50,257 to 50,304)."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that one state can hold."""
+
+    @property
+    def chunk_length(self) -> int:
+        """Tokens a call at which a long prompt is fed best. `feed` takes any number that fits, yet callers who want
+        progress or cancelling feed in such pieces and look up in between: a call itself is never interrupted."""
+
+    def new_state(self) -> S:
+        """An empty state."""
+
+    def feed(self, tokens: Sequence[int], state: S) -> Logits:
+        """Append `tokens` [N] to `state` and score the token after the last: [vocab_size], the caller's own array.
+
+        Refuses, with `state` as it was, what `checked_tokens` refuses.
+        """
+
+    def close(self) -> None:
+        """Give back memory and files. Harmless when repeated; no other call may follow."""
+
+
+def checked_tokens(
+    tokens: Sequence[int], *, length: int, context_length: int, vocab_size: int
+) -> npt.NDArray[np.int32]:
+    """`tokens` [N] as an array, when they may be fed to a state that holds `length`. Every `feed` begins with this.
+
+    Raises ValueError for no tokens, TokenizerError for an id outside the vocabulary, ContextFullError for want of room.
+    """
+    array = np.asarray(tokens)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise ValueError("feed takes a list of at least one token id.")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= vocab_size:
+        raise TokenizerError(
+            f"Token id {low if low < 0 else high} is outside the model's vocabulary of {vocab_size:,}: "
+            "use the tokenizer that belongs to this model."
+        )
+    if length + array.size > context_length:
+        raise ContextFullError(
+            f"{array.size:,} more tokens do not fit after {length:,} in a context of {context_length:,}: "
+            "shorten the text or start a new conversation."
+        )
+    return array.astype(np.int32)
+
+
+def check_truncate(length: int, held: int) -> None:
+    """ValueError unless a state that holds `held` tokens can be cut to `length`. Every `truncate` begins with this."""
+    if not 0 <= length <= held:
+        raise ValueError(f"a state of {held} tokens cannot be cut to {length}.")

@@ -1,0 +1,59 @@
+"""Choose and open a backend: by name, or the best that this machine has."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from runtime.backends.base import Backend
+from runtime.bundle import Bundle
+from runtime.errors import BackendUnavailableError, OptionError
+
+NAMES = ("coreml", "torch", "reference")
+"""In order of preference."""
+
+
+def unavailable_reason(name: str) -> str | None:
+    """Why backend `name` cannot run on this machine, or None. Raises OptionError for a name that is none."""
+    if name not in NAMES:
+        raise OptionError(f"{name} is no backend; choose one of {', '.join(NAMES)}.")
+    if name == "coreml":
+        from runtime.backends import coreml
+
+        return coreml.unavailable_reason()
+    needed = ("torch",) if name == "torch" else ("torch", "coremltools")
+    missing = [package for package in needed if importlib.util.find_spec(package) is None]
+    if missing:
+        extra = "torch" if name == "torch" else "export"
+        return f"{missing[0]} is not installed (`pip install 'falconet[{extra}]'`)"
+    return None
+
+
+def open_backend(bundle: Bundle, name: str | None = None) -> Backend[Any]:
+    """Load `bundle` on backend `name`, or on the first of NAMES that can run here.
+
+    Raises BackendUnavailableError, which says why, where it cannot run.
+    """
+    reasons = {}
+    for candidate in (name,) if name else NAMES:
+        reason = unavailable_reason(candidate)
+        if reason is None:
+            return _open(bundle, candidate)
+        reasons[candidate] = reason
+    if name:
+        raise BackendUnavailableError(f"The {name} backend cannot run: {reasons[name]}.")
+    raise BackendUnavailableError(f"No backend can run: {'; '.join(f'{n}: {r}' for n, r in reasons.items())}.")
+
+
+def _open(bundle: Bundle, name: str) -> Backend[Any]:
+    if name == "coreml":
+        from runtime.backends.coreml import open_coreml
+
+        return open_coreml(bundle)
+    if name == "torch":
+        from runtime.backends.torch import open_torch
+
+        return open_torch(bundle)
+    from runtime.backends.reference import open_reference
+
+    return open_reference(bundle)

@@ -1,0 +1,113 @@
+"""Backends over a stateful program with Core ML's words: `predict(inputs, state)` with `inputIds` and `causalMask`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.backends.base import Logits, check_truncate, checked_tokens
+
+# A prompt is fed in pieces of this many tokens: enough to use the matrix units, few enough that the folded mask
+# [queries · heads, end] of Falcon-7B stays under 20 MB at 2,048 tokens.
+CHUNK = 64
+
+
+class Predictor(Protocol):
+    """What Core ML's MLModel and our interpreter share."""
+
+    def predict(self, inputs: Mapping[str, npt.NDArray[Any]], state: Any) -> Mapping[str, npt.NDArray[Any]]:
+        """Outputs by name; `state` is updated in place."""
+
+
+class ProgramState:
+    """The program's own state, and how much of it is valid: what lies beyond `length` is masked, then overwritten."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens held."""
+        return self._length
+
+    def truncate(self, length: int) -> None:
+        """Forget every token from position `length` on."""
+        check_truncate(length, self._length)
+        self._length = length
+
+    def _advance(self, count: int) -> None:
+        self._length += count
+
+
+class ProgramBackend:
+    """Feeds tokens to a predictor, in pieces, with masks that say where they stand."""
+
+    def __init__(
+        self,
+        name: str,
+        predictor: Predictor,
+        new_state: Callable[[], Any],
+        *,
+        vocab_size: int,
+        context_length: int,
+        mask_dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self._name = name
+        self._predictor: Predictor | None = predictor
+        self._new_state = new_state
+        self._vocab_size = vocab_size
+        self._context_length = context_length
+        self._mask_dtype = np.dtype(mask_dtype)
+
+    @property
+    def name(self) -> str:
+        """The word by which users choose it."""
+        return self._name
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that the model scores."""
+        return self._vocab_size
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that one state can hold."""
+        return self._context_length
+
+    @property
+    def chunk_length(self) -> int:
+        """Tokens a predict at which a prompt is fed."""
+        return CHUNK
+
+    def new_state(self) -> ProgramState:
+        """An empty state."""
+        return ProgramState(self._new_state())
+
+    def feed(self, tokens: Sequence[int], state: ProgramState) -> Logits:
+        """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
+        ids = checked_tokens(
+            tokens, length=state.length, context_length=self._context_length, vocab_size=self._vocab_size
+        )
+        if self._predictor is None:
+            raise ValueError("the backend is closed")
+        logits: npt.NDArray[Any] = np.empty(0, np.float32)
+        for first in range(0, len(ids), CHUNK):
+            piece = ids[first : first + CHUNK]
+            mask = causal_mask(len(piece), state.length + len(piece), self._mask_dtype)
+            out = self._predictor.predict({"inputIds": piece[None], "causalMask": mask}, state.inner)
+            state._advance(len(piece))
+            logits = out["logits"]
+        return np.array(logits, np.float32).reshape(-1)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._predictor = None
+
+
+def causal_mask(queries: int, end: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """[1, 1, queries, end]: 0 where a query, at position end - queries + i, may look, -inf where not."""
+    return np.triu(np.full((queries, end), -np.inf, dtype), end - queries + 1)[None, None]

@@ -1,0 +1,176 @@
+"""Backend `torch`: the decoder in torch, its weights read straight from the bundle's weight file. Device cpu."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.cache import KeyValueCache
+from models.compressed import BlockWeight, CompressedEmbedding, CompressedLinear, DenseWeight, LutWeight, Weight
+from models.config import FalconConfig
+from models.falcon import Falcon, make_causal_mask, position_tables
+from runtime.backends.base import Logits, check_truncate, checked_tokens
+from runtime.bundle import Bundle
+from runtime.errors import BundleError
+from runtime.manifest import Part, WeightEntry
+
+_TYPES = {"fp16": torch.float16, "uint4": torch.uint8, "uint6": torch.uint8, "uint8": torch.uint8}
+_TYPES |= {"int4": torch.uint8, "int8": torch.int8}
+_INDEX_BITS = {"lut4": 4, "lut6": 6, "lut8": 8}
+_EMBEDDING = "transformer.word_embeddings.weight"
+
+# Models up to this many weights are expanded when loaded: 1 GiB in float32. Larger ones are expanded a layer at a time.
+_EXPAND_LIMIT = 1 << 28
+CHUNK = 64
+
+
+class TorchState:
+    """The keys and values of one sequence."""
+
+    def __init__(self, cache: KeyValueCache) -> None:
+        self.cache = cache
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens held."""
+        return self._length
+
+    def truncate(self, length: int) -> None:
+        """Forget every token from position `length` on."""
+        check_truncate(length, self._length)
+        self._length = length
+
+    def _advance(self, count: int) -> None:
+        self._length += count
+
+
+class TorchBackend:
+    """The bundle's model on the CPU, in float32."""
+
+    def __init__(self, model: Falcon, *, device: str = "cpu") -> None:
+        self._model: Falcon | None = model
+        self._config = model.config
+        self._device = device
+
+    @property
+    def name(self) -> str:
+        """The word by which users choose it."""
+        return "torch"
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that the model scores."""
+        return self._config.vocab_size
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that one state can hold."""
+        return self._config.context_length
+
+    @property
+    def chunk_length(self) -> int:
+        """Tokens a pass at which a prompt is fed."""
+        return CHUNK
+
+    def new_state(self) -> TorchState:
+        """An empty state."""
+        return TorchState(KeyValueCache.zeros(self._config, device=self._device))
+
+    @torch.inference_mode()
+    def feed(self, tokens: Sequence[int], state: TorchState) -> Logits:
+        """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
+        ids = checked_tokens(
+            tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
+        )
+        if self._model is None:
+            raise ValueError("the backend is closed")
+        out: Tensor | None = None
+        for first in range(0, len(ids), CHUNK):
+            piece = torch.from_numpy(ids[first : first + CHUNK]).to(self._device)
+            end = state.length + len(piece)
+            mask = make_causal_mask(len(piece), end, device=self._device)
+            out = self._model(piece[None], mask, state.cache, last_only=True)
+            state._advance(len(piece))
+        assert out is not None  # checked_tokens refuses an empty list
+        logits: Logits = out.flatten().float().cpu().numpy().astype(np.float32, copy=True)
+        return logits
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
+
+
+def open_torch(bundle: Bundle) -> TorchBackend:
+    """Load `bundle` in torch. Raises BundleError where the manifest and config.json do not fit each other."""
+    config = dataclasses.replace(
+        FalconConfig.open(bundle.folder / "config.json"), context_length=bundle.manifest.context_length
+    )
+    entries = bundle.manifest.weights
+    expand = sum(int(np.prod(entry.shape)) for entry in entries.values()) <= _EXPAND_LIMIT
+    with torch.device("meta"):
+        model = Falcon(config, _BundleLayers(bundle, expand=expand))
+    state = {}
+    for name, parameter in model.named_parameters():
+        entry = _entry(bundle, name)
+        if entry.shape != tuple(parameter.shape):
+            raise BundleError(f"{bundle.folder}: {name} has another shape than config.json asks for; export it again.")
+        state[name] = _array(bundle, entry.parts["values"]).float()
+    model.load_state_dict(state, assign=True, strict=False)
+    for name, table in position_tables(config).items():
+        setattr(model.transformer, name, table)
+    return TorchBackend(model.eval().requires_grad_(False))
+
+
+class _BundleLayers:
+    """Layers over the bundle's weights; a tied head gets the embedding's in Falcon's constructor."""
+
+    def __init__(self, bundle: Bundle, *, expand: bool) -> None:
+        self._bundle = bundle
+        self._expand = expand
+
+    def linear(self, name: str, in_features: int, out_features: int, *, bias: bool) -> nn.Module:
+        weight = f"{name}.weight"
+        if name == "lm_head" and weight not in self._bundle.manifest.weights:
+            weight = _EMBEDDING
+        return CompressedLinear(
+            self._weight(weight, (out_features, in_features)), torch.empty(out_features) if bias else None
+        )
+
+    def embedding(self, name: str, rows: int, columns: int) -> nn.Module:
+        return CompressedEmbedding(self._weight(f"{name}.weight", (rows, columns)), torch.float32)
+
+    def _weight(self, name: str, shape: tuple[int, int]) -> Weight:
+        with torch.device("cpu"):
+            weight = _open_weight(self._bundle, _entry(self._bundle, name))
+            if weight.shape != shape:
+                raise BundleError(
+                    f"{self._bundle.folder}: {name} has another shape than config.json asks for; export it again."
+                )
+            return DenseWeight(weight.dense(torch.float32)) if self._expand else weight
+
+
+def _entry(bundle: Bundle, name: str) -> WeightEntry:
+    try:
+        return bundle.manifest.weights[name]
+    except KeyError:
+        raise BundleError(f"{bundle.folder}: the manifest lacks {name}; export the bundle again.") from None
+
+
+def _open_weight(bundle: Bundle, entry: WeightEntry) -> Weight:
+    parts = {name: _array(bundle, part) for name, part in entry.parts.items()}
+    if entry.format in _INDEX_BITS:
+        return LutWeight(parts["indices"], parts["codebook"], index_bits=_INDEX_BITS[entry.format])
+    if entry.format in ("int4", "int8"):
+        return BlockWeight(parts["values"], parts["scale"])
+    return DenseWeight(parts["values"])
+
+
+def _array(bundle: Bundle, part: Part) -> Tensor:
+    """A part as a mapped tensor [rows, bytes or elements a row]; sub-byte types stay packed."""
+    data = torch.from_numpy(bundle.array(part)).view(_TYPES[part.dtype])
+    return data.view(part.shape[0], -1) if len(part.shape) > 1 else data

@@ -1,0 +1,107 @@
+"""Bundle: an exported model on disk, opened and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import BundleError
+from runtime.manifest import MANIFEST_NAME, Manifest, Part
+from runtime.paths import cache_folder
+
+_READ_BYTES = 1 << 22
+
+
+class Bundle:
+    """A folder written by `python -m export`. Opening compares file sizes; hashes take `verify`."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._weights: npt.NDArray[np.uint8] | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Bundle:
+        """Open `folder`. Files are hashed when this machine sees the bundle for the first time, else only measured.
+
+        Raises BundleError where a file is missing, cut short or changed, or the format is newer than this program.
+        """
+        bundle = cls(Path(folder), Manifest.read(folder))
+        bundle._check_sizes()
+        mark = bundle._seen_mark()
+        if not mark.exists():
+            bundle.verify()
+            bundle.mark_seen()
+        return bundle
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Hash every file; `progress` gets (bytes done, bytes in all). Raises BundleError, which names the file."""
+        total = sum(entry.bytes for entry in self.manifest.files.values())
+        done = 0
+        for name, entry in self.manifest.files.items():
+            digest = hashlib.sha256()
+            with self._path(name).open("rb") as file:
+                while chunk := file.read(_READ_BYTES):
+                    digest.update(chunk)
+                    done += len(chunk)
+                    if progress:
+                        progress(done, total)
+            if digest.hexdigest() != entry.sha256:
+                raise BundleError(f"{self._path(name)} is damaged: its hash differs; export or copy the bundle again.")
+
+    def mark_seen(self) -> None:
+        """Remember on this machine that these bytes were verified, so that later loads are fast."""
+        mark = self._seen_mark()
+        try:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.write_text(json.dumps({"folder": str(self.folder.resolve())}), encoding="utf-8")
+        except OSError:
+            return  # a read-only home costs a hash at each load, nothing else
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the manifest, which holds the hashes of all else: the bundle's identity."""
+        return hashlib.sha256((self.folder / MANIFEST_NAME).read_bytes()).hexdigest()
+
+    @property
+    def program_path(self) -> Path:
+        """The Core ML package."""
+        return self.folder / self.manifest.programs[0].path
+
+    def array(self, part: Part) -> npt.NDArray[np.uint8]:
+        """The bytes of one part of a weight, mapped from the weight file."""
+        if self._weights is None:
+            self._weights = np.memmap(self._path(self.manifest.weight_file), dtype=np.uint8, mode="r")
+        if part.offset < 0 or part.offset + part.bytes > len(self._weights):
+            raise BundleError(f"{self.folder}: a weight lies outside the weight file; export the bundle again.")
+        return self._weights[part.offset : part.offset + part.bytes]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _check_sizes(self) -> None:
+        for name, entry in self.manifest.files.items():
+            path = self._path(name)
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise BundleError(
+                    f"{self.folder}: the manifest names a file outside the bundle ({name}); do not use it."
+                )
+            if not path.is_file():
+                raise BundleError(f"{path} is missing; export or copy the bundle again.")
+            size = path.stat().st_size
+            if size != entry.bytes:
+                raise BundleError(
+                    f"{path} is damaged: it has {size:,} bytes where {entry.bytes:,} were written; "
+                    "export or copy the bundle again."
+                )
+
+    def _seen_mark(self) -> Path:
+        # Tied to place and change time as well: a copy, or an edited file, is hashed anew.
+        stamp = [str(self.folder.resolve()), self.hash]
+        stamp += [str(self._path(name).stat().st_mtime_ns) for name in self.manifest.files]
+        return cache_folder() / "verified" / hashlib.sha256("\n".join(stamp).encode()).hexdigest()

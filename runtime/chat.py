@@ -1,0 +1,217 @@
+"""Chat: messages to token ids, in the formats that Falcons were tuned with.
+
+A message's text never becomes a control token. In the formats below a turn is plain text, so text alone can look like
+a turn: each format says how it keeps content from forging one. Content is stripped of white space around it, which
+also makes every turn's ids independent of its neighbours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runtime.errors import ChatError, OptionError
+from runtime.tokenizer import END_OF_TEXT, Tokenizer
+
+Role = Literal["system", "user", "assistant"]
+_ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn. `tokens`, of an answer, are the ids that the model wrote: they are kept as long as they spell
+    `content`, so that the next prompt begins with the ids that the session holds. Raises ChatError.
+    """
+
+    role: Role
+    content: str
+    tokens: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.role not in _ROLES:
+            raise ChatError(f"A message's role must be system, user or assistant, not {self.role!r}.")
+        if not isinstance(self.content, str):
+            raise ChatError(f"A message's content must be a text, not {type(self.content).__name__}.")
+        if self.role != "assistant" and not self.content.strip():  # a model may have nothing to say
+            raise ChatError(f"The {self.role}'s message is empty; write something first.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatTemplate:
+    """How a conversation is written. The fields are the whole format."""
+
+    name: str
+    user: str  # before a user's content
+    assistant: str  # before an answer, and the prompt's last words
+    answer_space: str = " "  # between these and the answer; the model writes it
+    system: str | None = None  # before the system's content; None: the format has no system message
+    begins_with_end_of_text: bool = False  # the control token, as a mark of the beginning
+    keeps_leading_newlines: bool = False  # of a conversation's first turn
+    collapses_blank_lines: bool = False
+    guarded: tuple[str, ...] = ()  # words that begin a turn: content may not begin a line with them, see `_guard`
+    trims: bool = True  # content and answers lose the white space around them
+    stop: tuple[str, ...] = ()  # texts that end an answer
+
+    @classmethod
+    def named(cls, name: str) -> ChatTemplate:
+        """The format called `name`. Raises OptionError, which lists the known ones."""
+        if name in TEMPLATES:
+            return TEMPLATES[name]
+        near = difflib.get_close_matches(str(name), TEMPLATES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TEMPLATES)}."
+        raise OptionError(f"There is no chat format {name!r}; {hint}")
+
+    def encode(self, messages: Sequence[Message], tokenizer: Tokenizer, *, for_answer: bool = True) -> list[int]:
+        """Ids of the conversation, ready for the model's answer; without `for_answer` it ends with the last message.
+
+        Each answer is encoded by itself and all the text between two answers in one piece: a later turn never changes
+        the ids of an earlier one. Raises ChatError for roles out of order, TokenizerError for text that is none.
+        """
+        ids = [tokenizer.eos_id] if self.begins_with_end_of_text else []
+        text = ""
+        for message, piece in self._pieces(messages, for_answer):
+            if message is not None and message.role == "assistant":
+                ids += tokenizer.encode(text)
+                ids += keep_spelling(piece, message.tokens, tokenizer)
+                text = ""
+            else:
+                text += piece
+        return ids + tokenizer.encode(text)
+
+    def render(self, messages: Sequence[Message], *, for_answer: bool = True) -> str:
+        """The conversation as the model sees it, as text: for people and logs, not for encoding."""
+        begin = END_OF_TEXT if self.begins_with_end_of_text else ""
+        return begin + "".join(piece for _, piece in self._pieces(messages, for_answer))
+
+    def stop_ids(self, tokenizer: Tokenizer) -> frozenset[int]:
+        """Ids that end an answer: every control token, as Falcons are seen to end with others than `<|endoftext|>`."""
+        return tokenizer.control_ids | {tokenizer.eos_id}
+
+    def _pieces(self, messages: Sequence[Message], for_answer: bool) -> Iterator[tuple[Message | None, str]]:
+        """Text in order: heads with no message beside them, contents with theirs."""
+        check_order(messages, for_answer=for_answer)
+        first = True
+        for message in messages:
+            head = {"system": self.system, "user": self.user, "assistant": self.assistant}[message.role]
+            if head is None:
+                raise ChatError(
+                    f"The chat format {self.name} has no place for a system message; leave it out or choose another "
+                    f"format ({', '.join(name for name, other in TEMPLATES.items() if other.system is not None)})."
+                )
+            yield None, head.lstrip("\n") if first and not self.keeps_leading_newlines else head
+            content = self._content(message)
+            space = self.answer_space if message.role == "assistant" and content else ""
+            yield message, space + content
+            first = False
+        if for_answer:
+            yield None, self.assistant
+
+    def _content(self, message: Message) -> str:
+        text = message.content.strip() if self.trims else message.content
+        if self.collapses_blank_lines and message.role != "system":
+            # The Hub's template replaces "\n\n" once, which leaves a blank line of four newlines: enough for
+            # "\n\nUser:" in a message to read as a turn. Replacing until none is left differs only there.
+            text = re.sub(r"\n{2,}", "\n", text.replace("\r\n", "\n"))
+        return _guard(text, self.guarded)
+
+
+def check_order(messages: Sequence[Message], *, for_answer: bool = True) -> None:
+    """ChatError unless an optional system message is followed by user and assistant in turns, the user first (and
+    last, with `for_answer`)."""
+    turns = messages[1:] if messages and messages[0].role == "system" else messages
+    if not turns:
+        raise ChatError("The conversation has no message of the user's; write one first.")
+    for place, message in enumerate(turns):
+        expected = "assistant" if place % 2 else "user"
+        if message.role == "system":
+            raise ChatError("A system message may only come first; move it to the beginning.")
+        if message.role != expected:
+            raise ChatError(
+                f"Message {len(messages) - len(turns) + place + 1} is the {message.role}'s where the {expected}'s "
+                "was due: user and assistant take turns, the user first."
+            )
+    if for_answer and turns[-1].role != "user":
+        raise ChatError("The last message must be the user's: there is nothing to answer yet.")
+
+
+def keep_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> list[int]:
+    """Ids of `text`: the leading `tokens` as long as they spell it, the rest encoded anew.
+
+    A model may write text in other ids than the tokenizer would. The cut falls between characters.
+    """
+    wanted = text.encode("utf-8", errors="surrogatepass")  # `encode` below says what is wrong with surrogates
+    kept = end = place = 0
+    for count, token in enumerate(tokens, start=1):
+        textual = 0 <= token < tokenizer.vocab_size and token not in tokenizer.control_ids
+        spelled = tokenizer.token_bytes(token) if textual else b""
+        if not spelled or not wanted.startswith(spelled, place):
+            break
+        place += len(spelled)
+        if place == len(wanted) or wanted[place] & 0xC0 != 0x80:  # not inside a character
+            kept, end = count, place
+    rest = wanted[end:].decode("utf-8", errors="surrogatepass")
+    return [*tokens[:kept], *(tokenizer.encode(rest) if rest else [])]
+
+
+def _guard(text: str, words: Sequence[str]) -> str:
+    """`text` in which no line begins with one of `words`: a space comes before. Where one newline parts turns, nothing
+    else tells a line of content from a turn; the model still reads the same words."""
+    if not words:
+        return text
+    return re.sub(rf"\n(?={'|'.join(map(re.escape, words))})", "\n ", text)
+
+
+def _stops(*turns: str) -> tuple[str, ...]:
+    """Stop texts for `turns`, with the newline before and with two: the longer wins, so the first newline goes too."""
+    return tuple(newlines + turn for turn in turns for newlines in ("\n", "\n\n"))
+
+
+TEMPLATES: dict[str, ChatTemplate] = {
+    template.name: template
+    for template in (
+        # falcon-7b-instruct's Hub template. Without the colon, as this model is known to break off after "\nUser".
+        ChatTemplate(
+            name="falcon-instruct",
+            system="",
+            user="\n\nUser: ",
+            assistant="\n\nAssistant:",
+            keeps_leading_newlines=True,
+            collapses_blank_lines=True,
+            stop=(*_stops("User", "Assistant:"), END_OF_TEXT),
+        ),
+        # vLLM's examples/template_falcon.jinja
+        ChatTemplate(
+            name="vllm",
+            user="\nUser: ",
+            assistant="\nAssistant:",
+            begins_with_end_of_text=True,
+            guarded=("User:", "Assistant:"),
+            stop=(*_stops("User", "Assistant:"), END_OF_TEXT),
+        ),
+        # litgpt's prompt for Falcon, from the Falcon paper's evaluations: made for one question
+        ChatTemplate(
+            name="litgpt",
+            user="\n",
+            assistant="\nAnswer:",
+            guarded=("Answer:",),
+            stop=("User:", *_stops("User"), END_OF_TEXT),
+        ),
+        # falcon-180B-chat's model card
+        ChatTemplate(
+            name="falcon-180b-chat",
+            system="System: ",
+            user="\nUser: ",
+            assistant="\nFalcon:",
+            guarded=("System:", "User:", "Falcon:"),
+            stop=(*_stops("User", "Falcon:"), END_OF_TEXT),
+        ),
+        # the text itself, for base models
+        ChatTemplate(
+            name="raw", system="", user="", assistant="", answer_space="", keeps_leading_newlines=True, trims=False
+        ),
+    )
+}
+DEFAULT_TEMPLATE = TEMPLATES["falcon-instruct"]

@@ -1,0 +1,163 @@
+"""A saved Core ML program, opened and ready to run: the same words as Core ML's Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from runtime.mil.compiler import check_ops, compile_function
+from runtime.mil.errors import InputError, PackageError
+from runtime.mil.features import Feature
+from runtime.mil.graph import Function, Op, Weight
+from runtime.mil.package import Package
+from runtime.mil.plan import Options
+from runtime.mil.state import State
+from runtime.mil.weights.budget import MemoryBudget
+
+Array = NDArray[Any]
+
+
+class Program:
+    """One function of an .mlpackage. One prediction at a time.
+
+    Values that the program holds in 16 bits are computed in 32 without rounding, states apart, which are stored in 16;
+    `round_to_fp16` rounds every such result instead, and what overflows becomes infinite.
+    """
+
+    def __init__(self, package: Package, function_name: str, budget: MemoryBudget, options: Options) -> None:
+        self.path = package.path
+        self.metadata: Mapping[str, str] = package.metadata
+        self.functions: tuple[str, ...] = tuple(package.functions)
+        self._function: Function = package.functions[function_name]
+        self._interface = package.interfaces[function_name]
+        self._plan = compile_function(self._function, package.blob_files, budget, options)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        function_name: str | None = None,
+        memory_budget_bytes: int = 2 << 30,
+        round_to_fp16: bool = False,
+        trace_magnitudes: bool = False,
+    ) -> Program:
+        """Open a package; no weight is read until an op uses it.
+
+        Args:
+            path: an .mlpackage folder.
+            function_name: which of several functions to run; the default one if not given.
+            memory_budget_bytes: what expanded weights may keep in memory; the others are expanded at each use.
+            round_to_fp16: round every 16-bit result to 16 bits.
+            trace_magnitudes: fill `magnitudes`.
+
+        Raises:
+            PackageError, WeightFileError, UnsupportedOpError: all UserFacingErrors.
+        """
+        package = Package.open(path)
+        check_ops(package.functions)
+        name = function_name or package.default_function
+        if name not in package.functions or name not in package.interfaces:
+            known = ", ".join(package.functions)
+            raise PackageError(f"{package.path} has no function {name}; choose one of: {known}.")
+        return cls(package, name, MemoryBudget(memory_budget_bytes), Options(round_to_fp16, trace_magnitudes))
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """What `predict` has to be given."""
+        return self._interface.inputs
+
+    @property
+    def outputs(self) -> tuple[Feature, ...]:
+        """What `predict` gives."""
+        return self._interface.outputs
+
+    @property
+    def states(self) -> tuple[Feature, ...]:
+        """What the program keeps between predictions."""
+        return self._interface.states
+
+    @property
+    def magnitudes(self) -> Mapping[str, float]:
+        """Largest |value| of each 16-bit result in the last prediction, by name, with `trace_magnitudes`."""
+        return self._plan.magnitudes
+
+    def ops(self) -> Iterator[Op]:
+        """Every op in the order of the program, constants and the ops of nested blocks included."""
+        return self._function.block.walk()
+
+    def weights(self) -> Iterator[Weight]:
+        """Every constant that is, wholly or in parts, in the weight file."""
+        for op in self.ops():
+            if op.type != "const" and not op.type.startswith("constexpr_"):
+                continue
+            parts = {key: bindings[0] for key, bindings in op.inputs.items()}
+            if any(not isinstance(part, str) and part.is_stored for part in parts.values()):
+                value = op.outputs[-1]  # after the mask, for the sparse ones that give two
+                shape = tuple(length for length in value.shape if length is not None)
+                yield Weight(value.name, op.type, value.dtype, shape, parts)
+
+    def new_state(self) -> State:
+        """A state of zeros."""
+        return State.zeros({feature.name: feature.shape for feature in self.states})
+
+    def predict(self, inputs: Mapping[str, Array], state: State | None = None) -> dict[str, Array]:
+        """Run the program once; `state`, which programs with states need, is changed in place.
+
+        16-bit outputs come as float32, as from coremltools. Raises InputError.
+        """
+        given = self._checked_inputs(inputs)
+        given.update(self._checked_state(state))
+        self._plan.magnitudes.clear()
+        names = [feature.name for feature in self.outputs]
+        with torch.inference_mode():
+            results = self._plan.run(given, names)
+            return {name: _as_output(tensor) for name, tensor in results.items()}
+
+    def _checked_inputs(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        features = {feature.name: feature for feature in self.inputs}
+        for name in inputs:
+            if name not in features:
+                known = ", ".join(features) or "none"
+                raise InputError(f"The program has no input {name}; its inputs are: {known}.")
+        given: dict[str, Tensor] = {}
+        for name, feature in features.items():
+            if name not in inputs:
+                raise InputError(f"Input {name} is missing.")
+            array = np.asarray(inputs[name])
+            feature.check(array)
+            given[name] = _as_input(array, feature.dtype)
+        return given
+
+    def _checked_state(self, state: State | None) -> Mapping[str, Tensor]:
+        if not self.states:
+            return {}
+        if state is None:
+            raise InputError("The program has states: give predict one made by new_state().")
+        for feature in self.states:
+            tensor = state.get(feature.name)
+            if tensor is None or tuple(tensor.shape) != feature.shape or tensor.dtype != torch.float16:
+                raise InputError(f"State {feature.name} is missing or of another program; use one made by new_state().")
+        return state
+
+
+def _as_input(array: Array, dtype: str) -> Tensor:
+    """An input as the program sees it: what it takes in 16 bits is rounded to them first."""
+    if not dtype.startswith("fp"):
+        return torch.from_numpy(array.astype(np.int64))
+    if dtype == "fp16":
+        with np.errstate(over="ignore"):  # beyond 65504 is infinite, as a mask's −1e9 is meant
+            array = array.astype(np.float16)
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def _as_output(tensor: Tensor) -> Array:
+    if tensor.dtype == torch.int64:
+        return tensor.numpy().astype(np.int32)
+    return np.array(tensor.float().numpy())

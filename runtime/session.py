@@ -1,0 +1,111 @@
+"""Session: the tokens held in one state of a backend. A new prompt keeps the prefix that it shares with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from runtime.backends.base import Backend, Logits, S, checked_tokens
+
+
+def never() -> bool:
+    """The answer to `cancelled` of who does not cancel."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """What one prompt took, in tokens. `complete` is false where it was cancelled on the way."""
+
+    reused_tokens: int
+    fed_tokens: int
+    complete: bool = True
+
+
+class Session(Generic[S]):
+    """One conversation's tokens on a backend. `tokens` and the state agree whenever no call is running."""
+
+    def __init__(self, backend: Backend[S]) -> None:
+        self.backend = backend
+        self._state = backend.new_state()
+        self._tokens: list[int] = []
+        self._logits: Logits | None = None
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The tokens held, oldest first."""
+        return tuple(self._tokens)
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that can be held."""
+        return self.backend.context_length
+
+    @property
+    def room_left(self) -> int:
+        """Tokens that can still be fed."""
+        return self.context_length - len(self._tokens)
+
+    @property
+    def last_logits(self) -> Logits:
+        """Scores [vocab_size] of the token after the last one. RuntimeError where the last one was not just fed."""
+        if self._logits is None:
+            raise RuntimeError("no scores: feed a prompt first.")
+        return self._logits
+
+    def set_prompt(self, tokens: Sequence[int], *, cancelled: Callable[[], bool] = never) -> Feed:
+        """Hold exactly `tokens`, feeding only what follows the prefix that is held already.
+
+        `cancelled` is asked before every piece; where it says yes, what was fed until then is held. Raises what
+        `checked_tokens` raises, before anything is forgotten or fed.
+        """
+        array = checked_tokens(tokens, length=0, context_length=self.context_length, vocab_size=self.backend.vocab_size)
+        wanted: list[int] = array.tolist()
+        shared = shared_prefix(self._tokens, wanted)
+        if shared == len(wanted) and (shared < len(self._tokens) or self._logits is None):
+            shared -= 1  # scores come from feeding only: the last token is fed again
+        if shared < len(self._tokens):
+            self._state.truncate(shared)
+            del self._tokens[shared:]
+            self._logits = None
+        complete = self._feed(wanted[shared:], cancelled)
+        return Feed(reused_tokens=shared, fed_tokens=len(self._tokens) - shared, complete=complete)
+
+    def extend(self, tokens: Sequence[int]) -> Logits:
+        """Append `tokens` and score the next: [vocab_size]. Raises what `checked_tokens` raises, changing nothing."""
+        array = checked_tokens(
+            tokens,
+            length=len(self._tokens),
+            context_length=self.context_length,
+            vocab_size=self.backend.vocab_size,
+        )
+        self._feed(array.tolist(), never)
+        return self.last_logits
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._state = self.backend.new_state()
+        self._tokens = []
+        self._logits = None
+
+    def _feed(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
+        """Feed in the backend's pieces; false where cancelled before the last."""
+        size = self.backend.chunk_length
+        for start in range(0, len(tokens), size):
+            if cancelled():
+                return False
+            piece = tokens[start : start + size]
+            try:
+                self._logits = self.backend.feed(piece, self._state)
+            except BaseException:
+                self.clear()  # who died in the middle of a piece left the state half-written
+                raise
+            self._tokens += piece
+        return True
+
+
+def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many leading items are the same in both."""
+    size = min(len(left), len(right))
+    return next((place for place in range(size) if left[place] != right[place]), size)

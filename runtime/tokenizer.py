@@ -1,0 +1,180 @@
+"""Tokenizer: text to token ids and back, for the byte-level vocabularies of the Falcon family.
+
+A control token (`<|endoftext|>`, `>>ANSWER<<`, …) is one that tokenizer.json marks as special. Text that merely spells
+one is text: only who says `control_tokens=True` gets control ids, which is for text of one's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import tokenizers
+from tokenizers.decoders import ByteLevel
+
+from runtime.errors import TokenizerError
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+class Tokenizer:
+    """Text and token ids. Immutable, and safe to use from several threads."""
+
+    def __init__(
+        self,
+        core: tokenizers.Tokenizer,
+        *,
+        eos_token: str | None = None,
+        config: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """`eos_token` is tokenizer_config.json's, `config` the model's config.json. Takes `core` over."""
+        if not isinstance(core.decoder, ByteLevel):
+            raise TokenizerError("tokenizer.json is not byte-level, so it belongs to no Falcon; fetch the model again.")
+        core.encode_special_tokens = True  # spelled control tokens are split like any other text
+        core.no_truncation()  # files saved after training may cut every text to the training length
+        core.no_padding()
+        self._core = core
+        added = core.get_added_tokens_decoder()
+        self._added = {index: token.content for index, token in added.items()}
+        self.control_tokens: Mapping[str, int] = MappingProxyType(
+            {token.content: index for index, token in sorted(added.items()) if token.special}
+        )
+        self.control_ids = frozenset(self.control_tokens.values())
+        self.eos_token = eos_token
+        self.vocab_size = max(core.get_vocab_size(with_added_tokens=True), max(added, default=-1) + 1)
+        self.eos_id = resolve_eos(config, self)
+        self._bytes: dict[int, bytes] = {}
+        longest_first = sorted(self.control_tokens, key=len, reverse=True)
+        self._control_pattern = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Tokenizer:
+        """Read tokenizer.json of `folder`, and tokenizer_config.json and config.json where they are.
+
+        Raises TokenizerError for a file that is missing, damaged or not byte-level.
+        """
+        file = Path(folder) / "tokenizer.json"
+        try:
+            core = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise TokenizerError(f"{file} does not exist; name a folder that holds a model's tokenizer.") from None
+        except OSError as error:
+            raise TokenizerError(f"{file} cannot be read: {error.strerror}.") from None
+        except Exception as error:  # noqa: BLE001  (the library raises bare Exception, and panics for some files)
+            raise TokenizerError(f"{file} is damaged ({_one_line(error)}); fetch the file again.") from None
+        settings = _read_object(Path(folder) / "tokenizer_config.json")
+        eos = settings.get("eos_token")
+        eos = eos.get("content") if isinstance(eos, dict) else eos  # older files describe the token in an object
+        return cls(
+            core, eos_token=eos if isinstance(eos, str) else None, config=_read_object(Path(folder) / "config.json")
+        )
+
+    def encode(self, text: str, *, control_tokens: bool = False) -> list[int]:
+        """Ids of `text`; nothing is added before or after. Never a control id unless `control_tokens` asks for them.
+
+        Raises TokenizerError for what is no text: another type, or half of a surrogate pair.
+        """
+        if not isinstance(text, str):
+            raise TokenizerError(f"Text must be a str, not {type(text).__name__}.")
+        if not control_tokens or not self.control_tokens:
+            return self._encode_plain(text)
+        ids: list[int] = []
+        for piece in self._control_pattern.split(text):
+            if piece in self.control_tokens:
+                ids.append(self.control_tokens[piece])
+            elif piece:
+                ids.extend(self._encode_plain(piece))
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of `ids`, control tokens spelled out; bytes that are no UTF-8 become U+FFFD."""
+        return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes that `token` stands for, often a part of a character. Raises TokenizerError for an unknown id."""
+        found = self._bytes.get(token)
+        if found is None:
+            found = self._bytes[token] = self._spell(token)
+        return found
+
+    def control_id(self, name: str) -> int:
+        """Id of the control token spelled `name`, as in `>>ANSWER<<`. Raises TokenizerError where there is none."""
+        try:
+            return self.control_tokens[name]
+        except KeyError:
+            known = ", ".join(self.control_tokens) or "none"
+            raise TokenizerError(f"This tokenizer has no control token {name!r}; it has {known}.") from None
+
+    def _encode_plain(self, text: str) -> list[int]:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise TokenizerError(
+                f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
+                f"{error.start + 1:,}), which is no character; remove it."
+            ) from None
+        return self._core.encode(text, add_special_tokens=False).ids
+
+    def _spell(self, token: int) -> bytes:
+        if token in self._added:
+            return self._added[token].encode("utf-8")
+        symbols = self._core.id_to_token(token) if 0 <= token < self.vocab_size else None
+        if symbols is None:
+            raise TokenizerError(f"Token id {token} is not in this tokenizer's vocabulary of {self.vocab_size:,}.")
+        try:
+            return bytes(_BYTE_OF_SYMBOL[symbol] for symbol in symbols)
+        except KeyError:  # a token outside the byte alphabet stands for itself, as in the library's own decoder
+            return symbols.encode("utf-8")
+
+
+def resolve_eos(config: Mapping[str, Any], tokenizer: Tokenizer) -> int:
+    """The id that ends a text. Raises TokenizerError where the files do not say.
+
+    The tokenizer's word comes before config.json's: a name cannot slip when ids move, and rw-1b's config.json says
+    eos 2, an ordinary `#` in its GPT-2 vocabulary, whose `<|endoftext|>` is 50256. generation_config.json is not asked:
+    Falcon-7B's early one says bos 1, eos 2, which are `>>ABSTRACT<<` and `>>INTRODUCTION<<`; the truth is 11.
+    """
+    for name in (tokenizer.eos_token, END_OF_TEXT):
+        if name is not None and name in tokenizer.control_tokens:
+            return tokenizer.control_tokens[name]
+    said = config.get("eos_token_id")
+    for token in said if isinstance(said, list) else [said]:
+        if token in tokenizer.control_ids:  # an id of ordinary text would end answers in the middle of a sentence
+            return int(token)
+    raise TokenizerError(
+        f"Neither tokenizer_config.json nor config.json names a control token that ends a text (they say "
+        f"{tokenizer.eos_token!r} and {said!r}); add `eos_token` to tokenizer_config.json."
+    )
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`, empty where there is no such file. Raises TokenizerError where it is damaged."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise TokenizerError(f"{file} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise TokenizerError(f"{file} is not valid JSON ({_one_line(error)}); fetch the file again.") from None
+    if not isinstance(values, dict):
+        raise TokenizerError(f"{file} holds no JSON object; fetch the file again.")
+    return values
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _symbol_of_byte() -> list[str]:
+    """GPT-2's byte alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards, in order."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    moved = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(moved)) for byte in range(256)]
+
+
+_BYTE_OF_SYMBOL = {symbol: byte for byte, symbol in enumerate(_symbol_of_byte())}

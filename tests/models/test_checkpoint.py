@@ -1,0 +1,144 @@
+"""Checkpoints on disk: single, sharded, old, damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.checkpoint import Checkpoint, expected_shapes
+from models.errors import CheckpointError
+from tests.models.variants import save
+
+NORM = "transformer.h.1.input_layernorm.weight"
+EMBEDDING = "transformer.word_embeddings.weight"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save("7b", tmp_path)
+    return tmp_path
+
+
+def edit(folder: Path, **changes: torch.Tensor | None) -> None:
+    """Rewrite model.safetensors with tensors replaced, added, or (None) removed; `__` stands for a dot."""
+    tensors = load_file(folder / "model.safetensors")
+    for key, value in changes.items():
+        name = key.replace("__", ".")
+        if value is None:
+            del tensors[name]
+        else:
+            tensors[name] = value
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_shards_give_what_one_file_gives(tmp_path: Path) -> None:
+    one, many = tmp_path / "one", tmp_path / "many"
+    save("40b", one)
+    save("40b", many, max_shard_size="60KB")
+    assert len(list(many.glob("*.safetensors"))) > 2
+    a, b = Checkpoint.open(one), Checkpoint.open(many)
+    assert set(a) == set(b) == set(expected_shapes(a.config))
+    assert all(torch.equal(a.tensor(name), b.tensor(name)) for name in a)
+
+
+def test_a_layer_may_be_split_over_two_shards(tmp_path: Path) -> None:
+    save("7b", tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    names = sorted(tensors)
+    cut = next(i for i, name in enumerate(names) if "h.1.mlp.dense_h_to_4h" in name)
+    shards = {"model-00001-of-00002.safetensors": names[:cut], "model-00002-of-00002.safetensors": names[cut:]}
+    assert {"h.1" in " ".join(part) for part in shards.values()} == {True}
+    for file, part in shards.items():
+        save_file({name: tensors[name] for name in part}, tmp_path / file)
+    weight_map = {name: file for file, part in shards.items() for name in part}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    whole = Checkpoint.open(tmp_path)
+    assert all(torch.equal(whole.tensor(name), tensors[name]) for name in names)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_old_bin_files_are_read(folder: Path, sharded: bool) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    if sharded:
+        names = list(tensors)
+        parts = {"pytorch_model-00001-of-00002.bin": names[:5], "pytorch_model-00002-of-00002.bin": names[5:]}
+        for file, part in parts.items():
+            torch.save({name: tensors[name] for name in part}, folder / file)
+        weight_map = {name: file for file, part in parts.items() for name in part}
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    else:
+        torch.save(tensors, folder / "pytorch_model.bin")
+    checkpoint = Checkpoint.open(folder)
+    assert all(torch.equal(checkpoint.tensor(name), tensors[name]) for name in tensors)
+
+
+def test_a_pickle_that_would_run_code_is_refused(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"x": pytest.raises}, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin"):
+        Checkpoint.open(folder)
+
+
+def test_a_stored_copy_of_the_tied_head_is_accepted(folder: Path) -> None:
+    edit(folder, lm_head__weight=load_file(folder / "model.safetensors")[EMBEDDING].clone())
+    assert Checkpoint.open(folder).load().lm_head.weight is not None
+
+
+def test_a_head_that_differs_though_tied_is_refused(folder: Path) -> None:
+    edit(folder, lm_head__weight=load_file(folder / "model.safetensors")[EMBEDDING] + 1)
+    with pytest.raises(CheckpointError, match="tie_word_embeddings"):
+        Checkpoint.open(folder)
+
+
+def test_a_missing_tensor_is_named(folder: Path) -> None:
+    edit(folder, **{NORM.replace(".", "__"): None})
+    with pytest.raises(CheckpointError, match=NORM):
+        Checkpoint.open(folder)
+
+
+def test_a_spare_tensor_is_named(folder: Path) -> None:
+    edit(folder, transformer__h__9__extra=torch.zeros(1))
+    with pytest.raises(CheckpointError, match=r"transformer\.h\.9\.extra"):
+        Checkpoint.open(folder)
+
+
+def test_a_misshapen_tensor_is_named(folder: Path) -> None:
+    edit(folder, **{NORM.replace(".", "__"): torch.zeros(3)})
+    with pytest.raises(CheckpointError, match=NORM):
+        Checkpoint.open(folder)
+
+
+def test_a_truncated_file_is_named(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        Checkpoint.open(folder)
+
+
+def test_a_missing_shard_is_named(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
+    with pytest.raises(CheckpointError, match=r"gone\.safetensors"):
+        Checkpoint.open(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}'])
+def test_a_damaged_index_is_named(folder: Path, text: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(CheckpointError, match="index"):
+        Checkpoint.open(folder)
+
+
+def test_a_folder_without_weights_says_so(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="no weights"):
+        Checkpoint.open(folder)
+
+
+def test_no_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="not a folder"):
+        Checkpoint.open(tmp_path / "gone")

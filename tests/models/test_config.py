@@ -1,0 +1,113 @@
+"""config.json in both spellings, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.config import FalconConfig
+from models.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[3] / "shared" / "data" / "configs"
+needs_configs = pytest.mark.skipif(not CONFIGS.is_dir(), reason="needs ../shared/data/configs")
+
+SMALL: dict[str, Any] = {
+    "model_type": "falcon",
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+}
+EARLY: dict[str, Any] = {
+    "model_type": "RefinedWeb",
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "n_layer": 1,
+    "n_head": 4,
+    "n_head_kv": 2,
+}
+
+
+@needs_configs
+@pytest.mark.parametrize(
+    "name", ["falcon-7b", "falcon-7b-instruct", "falcon-40b", "falcon-40b-instruct", "falcon-rw-1b"]
+)
+def test_both_spellings_describe_one_model(name: str) -> None:
+    assert FalconConfig.open(CONFIGS / f"{name}.json") == FalconConfig.open(CONFIGS / f"{name}.refinedweb.json")
+
+
+@needs_configs
+def test_7b_has_one_key_head_whatever_its_file_says() -> None:
+    raw = json.loads((CONFIGS / "falcon-7b-instruct.json").read_text())
+    assert raw["num_kv_heads"] == 71
+    config = FalconConfig.from_dict(raw)
+    assert (config.num_kv_heads, config.heads_per_kv_head, config.head_dim) == (1, 71, 64)
+    assert config.qkv_features == 4672
+
+
+@needs_configs
+@pytest.mark.parametrize(
+    ("name", "kv_heads", "norms", "head_dim", "tied", "context"),
+    [
+        ("falcon-40b", 8, 2, 64, True, 2048),
+        ("falcon-180b", 8, 2, 64, True, 2048),
+        ("falcon-11b", 8, 1, 128, False, 8192),
+        ("falcon-rw-1b", 32, 1, 64, True, 2048),
+    ],
+)
+def test_the_family_is_told_apart(
+    name: str, kv_heads: int, norms: int, head_dim: int, tied: bool, context: int
+) -> None:
+    config = FalconConfig.open(CONFIGS / f"{name}.json")
+    assert (config.num_kv_heads, config.norms_per_block, config.head_dim) == (kv_heads, norms, head_dim)
+    assert (config.tie_word_embeddings, config.context_length) == (tied, context)
+    assert config.alibi == config.bias == (name == "falcon-rw-1b") == (not config.parallel_attn)
+
+
+@needs_configs
+def test_11b_keeps_its_rotary_base() -> None:
+    assert FalconConfig.open(CONFIGS / "falcon-11b.json").rope_theta == 500042.0
+
+
+def test_grouped_heads_in_an_early_file_mean_the_new_decoder() -> None:
+    config = FalconConfig.from_dict(EARLY)
+    assert (config.num_kv_heads, config.norms_per_block, config.parallel_attn) == (2, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"model_type": "llama"}, "llama"),
+        ({"hidden_size": None}, "hidden_size"),
+        ({"hidden_size": "32"}, "hidden_size"),
+        ({"num_attention_heads": 3}, "num_attention_heads 3"),
+        ({"activation": "silu"}, "silu"),
+        ({"rope_scaling": {"type": "yarn"}}, "rope_scaling"),
+        ({"rope_parameters": {"rope_type": "linear"}}, "linear"),
+        ({"apply_residual_connection_post_layernorm": True}, "apply_residual_connection_post_layernorm"),
+        ({"layer_norm_epsilon": -1}, "layer_norm_epsilon"),
+        ({"alibi": "yes"}, "alibi"),
+        ({"num_hidden_layers": 0}, "num_layers"),
+        ({"max_position_embeddings": 0}, "max_position_embeddings"),
+        ({"new_decoder_architecture": True, "num_kv_heads": 3, "num_attention_heads": 4}, "num_kv_heads 3"),
+        ({"new_decoder_architecture": True, "num_ln_in_parallel_attn": 3}, "num_ln_in_parallel_attn"),
+    ],
+)
+def test_what_is_no_falcon_is_refused_by_name(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        FalconConfig.from_dict(SMALL | change)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        FalconConfig.open(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        FalconConfig.open(tmp_path)
