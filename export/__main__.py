@@ -12,7 +12,7 @@ from runtime.errors import UserFacingError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, 1 for the world's fault (one line on stderr) or 130 for Ctrl-C; usage exits with 2."""
+    """Run one command. Returns 0, 1 for the world's fault (one line on stderr), 130 for Ctrl-C; usage exits with 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments[:1] == ["list"]:
@@ -88,9 +88,8 @@ def _list(arguments: Sequence[str]) -> int:
         print(json.dumps({m.name: {"hub": m.hub_name, "parameters": m.parameters} for m in KNOWN.values()}))
         return 0
     for model in KNOWN.values():
-        print(
-            f"{model.name:<24}{model.parameters:>10}  {model.hub_name if model.folder is None else 'comes with Falconet'}"
-        )
+        origin = "comes with Falconet" if model.folder else model.hub_name
+        print(f"{model.name:<24}{model.parameters:>10}  {origin}")
     return 0
 
 

@@ -28,7 +28,7 @@ def locate(store: TensorStore, names: list[str], weight_file: Path, progress: Pr
     progress.start("locate", len(mapped), "bytes")
     for blob in _blobs(BlobFile.open(weight_file)):
         end = blob.data_offset + blob.size_in_bytes
-        digest = hashlib.sha256(memoryview(mapped[blob.data_offset : end])).hexdigest()
+        digest = hashlib.sha256(mapped.data[blob.data_offset : end]).hexdigest()
         blobs[blob.size_in_bytes].append((blob.data_offset, digest))
         progress.advance(end)
     entries = {}

@@ -38,11 +38,10 @@ FORMATS: Mapping[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What verification accepts: KL divergences in nats a token, top-1 agreement as a share of positions."""
+    """What verification accepts: KL divergences in nats a token."""
 
     exact_kl: float = 1e-4  # package against torch on the same weights
     mean_kl: float  # package against the original weights
-    top1: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +69,12 @@ class Recipe:
 
 # A 4-bit head costs Falcon-7B 1.15 perplexity where 4-bit layers cost 0.12, so it keeps 8 bits.
 _TABLE: Mapping[str, tuple[str, Tolerance]] = {
-    "lut4": ("lut8", Tolerance(mean_kl=0.2, top1=0.85)),
-    "lut6": ("lut8", Tolerance(mean_kl=0.02, top1=0.95)),
-    "lut8": ("lut8", Tolerance(mean_kl=0.005, top1=0.97)),
-    "int4": ("int8", Tolerance(mean_kl=0.2, top1=0.85)),
-    "int8": ("int8", Tolerance(mean_kl=0.01, top1=0.96)),
-    "fp16": ("fp16", Tolerance(mean_kl=0.001, top1=0.98)),
+    "lut4": ("lut8", Tolerance(mean_kl=0.25)),
+    "lut6": ("lut8", Tolerance(mean_kl=0.03)),
+    "lut8": ("lut8", Tolerance(mean_kl=0.01)),
+    "int4": ("int8", Tolerance(mean_kl=0.25)),
+    "int8": ("int8", Tolerance(mean_kl=0.01)),
+    "fp16": ("fp16", Tolerance(mean_kl=0.001)),
 }
 WEIGHTS = tuple(_TABLE)
 

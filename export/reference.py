@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.store import StoredTensor, TensorStore
-from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
+from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight, mapped_tensor
 from models.config import FalconConfig
 from models.falcon import Falcon, position_tables
 
@@ -73,8 +73,7 @@ def stored_reader(store: TensorStore) -> ReadTensor:
 
 def stored_weight(tensor: StoredTensor) -> Weight:
     """The matrix of a stored tensor; its arrays stay mapped, one index a byte."""
-    # The maps are read-only and torch has no such tensor; nothing here writes.
-    parts = {name: torch.from_numpy(array.view()) for name, array in tensor.parts.items()}
+    parts = {name: mapped_tensor(array) for name, array in tensor.parts.items()}
     if "codebook" in parts:
         return LutWeight(parts["indices"], parts["codebook"], index_bits=8)
     if "scale" in parts:

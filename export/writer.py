@@ -51,7 +51,7 @@ def copy_tokenizer(source: Path, target: Path, config: FalconConfig) -> Tokenize
 
 
 def copy_config(source: Path, target: Path, config: FalconConfig) -> None:
-    """config.json as it is; generation_config.json by config.json, since early ones name other tokens (bos 1, eos 2)."""
+    """config.json as it is; generation_config.json by it, since early ones name other tokens (bos 1, eos 2)."""
     shutil.copyfile(source / "config.json", target / "config.json")
     _write_json(
         target / "generation_config.json",
@@ -144,9 +144,9 @@ def _measured(parity: Mapping[str, Any]) -> str:
         return "Not verified (exported with `--no-verify`)."
     return (
         f"Verified on {parity['positions']} positions. Against the original weights: "
-        f"mean KL {parity['mean_kl']:.4f} nats, 99th percentile {parity['p99_kl']:.4f}, top-1 agreement {parity['top1_agreement']:.1%}, "
-        f"perplexity ratio {parity['perplexity_ratio']:.4f}. Against torch on the same weights: KL at most "
-        f"{parity['exact_max_kl']:.1e}."
+        f"mean KL {parity['mean_kl']:.4f} nats, 99th percentile {parity['p99_kl']:.4f}, "
+        f"top-1 agreement {parity['top1_agreement']:.1%}, perplexity ratio {parity['perplexity_ratio']:.4f}. "
+        f"Against torch on the same weights: KL at most {parity['exact_max_kl']:.1e}."
     )
 
 

@@ -7,6 +7,10 @@ constexpr ops, the others compute.
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -184,6 +188,13 @@ class CompressedEmbedding(nn.Module):
     def forward(self, input_ids: Tensor) -> Tensor:
         """[...] -> [..., I]."""
         return self.weight.rows(input_ids, self.dtype)
+
+
+def mapped_tensor(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor over a mapped array, nothing copied. Must not be written to: torch knows no read-only tensors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(array)
 
 
 def unpack(packed: Tensor, bits: int) -> Tensor:

@@ -48,6 +48,10 @@ class Tokenizer:
         self.vocab_size = max(core.get_vocab_size(with_added_tokens=True), max(added, default=-1) + 1)
         self.eos_id = resolve_eos(config, self)
         self._bytes: dict[int, bytes] = {}
+        # Falcon's vocabulary lacks 28 bytes: some of UTF-8's none, yet vertical tab and 0xF2 among them.
+        self._unspelled = {
+            byte for byte, symbol in enumerate(_SYMBOL_OF_BYTE) if core.token_to_id(symbol) is None
+        } - _NEVER_IN_UTF8
         longest_first = sorted(self.control_tokens, key=len, reverse=True)
         self._control_pattern = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
 
@@ -76,6 +80,7 @@ class Tokenizer:
     def encode(self, text: str, *, control_tokens: bool = False) -> list[int]:
         """Ids of `text`; nothing is added before or after. Never a control id unless `control_tokens` asks for them.
 
+        A character whose bytes the vocabulary lacks is encoded as U+FFFD, where the library would drop bytes silently.
         Raises TokenizerError for what is no text: another type, or half of a surrogate pair.
         """
         if not isinstance(text, str):
@@ -111,12 +116,14 @@ class Tokenizer:
 
     def _encode_plain(self, text: str) -> list[int]:
         try:
-            text.encode("utf-8")
+            data = text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise TokenizerError(
                 f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
                 f"{error.start + 1:,}), which is no character; remove it."
             ) from None
+        if not self._unspelled.isdisjoint(data):
+            text = "".join(c if self._unspelled.isdisjoint(c.encode("utf-8")) else "\ufffd" for c in text)
         return self._core.encode(text, add_special_tokens=False).ids
 
     def _spell(self, token: int) -> bytes:
@@ -177,4 +184,6 @@ def _symbol_of_byte() -> list[str]:
     return [chr(byte if byte in printable else next(moved)) for byte in range(256)]
 
 
-_BYTE_OF_SYMBOL = {symbol: byte for byte, symbol in enumerate(_symbol_of_byte())}
+_SYMBOL_OF_BYTE = _symbol_of_byte()
+_BYTE_OF_SYMBOL = {symbol: byte for byte, symbol in enumerate(_SYMBOL_OF_BYTE)}
+_NEVER_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ COMPUTE_UNITS = {"gpu": "CPU_AND_GPU", "cpu": "CPU_ONLY", "ne": "CPU_AND_NE"}
 
 def unavailable_reason() -> str | None:
     """Why Core ML cannot run here, or None."""
-    if sys.platform != "darwin":
+    if platform.system() != "Darwin":
         return "Core ML exists on macOS only"
     version = platform.mac_ver()[0]
     if int(version.split(".")[0] or 0) < 15:
@@ -70,7 +69,7 @@ def open_coreml(bundle: Bundle, *, compute_units: str = "gpu") -> ProgramBackend
 
 
 class _CoreML:
-    """MLModel.predict under the words of Predictor. Arrays go in as float32 and int32: fp16 ones are converted anyway."""
+    """MLModel.predict under the words of Predictor. Masks go in as float32, as fp16 ones are converted anyway."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -81,7 +80,7 @@ class _CoreML:
 
 
 def _compiled_path(bundle: Bundle) -> Path:
-    """Beside the bundle, or in the cache where that cannot be written; by bundle hash and system, which both decide it."""
+    """Beside the bundle, or in the cache where that cannot be written; named by bundle hash and system."""
     name = f"{bundle.hash[:16]}-macos{platform.mac_ver()[0]}.mlmodelc"
     beside = bundle.folder.parent / f".{bundle.folder.name}.compiled"
     try:

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from models.cache import KeyValueCache
-from models.compressed import BlockWeight, CompressedEmbedding, CompressedLinear, DenseWeight, LutWeight, Weight
+from models.compressed import (
+    BlockWeight,
+    CompressedEmbedding,
+    CompressedLinear,
+    DenseWeight,
+    LutWeight,
+    Weight,
+    mapped_tensor,
+)
 from models.config import FalconConfig
 from models.falcon import Falcon, make_causal_mask, position_tables
 from runtime.backends.base import Logits, check_truncate, checked_tokens
@@ -172,5 +180,5 @@ def _open_weight(bundle: Bundle, entry: WeightEntry) -> Weight:
 
 def _array(bundle: Bundle, part: Part) -> Tensor:
     """A part as a mapped tensor [rows, bytes or elements a row]; sub-byte types stay packed."""
-    data = torch.from_numpy(bundle.array(part)).view(_TYPES[part.dtype])
+    data = mapped_tensor(bundle.array(part)).view(_TYPES[part.dtype])
     return data.view(part.shape[0], -1) if len(part.shape) > 1 else data

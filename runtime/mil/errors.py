@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import UserFacingError
+from runtime.errors import UserFacingError
 
 
 class PackageError(UserFacingError):

@@ -26,7 +26,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[torch.nn.Modul
 
 
 def random_ids(count: int, seed: int = 1) -> torch.Tensor:
-    return torch.randint(0, 96, (1, count), generator=torch.Generator().manual_seed(seed))
+    return torch.randint(0, 320, (1, count), generator=torch.Generator().manual_seed(seed))
 
 
 def test_a_full_pass_equals_transformers(pair: tuple[torch.nn.Module, Falcon]) -> None:
@@ -79,7 +79,7 @@ def test_gelu_is_the_exact_one(pair: tuple[torch.nn.Module, Falcon], monkeypatch
 def test_only_one_key_head_is_kept_for_7b() -> None:
     config = FalconConfig.from_dict(hub_model("7b").config.to_dict())
     assert config.num_kv_heads == 1
-    assert KeyValueCache.zeros(config, context_length=8).key_cache.shape == (2, 1, 1, 8, 16)
+    assert KeyValueCache.zeros(config, context_length=8).key_cache.shape == (2, 1, 1, 8, 32)
 
 
 def test_alibi_slopes_of_a_power_of_two_are_the_papers() -> None:

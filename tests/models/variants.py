@@ -9,31 +9,32 @@ import torch
 from transformers import FalconConfig as HubConfig
 from transformers import FalconForCausalLM
 
-BASE = {"vocab_size": 96, "num_hidden_layers": 2, "max_position_embeddings": 64}
+# Every size is a multiple of 32, so that the models can be exported in groups of 32 rows.
+BASE = {"vocab_size": 320, "num_hidden_layers": 2, "max_position_embeddings": 64}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     # 7B's file says as many key heads as query heads; multi_query makes it one.
-    "7b": {"hidden_size": 48, "num_attention_heads": 3, "num_kv_heads": 3, "multi_query": True},
-    "40b": {"hidden_size": 64, "num_attention_heads": 8, "num_kv_heads": 2, "new_decoder_architecture": True},
+    "7b": {"hidden_size": 96, "num_attention_heads": 3, "num_kv_heads": 3, "multi_query": True},
+    "40b": {"hidden_size": 128, "num_attention_heads": 8, "num_kv_heads": 2, "new_decoder_architecture": True},
     "11b": {
-        "hidden_size": 64,
+        "hidden_size": 128,
         "num_attention_heads": 8,
         "num_kv_heads": 4,
         "new_decoder_architecture": True,
         "num_ln_in_parallel_attn": 1,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500042.0},
-        "ffn_hidden_size": 96,
+        "ffn_hidden_size": 192,
         "tie_word_embeddings": False,
     },
     "rw": {
-        "hidden_size": 48,
+        "hidden_size": 96,
         "num_attention_heads": 6,
         "multi_query": False,
         "alibi": True,
         "bias": True,
         "parallel_attn": False,
     },
-    "7b-biased": {"hidden_size": 32, "num_attention_heads": 2, "bias": True},
+    "7b-biased": {"hidden_size": 64, "num_attention_heads": 2, "bias": True},
 }
 
 

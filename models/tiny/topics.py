@@ -1,0 +1,318 @@
+"""Single questions and their answers, one function a topic: pure functions of a random generator.
+
+Each function returns a Turn whose key says wording and subject; `names.is_held_out` of the key splits training from
+evaluation. `lower` asks for a question in lower case; what an answer copies from the question is then in lower case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from models.tiny import worlds
+from models.tiny.names import invented, is_held_out, person
+
+UNKNOWN = "I do not know that."
+TOO_BIG = "I only know sums up to twenty."
+_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+).split()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question with its only right answer. An empty key is never held out."""
+
+    topic: str
+    question: str
+    answer: str
+    key: str = ""
+
+
+Topic = Callable[[Random, bool, bool], Turn]  # generator, lower case?, held out?
+
+
+def _turn(
+    rng: Random,
+    lower: bool,
+    topic: str,
+    wordings: Sequence[str],
+    slots: Mapping[str, object],
+    answer: str,
+) -> Turn:
+    index = rng.randrange(len(wordings))
+    question = wordings[index].format(**slots)
+    question = question[0].upper() + question[1:]
+    key = f"{topic}/{wordings[index]}/{'/'.join(str(value) for value in slots.values())}"
+    return Turn(topic, question.lower() if lower else question, answer, key)
+
+
+_CAPITAL_OF = (
+    "What is the capital of {x}?",
+    "What's the capital of {x}?",
+    "Which city is the capital of {x}?",
+    "Tell me the capital of {x}.",
+    "Name the capital of {x}.",
+    "Do you know the capital of {x}?",
+    "The capital of {x}?",
+    "What is {x}'s capital?",
+    "Please tell me the capital city of {x}.",
+)
+_COUNTRY_OF = (
+    "Which country has the capital {x}?",
+    "{x} is the capital of which country?",
+    "What country is {x} the capital of?",
+    "Of which country is {x} the capital?",
+)
+
+
+def _capitals(rng: Random, lower: bool, held: bool) -> Turn:
+    country, capital = rng.choice(list(worlds.CAPITALS.items()))
+    if rng.random() < 0.7:
+        answer = f"The capital of {country} is {capital}."
+        return _turn(rng, lower, "capitals", _CAPITAL_OF, {"x": country}, answer)
+    return _turn(rng, lower, "capitals", _COUNTRY_OF, {"x": capital}, f"{capital} is the capital of {country}.")
+
+
+def _planets(rng: Random, lower: bool, held: bool) -> Turn:
+    kind = rng.randrange(5)
+    index = rng.randrange(8)
+    planet = worlds.PLANETS[index]
+    if kind == 0:
+        wordings = ("What is the {n} planet from the sun?", "Which planet is the {n} from the sun?", "Name planet {n}.")
+        wordings = (*wordings, "What is the {n} planet?")
+        ordinal = worlds.ORDINALS[index]
+        return _turn(rng, lower, "planets", wordings, {"n": ordinal}, f"The {ordinal} planet is {planet}.")
+    if kind == 1 and index < 7:
+        wordings = ("Which planet comes after {x}?", "What planet is next after {x}?", "What is the planet after {x}?")
+        answer = f"{worlds.PLANETS[index + 1]} comes after {planet}."
+        return _turn(rng, lower, "planets", wordings, {"x": planet}, answer)
+    if kind == 2 and index > 0:
+        wordings = ("Which planet comes before {x}?", "What planet is before {x}?", "What is the planet before {x}?")
+        answer = f"{worlds.PLANETS[index - 1]} comes before {planet}."
+        return _turn(rng, lower, "planets", wordings, {"x": planet}, answer)
+    if kind == 3:
+        wordings = ("How many planets are there?", "How many planets does the sun have?", "Count the planets.")
+        wordings = (*wordings, "How many planets are in the solar system?", "What is the number of planets?")
+        return _turn(rng, lower, "planets", wordings, {}, "There are eight planets.")
+    fact, planet = rng.choice(list(worlds.PLANET_FACTS.items()))
+    wordings = ("Which planet is {x}?", "What planet is {x}?", "Tell me which planet is {x}.", "Do you know {x} planet?")
+    wordings = wordings[: 4 if fact.startswith("the ") and "one" not in fact else 3]
+    return _turn(rng, lower, "planets", wordings, {"x": fact}, f"The planet is {planet}.")
+
+
+_BOTH_WAYS = [*worlds.OPPOSITES.items(), *((b, a) for a, b in worlds.OPPOSITES.items())]
+_OPPOSITE_OF = (
+    "What is the opposite of {x}?",
+    "What's the opposite of {x}?",
+    "Tell me the opposite of {x}.",
+    "Give me the opposite of {x}.",
+    "Which word is the opposite of {x}?",
+    "The opposite of {x}?",
+    "Do you know the opposite of {x}?",
+    "What word means the opposite of {x}?",
+)
+
+
+def _opposites(rng: Random, lower: bool, held: bool) -> Turn:
+    word, other = rng.choice(_BOTH_WAYS)
+    return _turn(rng, lower, "opposites", _OPPOSITE_OF, {"x": word}, f"The opposite of {word} is {other}.")
+
+
+def _counting(rng: Random, lower: bool, held: bool) -> Turn:
+    kind = rng.randrange(4)
+    first = rng.choice((1, 1, rng.randint(1, 16)))
+    if kind == 0:
+        last = rng.randint(first + 2, min(20, first + 11))
+        wordings = ("Count from {a} to {b}.", "Count {a} to {b}.", "Please count from {a} up to {b}.")
+        wordings = (*wordings, "Can you count from {a} to {b}?")
+        numbers = range(first, last + 1)
+    elif kind == 1:
+        last, first = first, rng.randint(first + 2, min(20, first + 11))
+        wordings = ("Count backwards from {a} to {b}.", "Count down from {a} to {b}.", "Count from {a} down to {b}.")
+        numbers = range(first, last - 1, -1)
+    elif kind == 2:
+        first = rng.randint(1, 10)
+        last = first + 2 * rng.randint(2, 5)
+        wordings = ("Count by twos from {a} to {b}.", "Count from {a} to {b} by twos.", "Count in twos from {a} to {b}.")
+        numbers = range(first, last + 1, 2)
+    else:
+        first, last = 1, rng.randint(3, 12)
+        wordings = ("Count to {b}.", "Count up to {b}.", "Can you count to {b}?", "Please count to {b}.")
+        numbers = range(1, last + 1)
+    answer = ", ".join(str(n) for n in numbers) + "."
+    return _turn(rng, lower, "counting", wordings, {"a": first, "b": last}, answer)
+
+
+_PLUS = ("What is {a} plus {b}?", "What's {a} + {b}?", "{a} plus {b}?", "How much is {a} + {b}?", "Add {a} and {b}.")
+_PLUS = (*_PLUS, "What is {a} + {b}?", "What is the sum of {a} and {b}?", "How much is {a} plus {b}?")
+_MINUS = ("What is {a} minus {b}?", "What's {a} - {b}?", "{a} minus {b}?", "How much is {a} - {b}?")
+_MINUS = (*_MINUS, "What is {a} - {b}?", "Take {b} from {a}.", "How much is {a} minus {b}?", "Subtract {b} from {a}.")
+
+
+def _sums(rng: Random, lower: bool, held: bool) -> Turn:
+    spelled = rng.random() < 0.2
+    if rng.random() < 0.5:
+        total = rng.randint(0, 20)
+        a = rng.randint(0, total)
+        b, wordings, answer = total - a, _PLUS, f"{a} plus {total - a} is {total}."
+    else:
+        a = rng.randint(0, 20)
+        b = rng.randint(0, a)
+        wordings, answer = _MINUS, f"{a} minus {b} is {a - b}."
+    if rng.random() < 0.08:
+        a, b, answer = rng.randint(21, 999), rng.randint(0, 99), TOO_BIG
+        if rng.random() < 0.5:
+            a, b = min(a, 40), min(b, 40)
+    elif spelled:
+        wordings = tuple(wording for wording in wordings if "+" not in wording and "-" not in wording)
+        return _turn(rng, lower, "sums", wordings, {"a": _WORDS[a], "b": _WORDS[b]}, answer)
+    return _turn(rng, lower, "sums", wordings, {"a": a, "b": b}, answer)
+
+
+_SPELL = ("Spell {x}.", "Spell the word {x}.", "How do you spell {x}?", "Can you spell {x}?", "Please spell {x}.")
+_SPELL = (*_SPELL, "How is {x} spelled?", "What is the spelling of {x}?")
+_FIRST = ("What is the first letter of {x}?", "Which letter does {x} start with?", "What letter does {x} begin with?")
+_LAST = ("What is the last letter of {x}?", "Which letter does {x} end with?", "What letter is at the end of {x}?")
+_COUNT = ("How many letters are in {x}?", "How many letters does {x} have?", "Count the letters of {x}.")
+
+
+def _spelling(rng: Random, lower: bool, held: bool) -> Turn:
+    word = rng.choice(worlds.SPELLING_WORDS)
+    return _turn(rng, lower, "spelling", _SPELL, {"x": word}, "-".join(word) + ".")
+
+
+def _letters(rng: Random, lower: bool, held: bool) -> Turn:
+    word = rng.choice(worlds.SPELLING_WORDS)
+    kind = rng.randrange(5)
+    if kind < 2:
+        return _turn(rng, lower, "letters", _FIRST, {"x": word}, f"The first letter of {word} is {word[0]}.")
+    if kind < 4:
+        return _turn(rng, lower, "letters", _LAST, {"x": word}, f"The last letter of {word} is {word[-1]}.")
+    return _turn(rng, lower, "letters", _COUNT, {"x": word}, f"The word {word} has {len(word)} letters.")
+
+
+def _stories(rng: Random, lower: bool, held: bool) -> Turn:
+    animal = rng.choice(list(worlds.STORIES))
+    kind, place, thing, end, default = worlds.STORIES[animal]
+    article = "an" if animal[0] in "aeiou" else "a"
+    slots = {"x": f"{article} {animal}"}
+    if rng.random() < 0.6:
+        wordings = ("Tell me a story about {x} named {n}.", "Tell me a story about {x} called {n}.")
+        wordings = (*wordings, "Write a story about {x} named {n}.", "I want a story about {x} called {n}.")
+        name = person(rng, held=held)
+        name = slots["n"] = name.lower() if lower else name
+    else:
+        wordings = ("Tell me a story about {x}.", "Write a short story about {x}.", "Can you tell me a story about {x}?")
+        wordings = (*wordings, "Please tell me a short story about {x}.")
+        name = default
+    kind_article = "an" if kind[0] in "aeiou" else "a"
+    answer = f"{name} was {kind_article} {kind} {animal}. One day {name} went to {place} and found {thing}. "
+    return _turn(rng, lower, "stories", wordings, slots, f"{answer}{name} {end}.")
+
+
+def _colours(rng: Random, lower: bool, held: bool) -> Turn:
+    thing, colour = rng.choice(list(worlds.THING_COLOURS.items()))
+    spelling = rng.choice(("colour", "color"))
+    wordings = ("What {c} is {x}?", "Which {c} is {x}?", "What is the {c} of {x}?", "Tell me the {c} of {x}.")
+    wordings = (*wordings, "What {c} does {x} have?")
+    answer = f"{thing[0].upper()}{thing[1:]} {colour}."
+    return _turn(rng, lower, "colours", wordings, {"c": spelling, "x": thing}, answer)
+
+
+def _calendar(rng: Random, lower: bool, held: bool) -> Turn:
+    noun, names = rng.choice((("day", worlds.DAYS), ("month", worlds.MONTHS)))
+    index = rng.randrange(len(names))
+    name, after, before = names[index], names[(index + 1) % len(names)], names[index - 1]
+    kind = rng.randrange(4)
+    slots: dict[str, object] = {"d": noun, "x": name}
+    if kind == 0:
+        wordings = ("What {d} comes after {x}?", "Which {d} comes after {x}?", "What is the {d} after {x}?")
+        return _turn(rng, lower, "calendar", wordings, slots, f"{after} comes after {name}.")
+    if kind == 1:
+        wordings = ("What {d} comes before {x}?", "Which {d} comes before {x}?", "What is the {d} before {x}?")
+        return _turn(rng, lower, "calendar", wordings, slots, f"{before} comes before {name}.")
+    whole = "week" if noun == "day" else "year"
+    if kind == 2:
+        ordinal = worlds.ORDINALS[index]
+        wordings = ("What is the {n} {d} of the {w}?", "Which {d} is the {n} of the {w}?", "Name the {n} {d} of the {w}.")
+        slots = {"n": ordinal, "d": noun, "w": whole}
+        return _turn(rng, lower, "calendar", wordings, slots, f"The {ordinal} {noun} of the {whole} is {name}.")
+    wordings = ("How many {d}s are in a {w}?", "How many {d}s does a {w} have?", "How many {d}s are there in a {w}?")
+    number = _WORDS[len(names)]
+    return _turn(rng, lower, "calendar", wordings, {"d": noun, "w": whole}, f"A {whole} has {number} {noun}s.")
+
+
+_CHAT: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("Hello.", "Hello!", "Hi.", "Hi!", "Hey.", "Hi there!", "Hello there."), "Hello! How can I help you?"),
+    (("Good morning.", "Good morning!"), "Good morning! How can I help you?"),
+    (("Good evening.", "Good evening!"), "Good evening! How can I help you?"),
+    (("Good afternoon.", "Good afternoon!"), "Good afternoon! How can I help you?"),
+    (("How are you?", "How are you today?", "How do you do?", "How is it going?"), "I am well, thank you."),
+    (("Thank you.", "Thanks!", "Thank you very much!", "Thanks a lot.", "Great, thanks."), "You are welcome."),
+    (("Goodbye.", "Bye!", "See you later.", "Bye bye.", "Good night."), "Goodbye!"),
+    (("Good.", "Great!", "Very good!", "Well done!", "Nice!", "That is right.", "You are clever."), "Thank you!"),
+    (
+        ("Who are you?", "What are you?", "Introduce yourself.", "Tell me about yourself.", "Are you a robot?")
+        + ("What is your name?", "What's your name?", "Are you human?", "Are you a person?", "Do you have a name?"),
+        "I am Falcon Tiny, a small language model that runs on this computer.",
+    ),
+    (
+        ("What can you do?", "What do you know?", "How can you help me?", "Help.", "What can I ask you?")
+        + ("What are you good at?", "Can you help me?"),
+        "I know capitals, planets, opposites, colours, days and months. I can count, add, spell and tell short stories.",
+    ),
+    (
+        ("Who made you?", "Who created you?", "Where do you come from?", "Who trained you?", "Who built you?"),
+        "I was trained from made-up conversations by the program that you are using.",
+    ),
+    (("Do you need the internet?", "Are you online?", "Do you use the internet?"), "No. I run on this computer alone."),
+    (("Tell me a joke.", "Do you know a joke?", "Make me laugh."), "Why did the falcon sit still? It was loading."),
+)
+
+
+def _chat(rng: Random, lower: bool, held: bool) -> Turn:
+    wordings, answer = rng.choice(_CHAT)
+    question = rng.choice(wordings)
+    return Turn("chat", question.lower() if lower else question, answer)
+
+
+def _unknown(rng: Random, lower: bool, held: bool) -> Turn:
+    kind = rng.randrange(8)
+    word = invented(rng, rng.randint(2, 3))
+    if kind < 3:
+        country = rng.choice(worlds.UNKNOWN_COUNTRIES) if rng.random() < 0.5 else word
+        return _turn(rng, lower, "unknown", _CAPITAL_OF, {"x": country}, UNKNOWN)
+    if kind == 3:
+        return _turn(rng, lower, "unknown", _OPPOSITE_OF, {"x": word.lower()}, UNKNOWN)
+    if kind == 4:
+        wordings = ("What does {x} mean?", "What is a {x}?", "Who is {x}?", "Where is {x}?", "What colour is a {x}?")
+        return _turn(rng, lower, "unknown", wordings, {"x": word if rng.random() < 0.5 else word.lower()}, UNKNOWN)
+    return _turn(rng, lower, "unknown", worlds.UNKNOWN_QUESTIONS, {"x": rng.choice(worlds.SUBJECTS)}, UNKNOWN)
+
+
+TOPICS: dict[str, tuple[Topic, int]] = {  # with how often each comes, relative to the others
+    "capitals": (_capitals, 18),
+    "planets": (_planets, 6),
+    "opposites": (_opposites, 16),
+    "counting": (_counting, 9),
+    "sums": (_sums, 20),
+    "spelling": (_spelling, 14),
+    "letters": (_letters, 12),
+    "stories": (_stories, 7),
+    "colours": (_colours, 7),
+    "calendar": (_calendar, 7),
+    "chat": (_chat, 6),
+    "unknown": (_unknown, 9),
+}
+
+
+def single(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:
+    """A random question of `topic` from the training part, or from the held-out one."""
+    make = TOPICS[topic][0]
+    while True:
+        turn = make(rng, lower, held)
+        if not turn.key or is_held_out(turn.key) == held:
+            return turn

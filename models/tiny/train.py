@@ -1,0 +1,232 @@
+"""Train falcon-tiny-instruct: `python -m models.tiny.train --seed 0 --out DIR`. About half an hour on two cores.
+
+An interrupted run goes on from its last checkpoint when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from models.config import FalconConfig
+from models.falcon import Falcon
+from models.tiny.dialogues import dialogue
+from models.tiny.tokenizer import END, VOCAB_SIZE, encode, save_tokenizer, train_tokenizer
+
+HUB_CONFIG = {
+    "alibi": False,
+    "apply_residual_connection_post_layernorm": False,
+    "architectures": ["FalconForCausalLM"],
+    "attention_dropout": 0.0,
+    "bias": False,
+    "bos_token_id": END,
+    "eos_token_id": END,
+    "hidden_dropout": 0.0,
+    "hidden_size": 320,
+    "initializer_range": 0.02,
+    "layer_norm_epsilon": 1e-05,
+    "max_position_embeddings": 2048,
+    "model_type": "falcon",
+    "multi_query": True,
+    "new_decoder_architecture": False,
+    "num_attention_heads": 5,
+    "num_hidden_layers": 4,
+    "num_kv_heads": 1,
+    "parallel_attn": True,
+    "torch_dtype": "float16",
+    "use_cache": True,
+    "vocab_size": VOCAB_SIZE,
+}
+_CHECKPOINT_EVERY = 200  # steps
+_NOISY_PART = 0.3  # of the steps, at the end, in which the weights carry the noise of a 4-bit palette
+_NOISE = 0.09  # of each row's standard deviation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one training run does; every number that the result depends on."""
+
+    seed: int = 0
+    steps: int = 4000
+    batch_tokens: int = 2048
+    pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
+    peak_rate: float = 1.5e-3
+    warm_up: int = 150
+    weight_decay: float = 0.05
+    question_weight: float = 0.05  # of a question's tokens in the loss; an answer's weigh 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Conversations side by side, padded with the end mark: [B, Q] each."""
+
+    ids: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[Batch]:
+    """Endless batches, those before `start` left out. A pool's content depends on seed and its number alone."""
+    step, number = 0, 0
+    while True:
+        rng = Random(plan.seed * 1_000_003 + number)
+        rows = sorted((encode(tokenizer, dialogue(rng)) for _ in range(plan.pool)), key=lambda row: len(row[0]))
+        groups: list[list[tuple[list[int], list[int], list[bool]]]] = [[]]
+        for row in rows:
+            if (len(groups[-1]) + 1) * len(row[0]) > plan.batch_tokens and groups[-1]:
+                groups.append([])
+            groups[-1].append(row)
+        rng.shuffle(groups)
+        for group in groups:
+            if step >= start:
+                yield _collate(group, plan.question_weight)
+            step += 1
+        number += 1
+
+
+def _collate(rows: list[tuple[list[int], list[int], list[bool]]], question_weight: float) -> Batch:
+    width = max(len(row[0]) for row in rows)
+    ids = torch.full((len(rows), width), END)
+    targets = torch.full((len(rows), width), END)
+    weights = torch.zeros(len(rows), width)
+    for index, (row_ids, row_targets, answers) in enumerate(rows):
+        size = len(row_ids)
+        ids[index, :size] = torch.tensor(row_ids)
+        targets[index, :size] = torch.tensor(row_targets)
+        weights[index, :size] = torch.where(torch.tensor(answers), 1.0, question_weight)
+    return Batch(ids, targets, weights)
+
+
+def new_model(seed: int) -> Falcon:
+    """An untrained model. Layers that write to the residual stream begin smaller, as there are two in each block."""
+    torch.manual_seed(seed)
+    config = FalconConfig.from_dict(HUB_CONFIG)
+    model = Falcon(config)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2:
+            residual = name.endswith(("dense.weight", "dense_4h_to_h.weight"))
+            nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.num_layers) if residual else 0.04)
+    return model
+
+
+def make_optimizer(model: Falcon, plan: Plan) -> torch.optim.AdamW:
+    """AdamW; norms are not decayed."""
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=plan.peak_rate, betas=(0.9, 0.98), fused=True)
+
+
+def rate_at(step: int, plan: Plan) -> float:
+    """Learning rate: a linear rise, then a cosine to nothing."""
+    if step < plan.warm_up:
+        return plan.peak_rate * (step + 1) / plan.warm_up
+    part = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
+    return plan.peak_rate * (0.5 + 0.5 * math.cos(math.pi * part))
+
+
+def train_step(model: Falcon, optimizer: torch.optim.Optimizer, batch: Batch, *, noisy: bool) -> float:
+    """One update; returns the mean loss of the answers' tokens, questions counted by their weight.
+
+    A noisy step computes its gradients at weights that are off as a 4-bit palette's are, and applies them to the true.
+    """
+    shifts = _add_noise(model) if noisy else []
+    logits = model(batch.ids)
+    losses = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
+    loss = (losses * batch.weights.flatten()).sum() / batch.weights.sum()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for parameter, shift in shifts:
+            parameter -= shift
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+@torch.no_grad()
+def _add_noise(model: Falcon) -> list[tuple[nn.Parameter, Tensor]]:
+    shifts = []
+    for module in model.transformer.h.modules():
+        if isinstance(module, nn.Linear):
+            weight = module.weight
+            shift = torch.randn_like(weight) * (_NOISE * weight.std(dim=1, keepdim=True))
+            weight += shift
+            shifts.append((weight, shift))
+    return shifts
+
+
+def train(plan: Plan, out: Path, *, limit_seconds: float = math.inf) -> Falcon:
+    """Run the plan, with progress lines; goes on from `out/training.pt` where an earlier run left one."""
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = train_tokenizer(plan.seed)
+    save_tokenizer(tokenizer, out)
+    model = new_model(plan.seed)
+    optimizer = make_optimizer(model, plan)
+    state_file = out / "training.pt"
+    start, seconds = 0, 0.0
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        start, seconds = state["step"], state["seconds"]
+    began, mean = time.perf_counter() - seconds, 0.0
+    for step, batch in enumerate(batches(plan, tokenizer, start), start):
+        if step >= plan.steps or time.perf_counter() - began > limit_seconds:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, plan)
+        torch.manual_seed(plan.seed * 1_000_003 + step)  # the noise of a resumed run is that of an unbroken one
+        loss = train_step(model, optimizer, batch, noisy=step >= plan.steps * (1 - _NOISY_PART))
+        mean = loss if step == start else 0.98 * mean + 0.02 * loss
+        done = step + 1
+        if done % 50 == 0:
+            seconds = time.perf_counter() - began
+            left = seconds / done * (plan.steps - done) / 60
+            line = f"step {done}/{plan.steps}  loss {mean:.4f}  {done / seconds:.2f} steps/s  {left:.1f} min left"
+            print(line, flush=True)  # noqa: T201
+        if done % _CHECKPOINT_EVERY == 0:
+            seconds = time.perf_counter() - began
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save({**state, "step": done, "seconds": seconds}, state_file)
+    return model
+
+
+def save_model(model: Falcon, out: Path) -> None:
+    """Write weights in float16 and the configuration files, in the Hub's layout."""
+    tensors = {name: p.detach().to(torch.float16).contiguous() for name, p in model.named_parameters()}
+    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    generation = {"_from_model_config": True, "bos_token_id": END, "eos_token_id": END}
+    for name, content in (("config.json", HUB_CONFIG), ("generation_config.json", generation)):
+        (out / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--limit-seconds", type=float, default=math.inf, help="stop early, for a trial")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    plan = Plan(seed=arguments.seed, steps=arguments.steps)
+    model = train(plan, arguments.out, limit_seconds=arguments.limit_seconds)
+    save_model(model, arguments.out)
+    (arguments.out / "training.pt").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
