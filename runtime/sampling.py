@@ -15,7 +15,7 @@ from runtime.errors import ModelOutputError, OptionError
 
 _GREEDY_BELOW = 1e-4  # scores divided by less overflow; there the likeliest token has all the mass anyway
 _BLOCK = 64  # tokens summed or compared at a time
-_SORTED = 4096  # tokens that are sorted without a thought: 0.05 ms
+_SORTED = 8192  # tokens that are sorted without a thought: 0.1 ms
 _HALVINGS = 10  # leave about a thousandth of the range
 
 Scores = npt.NDArray[np.float32]
@@ -93,7 +93,9 @@ def _weigh(scores: Scores, config: SamplingConfig) -> tuple[npt.NDArray[np.intp]
     if 0 < config.top_k < len(scores):
         ids = np.flatnonzero(scores >= _top_edge(scores, config.top_k))
         scores = scores[ids]
-    weights = np.exp((scores - scores.max()) / np.float32(config.temperature))
+    weights = scores - scores.max()
+    weights /= np.float32(config.temperature)
+    np.exp(weights, out=weights)  # in place: a new array of this size costs more than the arithmetic
     edge = np.float32(config.min_p)  # the likeliest token weighs 1
     if config.top_p < 1:
         edge = max(edge, _nucleus_edge(weights, config.top_p))
@@ -135,9 +137,10 @@ def _nucleus_edge(weights: Scores, top_p: float) -> np.float32:
     total = float(weights.sum(dtype=np.float64))
     wanted = top_p * total
     low = np.float32((total - wanted) / len(weights))  # all below it together hold less than top_p leaves out
-    high = np.float32(1.0001)  # above the likeliest
-    above = 0.0  # mass of what weighs `high` or more
-    if np.count_nonzero(weights >= low) > _SORTED:  # flat: halve the range, in logarithm, until few are inside
+    within = weights >= low
+    above = 0.0  # mass of what is kept without a look
+    if np.count_nonzero(within) > _SORTED:  # flat: halve the range, in logarithm, until few are inside
+        high = np.float32(1.0001)  # above the likeliest
         for _ in range(_HALVINGS):
             middle = np.sqrt(low * high)
             if np.dot(weights, weights >= middle) < wanted:
@@ -145,8 +148,8 @@ def _nucleus_edge(weights: Scores, top_p: float) -> np.float32:
             else:
                 low = middle
         above = float(np.where(weights >= high, weights, 0).sum(dtype=np.float64))
-    inside = np.flatnonzero((weights >= low) & (weights < high))
-    top = np.sort(weights[inside])[::-1]
+        within = (weights >= low) & (weights < high)
+    top = np.sort(weights[np.flatnonzero(within)])[::-1]
     place = int(np.searchsorted(above + np.cumsum(top, dtype=np.float64), wanted))
     return np.float32(top[min(place, len(top) - 1)]) if len(top) else low
 

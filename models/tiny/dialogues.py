@@ -101,20 +101,19 @@ class Memory:
         """The user asks for it, told or not."""
         rng = self.rng
         slots = self.told.get(kind)
-        while True:
-            index = rng.randrange(len(_ASK[kind]))
+        for _ in range(60):
+            wording = rng.choice(_ASK[kind])
             if slots is None:
-                question, answer = _ASK[kind][index].format(s=rng.choice(worlds.PETS)), _NEVER_TOLD[kind]
+                question, answer = wording.format(s=rng.choice(worlds.PETS)), _NEVER_TOLD[kind]
                 key = f"never/{kind}/{question}"
             else:
-                question, answer = _ASK[kind][index].format(**slots), _RECALL[kind].format(**slots)
-                key = f"ask/{_ASK[kind][index]}/{slots['x']}"
+                question, answer = wording.format(**slots), _RECALL[kind].format(**slots)
+                key = f"ask/{wording}/{slots['x']}"
             if is_held_out(key) == self.held:
                 break
-            if slots is None and rng.random() < 0.1:  # few wordings: perhaps none of them is held out
-                break
-            if slots is not None and len(_ASK[kind]) < 8 and rng.random() < 0.05:
-                break
+        else:  # every wording falls to the other part
+            if not self.held:
+                return single(rng, "chat", lower=lower)
         return Turn("memory", question.lower() if lower else question, answer, key)
 
     def _value(self, kind: str) -> str:

@@ -143,8 +143,9 @@ def train_step(model: Falcon, optimizer: torch.optim.Optimizer, batch: Batch, *,
     A noisy step computes its gradients at weights that are off as a 4-bit palette's are, and applies them to the true.
     """
     shifts = _add_noise(model) if noisy else []
-    logits = model(batch.ids)
-    losses = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none")
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(batch.ids)
+    losses = F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten(), reduction="none")
     loss = (losses * batch.weights.flatten()).sum() / batch.weights.sum()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

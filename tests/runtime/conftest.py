@@ -117,7 +117,7 @@ class NgramBackend:
                 if shared > longest:
                     longest, best = shared, text[place]
         if longest:
-            logits[best] += 100
+            logits[best] += 10
         return logits
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ def by_transformers(logits: npt.NDArray[np.float32], history: list[int], config:
     if config.min_p:
         steps.append(MinPLogitsWarper(config.min_p))
     changed = steps(torch.tensor([history]), torch.tensor(logits, dtype=torch.float64)[None])
-    return torch.softmax(changed, -1)[0].numpy()  # type: ignore[no-any-return]
+    return torch.softmax(changed, -1)[0].numpy()
 
 
 def assert_same(ours: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> None:

@@ -233,9 +233,8 @@ def look_up_pairs(packed: NDArray[np.uint8], palette: NDArray[np.float32], out: 
     pairs[..., 0] = palette[None, :]  # the low nibble comes first
     pairs[..., 1] = palette[:, None]
     # complex64 is used as "8 bytes" only: numpy moves the two floats as one element.
-    np.take(
-        pairs.view(np.complex64).reshape(256), packed, out=out.view(np.complex64).reshape(packed.shape), mode="clip"
-    )
+    target = out.reshape(-1).view(np.complex64).reshape(packed.shape)
+    np.take(pairs.view(np.complex64).reshape(256), packed, out=target, mode="clip")
 
 
 def as_computed(array: Array) -> Array:
