@@ -66,7 +66,7 @@ def render(report: dict[str, Any]) -> str:
     lines.append("")
     if "mean_kl" in parity:
         lines += [
-            f"  verified on {parity['positions']} positions",
+            f"  verified on {parity['quality_positions']} positions ({parity['package_positions']} by the package)",
             f"    package against torch, same weights: KL at most {parity['exact_max_kl']:.1e} nats",
             f"    against the original weights: mean KL {parity['mean_kl']:.4f}, 99 % {parity['p99_kl']:.4f} nats, "
             f"top-1 {parity['top1_agreement']:.1%}, perplexity × {parity['perplexity_ratio']:.4f}",

@@ -6,13 +6,12 @@ Divergences are in nats a token: KL(p || q) = Σ p (ln p - ln q), p the referenc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,10 +19,13 @@ from torch import Tensor
 from export.progress import Progress
 from export.recipes import Tolerance
 from export.reference import ReadTensor, reference_logits
+from models.checkpoint import expected_shapes
 from models.config import FalconConfig
 from runtime.backends.program import causal_mask
 from runtime.errors import UserFacingError
 from runtime.mil import Program
+
+_SMALL_WEIGHTS = 1 << 29  # 2 GiB expanded
 
 
 class VerificationError(UserFacingError):
@@ -34,17 +36,27 @@ class VerificationError(UserFacingError):
 class Parity:
     """What verification measured; a share is between 0 and 1."""
 
-    positions: int  # scored by the package
-    exact_max_kl: float  # package against torch on the same weights, largest of all positions
-    mean_kl: float  # package against the original weights
+    package_positions: int  # scored by the package
+    exact_max_kl: float  # package against torch on the same weights, largest of these positions
+    quality_positions: int  # scored for the figures below
+    quality_by: str  # "package", or "torch" on the package's weights where the package is too large to run so often
+    mean_kl: float  # against the original weights
     p99_kl: float
     top1_agreement: float  # share of positions whose most likely token is the original's
-    perplexity_ratio: float  # package's over the original's, on the probes' own next tokens
+    perplexity_ratio: float  # over the original's, on the probes' own next tokens
     largest_activation: float  # largest magnitude any op gave; float16 ends at 65,504
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One probe through the package: its token ids, and how many of them go into each predict."""
+
+    probe: int
+    pieces: tuple[int, ...]
 
 
 def verify(
@@ -57,44 +69,37 @@ def verify(
     tolerance: Tolerance,
     progress: Progress,
 ) -> Parity:
-    """Compare on `probes` (token ids). Raises VerificationError beyond the tolerance.
-
-    Every probe's first third is fed in one piece and the rest token by token, so that prefill, decoding and the step
-    from one to the other are all seen.
-    """
-    feeds = [_pieces(len(ids)) for ids in probes]
-    passes = 2 * (config.num_layers + 1)
-    progress.start("verify", passes + sum(len(f) for f in feeds), "steps")
-    expected = reference_logits(config, original, probes, progress.advance)
-    same = reference_logits(config, stored, probes, lambda layer: progress.advance(config.num_layers + 1 + layer))
+    """Compare on `probes` (token ids). Raises VerificationError beyond the tolerance."""
+    feeds = plan_feeds(config, probes)
+    layers = config.num_layers + 1
+    progress.start("verify", 2 * layers + sum(len(f.pieces) for f in feeds), "steps")
+    truth = reference_logits(config, original, probes, progress.advance)
+    twin = reference_logits(config, stored, probes, lambda layer: progress.advance(layers + layer))
     program = Program.open(package, trace_magnitudes=True)
     exact: list[float] = []
-    kl: list[Tensor] = []
-    agree: list[Tensor] = []
-    loss_difference: list[float] = []
-    done = passes
-    for ids, pieces, truth, twin in zip(probes, feeds, expected, same, strict=True):
-        at, got = _feed(program, ids, pieces)
-        done += len(pieces)
-        progress.advance(done)
-        exact += divergence(twin[at], got).tolist()
-        kl.append(divergence(truth[at], got))
-        agree.append(truth[at].argmax(-1) == got.argmax(-1))
-        scored = [i for i, position in enumerate(at) if position + 1 < len(ids)]
-        target = torch.tensor([ids[at[i] + 1] for i in scored])
-        ours = F.cross_entropy(got[scored], target, reduction="none")
-        theirs = F.cross_entropy(truth[at][scored], target, reduction="none")
-        loss_difference += (ours - theirs).tolist()
+    scored: dict[int, Tensor] = {}  # the package's logits by probe
+    done = 2 * layers
+    for feed in feeds:
+        at, got = [], []
+        for position, logits in _run(program, probes[feed.probe], feed.pieces):
+            at.append(position)
+            got.append(logits)
+            done += 1
+            progress.advance(done)
+        exact += divergence(twin[feed.probe][at], torch.stack(got)).tolist()
+        scored[feed.probe] = torch.stack(got)
     progress.finish()
-    all_kl = torch.cat(kl)
+    by_package = not _is_large(config)
+    ours = twin
+    if by_package:  # the package scored the last position of each piece: all from the end of the first on
+        truth = [truth[feed.probe][-len(feed.pieces) :] for feed in feeds]
+        ours = [scored[feed.probe] for feed in feeds]
     parity = Parity(
-        positions=len(all_kl),
+        package_positions=len(exact),
         exact_max_kl=max(exact),
-        mean_kl=float(all_kl.mean()),
-        p99_kl=float(all_kl.quantile(0.99)),
-        top1_agreement=float(torch.cat(agree).float().mean()),
-        perplexity_ratio=math.exp(float(np.mean(loss_difference))),
+        quality_by="package" if by_package else "torch",
         largest_activation=max(program.magnitudes.values()),
+        **_quality(truth, ours, probes),
     )
     _judge(parity, tolerance)
     return parity
@@ -106,24 +111,50 @@ def divergence(reference: Tensor, other: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
-def _pieces(length: int) -> list[int]:
-    first = max(1, length // 3)
-    return [first] + [1] * (length - first)
+def plan_feeds(config: FalconConfig, probes: Sequence[Sequence[int]]) -> list[Feed]:
+    """A third of each probe in one piece and the rest token by token: prefill, decoding and the step between are seen.
+
+    A large program takes seconds a predict: there, two pieces and two tokens of one probe.
+    """
+    if _is_large(config):
+        size = len(probes[0])
+        return [Feed(0, (size // 2, size - size // 2 - 2, 1, 1))]
+    return [Feed(i, (len(ids) - 2 * len(ids) // 3, *[1] * (2 * len(ids) // 3))) for i, ids in enumerate(probes)]
 
 
-def _feed(program: Program, ids: Sequence[int], pieces: list[int]) -> tuple[list[int], Tensor]:
-    """Positions scored, and the package's logits there [len(pieces), V]."""
+def _is_large(config: FalconConfig) -> bool:
+    """Whether the program's weights do not fit the interpreter's memory once expanded."""
+    weights = sum(math.prod(shape) for shape in expected_shapes(config).values())
+    return weights > _SMALL_WEIGHTS
+
+
+def _run(program: Program, ids: Sequence[int], pieces: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+    """Position and the package's logits [V] there, after each piece."""
     state = program.new_state()
-    positions: list[int] = []
-    rows: list[npt.NDArray[np.float32]] = []
     end = 0
     for size in pieces:
         tokens = np.array([ids[end : end + size]], np.int32)
         end += size
         out = program.predict({"inputIds": tokens, "causalMask": causal_mask(size, end)}, state)
-        positions.append(end - 1)
-        rows.append(out["logits"].reshape(-1))
-    return positions, torch.from_numpy(np.stack(rows))
+        yield end - 1, torch.from_numpy(out["logits"].reshape(-1))
+
+
+def _quality(truth: list[Tensor], ours: list[Tensor], probes: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Figures over the last len(logits) positions of each probe."""
+    kl = torch.cat([divergence(t, o) for t, o in zip(truth, ours, strict=True)])
+    agree = torch.cat([t.argmax(-1) == o.argmax(-1) for t, o in zip(truth, ours, strict=True)])
+    losses = []
+    for t, o, ids in zip(truth, ours, probes, strict=True):
+        target = torch.tensor(ids[len(ids) - len(t) + 1 :])  # of the last position no next token is known
+        ours_loss, true_loss = (F.cross_entropy(x[:-1], target, reduction="none") for x in (o, t))
+        losses.append(ours_loss - true_loss)
+    return {
+        "quality_positions": len(kl),
+        "mean_kl": float(kl.mean()),
+        "p99_kl": float(kl.quantile(0.99)),
+        "top1_agreement": float(agree.float().mean()),
+        "perplexity_ratio": math.exp(float(torch.cat(losses).mean())),
+    }
 
 
 def _judge(parity: Parity, tolerance: Tolerance) -> None:

@@ -143,7 +143,7 @@ def _measured(parity: Mapping[str, Any]) -> str:
     if "mean_kl" not in parity:
         return "Not verified (exported with `--no-verify`)."
     return (
-        f"Verified on {parity['positions']} positions. Against the original weights: "
+        f"Verified on {parity['quality_positions']} positions. Against the original weights: "
         f"mean KL {parity['mean_kl']:.4f} nats, 99th percentile {parity['p99_kl']:.4f}, "
         f"top-1 agreement {parity['top1_agreement']:.1%}, perplexity ratio {parity['perplexity_ratio']:.4f}. "
         f"Against torch on the same weights: KL at most {parity['exact_max_kl']:.1e}."

@@ -15,6 +15,8 @@ from runtime.mil.weights.budget import WeightHandle
 # Weights that cannot be kept are expanded so many elements (16 MiB) at a time: what is expanded is multiplied while it
 # is in the processor's cache, and no weight ever needs its full size in memory.
 _CHUNK_ELEMENTS = 1 << 22
+# Attention scores that exist at a time (128 MiB); a longer query is taken in parts.
+_SCORE_ELEMENTS = 1 << 25
 
 
 @kernel("linear", weights=("weight",))
@@ -61,9 +63,24 @@ def einsum(values: Sequence[Tensor], *, equation: str) -> Tensor:
 @kernel("scaled_dot_product_attention")
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None) -> Tensor:
     """softmax(query · keyᵀ / √E + mask) · value; query [B, …, L, E], key [B, …, S, E], value [B, …, S, V]."""
+    length = query.shape[-2]
+    scores = math.prod(query.shape[:-1]) * key.shape[-2]
+    step = max(1, length * _SCORE_ELEMENTS // max(scores, 1))
+    if step >= length:
+        return _attention(query, key, value, attn_mask)
+    parts: list[Tensor] = []
+    for begin in range(0, length, step):
+        rows = slice(begin, begin + step)
+        one_for_all = attn_mask is None or attn_mask.ndim < 2 or attn_mask.shape[-2] == 1
+        mask = attn_mask if attn_mask is None or one_for_all else attn_mask[..., rows, :]
+        parts.append(_attention(query[..., rows, :], key, value, mask))
+    return torch.cat(parts, -2)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     scores = torch.matmul(query, key.transpose(-1, -2)) / math.sqrt(query.shape[-1])
-    if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
     return torch.matmul(torch.softmax(scores, -1), value)
 
 

@@ -18,6 +18,8 @@ with quiet():
     from coremltools.converters.mil import Builder as mb  # noqa: N813
     from coremltools.converters.mil.mil import Function, Program, types
 
+__all__ = ["Case", "as_torch", "ct", "integers", "mb", "numbers", "save", "save_cases", "target", "types"]
+
 Tensors = Mapping[str, np.ndarray | Sequence[np.ndarray]]
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from runtime.mil import InputError, Program, State
-from runtime.mil.state import analyse
+from runtime.mil.state import StateUse, analyse
 from runtime.quiet import quiet
 from tests.runtime.mil.conversion import ct, mb, numbers, save, types
 
@@ -23,6 +23,9 @@ STATES = ("keyCache", "valueCache")
 
 class Decoder(torch.nn.Module):
     """A decoder of Falcon-7B's kind: one key head, whose keys and values are states."""
+
+    keyCache: torch.Tensor  # noqa: N815
+    valueCache: torch.Tensor  # noqa: N815
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +66,7 @@ def package(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("decoder") / "decoder.mlpackage"
     query, end = (ct.RangeDim(1, CONTEXT, default=1) for _ in range(2))
     with quiet():
-        traced = torch.jit.trace(
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             Decoder().eval(), (torch.zeros(1, 2, dtype=torch.int32), torch.zeros(1, 1, 2, 5)), check_trace=False
         )
         model = ct.convert(
@@ -133,7 +136,7 @@ def test_the_cache_of_a_decoder_is_never_copied_whole(package: Path) -> None:
     updates = {number for number, op in enumerate(block.ops) if op.type == "slice_update"}
     reads = {number for number, op in enumerate(block.ops) if op.type == "read_state"}
     assert len(updates) == 2 * LAYERS
-    assert (use.in_place, use.borrowed) == (updates, reads)
+    assert use == StateUse(in_place=frozenset(updates), borrowed=frozenset(reads))
 
 
 def test_states_are_described_and_demanded(package: Path) -> None:
@@ -283,7 +286,7 @@ class Copying:
 def test_states_behave_as_if_copied_at_every_step(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @mb.program(  # type: ignore[untyped-decorator]
+    @mb.program(
         input_specs=[mb.StateTensorSpec((3, 3), dtype=types.fp16), mb.TensorSpec((1, 3), dtype=types.fp16)],
         opset_version=ct.target.iOS18,
     )

@@ -167,7 +167,7 @@ def expanded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[
     def fill(builds: dict[str, Build], opset: int) -> None:
         wanted: list[np.ndarray] = []
 
-        @mb.program(input_specs=[mb.TensorSpec((1,))], opset_version=target(opset))  # type: ignore[untyped-decorator]
+        @mb.program(input_specs=[mb.TensorSpec((1,))], opset_version=target(opset))
         def program(x: Any) -> Any:
             outputs = []
             for build in builds.values():
@@ -230,7 +230,7 @@ class Layers(torch.nn.Module):
         return result
 
 
-CONFIGS = {
+CONFIGS: dict[str, Callable[[], tuple[str, Any]]] = {
     "palette": lambda: ("palettize_weights", cto.OpPalettizerConfig(mode="kmeans", nbits=4)),
     "grouped palette": lambda: (
         "palettize_weights",
@@ -249,7 +249,9 @@ CONFIGS = {
 def converted() -> Any:
     ids = torch.zeros(1, 3, dtype=torch.int32)
     with quiet():
-        traced = torch.jit.trace(Layers().eval(), (ids,))
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            Layers().eval(), (ids,)
+        )
         return ct.convert(
             traced,
             inputs=[ct.TensorType("ids", (1, 3), np.int32)],
