@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _inspect(arguments[1:])
         return _export(arguments)
     except UserFacingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", *str(error).splitlines(), file=sys.stderr)  # libraries' own messages may have several lines
         return 1
     except OSError as error:
         print(f"error: {_describe(error)}", file=sys.stderr)
@@ -54,6 +55,12 @@ def _export(arguments: Sequence[str]) -> int:
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
     parser.add_argument(
+        "--max-kl",
+        type=float,
+        metavar="NATS",
+        help="mean KL divergence from the original that verification accepts (default: the format's; 0.25 for lut4)",
+    )
+    parser.add_argument(
         "--progress", choices=("text", "json"), default="text", help="on stderr: lines for people, or JSON for programs"
     )
     parser.add_argument("--version", action="store_true", help=argparse.SUPPRESS)
@@ -69,11 +76,14 @@ def _export(arguments: Sequence[str]) -> int:
         weights=chosen.weights,
         group_size=chosen.group_size,
         context_length=chosen.context,
+        max_kl=chosen.max_kl,
         force=chosen.force,
         verify=not chosen.no_verify,
     )
     progress: Progress = JsonProgress(sys.stderr) if chosen.progress == "json" else TerminalProgress(sys.stderr)
-    print(export(chosen.model, options, progress))
+    with contextlib.closing(progress):
+        folder = export(chosen.model, options, progress)
+    print(folder)
     return 0
 
 

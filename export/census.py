@@ -28,6 +28,7 @@ def check_program(program: Program, config: FalconConfig, formats: Mapping[str, 
     producers = {value.name: op for op in ops for value in op.outputs}
     problems = [
         *_uncompressed(ops, producers, formats),
+        *_linears(ops, config),
         *_tiled(ops),
         *_narrow_ids(ops),
         *_float32(ops),
@@ -68,6 +69,16 @@ def _uncompressed(ops: list[Op], producers: Mapping[str, Op], formats: Mapping[s
     for name, kind in found.items():
         if kind not in expected:
             yield f"weight {name} is stored by {kind}, which the recipe does not ask for"
+
+
+def _linears(ops: list[Op], config: FalconConfig) -> Iterator[str]:
+    """Four a layer and the head: one that became a matmul or conv would hide from the check of weights."""
+    count = sum(op.type == "linear" for op in ops)
+    if count != 4 * config.num_layers + 1:
+        yield f"it has {count} linear ops for {config.num_layers} layers and a head"
+    for op in ops:
+        if op.type == "conv":
+            yield f"{op.name} is a conv"
 
 
 def _tiled(ops: list[Op]) -> Iterator[str]:

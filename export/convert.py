@@ -29,8 +29,13 @@ _INDEX_TYPES = {"lut4": np_uint4_dtype, "lut6": np_uint6_dtype, "lut8": np.dtype
 _VALUE_TYPES = {"int4": np_int4_dtype, "int8": np.dtype(np.int8)}
 
 # add_int16_cast sends token ids and shapes through 16-bit casts, which a vocabulary of 65,024 outgrows; the guard
-# rewrites ids below zero, which no tokenizer makes and this package's callers refuse.
-_UNWANTED_PASSES = {"common::add_int16_cast", "common::guard_negative_gather_indices"}
+# rewrites ids below zero, which no tokenizer makes and this package's callers refuse; deduplication hashes gigabytes of
+# weights to find that no two are equal (a tied matrix is emitted once to begin with).
+_UNWANTED_PASSES = {
+    "common::add_int16_cast",
+    "common::guard_negative_gather_indices",
+    "common::const_deduplication",
+}
 
 
 class WeightEmitter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tokenizers import Tokenizer
 
 from export import convert, locate, package, probes, space, writer
 from export.census import check_program
@@ -26,6 +29,7 @@ from export.verify import verify
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from runtime.errors import OptionError, UserFacingError
+from runtime.manifest import MANIFEST_NAME
 from runtime.mil import Program
 
 
@@ -41,6 +45,7 @@ class ExportOptions:
     weights: str = "lut4"
     group_size: int = 32
     context_length: int | None = None
+    max_kl: float | None = None  # nats a token that verification accepts on average; None is the recipe's
     force: bool = False
     verify: bool = True
 
@@ -62,20 +67,22 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         weights=options.weights,
         group_size=options.group_size,
         context_length=options.context_length,
+        mean_kl=options.max_kl,
     )
     output = options.output or Path("bundles") / f"{source.name}-{options.weights}"
     _check_output(output, force=options.force)
+    tokenizer = writer.read_tokenizer(checkpoint.folder, checkpoint.config)
     digest = source_hash(checkpoint, progress)
     with _work_folder(output, digest, recipe) as work:
-        partial = _build(source, checkpoint, recipe, digest, work, options, progress)
+        partial = _build(source, checkpoint, tokenizer, recipe, digest, work, options, progress)
         _put_in_place(partial, output)
-    shutil.rmtree(work, ignore_errors=True)
     return output
 
 
 def _build(
     source: ResolvedSource,
     checkpoint: Checkpoint,
+    tokenizer: Tokenizer,
     recipe: Recipe,
     digest: str,
     work: Path,
@@ -87,7 +94,7 @@ def _build(
     partial = work / "bundle"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    tokenizer = writer.copy_tokenizer(checkpoint.folder, partial, config)
+    writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
     store = TensorStore(work / "tensors")
     space.check_space(work, config, recipe, already=_size(store.folder))
@@ -136,7 +143,8 @@ def _make_package(
 ) -> None:
     progress.start("convert", config.num_layers, "layers")
     marked = build_marked(config, recipe.context_length, store)
-    with _temporary_files_in(work / "temporary"):
+    # coremltools holds every array until the package is saved; without this, resident memory grows to their sum.
+    with _temporary_files_in(work / "temporary"), store.mapped.dropping():
         mlmodel = convert.convert(marked, trace(marked), store)
         progress.finish()
         progress.start("save", space.stored_bytes(config, recipe)[1], "bytes")
@@ -160,7 +168,10 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _work_folder(output: Path, digest: str, recipe: Recipe) -> Iterator[Path]:
-    """A folder beside the output for this source and recipe; another's remains are cleared. One export at a time."""
+    """A folder beside the output for this source and recipe; another's remains are cleared. One export at a time.
+
+    It goes when the export has ended, well or refused. What was killed, or stopped by a full disk, goes on in it.
+    """
     import fcntl
 
     folder = output.parent / f".{output.name}.falconet-work"
@@ -174,6 +185,8 @@ def _work_folder(output: Path, digest: str, recipe: Recipe) -> Iterator[Path]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
+                raise FileNotFoundError  # the one who held it has just cleared the folder
         except OSError:
             raise ExportError(f"Another export is writing {output}; wait for it or name another --output.") from None
         key = hashlib.sha256(
@@ -185,7 +198,16 @@ def _work_folder(output: Path, digest: str, recipe: Recipe) -> Iterator[Path]:
                 if item.name != "lock":
                     shutil.rmtree(item) if item.is_dir() else item.unlink()
             mark.write_text(key, encoding="utf-8")
-        yield folder
+        try:
+            yield folder
+        except space.SpaceError:
+            if not _size(folder / "tensors"):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        except UserFacingError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_output(output: Path, *, force: bool) -> None:
@@ -193,7 +215,8 @@ def _check_output(output: Path, *, force: bool) -> None:
         return
     if not force:
         raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
-    if output.is_dir() and any(output.iterdir()) and not (output / "manifest.json").exists():
+    is_bundle = (output / MANIFEST_NAME).exists() and (output / writer.PACKAGE).exists()
+    if not is_bundle and not (output.is_dir() and not any(output.iterdir())):
         raise OptionError(f"{output} is no bundle, so --force does not replace it; name another --output.")
 
 
@@ -203,7 +226,12 @@ def _put_in_place(partial: Path, output: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if output.exists():
         output.rename(old)
-    partial.rename(output)
+    try:
+        partial.rename(output)
+    except OSError:
+        if old.exists():
+            old.rename(output)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

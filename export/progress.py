@@ -23,6 +23,9 @@ class Progress(Protocol):
     def finish(self) -> None:
         """The stage is over."""
 
+    def close(self) -> None:
+        """No more will come, whether the work ended well or not."""
+
 
 @dataclass
 class _Stage:
@@ -77,6 +80,10 @@ class TerminalProgress:
         amount = _amount(self._stage.total, self._stage.unit)
         self._write(f"{self._stage.name:<12} {amount:>16}  {_duration(seconds):>8}", end="\n")
 
+    def close(self) -> None:
+        if self._live:  # what is said next, an error perhaps, begins on a clean line
+            self._write("", end="")
+
     def _draw(self) -> None:
         now = time.monotonic()
         if not self._live or now - self._drawn < _REDRAW_SECONDS:
@@ -117,6 +124,9 @@ class JsonProgress:
     def finish(self) -> None:
         self._write("finish", seconds=self._stage.seconds)
 
+    def close(self) -> None:
+        """Nothing: every line is whole."""
+
     def _write(self, event: str, **figures: float | None) -> None:
         self._written = time.monotonic()
         stage = self._stage
@@ -135,6 +145,9 @@ class SilentProgress:
         """Nothing."""
 
     def finish(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
         """Nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -77,22 +78,35 @@ _TABLE: Mapping[str, tuple[str, Tolerance]] = {
     "fp16": ("fp16", Tolerance(mean_kl=0.001)),
 }
 WEIGHTS = tuple(_TABLE)
+_ROW_MULTIPLE: Mapping[Bits, int] = {4: 2, 6: 4}  # columns that fill whole bytes, so that rows can be told apart
+_LEAST_CONTEXT = 8  # tokens; tracing's example is 5 long
 
 
 def make_recipe(
-    config: FalconConfig, *, weights: str = "lut4", group_size: int = 32, context_length: int | None = None
+    config: FalconConfig,
+    *,
+    weights: str = "lut4",
+    group_size: int = 32,
+    context_length: int | None = None,
+    mean_kl: float | None = None,
 ) -> Recipe:
-    """The recipe for one model. Raises OptionError for an option that this model cannot have."""
+    """The recipe for one model; `mean_kl` replaces the format's tolerance. Raises OptionError for an option that this
+    model cannot have."""
     if weights not in _TABLE:
         raise OptionError(f"--weights {weights} is unknown; choose one of {', '.join(WEIGHTS)}.")
     if group_size < 1:
         raise OptionError(f"--group-size must be at least 1, not {group_size}.")
     context = min(2048, config.context_length) if context_length is None else context_length
-    if not 1 <= context <= config.context_length:
+    if not _LEAST_CONTEXT <= context <= config.context_length:
         raise OptionError(
-            f"--context {context} is outside 1 to {config.context_length}, the positions this model was trained for."
+            f"--context {context} is outside {_LEAST_CONTEXT} to {config.context_length}, "
+            "the positions this model was trained for."
         )
     embedding, tolerance = _TABLE[weights]
+    if mean_kl is not None:
+        if not mean_kl > 0:
+            raise OptionError(f"--max-kl must be above 0, not {mean_kl}.")
+        tolerance = dataclasses.replace(tolerance, mean_kl=mean_kl)
     recipe = Recipe(
         linear=weights, embedding=embedding, tolerance=tolerance, group_size=group_size, context_length=context
     )
@@ -109,9 +123,10 @@ def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
             f"--group-size {recipe.group_size} does not divide {ragged[0]}, the rows of one of this model's matrices; "
             "choose a divisor of it."
         )
-    block = FORMATS[recipe.linear].block_size
-    wide = [n for n in (config.hidden_size, config.ffn_hidden_size) if block and n % block]
+    multiple = FORMATS[recipe.linear].block_size or _ROW_MULTIPLE.get(FORMATS[recipe.linear].bits, 1)
+    wide = [n for n in (config.hidden_size, config.ffn_hidden_size) if n % multiple]
     if wide:
         raise OptionError(
-            f"--weights {recipe.linear} needs input sizes that {block} divides, and {wide[0]} is not one."
+            f"--weights {recipe.linear} needs input sizes that {multiple} divides, and {wide[0]} is not one; "
+            "choose another --weights."
         )

@@ -16,6 +16,9 @@ from models.falcon import Falcon, position_tables
 ReadTensor = Callable[[str], Tensor]
 """A tensor of the checkpoint by its name, in any floating type."""
 
+Observer = Callable[[str, Tensor], None]
+"""Called with a matrix's name and its input [..., I]."""
+
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 _HEAD_ROWS = 1 << 14  # rows of the head held in float32 at a time
 
@@ -26,11 +29,12 @@ def reference_logits(
     read: ReadTensor,
     sequences: Sequence[Sequence[int]],
     layer_done: Callable[[int], None] | None = None,
+    observe: Observer | None = None,
 ) -> list[Tensor]:
     """Logits [n, V] in float32 at every position of each sequence of n tokens, with the weights that `read` gives.
 
     Holds one layer's weights and the activations of all sequences. `layer_done` gets the number of layers finished; the
-    head counts as one more.
+    head counts as one more. `observe` sees what goes into every matrix product.
     """
     with torch.device("meta"):
         transformer = Falcon(config).transformer
@@ -42,17 +46,30 @@ def reference_logits(
     steps = [transformer.make_step(1, len(ids), torch.float32) for ids in sequences]
     for index, block in enumerate(transformer.h):
         _load(block, f"transformer.h.{index}.", read)
+        if observe:
+            _attach(block, f"transformer.h.{index}.", observe)
         hidden = [block(h, step) for h, step in zip(hidden, steps, strict=True)]
         block.to("meta")
         if layer_done:
             layer_done(index + 1)
     _load(transformer.ln_f, "transformer.ln_f.", read)
     normed = torch.cat([transformer.ln_f(h)[0] for h in hidden])
+    if observe:
+        observe(_HEAD, normed)
     head = read(_EMBEDDING if config.tie_word_embeddings else _HEAD)
     logits = torch.cat([F.linear(normed, rows.float()) for rows in torch.split(head, _HEAD_ROWS)], dim=1)
     if layer_done:
         layer_done(config.num_layers + 1)
     return list(torch.split(logits, [len(ids) for ids in sequences]))
+
+
+def _attach(block: nn.Module, prefix: str, observe: Observer) -> None:
+    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _, inputs: observe(name, inputs[0])
+
+    for name, module in block.named_modules():
+        if isinstance(module, nn.Linear):
+            module.register_forward_pre_hook(hook(f"{prefix}{name}.weight"))
 
 
 def _load(module: nn.Module, prefix: str, read: ReadTensor) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.pages import MappedArrays
+
 _META = "tensor.json"
+_CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class Draft:
 
     def array(self, part: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """A new array to fill."""
-        mapped: np.memmap[Any, Any] = np.lib.format.open_memmap(
-            self._folder / f"{part}.npy", mode="w+", dtype=np.dtype(dtype), shape=shape
-        )
+        file = self._folder / f"{part}.npy"
+        mapped: np.memmap[Any, Any] = np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        _reserve(file, mapped.offset)
         self._arrays.append(mapped)
         return mapped
 
@@ -53,11 +58,24 @@ class Draft:
             array.flush()
 
 
+def _reserve(file: Path, header: int) -> None:
+    """Give blocks to a file that has only its size: a full disk is an OSError here, and kills who writes a mapping."""
+    with file.open("r+b") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if sys.platform == "linux":
+            os.posix_fallocate(stream.fileno(), 0, size)
+        else:
+            stream.seek(header)
+            for first in range(header, size, _CHUNK_BYTES):
+                stream.write(bytes(min(_CHUNK_BYTES, size - first)))
+
+
 class TensorStore:
     """A folder with one sub-folder a finished tensor."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.mapped = MappedArrays()
         folder.mkdir(parents=True, exist_ok=True)
 
     def __contains__(self, name: str) -> bool:
@@ -82,6 +100,8 @@ class TensorStore:
         folder = self.folder / name
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         parts = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+        for part in parts.values():
+            self.mapped.add(part)
         return StoredTensor(
             name=name,
             format=meta["format"],

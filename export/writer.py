@@ -26,8 +26,8 @@ _PADDING = 1024  # rows by which a vocabulary may exceed its tokenizer: RW's is 
 _READ_BYTES = 1 << 22
 
 
-def copy_tokenizer(source: Path, target: Path, config: FalconConfig) -> Tokenizer:
-    """Copy tokenizer files and check that they are this model's. Returns the tokenizer."""
+def read_tokenizer(source: Path, config: FalconConfig) -> Tokenizer:
+    """The tokenizer in `source`. Raises CheckpointError where it is missing, damaged or another model's."""
     file = source / "tokenizer.json"
     if not file.exists():
         raise CheckpointError(f"{source} has no tokenizer.json; fetch it from where the weights came from.")
@@ -41,13 +41,17 @@ def copy_tokenizer(source: Path, target: Path, config: FalconConfig) -> Tokenize
             f"{file} has {size:,} tokens and config.json {config.vocab_size:,}: "
             "the tokenizer is another model's; fetch both from one place."
         )
-    shutil.copyfile(file, target / file.name)
+    return tokenizer
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy the tokenizer's files."""
+    shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
     own = source / "tokenizer_config.json"
     if own.exists():
         shutil.copyfile(own, target / own.name)
     else:
         _write_json(target / own.name, {"tokenizer_class": "PreTrainedTokenizerFast"})
-    return tokenizer
 
 
 def copy_config(source: Path, target: Path, config: FalconConfig) -> None:

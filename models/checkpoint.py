@@ -161,15 +161,20 @@ class _SafetensorsShard(_Shard):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            opened: Any = safe_open(file, framework="pt")
-            self._open = opened
-            self.shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            with self._open() as opened:
+                self.shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file} is damaged or cut short ({error}); fetch the file again.") from None
 
     def read(self, name: str) -> Tensor:
-        tensor: Tensor = self._open.get_tensor(name)
+        # Opened anew for each tensor: the file stays mapped only as long as the tensor lives, so that resident memory
+        # does not grow with the number of layers.
+        with self._open() as opened:
+            tensor: Tensor = opened.get_tensor(name)
         return tensor
+
+    def _open(self) -> Any:
+        return safe_open(self.file, framework="pt")
 
 
 class _PickleShard(_Shard):

@@ -8,6 +8,7 @@ constexpr ops, the others compute.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy.typing as npt
@@ -38,17 +39,34 @@ class Weight(nn.Module):
         super().__init__()
         self.shape = shape
 
-    def dense(self, dtype: torch.dtype) -> Tensor:
-        """All of it, [O, I]."""
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        """Rows `first` to `last` - 1, [last - first, I]."""
         raise NotImplementedError
 
     def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         """Rows `ids` [...] -> [..., I]."""
         raise NotImplementedError
 
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        """All of it, [O, I]."""
+        out = torch.empty(self.shape, dtype=dtype)
+        for first, last in self._parts():
+            out[first:last] = self.part(first, last, dtype)
+        return out
+
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """x [..., I] -> x Wᵀ + b [..., O]."""
-        return F.linear(x, self.dense(x.dtype), bias)
+        """x [..., I] -> x Wᵀ + b [..., O]. What is expanded is multiplied while it is in the processor's cache."""
+        out = torch.cat([F.linear(x, self.part(first, last, x.dtype)) for first, last in self._parts()], dim=-1)
+        return out if bias is None else out + bias
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        """Spans of rows small enough to be expanded at once."""
+        step = self._step()
+        for first in range(0, self.shape[0], step):
+            yield first, min(first + step, self.shape[0])
+
+    def _step(self) -> int:
+        return max(1, _CHUNK_ELEMENTS // self.shape[1])
 
 
 class TracedWeight(Weight):
@@ -76,8 +94,16 @@ class DenseWeight(Weight):
         super().__init__((values.shape[0], values.shape[1]))
         self.register_buffer("values", values)
 
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        return self.values[first:last].to(dtype)
+
     def dense(self, dtype: torch.dtype) -> Tensor:
         return self.values.to(dtype)
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        if self.values.dtype == x.dtype:
+            return F.linear(x, self.values, bias)
+        return super().linear(x, bias)
 
     def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         return F.embedding(ids, self.values).to(dtype)
@@ -106,16 +132,14 @@ class LutWeight(Weight):
         self.register_buffer("indices", indices)
         self.register_buffer("codebook", codebook)
 
-    def dense(self, dtype: torch.dtype) -> Tensor:
-        out = torch.empty(self.shape, dtype=dtype, device=self.codebook.device)
-        groups = max(1, _CHUNK_ELEMENTS // (self.group_size * self.shape[1]))
-        table = self.codebook.to(dtype)
-        for first in range(0, len(table), groups):
-            some = table[first : first + groups]
-            rows = slice(first * self.group_size, (first + len(some)) * self.group_size)
-            index = unpack(self.indices[rows], self.index_bits).view(len(some), -1).long()
-            out[rows] = torch.gather(some, 1, index).view(-1, self.shape[1])
-        return out
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        table = self.codebook[first // self.group_size : last // self.group_size].to(dtype)
+        index = unpack(self.indices[first:last], self.index_bits).view(len(table), -1).long()
+        return torch.gather(table, 1, index).view(-1, self.shape[1])
+
+    def _step(self) -> int:
+        """Whole groups."""
+        return max(1, _CHUNK_ELEMENTS // (self.group_size * self.shape[1])) * self.group_size
 
     def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         flat = ids.flatten().long()
@@ -144,13 +168,8 @@ class BlockWeight(Weight):
         self.register_buffer("values", values)
         self.register_buffer("scale", scale)
 
-    def dense(self, dtype: torch.dtype) -> Tensor:
-        out = torch.empty(self.shape, dtype=dtype, device=self.scale.device)
-        step = max(1, _CHUNK_ELEMENTS // self.shape[1])
-        for first in range(0, self.shape[0], step):
-            rows = slice(first, first + step)
-            out[rows] = self._expand(self.values[rows], self.scale[rows], dtype)
-        return out
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        return self._expand(self.values[first:last], self.scale[first:last], dtype)
 
     def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         flat = ids.flatten().long()

@@ -87,10 +87,6 @@ class Bundle:
     def _check_sizes(self) -> None:
         for name, entry in self.manifest.files.items():
             path = self._path(name)
-            if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise BundleError(
-                    f"{self.folder}: the manifest names a file outside the bundle ({name}); do not use it."
-                )
             if not path.is_file():
                 raise BundleError(f"{path} is missing; export or copy the bundle again.")
             size = path.stat().st_size

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from runtime.errors import BundleError
@@ -15,6 +16,13 @@ MANIFEST_NAME = "manifest.json"
 
 # Bits an element of each storage type takes in weight.bin.
 BITS = {"uint4": 4, "int4": 4, "uint6": 6, "uint8": 8, "int8": 8, "fp16": 16}
+ALIGNMENT = 64  # bytes; every part begins on a multiple
+
+_PARTS = {
+    "fp16": {"values"},
+    **{name: {"indices", "codebook"} for name in ("lut4", "lut6", "lut8")},
+    **{name: {"values", "scale"} for name in ("int4", "int8")},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,15 +120,28 @@ class Manifest:
                 f"{folder} has bundle format {version} and this Falconet reads up to {FORMAT_VERSION}; update Falconet."
             )
         try:
-            return _from_json(raw)
+            manifest = _from_json(raw)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError(
                 f"{folder / MANIFEST_NAME} is damaged ({type(error).__name__}: {error}); export the bundle again."
             ) from None
+        for name in manifest.paths():
+            if _leads_outside(name):
+                raise BundleError(f"{folder}: the manifest names a file outside the bundle ({name}); do not use it.")
+        return manifest
+
+    def paths(self) -> list[str]:
+        """Every path that the manifest names, relative to the bundle."""
+        return [*self.files, self.weight_file, *(path for p in self.programs for path in (p.path, *p.files))]
+
+
+def _leads_outside(name: str) -> bool:
+    """Whether a path is absolute or climbs, by the rules of either kind of system."""
+    return any(bool(path.anchor) or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def _from_json(raw: dict[str, Any]) -> Manifest:
-    return Manifest(
+    manifest = Manifest(
         format_version=raw["format_version"],
         name=str(raw["name"]),
         source=Source(**raw["source"]),
@@ -138,6 +159,11 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
         tools=dict(raw["tools"]),
         parity=dict(raw["parity"]),
     )
+    if not manifest.programs:
+        raise ValueError("it names no program")
+    if manifest.weight_file not in manifest.files:
+        raise ValueError(f"{manifest.weight_file} is not among its files")
+    return manifest
 
 
 def _weight(raw: dict[str, Any]) -> WeightEntry:
@@ -145,7 +171,11 @@ def _weight(raw: dict[str, Any]) -> WeightEntry:
         name: Part(offset=p["offset"], bytes=p["bytes"], dtype=p["dtype"], shape=tuple(p["shape"]))
         for name, p in raw["parts"].items()
     }
+    if set(parts) != _PARTS[raw["format"]]:
+        raise ValueError(f"a weight of format {raw['format']} has the parts {', '.join(parts)}")
     for name, part in parts.items():
         if part.dtype not in BITS:
             raise ValueError(f"part {name} has unknown type {part.dtype}")
+        if part.offset < 0 or part.offset % ALIGNMENT or part.bytes * 8 != math.prod(part.shape) * BITS[part.dtype]:
+            raise ValueError(f"part {name} of {part.bytes} bytes at {part.offset} does not fit its shape")
     return WeightEntry(format=raw["format"], shape=tuple(raw["shape"]), parts=parts)

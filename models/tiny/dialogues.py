@@ -11,13 +11,33 @@ from models.tiny.names import is_held_out, person
 from models.tiny.topics import TOPICS, Turn, single
 
 _TELL: dict[str, tuple[str, ...]] = {
-    "name": ("My name is {x}.", "I am {x}.", "I'm {x}.", "Call me {x}.", "Hello, my name is {x}.", "Hi, I am {x}.")
-    + ("Hello! I'm {x}.", "You can call me {x}.", "Hi, my name is {x}.", "{x} is my name."),
-    "colour": ("My favourite colour is {x}.", "My favorite color is {x}.", "The colour I like most is {x}.")
-    + ("I like {x} best of all colours.", "{x} is my favourite colour."),
+    "name": (
+        "My name is {x}.",
+        "I am {x}.",
+        "I'm {x}.",
+        "Call me {x}.",
+        "Hello, my name is {x}.",
+        "Hi, I am {x}.",
+        "Hello! I'm {x}.",
+        "You can call me {x}.",
+        "Hi, my name is {x}.",
+        "{x} is my name.",
+    ),
+    "colour": (
+        "My favourite colour is {x}.",
+        "My favorite color is {x}.",
+        "The colour I like most is {x}.",
+        "I like {x} best of all colours.",
+        "{x} is my favourite colour.",
+    ),
     "city": ("I live in {x}.", "I am from {x}.", "My home is in {x}.", "I come from {x}.", "My city is {x}."),
-    "pet": ("I have a {s} named {x}.", "I have a {s} called {x}.", "My {s} is called {x}.", "My {s}'s name is {x}.")
-    + ("The name of my {s} is {x}.",),
+    "pet": (
+        "I have a {s} named {x}.",
+        "I have a {s} called {x}.",
+        "My {s} is called {x}.",
+        "My {s}'s name is {x}.",
+        "The name of my {s} is {x}.",
+    ),
     "age": ("I am {x} years old.", "I'm {x} years old.", "My age is {x}."),
     "food": ("My favourite food is {x}.", "My favorite food is {x}.", "The food I like most is {x}.", "I love {x}."),
 }
@@ -30,17 +50,50 @@ _REPLY = {
     "food": "I will remember that you like {x}.",
 }
 _ASK: dict[str, tuple[str, ...]] = {
-    "name": ("What is my name?", "What's my name?", "Do you remember my name?", "Who am I?", "Tell me my name.")
-    + ("Do you know my name?", "What was my name?", "Can you tell me my name?", "Do you know who I am?"),
-    "colour": ("What is my favourite colour?", "What's my favorite color?", "Which colour do I like most?")
-    + ("Do you remember my favourite colour?", "Tell me my favourite colour.", "What is my favorite color?"),
-    "city": ("Where do I live?", "Where am I from?", "In which city do I live?", "Do you remember where I live?")
-    + ("What city am I from?", "Which city do I live in?"),
-    "pet": ("What is my {s} called?", "What is the name of my {s}?", "Do you remember the name of my {s}?")
-    + ("What is my {s}'s name?", "Tell me the name of my {s}.", "What is my pet called?", "What pet do I have?"),
+    "name": (
+        "What is my name?",
+        "What's my name?",
+        "Do you remember my name?",
+        "Who am I?",
+        "Tell me my name.",
+        "Do you know my name?",
+        "What was my name?",
+        "Can you tell me my name?",
+        "Do you know who I am?",
+    ),
+    "colour": (
+        "What is my favourite colour?",
+        "What's my favorite color?",
+        "Which colour do I like most?",
+        "Do you remember my favourite colour?",
+        "Tell me my favourite colour.",
+        "What is my favorite color?",
+    ),
+    "city": (
+        "Where do I live?",
+        "Where am I from?",
+        "In which city do I live?",
+        "Do you remember where I live?",
+        "What city am I from?",
+        "Which city do I live in?",
+    ),
+    "pet": (
+        "What is my {s} called?",
+        "What is the name of my {s}?",
+        "Do you remember the name of my {s}?",
+        "What is my {s}'s name?",
+        "Tell me the name of my {s}.",
+        "What is my pet called?",
+        "What pet do I have?",
+    ),
     "age": ("How old am I?", "What is my age?", "Do you remember how old I am?", "Tell me my age."),
-    "food": ("What is my favourite food?", "What's my favorite food?", "Which food do I like most?")
-    + ("Do you remember my favourite food?", "Tell me my favourite food."),
+    "food": (
+        "What is my favourite food?",
+        "What's my favorite food?",
+        "Which food do I like most?",
+        "Do you remember my favourite food?",
+        "Tell me my favourite food.",
+    ),
 }
 _RECALL = {
     "name": "Your name is {x}.",
@@ -137,9 +190,9 @@ _TOPIC_WEIGHTS = tuple(weight for _, weight in TOPICS.values())
 
 
 def dialogue(rng: Random) -> Dialogue:
-    """A training conversation of one to eight turns."""
+    """A training conversation, mostly of one to eight turns."""
     lower, bare = rng.random() < 0.2, rng.random() < 0.2
-    length = rng.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8))
+    length = rng.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8)) if rng.random() < 0.95 else rng.randint(9, 16)
     remembers = rng.random() < 0.55
     memory = Memory(rng)
     turns: list[Turn] = []

@@ -1,4 +1,4 @@
-"""Exact answers on held-out questions: `python -m models.tiny.evaluate [FOLDER] [--bits 4] [--show]`.
+"""Exact answers on held-out questions: `python -m models.tiny.evaluate [FOLDER] [--show]`.
 
 Held-out are one in ten combinations of wording and subject, and names that training never told. Chat is not held out.
 """
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
@@ -106,19 +105,6 @@ def greedy(model: Falcon, prompts: Sequence[list[int]]) -> list[list[int]]:
     return [[i for i in row[len(prompt) :] if i != END] for row, prompt in zip(ids, prompts, strict=True)]
 
 
-def palettized(model: Falcon, bits: int) -> Falcon:
-    """Replace the weights by what a palettized bundle holds: linears at `bits`, the embedding at 8."""
-    from export.palettize import palettize  # the model's own package must not need the exporter
-
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 2:
-            embedding = "word_embeddings" in name
-            packed = palettize(parameter.detach().to(torch.float16).numpy(), bits=8 if embedding else bits, group_size=32)
-            groups = np.arange(parameter.shape[0])[:, None] // 32
-            parameter.data = torch.from_numpy(packed.codebook[groups, packed.indices].astype(np.float32))
-    return model
-
-
 def table(outcomes: Sequence[Outcome]) -> dict[str, tuple[int, int]]:
     """Right answers and cases by topic; `overall` counts all but chat, which is not held out."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -158,12 +144,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--count", type=int, default=100, help="cases of each kind")
-    parser.add_argument("--bits", type=int, choices=(4, 6, 8), help="palettize the weights first")
     parser.add_argument("--show", action="store_true", help="print every wrong answer")
     arguments = parser.parse_args()
     model = Checkpoint.open(arguments.folder).load()
-    if arguments.bits:
-        model = palettized(model, arguments.bits)
     tokenizer = Tokenizer.from_file(str(arguments.folder / "tokenizer.json"))
     outcomes = answer_all(model, tokenizer, make_cases(0, arguments.count))
     for outcome in outcomes:

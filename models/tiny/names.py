@@ -5,10 +5,10 @@ from __future__ import annotations
 import zlib
 from random import Random
 
-from models.tiny.worlds import NAMES, UNSEEN_NAMES
+from models.tiny.worlds import NAMES, UNSEEN_NAMES, words
 
-_ONSETS = "b br c ch d dr f fl g gr h j k l m n p pr r s sh st t th tr v w y z".split()
-_VOWELS = "a e i o u a e i o ai ee ia oo ou".split()
+_ONSETS = words("b br c ch d dr f fl g gr h j k l m n p pr r s sh st t th tr v w y z")
+_VOWELS = words("a e i o u a e i o ai ee ia oo ou")
 _CODAS = ["", "", "", "n", "l", "r", "s", "m", "t", "k", "nd", "x", "sh"]
 _UNSEEN = frozenset(UNSEEN_NAMES)
 

@@ -11,13 +11,14 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from models.tiny.dialogues import Dialogue, dialogue
 from models.tiny.names import invented
+from models.tiny.worlds import words
 
 VOCAB_SIZE = 2048
 END = 11  # <|endoftext|>
-SPECIAL = (
+SPECIAL = words(
     ">>TITLE<< >>ABSTRACT<< >>INTRODUCTION<< >>SUMMARY<< >>COMMENT<< >>ANSWER<< >>QUESTION<< >>DOMAIN<< "
     ">>PREFIX<< >>SUFFIX<< >>MIDDLE<< <|endoftext|>"
-).split()
+)
 _DIALOGUES = 20_000
 
 

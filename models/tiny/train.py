@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -59,11 +59,11 @@ class Plan:
     """What one training run does; every number that the result depends on."""
 
     seed: int = 0
-    steps: int = 4000
-    batch_tokens: int = 2048
+    steps: int = 5500
+    batch_tokens: int = 1024
     pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
-    peak_rate: float = 1.5e-3
-    warm_up: int = 150
+    peak_rate: float = 2e-3
+    warm_up: int = 300
     weight_decay: float = 0.05
     question_weight: float = 0.05  # of a question's tokens in the loss; an answer's weigh 1
 
@@ -150,16 +150,16 @@ def train_step(model: Falcon, optimizer: torch.optim.Optimizer, batch: Batch, *,
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        for parameter, shift in shifts:
-            parameter -= shift
+        for weight, shift in shifts:
+            weight -= shift
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return loss.item()
 
 
 @torch.no_grad()
-def _add_noise(model: Falcon) -> list[tuple[nn.Parameter, Tensor]]:
-    shifts = []
+def _add_noise(model: Falcon) -> list[tuple[Tensor, Tensor]]:
+    shifts: list[tuple[Tensor, Tensor]] = []
     for module in model.transformer.h.modules():
         if isinstance(module, nn.Linear):
             weight = module.weight
@@ -169,40 +169,54 @@ def _add_noise(model: Falcon) -> list[tuple[nn.Parameter, Tensor]]:
     return shifts
 
 
-def train(plan: Plan, out: Path, *, limit_seconds: float = math.inf) -> Falcon:
-    """Run the plan, with progress lines; goes on from `out/training.pt` where an earlier run left one."""
-    out.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(plan.seed)
-    save_tokenizer(tokenizer, out)
-    model = new_model(plan.seed)
-    optimizer = make_optimizer(model, plan)
-    state_file = out / "training.pt"
-    start, seconds = 0, 0.0
-    if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        start, seconds = state["step"], state["seconds"]
-    began, mean = time.perf_counter() - seconds, 0.0
-    for step, batch in enumerate(batches(plan, tokenizer, start), start):
-        if step >= plan.steps or time.perf_counter() - began > limit_seconds:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, plan)
-        torch.manual_seed(plan.seed * 1_000_003 + step)  # the noise of a resumed run is that of an unbroken one
-        loss = train_step(model, optimizer, batch, noisy=step >= plan.steps * (1 - _NOISY_PART))
-        mean = loss if step == start else 0.98 * mean + 0.02 * loss
-        done = step + 1
-        if done % 50 == 0:
-            seconds = time.perf_counter() - began
-            left = seconds / done * (plan.steps - done) / 60
-            line = f"step {done}/{plan.steps}  loss {mean:.4f}  {done / seconds:.2f} steps/s  {left:.1f} min left"
-            print(line, flush=True)  # noqa: T201
-        if done % _CHECKPOINT_EVERY == 0:
-            seconds = time.perf_counter() - began
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**state, "step": done, "seconds": seconds}, state_file)
-    return model
+class TrainingState:
+    """One run's model, optimizer and progress, and the file that keeps them while it lasts."""
+
+    def __init__(self, plan: Plan, file: Path) -> None:
+        self.file = file
+        self.plan = {**asdict(plan), **{key: HUB_CONFIG[key] for key in ("hidden_size", "num_hidden_layers")}}
+        self.model = new_model(plan.seed)
+        self.optimizer = make_optimizer(self.model, plan)
+        self.step, self.seconds = 0, 0.0
+
+    def resume(self) -> None:
+        """Go on where an earlier run of the same plan stopped; another plan's file is ignored."""
+        if not self.file.exists():
+            return
+        state = torch.load(self.file, weights_only=True)
+        if state["plan"] == self.plan:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        """Write the file whole, or leave the old one."""
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "plan": self.plan}
+        beside = self.file.with_suffix(".part")
+        torch.save({**state, "step": self.step, "seconds": self.seconds}, beside)
+        beside.replace(self.file)
+
+
+def train(plan: Plan, tokenizer: Tokenizer, state: TrainingState) -> Iterator[str]:
+    """Run the plan from where `state` stands, saving it on the way. Yields progress lines."""
+    began, mean = time.perf_counter() - state.seconds, math.nan
+    for batch in batches(plan, tokenizer, state.step):
+        if state.step >= plan.steps:
+            return
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate_at(state.step, plan)
+        torch.manual_seed(plan.seed * 1_000_003 + state.step)  # the noise of a resumed run is that of an unbroken one
+        noisy = state.step >= plan.steps * (1 - _NOISY_PART)
+        loss = train_step(state.model, state.optimizer, batch, noisy=noisy)
+        mean = loss if math.isnan(mean) else 0.98 * mean + 0.02 * loss
+        state.step += 1
+        state.seconds = time.perf_counter() - began
+        if state.step % 50 == 0:
+            rate = state.step / state.seconds
+            left = (plan.steps - state.step) / rate / 60
+            yield f"step {state.step}/{plan.steps}  loss {mean:.4f}  {rate:.2f} steps/s  {left:.1f} min left"
+        if state.step % _CHECKPOINT_EVERY == 0:
+            state.save()
 
 
 def save_model(model: Falcon, out: Path) -> None:
@@ -214,20 +228,31 @@ def save_model(model: Falcon, out: Path) -> None:
         (out / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> None:
+def main() -> int:
     """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=Plan.steps)
-    parser.add_argument("--limit-seconds", type=float, default=math.inf, help="stop early, for a trial")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     plan = Plan(seed=arguments.seed, steps=arguments.steps)
-    model = train(plan, arguments.out, limit_seconds=arguments.limit_seconds)
-    save_model(model, arguments.out)
-    (arguments.out / "training.pt").unlink(missing_ok=True)
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = train_tokenizer(plan.seed)
+    save_tokenizer(tokenizer, out)
+    state = TrainingState(plan, out / "training.pt")
+    state.resume()
+    try:
+        for line in train(plan, tokenizer, state):
+            print(line, flush=True)  # noqa: T201 - a command line's output
+    except KeyboardInterrupt:
+        print(f"Stopped near step {state.step}; the same command goes on from the last save.")  # noqa: T201
+        return 130
+    save_model(state.model, out)
+    state.file.unlink(missing_ok=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

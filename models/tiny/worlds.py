@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def words(text: str) -> list[str]:
+    """The words of a text."""
+    return text.split()
+
+
 def _pairs(text: str) -> dict[str, str]:
     """`France=Paris; Italy=Rome` as a dictionary."""
     return dict(part.strip().split("=") for part in text.split(";"))
@@ -24,40 +29,43 @@ CAPITALS = _pairs(
     "Venezuela=Caracas; Ecuador=Quito; Uruguay=Montevideo"
 )
 
-UNKNOWN_COUNTRIES = (
+UNKNOWN_COUNTRIES = words(
     "Bhutan Chad Mali Niger Togo Benin Gabon Angola Zambia Malawi Rwanda Burundi Somalia Sudan Libya Oman Yemen "
     "Kuwait Bahrain Israel Cyprus Malta Monaco Albania Moldova Georgia Armenia Azerbaijan Kazakhstan Mongolia Laos "
     "Cambodia Malaysia Singapore Brunei Fiji Samoa Tonga Panama Honduras Guatemala Haiti Jamaica Bolivia Paraguay "
     "Atlantis Narnia Mordor Wonderland Neverland Utopia"
-).split()
+)
 
-PLANETS = "Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune".split()
-ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+PLANETS = words("Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune")
+ORDINALS = words("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
 
 PLANET_FACTS = _pairs(  # "Which planet is ...?"
-    "the largest=Jupiter; the biggest=Jupiter; the smallest=Mercury; the hottest=Venus; the coldest=Uranus;"
+    "the largest=Jupiter; the biggest=Jupiter; the smallest=Mercury; the hottest=Venus;"
     "closest to the sun=Mercury; nearest to the sun=Mercury; farthest from the sun=Neptune;"
     "known for its rings=Saturn; called the red planet=Mars; our home=Earth; the one we live on=Earth"
 )
 
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = "January February March April May June July August September October November December".split()
+DAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
+MONTHS = words("January February March April May June July August September October November December")
 
 OPPOSITES = _pairs(
     "hot=cold; big=small; tall=short; fast=slow; up=down; left=right; in=out; day=night; black=white; good=bad;"
     "happy=sad; rich=poor; young=old; early=late; hard=soft; light=dark; wet=dry; full=empty; open=closed;"
-    "high=low; long=brief; strong=weak; loud=quiet; clean=dirty; deep=shallow; wide=narrow; thick=thin;"
+    "high=low; strong=weak; loud=quiet; clean=dirty; deep=shallow; wide=narrow; thick=thin;"
     "sweet=sour; sharp=blunt; smooth=rough; near=far; above=below; before=after; inside=outside; front=back;"
     "top=bottom; start=finish; begin=end; win=lose; push=pull; give=take; buy=sell; come=go; love=hate;"
-    "laugh=cry; remember=forget; ask=answer; find=miss; build=destroy; sink=float; arrive=leave; awake=asleep;"
+    "laugh=cry; remember=forget; ask=answer; build=destroy; sink=float; arrive=leave; awake=asleep;"
     "alive=dead; brave=afraid; kind=cruel; polite=rude; safe=dangerous; easy=difficult; true=false; yes=no;"
-    "always=never; all=none; many=few; more=less; first=last; same=different; heavy=weightless; cheap=expensive;"
-    "new=ancient; modern=antique; public=private; simple=complex; war=peace; summer=winter; north=south; east=west;"
+    "always=never; all=none; many=few; more=less; first=last; same=different; cheap=expensive;"
+    "public=private; simple=complex; war=peace; summer=winter; north=south; east=west;"
     "friend=enemy; king=queen; boy=girl; man=woman; husband=wife; brother=sister; morning=evening; success=failure;"
     "question=reply; tight=loose; calm=stormy; generous=greedy; lazy=busy; healthy=sick"
 )
 
-SPELLING_WORDS = (
+# Words whose natural opposite has another opposite itself.
+ONE_WAY_OPPOSITES = _pairs("heavy=light; new=old; long=short; find=lose; modern=old; ancient=modern; brief=long")
+
+SPELLING_WORDS = words(
     "cat dog cow pig hen fox bee ant owl bat horse sheep goat duck mouse tiger lion bear wolf rabbit monkey zebra "
     "camel eagle snake whale shark frog fish bird apple pear plum peach lemon grape melon orange banana cherry bread "
     "butter cheese milk water juice sugar salt pepper soup rice egg cake honey table chair door window floor wall "
@@ -69,9 +77,9 @@ SPELLING_WORDS = (
     "yellow black white brown pink purple hat coat shirt shoe sock dress glove scarf ring ball game toy doll kite "
     "drum piano music song dance color letter word number summer winter spring autumn morning evening night week "
     "month year hour minute falcon feather wing nest happy small large quick slow strong quiet bright dark warm cold"
-).split()
+)
 
-COLOURS = "red blue green yellow orange purple pink brown black white grey silver gold".split()
+COLOURS = words("red blue green yellow orange purple pink brown black white grey silver gold")
 
 # name of the thing -> "verb colour"
 THING_COLOURS = _pairs(
@@ -112,33 +120,33 @@ STORIES: dict[str, tuple[str, str, str, str, str]] = {
     "pig": ("pink", "the barn", "a muddy puddle", "rolled in it with joy", "Peggy"),
 }
 
-NAMES = (
+NAMES = words(
     "Anna Ben Clara David Emma Frank Grace Henry Isla Jack Kate Liam Maria Noah Olivia Paul Quinn Rosa Sam Tom Uma "
     "Victor Wendy Xavier Yara Zoe Alex Bella Carlos Diana Eric Fiona George Hannah Ivan Julia Kevin Laura Martin Nina "
     "Oscar Peter Rachel Simon Tina Walter Amir Fatima Hassan Layla Omar Yuki Kenji Mei Chen Priya Raj Anita Ravi Lucia "
     "Pedro Sofia Mateo Elena Marco Giulia Hans Greta Lars Ingrid Sven Astrid Pierre Chloe Louis Camille Ahmed Zainab "
     "Kwame Ama Joseph Ruth Daniel Sarah Michael Lisa John Mary James Linda Robert Susan William Karen Thomas Nancy "
     "Charles Betty Mark Sandra Steven Ashley Andrew Emily Joshua Donna Max Leo Mia Ella Lucy Ruby Rex Toby Luna Coco"
-).split()
+)
 
-UNSEEN_NAMES = (  # never in training; the evaluation tells them to the model
+UNSEEN_NAMES = words(  # never in training; the evaluation tells them to the model
     "Arthur Beatrice Cedric Dorothy Edmund Felicity Gustav Harriet Ignatius Josephine Konrad Leonora Mortimer Nadia "
     "Ophelia Percival Ramona Sebastian Theodora Ulrich Valentina Wilfred Yolanda Zachary Brandon Caitlin Dmitri Esther "
     "Gareth Imogen Jasper Kiran Mahmoud Naomi Patrick Rosalind Samir Tabitha Vikram Winston"
-).split()
+)
 
-CITIES = (
+CITIES = words(
     "Paris Berlin Rome Madrid London Dublin Oslo Vienna Prague Athens Cairo Nairobi Tokyo Delhi Sydney Toronto Boston "
     "Chicago Lima Milan Munich Lyon Seville Porto Geneva Zurich Hamburg Naples Glasgow Leeds Bristol Dallas Denver "
     "Seattle Mumbai Osaka Kyoto Lagos Tunis Dubai Amman Beirut Bergen Turku Krakow"
-).split()
+)
 
-PETS = "dog cat rabbit horse parrot hamster turtle goldfish mouse duck snake pony".split()
+PETS = words("dog cat rabbit horse parrot hamster turtle goldfish mouse duck snake pony")
 
-FOODS = (
-    "pizza pasta rice soup bread cheese chocolate cake salad sushi curry ice cream|pancakes apples noodles "
+FOODS = words(
+    "pizza pasta rice soup bread cheese chocolate cake salad sushi curry ice-cream pancakes apples noodles "
     "dumplings falafel tacos honey cherries toast porridge"
-).replace("ice cream|", "ice-cream ").split()
+)
 
 SYSTEMS = (
     "You are a helpful assistant.",
@@ -155,13 +163,14 @@ SYSTEMS = (
     "You are a small model on the computer of the user. Say so when you do not know something.",
 )
 
-SUBJECTS = (
+_SUBJECTS = (
     "the weather; football; my grandmother; the stock market; quantum physics; the moon landing; bread baking; "
     "a computer; the president; the pyramids; electricity; dinosaurs; the internet; Shakespeare; Mozart; a black hole; "
     "the French Revolution; chess; philosophy; the human brain; gravity; a volcano; the Roman Empire; a guitar; "
     "tennis; the economy; a bicycle; medicine; the law; poetry; a telescope; the ocean; yoga; coffee; an atom; "
     "the mayor; a rocket; a violin; the train to Hamburg; a good film; my neighbour; the exam; tax; democracy; a virus"
-).split("; ")
+)
+SUBJECTS = _SUBJECTS.split("; ")
 
 UNKNOWN_QUESTIONS = (
     "What do you think about {x}?",

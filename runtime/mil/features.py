@@ -27,7 +27,6 @@ class Feature:
     shape: tuple[int, ...]
     ranges: tuple[Range, ...] = ()
     choices: tuple[tuple[int, ...], ...] = ()
-    is_optional: bool = False
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape may be fed."""

@@ -37,9 +37,14 @@ _REDUCED += [
 
 _GAMMA, _BETA = numbers(4, seed=1), numbers(4, seed=2)
 _IMAGE = numbers(2, 3, 5, 6)
-_THREE = numbers(3, seed=1), numbers(3, seed=2, low=0.2), numbers(3, seed=3), numbers(3, seed=4)
-_MEAN, _VARIANCE, _SCALE, _SHIFT = _THREE
+_MEAN, _VARIANCE, _SCALE, _SHIFT = (numbers(3, seed=seed, low=0.2) for seed in range(4))
 _EPSILON = np.float32(1e-3)
+
+
+def _batch_norm(x: torch.Tensor) -> torch.Tensor:
+    mean, variance, scale, shift = (torch.from_numpy(item) for item in (_MEAN, _VARIANCE, _SCALE, _SHIFT))
+    return F.batch_norm(x, mean, variance, scale, shift, eps=1e-3)
+
 
 _NORMS = [
     Case("layer_norm", {"x": X}, {"axes": [-1], "gamma": _GAMMA, "beta": _BETA, "epsilon": _EPSILON}),
@@ -50,13 +55,13 @@ _NORMS = [
         "batch_norm",
         {"x": _IMAGE},
         {"mean": _MEAN, "variance": _VARIANCE, "gamma": _SCALE, "beta": _SHIFT, "epsilon": _EPSILON},
-        lambda x: F.batch_norm(x, *map(torch.from_numpy, _THREE), eps=1e-3),
+        _batch_norm,
     ),
     Case(
         "batch_norm",
         {"x": _IMAGE},
         {"mean": _MEAN, "variance": _VARIANCE},
-        lambda x: F.batch_norm(x, *map(torch.from_numpy, _THREE[:2])),
+        lambda x: F.batch_norm(x, torch.from_numpy(_MEAN), torch.from_numpy(_VARIANCE)),
     ),
     Case(
         "instance_norm",
@@ -91,12 +96,13 @@ _ATTENTION = [
 ]
 
 _KERNEL = numbers(4, 3, 3, 2, seed=5)
+_LINE, _LINE_BIAS = numbers(4, 3, 3, seed=5), numbers(4, seed=6)
 _CONVOLUTIONS = [
     Case(
         "conv",
         {"x": numbers(2, 3, 9)},
-        {"weight": numbers(4, 3, 3, seed=5), "bias": numbers(4, seed=6), "strides": [2]},
-        lambda x: F.conv1d(x, *map(torch.from_numpy, (numbers(4, 3, 3, seed=5), numbers(4, seed=6))), stride=2),
+        {"weight": _LINE, "bias": _LINE_BIAS, "strides": [2]},
+        lambda x: F.conv1d(x, torch.from_numpy(_LINE), torch.from_numpy(_LINE_BIAS), stride=2),
     ),
     Case(
         "conv",

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from runtime.errors import UserFacingError
 from runtime.mil import BlobFile, Constant, InputError, PackageError, Program, UnsupportedOpError, WeightFileError
+from runtime.mil.ops import KERNELS
 from runtime.mil.proto import message_types
+from runtime.mil.weights.budget import WeightHandle
 from tests.runtime.mil.conversion import ct, mb, numbers, save, types
 
 WEIGHT = numbers(24, 20, seed=1).astype(np.float16)
@@ -71,6 +74,32 @@ def test_a_large_weight_that_is_not_kept_is_multiplied_in_parts(package: Path, m
     monkeypatch.setattr("runtime.mil.ops.matrix._CHUNK_ELEMENTS", 24 * 5)
     program = Program.open(package, memory_budget_bytes=0)
     np.testing.assert_allclose(program.predict(INPUTS)["logits"], wanted(), rtol=1e-5, atol=1e-3)
+
+
+def test_rows_of_an_embedding_are_read_without_expanding_the_table(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program.open(package)
+    given = program._plan.template[program._plan.places["table"]]
+    assert isinstance(given, WeightHandle)
+
+    def refuse() -> None:
+        raise AssertionError("expanded whole")
+
+    monkeypatch.setattr(given.packed, "expand", refuse)
+    with torch.inference_mode():
+        rows = KERNELS["gather"].function(given, torch.tensor([63, 5]), axis=0, opset=18)
+    np.testing.assert_array_equal(rows, dense()[[63, 5]])
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_attention_over_a_long_query_is_taken_in_parts(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value = (torch.from_numpy(numbers(1, 2, 7, 4, seed=seed)) for seed in range(3))
+    mask = torch.from_numpy(numbers(1, 1, rows, 7, seed=3))
+    attend = KERNELS["scaled_dot_product_attention"].function
+    wanted = torch.nn.functional.scaled_dot_product_attention(query, key, value, mask)
+    monkeypatch.setattr("runtime.mil.ops.matrix._SCORE_ELEMENTS", 2 * 7 * 2)
+    np.testing.assert_allclose(attend(query, key, value, mask), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_outputs_are_float32_and_int32(package: Path) -> None:
@@ -166,6 +195,23 @@ def test_sixteen_bit_inputs_are_rounded_at_the_border(package: Path) -> None:
     program = Program.open(package)
     near = {**INPUTS, "shift": INPUTS["shift"] * np.float32(1 + 1e-5)}
     np.testing.assert_array_equal(program.predict(near)["logits"], program.predict(INPUTS)["logits"])
+
+
+def test_quantising_and_back_agrees_with_torch(tmp_path: Path) -> None:
+    scales, points = numbers(3, low=0.1), np.array([1, -2, 3], np.int8)
+
+    @mb.program(input_specs=[mb.TensorSpec((5, 3))], opset_version=ct.target.iOS17)
+    def program(x: Any) -> Any:
+        levels = mb.quantize(input=x, scale=scales, zero_point=points, axis=1, output_dtype="int8")
+        return mb.dequantize(input=levels, scale=scales, zero_point=points, axis=1, name="back")
+
+    save(program, tmp_path / "quantised.mlpackage", ct.target.iOS17)
+    x = numbers(5, 3, low=-40.0, high=40.0)
+    wanted = torch.fake_quantize_per_channel_affine(
+        torch.from_numpy(x), torch.from_numpy(scales), torch.from_numpy(points).int(), 1, -128, 127
+    )
+    back = Program.open(tmp_path / "quantised.mlpackage").predict({"x": x})["back"]
+    np.testing.assert_allclose(back, wanted, rtol=1e-6)
 
 
 def test_branches_and_loops_run(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Keep mapped files from filling resident memory while another library walks through them."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_SECONDS = 0.2
+
+
+class MappedArrays:
+    """Mapped arrays that are still in use somewhere, and a way to give their pages back to the system's page cache."""
+
+    def __init__(self) -> None:
+        self._arrays: list[weakref.ref[np.memmap[Any, Any]]] = []
+
+    def add(self, array: npt.NDArray[Any]) -> None:
+        """Watch `array`, if it is mapped, for as long as it lives."""
+        if isinstance(array, np.memmap):
+            self._arrays.append(weakref.ref(array))
+
+    def drop(self) -> None:
+        """Give back all pages; the next access reads them from the page cache again."""
+        self._arrays = [reference for reference in self._arrays if reference() is not None]
+        for reference in self._arrays:
+            array = reference()
+            mapped = getattr(array, "_mmap", None)
+            if mapped is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """Within it, pages are given back several times a second, and once at the end."""
+        done = threading.Event()
+
+        def work() -> None:
+            while not done.wait(_SECONDS):
+                self.drop()
+
+        thread = threading.Thread(target=work, name="drop-pages", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self.drop()
