@@ -13,25 +13,20 @@ import argparse
 import json
 import logging
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.record import make_record, write_record
 from export.palettize import Palettized, palettize
 
 GROUP_SIZE = 32
-RESULTS = Path(__file__).parent / "results"
 TENSORS = {  # name: rows, columns, rounded to
     "query_key_value": (4672, 4544, torch.bfloat16),
     "dense": (4544, 4544, torch.bfloat16),
@@ -105,26 +100,12 @@ def squared_error(weight: NDArray[np.float16], codebook: NDArray[np.float16], in
     return total
 
 
-def machine() -> dict[str, Any]:
-    cpu = platform.processor() or platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        cpu = next((line.split(": ")[1] for line in info.read_text().splitlines() if "model name" in line), cpu)
-    return {"system": platform.system(), "arch": platform.machine(), "cpu": cpu, "cores": os.cpu_count()}
-
-
-def commit() -> str | None:
-    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1024, help="rows of each tensor at 4 bits, a quarter above (1024)")
     parser.add_argument("--bits", type=int, nargs="+", default=[4, 6, 8], choices=[4, 6, 8])
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of ours (all cores)")
-    parser.add_argument(
-        "--write", action="store_true", help=f"write the JSON to {RESULTS.name}/palettize-<machine>.json"
-    )
+    parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
     logging.disable(logging.WARNING)  # coremltools tells at import what it was not tested with
 
@@ -150,24 +131,19 @@ def main() -> None:
                 end="",
             )
             print(f" {row.error_ratio:>12.6f} {row.relative_error:>8.2e}", flush=True)
-    report = {
-        "benchmark": "palettize",
-        "command": "python -m benchmarks.palettize " + " ".join(sys.argv[1:]),
-        "machine": machine(),
-        "commit": commit(),
-        "versions": {p: version(p) for p in ("coremltools", "numba", "numpy", "torch")}
-        | {"python": platform.python_version()},
-        "group_size": GROUP_SIZE,
-        "threads": args.threads,
-        "first_call_seconds": first_call_seconds,  # compiles, or loads what an earlier run compiled
-        "rows": [asdict(row) for row in rows],
-    }
-    line = json.dumps(report)
-    print(line)
+    record = make_record(
+        "palettize",
+        ("coremltools", "numba", "numpy", "torch"),
+        {
+            "group_size": GROUP_SIZE,
+            "threads": args.threads,
+            "first_call_seconds": first_call_seconds,  # compiles, or loads what an earlier run compiled
+            "rows": [asdict(row) for row in rows],
+        },
+    )
+    print(json.dumps(record))
     if args.write:
-        RESULTS.mkdir(exist_ok=True)
-        target = f"{platform.system()}-{platform.machine()}-{os.cpu_count()}-cores".lower()
-        (RESULTS / f"palettize-{target}.json").write_text(line + "\n")
+        print(write_record(record))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Measurements: each script prints a table and one JSON line, and with --write keeps it in benchmarks/results."""
