@@ -50,6 +50,7 @@ def run_export(checkpoint: Path, output: Path, weights: str) -> dict[str, Any]:
     """Figures of one export."""
     command = [sys.executable, "-m", "export", str(checkpoint), "--output", str(output), "--weights", weights]
     begun = time.perf_counter()
+    command += ["--max-kl", "100", "--progress", "json"]
     with subprocess.Popen(
         [*command, "--max-kl", "100", "--progress", "json"],
         stderr=subprocess.PIPE,

@@ -55,6 +55,17 @@ def _export(arguments: Sequence[str]) -> int:
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
     parser.add_argument(
+        "--size",
+        metavar="BYTES",
+        help="instead of --weights: what all tensors may take, like 3.6GB; bits go where they lower the error most",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="TEXT",
+        help="a text file; codebooks are weighed by the model's own activations on it (default: all columns alike)",
+    )
+    parser.add_argument(
         "--max-kl",
         type=float,
         metavar="NATS",
@@ -77,6 +88,8 @@ def _export(arguments: Sequence[str]) -> int:
         group_size=chosen.group_size,
         context_length=chosen.context,
         max_kl=chosen.max_kl,
+        size=chosen.size,
+        calibrate=chosen.calibrate,
         force=chosen.force,
         verify=not chosen.no_verify,
     )

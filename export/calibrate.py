@@ -6,6 +6,7 @@ diagonal weighs each column's error by E[x_i²], which is what weighted k-means 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,13 +29,19 @@ _TOKENS = 4096  # of the text that are used
 _LEAST_TOKENS = 64
 
 
+def file_hash(file: Path) -> str:
+    """SHA-256 of a calibration text. Raises OptionError where it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise OptionError(f"--calibrate {file} cannot be read ({error.strerror}); name a text file.") from None
+
+
 def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) -> list[list[int]]:
     """The first 4,096 tokens of a text file in sequences of 256. Raises OptionError for a file that is no use."""
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise OptionError(f"--calibrate {file} does not exist; name a text file.") from None
-    except (UnicodeDecodeError, IsADirectoryError):
+    except UnicodeDecodeError:
         raise OptionError(f"--calibrate {file} is not a UTF-8 text file; name one.") from None
     ids = tokenizer.encode(text, add_special_tokens=False).ids[:_TOKENS]
     if len(ids) < _LEAST_TOKENS:

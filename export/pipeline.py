@@ -17,8 +17,11 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from export import convert, locate, package, probes, space, writer
+from export.budget import parse_size
+from export.calibrate import file_hash
 from export.census import check_program
 from export.compress import compress
+from export.measures import get_importance, spread_bits
 from export.progress import Progress
 from export.recipes import Recipe, make_recipe
 from export.reference import stored_reader
@@ -46,6 +49,8 @@ class ExportOptions:
     group_size: int = 32
     context_length: int | None = None
     max_kl: float | None = None  # nats a token that verification accepts on average; None is the recipe's
+    size: str | None = None  # of all tensors, like "3.6GB": bits are spread by measured error
+    calibrate: Path | None = None  # a text whose activations weigh the codebooks
     force: bool = False
     verify: bool = True
 
@@ -68,8 +73,10 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         group_size=options.group_size,
         context_length=options.context_length,
         mean_kl=options.max_kl,
+        size_bytes=parse_size(options.size) if options.size else None,
+        calibration=file_hash(options.calibrate) if options.calibrate else None,
     )
-    output = options.output or Path("bundles") / f"{source.name}-{options.weights}"
+    output = options.output or Path("bundles") / f"{source.name}-{'mixed' if options.size else options.weights}"
     _check_output(output, force=options.force)
     tokenizer = writer.read_tokenizer(checkpoint.folder, checkpoint.config)
     digest = source_hash(checkpoint, progress)
@@ -96,9 +103,11 @@ def _build(
     partial.mkdir()
     writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
+    importance = get_importance(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
+    recipe = spread_bits(work, checkpoint, recipe, importance, progress)
     store = TensorStore(work / "tensors")
     space.check_space(work, config, recipe, already=_size(store.folder))
-    compress(checkpoint, recipe, store, progress)
+    compress(checkpoint, recipe, store, progress, importance)
     path = partial / writer.PACKAGE
     _make_package(source, config, recipe, store, path, work, progress)
     program = Program.open(path)

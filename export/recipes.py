@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from models.config import FalconConfig
@@ -54,11 +54,16 @@ class Recipe:
     tolerance: Tolerance
     group_size: int = 32  # output rows that share a codebook
     context_length: int = 2048  # tokens
+    size_bytes: int | None = None  # what all tensors may take, where bits were spread by measured error
+    calibration: str | None = None  # SHA-256 of the text whose activations weighed the codebooks
+    formats: Mapping[str, str] = field(default_factory=dict)  # by tensor, where it differs from the above
 
     def format_of(self, tensor: str, shape: tuple[int, ...]) -> Format:
         """Format of one tensor; norms, biases and position tables are never compressed."""
         if len(shape) != 2:
             return FORMATS["fp16"]
+        if tensor in self.formats:
+            return FORMATS[self.formats[tensor]]
         if tensor in ("transformer.word_embeddings.weight", "lm_head.weight"):
             return FORMATS[self.embedding]
         return FORMATS[self.linear]
@@ -89,6 +94,8 @@ def make_recipe(
     group_size: int = 32,
     context_length: int | None = None,
     mean_kl: float | None = None,
+    size_bytes: int | None = None,
+    calibration: str | None = None,
 ) -> Recipe:
     """The recipe for one model; `mean_kl` replaces the format's tolerance. Raises OptionError for an option that this
     model cannot have."""
@@ -107,8 +114,18 @@ def make_recipe(
         if not mean_kl > 0:
             raise OptionError(f"--max-kl must be above 0, not {mean_kl}.")
         tolerance = dataclasses.replace(tolerance, mean_kl=mean_kl)
+    if size_bytes is not None and weights != "lut4":
+        raise OptionError("--size spreads codebooks of 4, 6 and 8 bits by itself; leave out --weights.")
+    if calibration is not None and FORMATS[weights].kind != "lut":
+        raise OptionError(f"--calibrate weighs codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
     recipe = Recipe(
-        linear=weights, embedding=embedding, tolerance=tolerance, group_size=group_size, context_length=context
+        linear=weights,
+        embedding=embedding,
+        tolerance=tolerance,
+        group_size=group_size,
+        context_length=context,
+        size_bytes=size_bytes,
+        calibration=calibration,
     )
     _check_sizes(recipe, config)
     return recipe

@@ -6,11 +6,15 @@ import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import models.tiny
-from export.progress import Progress
+from export.progress import Progress, SilentProgress
 from models.checkpoint import Checkpoint
 from runtime.errors import UserFacingError
+
+if TYPE_CHECKING:
+    from export.hub import Hub
 
 _READ_BYTES = 1 << 22
 
@@ -21,12 +25,17 @@ class SourceError(UserFacingError):
 
 @dataclass(frozen=True, kw_only=True)
 class KnownModel:
-    """A model that users call by name. `folder` is set for what ships with the program."""
+    """A model that users call by name. `folder` is set for what ships with the program.
+
+    `revision` is the commit that is fetched, so that a name means the same bytes in every year; where the commit could
+    not be looked up it is the branch, and what that stood for is recorded in the bundle.
+    """
 
     name: str
     hub_name: str
     chat_template: str
     parameters: str
+    revision: str = "main"
     folder: Path | None = None
 
 
@@ -45,17 +54,37 @@ KNOWN = {
             hub_name="tiiuae/falcon-7b-instruct",
             chat_template="falcon-instruct",
             parameters="6.9 B",
+            revision="8782b5c5d8c9290412416618f36a133653e85285",
         ),
-        KnownModel(name="falcon-7b", hub_name="tiiuae/falcon-7b", chat_template="raw", parameters="6.9 B"),
+        KnownModel(
+            name="falcon-7b",
+            hub_name="tiiuae/falcon-7b",
+            chat_template="raw",
+            parameters="6.9 B",
+            revision="ec89142b67d748a1865ea4451372db8313ada0d8",
+        ),
         KnownModel(
             name="falcon-40b-instruct",
             hub_name="tiiuae/falcon-40b-instruct",
             chat_template="falcon-instruct",
             parameters="41 B",
+            revision="ecb78d97ac356d098e79f0db222c9ce7c5d9ee5f",
         ),
-        KnownModel(name="falcon-40b", hub_name="tiiuae/falcon-40b", chat_template="raw", parameters="41 B"),
+        KnownModel(
+            name="falcon-40b",
+            hub_name="tiiuae/falcon-40b",
+            chat_template="raw",
+            parameters="41 B",
+            revision="4a70170c215b36a3cce4b4253f6d0612bb7d4146",
+        ),
         KnownModel(name="falcon-11b", hub_name="tiiuae/falcon-11B", chat_template="raw", parameters="11 B"),
-        KnownModel(name="falcon-rw-1b", hub_name="tiiuae/falcon-rw-1b", chat_template="raw", parameters="1.3 B"),
+        KnownModel(
+            name="falcon-rw-1b",
+            hub_name="tiiuae/falcon-rw-1b",
+            chat_template="raw",
+            parameters="1.3 B",
+            revision="e4b9872bb803165eb22f0a867d4e6a64d34fce19",
+        ),
         KnownModel(name="falcon-180b", hub_name="tiiuae/falcon-180B", chat_template="raw", parameters="180 B"),
         KnownModel(
             name="falcon-180b-chat",
@@ -69,17 +98,24 @@ KNOWN = {
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSource:
-    """A checkpoint folder on this machine, and what is known about it."""
+    """A checkpoint folder on this machine, and what is known about it; `revision` is its commit on the Hub."""
 
     name: str
     hub_name: str
     chat_template: str
     folder: Path
+    revision: str | None = None
 
 
-def resolve(named: str) -> ResolvedSource:
-    """The folder for a known name or a path. Raises SourceError, with the nearest known names, for anything else."""
-    known = KNOWN.get(named.lower())
+def resolve(
+    named: str, *, offline: bool = False, progress: Progress | None = None, hub: Hub | None = None
+) -> ResolvedSource:
+    """The folder for a path or a known name; the latter is fetched from `hub` where the Hub's cache lacks it.
+
+    `hub` None is the one that the environment names. With `offline` only what the cache holds is used. Raises
+    SourceError, with the nearest known names, for a name that is not known, and HubError where fetching fails.
+    """
+    known = KNOWN.get(named.lower()) or next((m for m in KNOWN.values() if m.hub_name.lower() == named.lower()), None)
     if known and known.folder:
         return ResolvedSource(
             name=known.name, hub_name=known.hub_name, chat_template=known.chat_template, folder=known.folder
@@ -95,10 +131,18 @@ def resolve(named: str) -> ResolvedSource:
             folder=path,
         )
     if known:
-        raise SourceError(
-            f"{known.name} is not on this machine: fetch it with `hf download {known.hub_name} --local-dir "
-            f"{known.name}` and run `python -m export ./{known.name}`."
+        from export.hub import fetch  # not above: folders do without huggingface_hub, which is slow to import
+
+        snapshot = fetch(known.hub_name, known.revision, progress or SilentProgress(), offline=offline, hub=hub)
+        return ResolvedSource(
+            name=known.name,
+            hub_name=known.hub_name,
+            chat_template=known.chat_template,
+            folder=snapshot.folder,
+            revision=snapshot.revision,
         )
+    if path.exists():
+        raise SourceError(f"{named} is a file; name the folder that holds a model's config.json and weights.")
     near = difflib.get_close_matches(named.lower(), KNOWN, n=3, cutoff=0.4) or list(KNOWN)[:3]
     raise SourceError(
         f"{named} is neither a folder nor a known model; did you mean {' or '.join(near)}? "

@@ -20,21 +20,24 @@ class SpaceError(UserFacingError):
 
 def stored_bytes(config: FalconConfig, recipe: Recipe) -> tuple[int, int]:
     """Bytes of all tensors in the work folder (an index takes a byte there) and in the bundle."""
-    work = bundle = 0
-    for name, shape in expected_shapes(config).items():
+    shapes = expected_shapes(config)
+    bundle = sum(tensor_bytes(name, shape, recipe) for name, shape in shapes.items())
+    unpacked = 0
+    for name, shape in shapes.items():
         form = recipe.format_of(name, shape)
-        count = math.prod(shape)
-        work += count * (2 if form.kind == "dense" else 1)
-        bundle += count * form.bits // 8
-        if form.kind == "lut":
-            extra = shape[0] // recipe.group_size * (2 << form.bits)
-        elif form.kind == "block":
-            extra = 2 * shape[0] * (shape[1] // form.block_size if form.block_size else 1)
-        else:
-            extra = 0
-        work += extra
-        bundle += extra
-    return work, bundle
+        unpacked += math.prod(shape) * (8 - form.bits) // 8 if form.kind != "dense" else 0
+    return bundle + unpacked, bundle
+
+
+def tensor_bytes(name: str, shape: tuple[int, ...], recipe: Recipe) -> int:
+    """Bytes of one tensor in the bundle: indices and codebooks, integers and scales, or plain numbers."""
+    form = recipe.format_of(name, shape)
+    size = math.prod(shape) * form.bits // 8
+    if form.kind == "lut":
+        size += shape[0] // recipe.group_size * (2 << form.bits)
+    elif form.kind == "block":
+        size += 2 * shape[0] * (shape[1] // form.block_size if form.block_size else 1)
+    return size
 
 
 def check_space(folder: Path, config: FalconConfig, recipe: Recipe, already: int) -> None:

@@ -174,15 +174,15 @@ def _quality(truth: list[Tensor], ours: list[Tensor], probes: Sequence[Sequence[
 
 def _judge(parity: Parity, tolerance: Tolerance) -> None:
     # Written so that NaN, which compares false with everything, is refused.
-    if not parity.largest_activation < _HALF_MAX:
-        raise VerificationError(
-            f"The package failed verification: its largest activation is {parity.largest_activation:.4g}, and float16 "
-            f"ends at {_HALF_MAX:,}; this checkpoint cannot run in 16 bits."
-        )
     if not parity.exact_max_kl <= tolerance.exact_kl:
         raise VerificationError(
             f"The package failed verification: its KL against torch on the same weights is {parity.exact_max_kl:.4g} "
             f"nats, beyond {tolerance.exact_kl:g}; please report this with what `python -m export --version` prints."
+        )
+    if not parity.largest_activation < _HALF_MAX:
+        raise VerificationError(
+            f"The package failed verification: its largest activation is {parity.largest_activation:.4g}, and float16 "
+            f"ends at {_HALF_MAX:,}; this checkpoint cannot run in 16 bits."
         )
     if not parity.mean_kl <= tolerance.mean_kl:
         raise VerificationError(

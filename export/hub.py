@@ -1,0 +1,335 @@
+"""The Hub: a checkpoint fetched by name into the cache that Hugging Face's own programs share.
+
+huggingface_hub gives the cache's layout and locks. The bytes are fetched here: its own download begins a file anew in
+every run, and what its xet path has of a file cannot be resumed at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
+
+from export.connection import RETRIES, Connection, Hub, HubError, PassingError
+from export.progress import Progress
+
+__all__ = ["Hub", "HubError", "Snapshot", "fetch"]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")  # names a file of the cache, so no path may hide in it
+_TEXTS = re.compile(r"config\.json|generation_config\.json|special_tokens_map\.json|tokenizer(_\w+)?\.json")
+_WEIGHTS = (("model", "safetensors"), ("pytorch_model", "bin"))  # the first that a repository has is fetched
+_READ_BYTES = 1 << 22
+_MARGIN = 64 << 20  # bytes that stay free
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A checkpoint folder in the cache, and the commit that its files are of."""
+
+    folder: Path
+    revision: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    name: str
+    size: int  # bytes
+    etag: str  # SHA-256 of a large file, git's object id of a small one: the name of its blob in the cache
+
+
+def fetch(repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None) -> Snapshot:
+    """The config, tokenizer and weights of `repo` at `revision` (a commit, branch or tag), as a folder.
+
+    What the cache holds is not fetched again. With `offline`, or HF_HUB_OFFLINE=1, the network is not asked at all.
+    Raises HubError for everything else than a whole checkpoint; what was fetched stays, and the next call goes on.
+    """
+    if offline or constants.HF_HUB_OFFLINE:
+        cache = hub.cache if hub else Path(constants.HF_HUB_CACHE)
+        snapshot = _cached(cache, repo, revision)
+        if snapshot is None:
+            state = "only partly" if any(_storage(cache, repo).glob("blobs/*")) else "not"
+            remedy = "without --offline" if offline else "with HF_HUB_OFFLINE unset"
+            raise HubError(f"{repo} is {state} in {cache}; run the same command {remedy} to fetch it.")
+        return snapshot
+    return _Download(hub or Hub.from_environment(), repo, revision, progress).run()
+
+
+def _storage(cache: Path, repo: str) -> Path:
+    return cache / repo_folder_name(repo_id=repo, repo_type="model")
+
+
+def _cached(cache: Path, repo: str, revision: str) -> Snapshot | None:
+    storage = _storage(cache, repo)
+    reference = storage / "refs" / revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    folder = storage / "snapshots" / commit
+    return Snapshot(folder=folder, revision=commit) if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    if not all((folder / name).exists() for name in ("config.json", "tokenizer.json")):
+        return False
+    for stem, kind in _WEIGHTS:
+        index = folder / f"{stem}.{kind}.index.json"
+        if index.exists():
+            try:
+                names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return False
+            return all((folder / str(name)).exists() for name in names)
+        if (folder / f"{stem}.{kind}").exists():
+            return True
+    return False
+
+
+class _Download:
+    """One repository's way into the cache."""
+
+    def __init__(self, hub: Hub, repo: str, revision: str, progress: Progress) -> None:
+        self._hub = hub
+        self._repo = repo
+        self._revision = revision
+        self._progress = progress
+        cached = _cached(hub.cache, repo, revision) is not None
+        self._connection = Connection(hub, repo, revision, cached=cached)
+        self._storage = _storage(hub.cache, repo)
+        self._total = self._done = 0  # bytes
+
+    def run(self) -> Snapshot:
+        commit, files = self._list()
+        folder = self._storage / "snapshots" / commit
+        missing = [file for file in files if not self._is_present(file, folder)]
+        self._total = sum(file.size for file in files)
+        self._done = self._total - sum(file.size - self._kept(file) for file in missing)
+        self._check_space()
+        if missing:
+            self._progress.start("download", self._total, "bytes")
+            self._advance(0)
+            for file in missing:
+                self._fetch(file, commit)
+                _link(self._blob(file), folder / file.name)
+            self._progress.finish()
+        if self._revision != commit:
+            reference = self._storage / "refs" / self._revision
+            reference.parent.mkdir(parents=True, exist_ok=True)
+            reference.write_text(commit, encoding="utf-8")
+        return Snapshot(folder=folder, revision=commit)
+
+    def _list(self) -> tuple[str, list[_File]]:
+        """The commit that the revision stands for, and the files of it that an export needs."""
+        revision = quote(self._revision, safe="")
+        answer = self._connection.ask(
+            f"{self._hub.endpoint}/api/models/{self._repo}/revision/{revision}?blobs=true"  # blobs: with their sizes
+        )
+        try:
+            raw = answer.json()
+            commit, entries = str(raw["sha"]), {str(entry["rfilename"]): entry for entry in raw["siblings"]}
+        except (ValueError, KeyError, TypeError):
+            raise self._connection.no_hub() from None
+        if not _COMMIT.fullmatch(commit):
+            raise self._connection.no_hub()
+        return commit, [self._describe(name, entries[name], commit) for name in self._needed(entries)]
+
+    def _needed(self, names: Mapping[str, Any]) -> list[str]:
+        texts = sorted(name for name in names if _TEXTS.fullmatch(name))
+        for required in ("config.json", "tokenizer.json"):
+            if required not in texts:
+                raise HubError(f"{self._repo} has no {required} on {self._hub.host}; name a local folder that has.")
+        for stem, kind in _WEIGHTS:
+            index, single = f"{stem}.{kind}.index.json", f"{stem}.{kind}"
+            if index in names:
+                shard = re.compile(rf"{stem}-\d+-of-\d+\.{kind}")
+                return [*texts, index, *sorted(name for name in names if shard.fullmatch(name))]
+            if single in names:
+                return [*texts, single]
+        raise HubError(f"{self._repo} has no weights in safetensors or .bin on {self._hub.host}; name a local folder.")
+
+    def _describe(self, name: str, entry: Mapping[str, Any], commit: str) -> _File:
+        large = entry.get("lfs") or {}
+        size, etag = large.get("size", entry.get("size")), large.get("sha256", entry.get("blobId"))
+        if size is None or etag is None:  # some mirrors list names alone
+            size, etag = self._connection.describe(self._url(name, commit))
+        if not isinstance(size, int) or size < 0 or not _ETAG.fullmatch(str(etag)):
+            raise self._connection.no_hub()
+        return _File(name=name, size=size, etag=str(etag))
+
+    def _is_present(self, file: _File, folder: Path) -> bool:
+        """Whether the snapshot holds the file; a blob without its link gets one."""
+        pointer, blob = folder / file.name, self._blob(file)
+        if _has_size(pointer, file.size):
+            return True
+        if _has_size(blob, file.size):
+            _link(blob, pointer)
+            return True
+        return False
+
+    def _kept(self, file: _File) -> int:
+        """Bytes of the file that an earlier run fetched."""
+        partial = self._partial(file)
+        size = partial.stat().st_size if partial.exists() else 0
+        return size if size <= file.size else 0
+
+    def _check_space(self) -> None:
+        cache = self._hub.cache.absolute()
+        place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+        needed, free = self._total - self._done, shutil.disk_usage(place).free
+        if needed and needed + _MARGIN > free:
+            raise HubError(
+                f"{self._repo} takes {needed / 1e9:.1f} GB more in {cache} and {free / 1e9:.1f} GB are free there; "
+                "free some space or name a folder on another disk in HF_HUB_CACHE."
+            )
+
+    def _fetch(self, file: _File, commit: str) -> None:
+        """Bring the file's blob into the cache, going on where an earlier run stopped."""
+        blob, partial = self._blob(file), self._partial(file)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        kept = self._kept(file)
+        with self._locked(file):
+            if _has_size(blob, file.size):  # another program has just fetched it
+                self._advance(file.size - kept)
+                return
+            with partial.open("a+b", buffering=0) as stream:
+                content = _Content(stream, file, self._advance)
+                self._advance(content.size - kept)
+                self._fill(content, file, commit)
+            if not content.is_right():
+                partial.unlink()
+                raise HubError(
+                    f"{file.name} came damaged from {self._hub.host} (its checksum is wrong) and was deleted; "
+                    "run the same command again to fetch it anew."
+                )
+            partial.replace(blob)
+
+    def _fill(self, content: _Content, file: _File, commit: str) -> None:
+        """Append what is missing of the file, in as many requests as it takes."""
+        failures = 0
+        while content.size < file.size:
+            before = content.size
+            try:
+                with self._connection.open(self._url(file.name, commit), content.size) as (begin, chunks):
+                    if begin != content.size:
+                        before = 0
+                        content.restart()
+                    for chunk in chunks:
+                        content.append(chunk)
+                        if content.size > file.size:
+                            return
+                failure = PassingError("the answer was too short")
+            except PassingError as error:
+                failure = error
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                raise HubError(
+                    f"The disk of {self._hub.cache} is full; free some space and run the same command again to go on."
+                ) from None
+            if content.size >= file.size:
+                return
+            failures = 1 if content.size > before else failures + 1
+            if failures > RETRIES:
+                raise HubError(
+                    f"{self._hub.host} does not send the rest of {file.name} ({failure}); {_amount(self._done)} of "
+                    f"{_amount(self._total)} are kept: run the same command again to go on."
+                )
+            self._connection.wait(failures, failure)
+
+    @contextlib.contextmanager
+    def _locked(self, file: _File) -> Iterator[None]:
+        lock = self._hub.cache / ".locks" / self._storage.name / f"{file.etag}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held = FileLock(lock, mode=0o664).acquire(timeout=1.0)
+        except Timeout:
+            raise HubError(
+                f"Another program is fetching {file.name} of {self._repo}; wait for it and run again."
+            ) from None
+        with held:
+            yield
+
+    def _url(self, name: str, commit: str) -> str:
+        return f"{self._hub.endpoint}/{self._repo}/resolve/{commit}/{quote(name)}"
+
+    def _blob(self, file: _File) -> Path:
+        return self._storage / "blobs" / file.etag
+
+    def _partial(self, file: _File) -> Path:
+        return self._storage / "blobs" / f"{file.etag}.incomplete"
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        self._progress.advance(self._done)
+
+
+class _Content:
+    """What there is of a file that grows: its stream, its size and the hash that its etag is."""
+
+    def __init__(self, stream: FileIO, file: _File, advance: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._file = file
+        self._advance = advance
+        self.size = 0
+        self._begin()
+        if stream.seek(0, 2) > file.size:
+            stream.truncate(0)
+        stream.seek(0)
+        while chunk := stream.read(_READ_BYTES):
+            self._hash.update(chunk)
+            self.size += len(chunk)
+
+    def append(self, chunk: bytes) -> None:
+        """Write a chunk to the end."""
+        view = memoryview(chunk)
+        while view:
+            view = view[self._stream.write(view) :]
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        self._advance(len(chunk))
+
+    def restart(self) -> None:
+        """Throw away what there is."""
+        self._stream.truncate(0)
+        self._advance(-self.size)
+        self._begin()
+
+    def is_right(self) -> bool:
+        """Whether size and hash are those announced; an etag that is no hash vouches for nothing."""
+        hashes = len(self._file.etag) in (40, 64)
+        return self.size == self._file.size and (not hashes or self._hash.hexdigest() == self._file.etag)
+
+    def _begin(self) -> None:
+        self.size = 0
+        if len(self._file.etag) == 40:  # git's object id
+            self._hash = hashlib.sha1(b"blob %d\0" % self._file.size, usedforsecurity=False)
+        else:
+            self._hash = hashlib.sha256()
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
+
+
+def _link(blob: Path, pointer: Path) -> None:
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    pointer.unlink(missing_ok=True)
+    try:
+        pointer.symlink_to(Path("../../blobs") / blob.name)
+    except OSError:  # a disk without links; huggingface_hub, too, then keeps the file in the snapshot alone
+        blob.replace(pointer)
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
