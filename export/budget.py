@@ -52,9 +52,9 @@ def measure_errors(checkpoint: Checkpoint, recipe: Recipe, importance: Importanc
             result = palettize(
                 checkpoint.tensor(name), bits=bits, group_size=recipe.group_size, importance=importance.get(name)
             )
-            energy = (
-                _weighted_energy(checkpoint.tensor(name), importance[name]) if name in importance else result.energy
-            )
+            energy = result.energy
+            if name in importance:
+                energy = _weighted_energy(checkpoint.tensor(name), importance[name])
             errors[name][step] = result.weighted_error / energy if energy else 0.0
             done += math.prod(checkpoint.shape(name))
             progress.advance(done)
@@ -74,8 +74,8 @@ def choose_formats(checkpoint: Checkpoint, recipe: Recipe, errors: Errors, size_
     left = size_bytes - sum(tensor_bytes(name, shape, base) for name, shape in shapes.items())
     if left < 0:
         raise OptionError(
-            f"--size {size_bytes / 1e9:.2f} GB is less than the {(size_bytes - left) / 1e9:.2f} GB "
-            "that this model takes at four bits; ask for more."
+            f"--size {size_bytes / 1e6:,.1f} MB is less than the {(size_bytes - left) / 1e6:,.1f} MB "
+            "that this model's tensors take at four bits; ask for more."
         )
     chosen = dict.fromkeys(errors, 0)
     steps = [_step(name, 0, shapes, base, errors) for name in errors]

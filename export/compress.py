@@ -23,7 +23,11 @@ RowsDone = Callable[[int], None]
 
 
 def compress(
-    checkpoint: Checkpoint, recipe: Recipe, store: TensorStore, progress: Progress, importance: Importance
+    checkpoint: Checkpoint,
+    recipe: Recipe,
+    store: TensorStore,
+    progress: Progress,
+    importance: Importance | None = None,
 ) -> None:
     """Fill `store` with what it lacks; `importance` weighs the codebooks of the matrices that it names.
 
@@ -38,7 +42,7 @@ def compress(
             form = recipe.format_of(name, shape)
             with store.draft(name, format_name=form.name, shape=shape) as (draft, figures):
                 try:
-                    columns = importance.get(name)
+                    columns = (importance or {}).get(name)
                     figures.update(_fill(draft, checkpoint.tensor(name), form, recipe.group_size, columns, counter.add))
                 except WeightError as error:
                     raise CheckpointError(f"{name}: {error}") from None

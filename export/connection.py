@@ -73,6 +73,8 @@ class Connection:
         self._repo = repo
         self._revision = revision
         self._cached = cached
+        if not _is_address(hub.endpoint):
+            raise HubError(f"{hub.endpoint} is no address of a Hub; correct HF_ENDPOINT or unset it.")
         try:
             self._session = get_session()
         except (ImportError, ValueError) as error:  # a scheme that httpx does not know, or lacks a package for
@@ -150,9 +152,7 @@ class Connection:
             yield
         except httpx2.ProxyError as error:
             raise self._unreachable(_line(error)) from None
-        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
-            raise HubError(f"{self._hub.endpoint} is no address of a Hub; correct HF_ENDPOINT or unset it.") from None
-        except (httpx2.DecodingError, httpx2.TooManyRedirects):
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.DecodingError, httpx2.TooManyRedirects):
             raise self.no_hub() from None
         except httpx2.TransportError as error:
             raise PassingError(_line(error)) from error
@@ -203,6 +203,14 @@ class Connection:
         if self._cached:
             remedy += ", or with --offline to use the copy in the cache"
         return HubError(f"{self._hub.host} cannot be reached ({reason}); {remedy}.")
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        address = urlsplit(endpoint)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
 
 
 def _line(error: Exception) -> str:

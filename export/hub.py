@@ -140,7 +140,7 @@ class _Download:
             commit, entries = str(raw["sha"]), {str(entry["rfilename"]): entry for entry in raw["siblings"]}
         except (ValueError, KeyError, TypeError):
             raise self._connection.no_hub() from None
-        if not _COMMIT.fullmatch(commit):
+        if not _COMMIT.fullmatch(commit) or (_COMMIT.fullmatch(self._revision) and commit != self._revision):
             raise self._connection.no_hub()
         return commit, [self._describe(name, entries[name], commit) for name in self._needed(entries)]
 

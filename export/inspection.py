@@ -14,13 +14,13 @@ def inspect(folder: Path) -> dict[str, Any]:
     """Sizes by part and format, figures of verification, census. Raises BundleError for what is no bundle."""
     bundle = Bundle.open(folder)
     manifest = bundle.manifest
-    groups: dict[str, dict[str, Any]] = defaultdict(lambda: {"tensors": 0, "weights": 0, "bytes": 0, "format": ""})
+    groups: dict[str, dict[str, Any]] = defaultdict(lambda: {"tensors": 0, "weights": 0, "bytes": 0, "formats": set()})
     for name, weight in manifest.weights.items():
         group = groups[_part(name, len(weight.shape))]
         group["tensors"] += 1
         group["weights"] += math.prod(weight.shape)
         group["bytes"] += sum(part.bytes for part in weight.parts.values())
-        group["format"] = weight.format
+        group["formats"].add(weight.format)
     return {
         "name": manifest.name,
         "folder": str(bundle.folder),
@@ -30,7 +30,7 @@ def inspect(folder: Path) -> dict[str, Any]:
         "vocab_size": manifest.vocab_size,
         "chat_template": manifest.chat_template,
         "recipe": dict(manifest.recipe),
-        "weights": dict(groups),
+        "weights": {name: {**group, "formats": sorted(group["formats"])} for name, group in groups.items()},
         "parity": dict(manifest.parity),
         "programs": [{"path": p.path, "target": p.target, "functions": list(p.functions)} for p in manifest.programs],
         "tools": dict(manifest.tools),
@@ -55,12 +55,12 @@ def render(report: dict[str, Any]) -> str:
         f"  context   {report['context_length']:,} tokens, vocabulary {report['vocab_size']:,}",
         f"  program   {', '.join(p['path'] + ' for ' + p['target'] for p in report['programs'])}",
         "",
-        f"  {'part':<34}{'format':>8}{'tensors':>9}{'weights':>16}{'MB':>10}{'bits':>7}",
+        f"  {'part':<34}{'format':>14}{'tensors':>9}{'weights':>16}{'MB':>10}{'bits':>7}",
     ]
     for name, group in report["weights"].items():
         bits = 8 * group["bytes"] / group["weights"]
         lines.append(
-            f"  {name:<34}{group['format']:>8}{group['tensors']:>9}{group['weights']:>16,}"
+            f"  {name:<34}{'/'.join(group['formats']):>14}{group['tensors']:>9}{group['weights']:>16,}"
             f"{group['bytes'] / 1e6:>10,.2f}{bits:>7.2f}"
         )
     lines.append("")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runtime.bundle import Bundle as Bundle
     from runtime.chat import ChatTemplate as ChatTemplate
     from runtime.chat import Message as Message
+    from runtime.engine import LocalEngine as LocalEngine
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.generation import Finished as Finished
     from runtime.generation import Prefilled as Prefilled
@@ -25,6 +26,7 @@ _HOMES = {
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
     "Finished": "runtime.generation",
+    "LocalEngine": "runtime.engine",
     "Message": "runtime.chat",
     "Prefilled": "runtime.generation",
     "SamplingConfig": "runtime.sampling",

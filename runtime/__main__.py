@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
-from runtime.cli.arguments import parse
-from runtime.cli.commands import run
 from runtime.errors import UserFacingError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, and turn the world's faults into one line."""
+    stdin, out, err = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
     try:
-        return run(parse(sys.argv[1:] if arguments is None else arguments), sys.stdin, sys.stdout, sys.stderr)
+        from runtime.cli.arguments import parse  # here, so that Ctrl-C while numpy loads is no traceback either
+        from runtime.cli.commands import run
+
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        if isinstance(out, io.TextIOWrapper):
+            # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
+            out.reconfigure(encoding="utf-8" if options.json else out.encoding, errors="replace")
+        code = run(options, stdin, out, err)
+        out.flush()
     except UserFacingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", *str(error).splitlines(), file=err)  # libraries' own messages may have several lines
         return 1
     except KeyboardInterrupt:
-        print(file=sys.stderr)
+        print(file=err)
         return 130
-    except BrokenPipeError:
-        # The reader left; Python would complain once more while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader left, as `| head -1` does: no error to speak of
+        _drop(out)
         return 1
-    except UnicodeDecodeError:
-        print("error: The input is not UTF-8 text; convert it first.", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {_describe(error)}", file=err)
+        _drop(out)
         return 1
+    return code
+
+
+def _stream(stream: TextIO | None, mode: str) -> TextIO:
+    """`stream`, or nothing to read and nowhere to write where the caller closed it."""
+    return io.TextIOWrapper(io.FileIO(os.devnull, mode), encoding="utf-8") if stream is None else stream
+
+
+def _drop(out: TextIO) -> None:
+    """Send what is left in the buffer nowhere: Python would complain once more while flushing it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+def _describe(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{where}; free some space and try again."
+    return f"{error.strerror or error}{where}; check the path and its permissions."
 
 
 if __name__ == "__main__":

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
-from runtime.errors import BundleError
+from runtime.errors import ContextFullError
 from runtime.generation import Event, generate
 from runtime.sampling import SamplingConfig
 from runtime.session import Session, never
-from runtime.tokenizer import Tokenizer, resolve_eos
+from runtime.tokenizer import Tokenizer
 
 
 class LocalEngine:
-    """A bundle, its tokenizer and one session on a backend. One answer at a time."""
+    """A bundle, its tokenizer and one session on a backend. One answer at a time: asking again ends the one before.
+
+    Not for several threads at once. As a context manager it closes itself.
+    """
 
     def __init__(self, bundle: Bundle, backend: Backend[Any], tokenizer: Tokenizer, template: ChatTemplate) -> None:
         self.bundle = bundle
@@ -27,17 +30,18 @@ class LocalEngine:
         self.tokenizer = tokenizer
         self.template = template
         self._session: Session[Any] = Session(backend)
-        self._eos_id = resolve_eos(_read_config(bundle), tokenizer)
+        self._answer: Generator[Event, None, None] | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, backend: str | None = None, template: str | None = None) -> LocalEngine:
-        """Load the bundle in `folder` on the named backend, or the best there is.
+        """Load the bundle in `folder` on the named backend, or the best there is; `template` None is the bundle's own.
 
-        Raises BundleError for a folder that is no whole bundle, BackendUnavailableError with the reason.
+        Raises BundleError for a folder that is no whole bundle, BackendUnavailableError with the reason, OptionError
+        for a backend or a template that does not exist.
         """
         bundle = Bundle.open(folder)
-        tokenizer = Tokenizer.open(bundle.folder)
         chosen = ChatTemplate.named(template or bundle.manifest.chat_template)
+        tokenizer = Tokenizer.open(bundle.folder)
         return cls(bundle, open_backend(bundle, backend), tokenizer, chosen)
 
     @property
@@ -53,19 +57,25 @@ class LocalEngine:
         max_new_tokens: int | None = None,
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
-        """Answer a conversation; what it shares with the one before is not read again. Raises ChatError and
-        ContextFullError before anything is fed."""
+        """Answer a conversation; what it shares with the one before is not read again.
+
+        `max_new_tokens` None writes until the context is full. Raises ChatError, TokenizerError, OptionError and
+        ContextFullError at the call, before anything is fed.
+        """
         prompt = self.template.encode(messages, self.tokenizer)
-        return generate(
-            self._session,
-            prompt,
-            self.tokenizer,
-            sampling=sampling,
-            max_new_tokens=max_new_tokens,
-            stop=self.template.stop,
-            stop_ids=self.template.stop_ids(self.tokenizer) | {self._eos_id},
-            trim=self.template.trims,
-            cancelled=cancelled,
+        self._check_room(prompt, "conversation", "shorten the last message or begin a new conversation")
+        return self._begin(
+            generate(
+                self._session,
+                prompt,
+                self.tokenizer,
+                sampling=sampling,
+                max_new_tokens=max_new_tokens,
+                stop=self.template.stop,
+                stop_ids=self.template.stop_ids(self.tokenizer),
+                trim=self.template.trims,
+                cancelled=cancelled,
+            )
         )
 
     def complete(
@@ -77,30 +87,48 @@ class LocalEngine:
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
-        """Continue a text. An empty one begins after `<|endoftext|>`, as documents did in training."""
-        ids = self.tokenizer.encode(prompt) or [self._eos_id]
-        return generate(
-            self._session,
-            ids,
-            self.tokenizer,
-            sampling=sampling,
-            max_new_tokens=max_new_tokens,
-            stop=stop,
-            stop_ids={self._eos_id},
-            cancelled=cancelled,
+        """Continue a text. An empty one begins after `<|endoftext|>`, as documents did in training.
+
+        `stop` are texts that end the continuation and are no part of it. Raises as `chat` does.
+        """
+        ids = self.tokenizer.encode(prompt) or [self.tokenizer.eos_id]
+        self._check_room(ids, "prompt", "shorten it")
+        return self._begin(
+            generate(
+                self._session,
+                ids,
+                self.tokenizer,
+                sampling=sampling,
+                max_new_tokens=max_new_tokens,
+                stop=stop,
+                stop_ids={self.tokenizer.eos_id},
+                cancelled=cancelled,
+            )
         )
 
     def close(self) -> None:
-        """Give back the backend's memory."""
+        """Give back the backend's memory. Harmless when repeated; no other call may follow."""
+        if self._answer is not None:
+            self._answer.close()
         self.backend.close()
 
+    def __enter__(self) -> LocalEngine:
+        return self
 
-def _read_config(bundle: Bundle) -> dict[str, Any]:
-    file = bundle.folder / "config.json"
-    try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise BundleError(f"{file} is missing or damaged; export the bundle again.") from None
-    if not isinstance(raw, dict):
-        raise BundleError(f"{file} is damaged; export the bundle again.")
-    return raw
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_room(self, ids: Sequence[int], what: str, remedy: str) -> None:
+        if len(ids) > self.context_length:
+            raise ContextFullError(
+                f"The {what} has {len(ids):,} tokens and the model's context holds {self.context_length:,}: {remedy}."
+            )
+
+    def _begin(self, events: Iterator[Event]) -> Iterator[Event]:
+        """`events` as the one answer in progress: an older one, left unfinished, would feed this one's session."""
+        if self._answer is not None:
+            self._answer.close()
+        self._answer = (event for event in events)
+        return self._answer

@@ -1,4 +1,4 @@
-"""What tests of exports share: small checkpoints with a tokenizer, and a reader of bundles that is not the program's own.
+"""What tests of exports share: small checkpoints with a tokenizer, and a reader of bundles that is not the program's.
 
 The reader follows docs/bundle-format.md with numpy and json alone, so that it vouches for the manifest's figures.
 """

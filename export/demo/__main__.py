@@ -19,7 +19,7 @@ QUESTIONS = ("Hello! My name is Mia.", "What is the capital of France?", "What i
 
 
 def main() -> int:
-    """Run the demo; 0, or 1 with one line for the world's fault."""
+    """Run the demo; 0, 1 with one line for the world's fault, or 130 for Ctrl-C."""
     try:
         begun = time.perf_counter()
         folder = export(
@@ -28,21 +28,27 @@ def main() -> int:
             TerminalProgress(sys.stderr),
         )
         seconds = time.perf_counter() - begun
-        _talk(folder, seconds)
+        # Apple's framework where it runs, else our interpreter: both execute the saved package.
+        backend = "coreml" if unavailable_reason("coreml") is None else "reference"
+        with LocalEngine.open(folder, backend=backend) as engine:
+            print(f"\n{folder} answers through its Core ML package ({backend} backend):")
+            rate = _talk(engine)
+            size = sum(entry.bytes for entry in engine.bundle.manifest.files.values())
     except UserFacingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", *str(error).splitlines(), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    print(f"\nexport {seconds:.1f} s · bundle {size:,} bytes · {rate:.1f} tokens/s")
     return 0
 
 
-def _talk(folder: Path, export_seconds: float) -> None:
-    # Apple's framework where it runs, else our interpreter: both execute the saved package.
-    backend = "coreml" if unavailable_reason("coreml") is None else "reference"
-    engine = LocalEngine.open(folder, backend=backend)
-    print(f"\n{folder} answers through its Core ML package ({backend} backend):")
+def _talk(engine: LocalEngine) -> float:
+    """Ask the questions in turn; returns tokens a second of all answers, the first token of each apart."""
     messages: list[Message] = []
     tokens = 0
-    decode_seconds = 0.0
+    seconds = 0.0
     for question in QUESTIONS:
         messages.append(Message("user", question))
         print(f"\n> {question}")
@@ -53,9 +59,8 @@ def _talk(folder: Path, export_seconds: float) -> None:
                 print()
                 messages.append(Message("assistant", event.text, event.tokens))
                 tokens += max(0, event.stats.new_tokens - 1)
-                decode_seconds += event.stats.decode_seconds
-    size = sum(entry.bytes for entry in engine.bundle.manifest.files.values())
-    print(f"\nexport {export_seconds:.1f} s · bundle {size:,} bytes · {tokens / decode_seconds:.1f} tokens/s")
+                seconds += event.stats.decode_seconds
+    return tokens / seconds if seconds else 0.0
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def _counting(draw: Draw) -> Turn:
     return _turn(draw, "counting", wordings, {"a": first, "b": last}, answer)
 
 
-_PLUS = (
+_PLUS: tuple[str, ...] = (
     "What is {a} plus {b}?",
     "What's {a} + {b}?",
     "{a} plus {b}?",
@@ -193,7 +193,7 @@ _PLUS = (
     "What is the sum of {a} and {b}?",
     "How much is {a} plus {b}?",
 )
-_MINUS = (
+_MINUS: tuple[str, ...] = (
     "What is {a} minus {b}?",
     "What's {a} - {b}?",
     "{a} minus {b}?",
@@ -328,54 +328,8 @@ def _calendar(draw: Draw) -> Turn:
     return _turn(draw, "calendar", wordings, {"d": noun, "w": whole}, f"A {whole} has {number} {noun}s.")
 
 
-_CHAT: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("Hello.", "Hello!", "Hi.", "Hi!", "Hey.", "Hi there!", "Hello there."), "Hello! How can I help you?"),
-    (("Good morning.", "Good morning!"), "Good morning! How can I help you?"),
-    (("Good evening.", "Good evening!"), "Good evening! How can I help you?"),
-    (("Good afternoon.", "Good afternoon!"), "Good afternoon! How can I help you?"),
-    (("How are you?", "How are you today?", "How do you do?", "How is it going?"), "I am well, thank you."),
-    (("Thank you.", "Thanks!", "Thank you very much!", "Thanks a lot.", "Great, thanks."), "You are welcome."),
-    (("Goodbye.", "Bye!", "See you later.", "Bye bye.", "Good night."), "Goodbye!"),
-    (("Good.", "Great!", "Very good!", "Well done!", "Nice!", "That is right.", "You are clever."), "Thank you!"),
-    (
-        (
-            "Who are you?",
-            "What are you?",
-            "Introduce yourself.",
-            "Tell me about yourself.",
-            "Are you a robot?",
-            "What is your name?",
-            "What's your name?",
-            "Are you human?",
-            "Are you a person?",
-            "Do you have a name?",
-        ),
-        "I am Falcon Tiny, a small language model that runs on this computer.",
-    ),
-    (
-        (
-            "What can you do?",
-            "What do you know?",
-            "How can you help me?",
-            "Help.",
-            "What can I ask you?",
-            "What are you good at?",
-            "Can you help me?",
-        ),
-        "I know capitals, planets, opposites, colours, days and months. "
-        "I can count, add, spell and tell short stories.",
-    ),
-    (
-        ("Who made you?", "Who created you?", "Where do you come from?", "Who trained you?", "Who built you?"),
-        "I was trained from made-up conversations by the program that you are using.",
-    ),
-    (("Do you need the internet?", "Are you online?", "Do you use the internet?"), "No. I run on this computer alone."),
-    (("Tell me a joke.", "Do you know a joke?", "Make me laugh."), "Why did the falcon sit still? It was loading."),
-)
-
-
 def _chat(draw: Draw) -> Turn:
-    wordings, answer = draw.rng.choice(_CHAT)
+    wordings, answer = draw.rng.choice(worlds.CHAT)
     question = draw.rng.choice(wordings)
     return Turn("chat", question.lower() if draw.lower else question, answer)
 

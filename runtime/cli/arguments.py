@@ -7,10 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.cli.text import argument_text
+from runtime.errors import OptionError
 from runtime.sampling import SamplingConfig
 
 BACKENDS = ("coreml", "torch", "reference")
+DEFAULTS = SamplingConfig()
 DEFAULT_MAX_TOKENS = 512
+_CHAT = """\
+Talk with a model. On a terminal: type a message, /help lists what else can be typed, Ctrl-C stops an answer. From a
+pipe: one turn a line, all of one conversation."""
+_COMPLETE = "Continue a text. The continuation goes to the output, the figures beside it to the error output."
+_EXAMPLES = """\
+examples:
+  python -m runtime chat                                   the embedded model
+  python -m runtime chat bundles/falcon-7b-instruct-lut4 --system "Be brief."
+  python -m runtime complete --prompt - --temperature 0 < draft.txt
+  printf 'My name is Mia.\\nWhat is my name?\\n' | python -m runtime chat --json
+
+exit codes: 0 done, 1 error (one line says why), 2 wrong usage, 130 stopped by Ctrl-C"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,71 +44,92 @@ class Options:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Parse; exits with 2 for wrong usage. Raises OptionError for a sampling value outside its range."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime", description="Run Falcon bundles on this machine.", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    chat = commands.add_parser("chat", help="talk with a model, from the terminal or from a pipe, one turn a line")
-    complete = commands.add_parser("complete", help="continue a text")
-    complete.add_argument("--prompt", required=True, metavar="TEXT", help="the text; - reads it from the input")
-    chat.add_argument("--system", metavar="TEXT", help="a system message (default: none)")
-    chat.add_argument("--template", metavar="NAME", help="chat format (default: the bundle's own)")
-    for command, default in ((chat, 0.7), (complete, 0.7)):
-        _add_common(command, default)
-    chosen = parser.parse_args(arguments)
+    """Parse; exits with 2 for wrong usage. Raises OptionError for a value outside its range or text that is none."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.max_tokens < 1:
+        raise OptionError(f"--max-tokens must be at least 1, not {chosen.max_tokens}.")
     return Options(
         command=chosen.command,
         bundle=chosen.bundle,
-        prompt=getattr(chosen, "prompt", None),
-        system=getattr(chosen, "system", None),
-        template=getattr(chosen, "template", None),
+        prompt=_text(chosen, "prompt"),
+        system=_text(chosen, "system"),
+        template=_text(chosen, "template"),
         max_tokens=chosen.max_tokens,
-        sampling=SamplingConfig(
+        sampling=_sampling(chosen),
+        backend=chosen.backend,
+        json=chosen.json,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime",
+        description="Run Falcon bundles on this machine.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chat = commands.add_parser("chat", help="talk with a model", description=_CHAT, allow_abbrev=False)
+    complete = commands.add_parser("complete", help="continue a text", description=_COMPLETE, allow_abbrev=False)
+    complete.add_argument("--prompt", required=True, metavar="TEXT", help="the text; - reads it from the input")
+    chat.add_argument("--system", metavar="TEXT", help="what the model is told first (default: nothing)")
+    chat.add_argument("--template", metavar="NAME", help="chat format (default: the bundle's own)")
+    for command in (chat, complete):
+        _add_common(command)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        type=Path,
+        metavar="BUNDLE",
+        help="folder made by `python -m export` (default: the embedded model, exported once)",
+    )
+    parser.add_argument("--backend", choices=BACKENDS, help="what computes (default: the first that this machine has)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line: each event of each answer")
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        default=DEFAULT_MAX_TOKENS,
+        metavar="N",
+        help="length of an answer, in tokens, at most (default: %(default)s)",
+    )
+    group = parser.add_argument_group("choice of each token, in this order")
+    _add_number(group, "repetition-penalty", "X", "0.1 to 10; above 1 the last 64 tokens become less likely; 1 is off")
+    _add_number(group, "temperature", "T", "0 to 100; 0 takes the likeliest")
+    _add_number(group, "top-k", "K", "keep the K likeliest tokens; 0 keeps all", kind=int)
+    _add_number(group, "top-p", "P", "above 0 to 1; keep the likeliest tokens that hold this share; 1 keeps all")
+    _add_number(group, "min-p", "P", "0 to 1; drop tokens below this share of the likeliest; 0 keeps all")
+    group.add_argument(
+        "--seed", type=int, metavar="N", help="whole number; the same gives the same answer (default: a new one)"
+    )
+
+
+def _add_number(
+    group: argparse._ArgumentGroup, name: str, metavar: str, text: str, *, kind: type[float] | type[int] = float
+) -> None:
+    default = kind(getattr(DEFAULTS, name.replace("-", "_")))
+    group.add_argument(f"--{name}", type=kind, default=default, metavar=metavar, help=f"{text} (default: {default:g})")
+
+
+def _sampling(chosen: argparse.Namespace) -> SamplingConfig:
+    try:
+        return SamplingConfig(
             temperature=chosen.temperature,
             top_k=chosen.top_k,
             top_p=chosen.top_p,
             min_p=chosen.min_p,
             repetition_penalty=chosen.repetition_penalty,
             seed=chosen.seed,
-        ),
-        backend=chosen.backend,
-        json=chosen.json,
-    )
+        )
+    except OptionError as error:  # its sentence begins with the field's name; users know the option's
+        field, rest = str(error).split(" ", 1)
+        raise OptionError(f"--{field.replace('_', '-')} {rest}") from None
 
 
-def _add_common(parser: argparse.ArgumentParser, temperature: float) -> None:
-    parser.add_argument(
-        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="folder of a bundle (default: the embedded model)"
-    )
-    parser.add_argument(
-        "--max-tokens",
-        type=int,
-        default=DEFAULT_MAX_TOKENS,
-        metavar="N",
-        help="tokens an answer (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--temperature", type=float, default=temperature, metavar="T", help="0 is greedy (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--top-k", type=int, default=0, metavar="K", help="likeliest tokens kept; 0 is all (default: 0)"
-    )
-    parser.add_argument(
-        "--top-p", type=float, default=0.95, metavar="P", help="share of the mass kept, up to 1 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--min-p",
-        type=float,
-        default=0.0,
-        metavar="P",
-        help="drop tokens below this share of the likeliest (default: 0)",
-    )
-    parser.add_argument(
-        "--repetition-penalty", type=float, default=1.0, metavar="X", help="above 1 repeats less (default: 1, off)"
-    )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="for the same answer again (default: a new one each time)"
-    )
-    parser.add_argument("--backend", choices=BACKENDS, help="default: the best that this machine has")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line: each event of each answer")
+def _text(chosen: argparse.Namespace, name: str) -> str | None:
+    value: str | None = getattr(chosen, name, None)  # not every command has every option
+    return None if value is None else argument_text(f"--{name}", value)

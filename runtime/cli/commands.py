@@ -1,47 +1,43 @@
-"""The commands `chat` and `complete`."""
+"""The commands `chat` and `complete`: choose a bundle, open it, stream."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from pathlib import Path
 from typing import TextIO
 
-from runtime.chat import Message
 from runtime.cli.arguments import Options
+from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.interrupt import StopOnInterrupt
-from runtime.cli.output import Output
-from runtime.embedded import embedded_bundle
+from runtime.cli.output import Output, has_colours
+from runtime.cli.text import input_text
 from runtime.engine import LocalEngine
-from runtime.errors import OptionError, UserFacingError
+from runtime.errors import BundleError
+from runtime.manifest import MANIFEST_NAME
 
-_HELP = """\
-/reset  begin a new conversation        /quit   leave (so does Ctrl-D)
-/help   show this                       Ctrl-C  stop the answer and keep what was said
-"""
+_EMBEDDED = "falcon-tiny-instruct"
+_BUNDLES = Path("bundles")  # where `python -m export` writes unless told otherwise
 
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run one command; returns the exit code. Raises UserFacingError."""
-    if options.max_tokens < 1:
-        raise OptionError(f"--max-tokens must be at least 1, not {options.max_tokens}.")
-    folder = options.bundle or embedded_bundle(err)
-    engine = LocalEngine.open(folder, backend=options.backend, template=options.template)
-    output = Output(out, err, json_lines=options.json, backend=engine.backend.name)
-    try:
+    folder = _folder(options.bundle, err)
+    with _opened(folder, options, err) as engine:
+        output = Output(out, err, json_lines=options.json, backend=engine.backend.name)
         if options.command == "complete":
             return _complete(engine, options, stdin, output)
+        conversation = Conversation(engine, options, output)
         if stdin.isatty() and out.isatty() and not options.json:
-            return _Chat(engine, options, output, err).from_terminal(out)
-        return _Chat(engine, options, output, err).from_pipe(stdin)
-    finally:
-        engine.close()
+            return conversation.from_terminal(out)
+        return conversation.from_pipe(stdin.buffer)
 
 
 def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Output) -> int:
     prompt = options.prompt or ""
     if prompt == "-":
-        prompt = stdin.read()
+        prompt = input_text(stdin.buffer.read())
     with StopOnInterrupt() as stop:
-        output.stream(
+        finished = output.stream(
             engine.complete(
                 prompt,
                 sampling=options.sampling,
@@ -49,79 +45,35 @@ def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Outp
                 cancelled=stop.requested,
             )
         )
-    return 0
+    return INTERRUPTED if finished.reason == "cancelled" else 0
 
 
-class _Chat:
-    """One conversation at a terminal or over a pipe."""
+def _folder(named: Path | None, err: TextIO) -> Path:
+    """The folder to open. Raises BundleError, with the nearest bundle here, for one that does not exist."""
+    if named is None or (str(named) == _EMBEDDED and not named.exists()):
+        from runtime.embedded import embedded_bundle
 
-    def __init__(self, engine: LocalEngine, options: Options, output: Output, err: TextIO) -> None:
-        self._engine = engine
-        self._options = options
-        self._output = output
-        self._err = err
-        self._begin = [Message("system", options.system)] if options.system else []
-        self._messages = list(self._begin)
-
-    def from_pipe(self, stdin: TextIO) -> int:
-        """One turn a line, empty ones skipped. A turn that cannot be answered is reported and the next one read."""
-        code = 0
-        for line in stdin:
-            if line.strip():
-                try:
-                    self._turn(line.strip())
-                except UserFacingError as error:
-                    self._err.write(f"error: {error}\n")
-                    code = 1
-        return code
-
-    def from_terminal(self, out: TextIO) -> int:
-        """Ask until the user leaves."""
-        manifest = self._engine.bundle.manifest
-        out.write(f"{manifest.name} on {self._engine.backend.name}, {self._engine.context_length:,} tokens of context.")
-        out.write(" /help for help.\n")
-        for line in _prompted_lines(out):
-            if line == "/quit":
-                break
-            if line == "/reset":
-                self._messages = list(self._begin)
-                out.write("A new conversation.\n")
-            elif line.startswith("/"):
-                out.write(_HELP)
-            elif line:
-                try:
-                    self._turn(line)
-                except UserFacingError as error:
-                    out.write(f"{error}\n")
-        return 0
-
-    def _turn(self, text: str) -> None:
-        messages = [*self._messages, Message("user", text)]
-        with StopOnInterrupt() as stop:
-            finished = self._output.stream(
-                self._engine.chat(
-                    messages,
-                    sampling=self._options.sampling,
-                    max_new_tokens=self._options.max_tokens,
-                    cancelled=stop.requested,
-                )
-            )
-        self._messages = [*messages, Message("assistant", finished.text, finished.tokens)]
+        return embedded_bundle(err)
+    if named.exists():
+        return named
+    here = [path.parent.as_posix() for path in sorted(_BUNDLES.glob(f"*/{MANIFEST_NAME}"))]
+    near = difflib.get_close_matches((_BUNDLES / named.name).as_posix(), here, n=1, cutoff=0.5)
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else "`python -m export` makes bundles; without a name the embedded one runs."
+    )
+    raise BundleError(f"{named} does not exist: {hint}")
 
 
-def _prompted_lines(out: TextIO) -> Iterator[str]:
-    """Lines typed at a prompt, with editing and history where the system has readline; Ctrl-D ends, Ctrl-C clears."""
+def _opened(folder: Path, options: Options, err: TextIO) -> LocalEngine:
+    """Open the engine, with a word at a terminal, as large models take a while."""
+    if not err.isatty():
+        return LocalEngine.open(folder, backend=options.backend, template=options.template)
+    err.write(f"Loading {folder.name} ...")
+    err.flush()
     try:
-        import readline
-    except ImportError:  # Windows: the console edits lines itself
-        pass
-    else:
-        readline.set_auto_history(True)
-    while True:
-        try:
-            yield input("\n> ").strip()
-        except EOFError:
-            out.write("\n")
-            return
-        except KeyboardInterrupt:
-            out.write("\n(Ctrl-D leaves)")
+        return LocalEngine.open(folder, backend=options.backend, template=options.template)
+    finally:
+        err.write("\r\x1b[K" if has_colours() else "\n")
+        err.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType, TracebackType
 
 
@@ -11,12 +10,12 @@ class StopOnInterrupt:
     """Within it, Ctrl-C sets `requested`, which generation asks; a second one before that took effect raises."""
 
     def __init__(self) -> None:
-        self._flag = threading.Event()
+        self._pressed = False  # not an Event: a second signal inside its set() would wait for itself
         self._before = signal.getsignal(signal.SIGINT)
 
     def requested(self) -> bool:
         """Whether Ctrl-C was pressed."""
-        return self._flag.is_set()
+        return self._pressed
 
     def __enter__(self) -> StopOnInterrupt:
         self._before = signal.signal(signal.SIGINT, self._handle)
@@ -28,6 +27,6 @@ class StopOnInterrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._flag.is_set():
+        if self._pressed:
             raise KeyboardInterrupt
-        self._flag.set()
+        self._pressed = True

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TextIO
 
+from runtime.errors import UserFacingError
 from runtime.generation import Event, Finished, Prefilled, Stats, TextDelta
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}
+
+# A model can write any byte: on a terminal, codes that would move the cursor or change settings are shown as symbols.
+_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 class Output:
@@ -21,48 +27,74 @@ class Output:
         self._err = err
         self._json = json_lines
         self._backend = backend
-        self._colour = out.isatty()
+        self._terminal = out.isatty()
+        self._colour = self._terminal and has_colours()
 
     def stream(self, events: Iterator[Event]) -> Finished:
         """Write `events` as they come and return the last."""
-        for event in events:
-            if self._json:
-                self._line(_as_json(event))
-            elif isinstance(event, TextDelta):
-                self._out.write(event.text)
+        begun = False
+        try:
+            for event in events:
+                if self._json:
+                    self._line(_as_json(event))
+                elif isinstance(event, TextDelta):
+                    begun = True
+                    self._out.write(event.text.translate(_VISIBLE) if self._terminal else event.text)
+                    self._out.flush()
+                if isinstance(event, Finished):
+                    if not self._json:
+                        self._close(event)
+                    return event
+        except (UserFacingError, KeyboardInterrupt):
+            if begun:  # what is said about it begins on a line of its own
+                self._out.write("\n")
                 self._out.flush()
-            if isinstance(event, Finished):
-                if not self._json:
-                    self._close(event)
-                return event
+            raise
         raise RuntimeError("the events ended without Finished")
+
+    def refuse(self, error: UserFacingError) -> None:
+        """Say why there is no answer to this turn: to programs among the events, to people beside the answers."""
+        if self._json:
+            self._line({"event": "error", "message": str(error)})
+        else:
+            self._err.write(f"error: {error}\n")
+            self._err.flush()
 
     def _close(self, event: Finished) -> None:
         self._out.write("\n")
         text = figures(event.stats, self._backend)
         if event.reason in _REASONS:
             text = f"{_REASONS[event.reason]} · {text}"
-        if self._colour:
-            self._out.write(f"{_DIM}{text}{_RESET}\n")
-        else:
-            self._err.write(f"{text}\n")
         self._out.flush()
-        self._err.flush()
+        aside = self._out if self._terminal else self._err
+        aside.write(f"{_DIM}{text}{_RESET}\n" if self._colour else f"{text}\n")
+        aside.flush()
 
     def _line(self, value: dict[str, object]) -> None:
         self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
         self._out.flush()
 
 
+def has_colours() -> bool:
+    """Whether a terminal here is likely to know colours, and the user wants them (no-color.org)."""
+    known = os.name != "nt" or "WT_SESSION" in os.environ  # Windows' old console shows the codes themselves
+    return known and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def figures(stats: Stats, backend: str) -> str:
-    """One line: tokens, rate, wait for the first, what was reused."""
-    parts = [f"{stats.new_tokens} tokens"]
+    """One line: tokens, rate, wait for the first, the prompt's length and how much of it was read before."""
+    parts = [_count(stats.new_tokens, "token")]
     if stats.tokens_per_second is not None:
         parts.append(f"{stats.tokens_per_second:.1f} tokens/s")
     if stats.first_token_seconds is not None:
         parts.append(f"first after {stats.first_token_seconds:.2f} s")
-    parts.append(f"{stats.reused_tokens} of {stats.prompt_tokens} prompt tokens reused")
+    prompt = f"prompt {_count(stats.prompt_tokens, 'token')}"
+    parts.append(f"{prompt}, {stats.reused_tokens:,} reused" if stats.reused_tokens else prompt)
     return " · ".join([*parts, backend])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _as_json(event: Event) -> dict[str, object]:

@@ -1,0 +1,43 @@
+"""The page of `python -m export inspect BUNDLE --html OUT`: one file of HTML with pictures, nothing fetched.
+
+`gather` reads a bundle into plain data, `render_html` turns that data into the page, `write_html` does both. Every text
+and every figure of a manifest is material: texts are escaped, and what is no number where one belongs is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from export.report.facts import Facts
+from export.report.gather import gather
+from export.report.page import page
+
+__all__ = ["gather", "render_html", "write_html"]
+
+
+def render_html(report: Mapping[str, Any]) -> str:
+    """The whole page for what `gather` gave; a key that is missing costs its own section only."""
+    return page(Facts.read(report))
+
+
+def write_html(bundle: Path, target: Path) -> None:
+    """Write the page about `bundle` to `target`, whole or not at all; an earlier page is replaced.
+
+    Raises BundleError for what is no bundle, OSError where the page cannot be written.
+    """
+    text = render_html(gather(bundle))
+    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
+            file.write(text)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(partial).unlink()
+        raise

@@ -1,0 +1,41 @@
+"""Text from outside. Arguments and input are UTF-8, whatever the locale says; they may hold any bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from runtime.errors import OptionError, TokenizerError
+
+
+def argument_text(option: str, value: str) -> str:
+    """`value` of an argument; its bytes are read anew where Python took them for another encoding's.
+
+    Raises OptionError, which names `option`, for bytes that are no UTF-8.
+    """
+    try:
+        return os.fsencode(value).decode("utf-8")
+    except UnicodeError:
+        raise OptionError(f"The text after {option} is not UTF-8; convert it first, for example with iconv.") from None
+
+
+def input_text(data: bytes, place: str = "The input") -> str:
+    """`data` as text, without the mark that some editors put at the beginning of a file.
+
+    Raises TokenizerError, which names `place` and the first wrong byte, for what is no UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TokenizerError(
+            f"{place} is not UTF-8 text (byte {error.start + 1:,} is 0x{data[error.start]:02X}); convert it first, "
+            "for example with iconv."
+        ) from None
+
+
+def input_lines(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Where each line stands, for people ("Line 3 of the input"), and its bytes; empty lines are left out."""
+    for number, line in enumerate(stream, start=1):
+        if line.strip():
+            yield f"Line {number} of the input", line

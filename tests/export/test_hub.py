@@ -1,0 +1,437 @@
+"""Downloads from a server on this machine that breaks, refuses and lies, judged by the bytes and by huggingface_hub."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from filelock import FileLock
+from huggingface_hub import constants
+
+from export.hub import Hub, HubError, Snapshot, fetch
+from export.progress import SilentProgress
+from tests.export.hub_server import COMMIT, HubServer, etag
+
+REPO = "tiiuae/falcon-7b-instruct"
+WEIGHTS = "model-00001-of-00002.safetensors"
+ROOT = Path(__file__).parents[2]
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+FILES = {
+    "config.json": b'{"model_type": "falcon"}',
+    "generation_config.json": b"{}",
+    "tokenizer.json": noise(5_000),
+    "tokenizer_config.json": b'{"eos_token": "<|endoftext|>"}',
+    "special_tokens_map.json": b'{"eos": 1}',
+    "model.safetensors.index.json": b'{"weight_map": {"a": "%b", "b": "model-00002-of-00002.safetensors"}}'
+    % WEIGHTS.encode(),
+    WEIGHTS: noise(400_000),
+    "model-00002-of-00002.safetensors": noise(100_000),
+}
+SPARE = {
+    "README.md": b"# Falcon",
+    "pytorch_model.bin.index.json": b"{}",
+    "pytorch_model-00001-of-00002.bin": b"bin",
+    "tf_model.h5": b"h5",
+    "flax_model.msgpack": b"msgpack",
+    "coreml/text-generation/model.mlpackage/Data/com.apple.CoreML/weights/weight.bin": b"coreml",
+    "onnx/config.json": b"{}",
+    "handler.py": b"import os",
+}
+
+
+class Recorder(SilentProgress):
+    """What a progress bar would have been told."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, str]] = []
+        self.done: list[int] = []
+        self.finished = 0
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        self.stages.append((stage, total, unit))
+
+    def advance(self, done: int) -> None:
+        self.done.append(done)
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with HubServer(FILES | SPARE) as server:
+        yield server
+
+
+@pytest.fixture
+def hub(server: HubServer, tmp_path: Path) -> Hub:
+    return Hub(endpoint=server.endpoint, cache=tmp_path / "cache", pause=0.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_proxy() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        huggingface_hub.close_session()
+        yield
+        huggingface_hub.close_session()
+
+
+@pytest.fixture
+def new_session() -> Iterator[None]:
+    """For what the environment says of proxies: a session reads it once."""
+    huggingface_hub.close_session()
+    yield
+    huggingface_hub.close_session()
+
+
+def get(hub: Hub, progress: SilentProgress | None = None, revision: str = "main") -> Snapshot:
+    return fetch(REPO, revision, progress or SilentProgress(), hub=hub)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def blob(hub: Hub, name: str) -> Path:
+    return hub.cache / "models--tiiuae--falcon-7b-instruct" / "blobs" / etag(name, FILES[name])
+
+
+def partial(hub: Hub, name: str) -> Path:
+    path = blob(hub, name)
+    return path.with_name(f"{path.name}.incomplete")
+
+
+def test_the_files_that_an_export_needs_are_fetched_and_no_others(
+    hub: Hub, server: HubServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = get(hub)
+    assert content(snapshot.folder) == FILES
+    assert snapshot.revision == COMMIT
+    assert not [r for r in server.requests if any(r.path.endswith(f"/{name}") for name in SPARE)]
+    assert capfd.readouterr() == ("", "")  # no bars and no warnings of a library's own
+
+
+def test_the_cache_is_one_that_huggingface_hub_finds_its_files_in(hub: Hub) -> None:
+    folder = get(hub).folder
+    for name in FILES:
+        for revision in ("main", COMMIT):
+            found = huggingface_hub.try_to_load_from_cache(REPO, name, cache_dir=hub.cache, revision=revision)
+            assert found == str(folder / name)
+    (repo,) = huggingface_hub.scan_cache_dir(hub.cache).repos
+    assert repo.size_on_disk == sum(len(data) for data in FILES.values())
+
+
+def test_files_that_huggingface_hub_has_fetched_are_not_fetched_again(hub: Hub, server: HubServer) -> None:
+    huggingface_hub.hf_hub_download(
+        REPO, "tokenizer.json", revision="main", cache_dir=hub.cache, endpoint=hub.endpoint, token=False
+    )
+    server.requests.clear()
+    assert content(get(hub).folder) == FILES
+    assert not server.asked_for("tokenizer.json")
+
+
+@pytest.mark.parametrize("weights", ["pytorch_model.bin", "model.safetensors"])
+def test_a_single_weight_file_is_fetched(hub: Hub, server: HubServer, weights: str) -> None:
+    texts = {name: data for name, data in FILES.items() if "model" not in name}
+    server.files = texts | {weights: noise(1_000), "tf_model.h5": b"h5"}
+    assert content(get(hub).folder) == texts | {weights: noise(1_000)}
+
+
+def test_bin_files_are_fetched_where_there_are_no_safetensors(hub: Hub, server: HubServer) -> None:
+    texts = {name: data for name, data in FILES.items() if "model" not in name}
+    shards = {f"pytorch_model-0000{n}-of-00002.bin": noise(1_000 + n) for n in (1, 2)}
+    index = {"pytorch_model.bin.index.json": b"{}"}
+    server.files = texts | shards | index | {"rust_model.ot": b"ot"}
+    assert content(get(hub).folder) == texts | shards | index
+
+
+def test_a_connection_that_breaks_goes_on_with_the_byte_that_is_missing(hub: Hub, server: HubServer) -> None:
+    server.faults.cut = {WEIGHTS: [150_000, 1, 0, 120_000]}
+    progress = Recorder()
+    assert content(get(hub, progress).folder) == FILES
+    ranges = [request.headers.get("range") for request in server.asked_for(WEIGHTS)]
+    assert ranges == [None, "bytes=150000-", "bytes=150001-", "bytes=150001-", "bytes=270001-"]
+    total = sum(len(data) for data in FILES.values())
+    assert progress.stages == [("download", total, "bytes")]
+    assert progress.done == sorted(progress.done)
+    assert (progress.done[0], progress.done[-1], progress.finished) == (0, total, 1)
+
+
+def test_a_server_that_cannot_resume_is_asked_for_the_whole_file_again(hub: Hub, server: HubServer) -> None:
+    server.faults.cut = {WEIGHTS: [150_000]}
+    server.faults.no_ranges = True
+    progress = Recorder()
+    assert content(get(hub, progress).folder) == FILES
+    assert progress.done[-1] == max(progress.done) == progress.stages[0][1]
+
+
+def test_a_killed_download_goes_on_in_the_next_run(hub: Hub, server: HubServer) -> None:
+    server.faults.stall = {WEIGHTS: 200_000}
+    code = "from export.hub import fetch; from export.progress import SilentProgress as P; import sys\n"
+    code += "fetch(sys.argv[1], 'main', P())"
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(hub.cache), "HF_TOKEN": "hf_secret"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, REPO], cwd=ROOT, env={**os.environ, **environment, "HF_HUB_OFFLINE": "0"}
+    )
+    assert server.stalled.wait(30)
+    wait_for(lambda: partial(hub, WEIGHTS).stat().st_size == 200_000)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert server.requests[0].headers["authorization"] == "Bearer hf_secret"
+    server.go_on.set()
+    server.requests.clear()
+    with pytest.raises(HubError, match="only partly in"):
+        fetch(REPO, "main", SilentProgress(), hub=hub, offline=True)
+    progress = Recorder()
+    assert content(get(hub, progress).folder) == FILES
+    assert [request.headers.get("range") for request in server.asked_for(WEIGHTS)] == ["bytes=200000-"]
+    assert not server.asked_for("tokenizer.json")
+    assert progress.done[0] >= 200_000  # what is there does not count in the rate
+    assert progress.done[-1] == progress.stages[0][1]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_what_is_in_the_cache_is_not_fetched_again(hub: Hub, server: HubServer) -> None:
+    first = get(hub)
+    server.requests.clear()
+    progress = Recorder()
+    assert get(hub, progress) == first
+    assert [request.path for request in server.requests] == [f"/api/models/{REPO}/revision/main?blobs=true"]
+    assert progress.stages == []
+
+
+@pytest.mark.parametrize("revision", ["main", COMMIT])
+def test_offline_uses_the_cache_and_asks_nothing(hub: Hub, server: HubServer, revision: str) -> None:
+    first = get(hub, revision=revision)
+    server.requests.clear()
+    assert fetch(REPO, revision, SilentProgress(), hub=hub, offline=True) == first
+    assert server.requests == []
+
+
+def test_the_environment_can_forbid_the_network(hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match=r"is not in .*; run the same command with HF_HUB_OFFLINE unset to fetch it"):
+        get(hub)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model-00002-of-00002.safetensors"])
+def test_offline_refuses_a_folder_that_is_not_whole(hub: Hub, lost: str) -> None:
+    (get(hub).folder / lost).unlink()
+    with pytest.raises(HubError, match=r"only partly in .*; run the same command without --offline to fetch it"):
+        fetch(REPO, "main", SilentProgress(), hub=hub, offline=True)
+
+
+def test_the_token_is_sent_to_the_endpoint_alone(hub: Hub, server: HubServer) -> None:
+    get(Hub(endpoint=hub.endpoint, cache=hub.cache, token="hf_secret", pause=0.0))
+    of_endpoint = [request for request in server.requests if request.port == server.port]
+    assert {request.headers.get("authorization") for request in of_endpoint} == {"Bearer hf_secret"}
+    of_storage = [request for request in server.requests if request.port == server.storage_port]
+    assert len(of_storage) == 2
+    assert not [request for request in of_storage if "hf_secret" in str(request.headers)]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gated_repository_names_the_page_of_its_terms(hub: Hub, server: HubServer, status: int) -> None:
+    server.faults.lasting = (status, "GatedRepo")
+    with pytest.raises(HubError, match=f"is gated: accept its terms at {hub.endpoint}/{REPO}, set HF_TOKEN"):
+        get(hub)
+
+
+@pytest.mark.parametrize(
+    ("repo", "revision", "status", "code", "sentence"),
+    [
+        ("tiiuae/falcon-8b", "main", 0, "", "tiiuae/falcon-8b is not on 127.0.0.1:.* or is private there"),
+        (REPO, "gone", 0, "", "has no revision gone on 127.0.0.1"),
+        (REPO, "main", 401, "", r"refuses to give .* \(status 401\); set HF_TOKEN to a token of an account"),
+        (REPO, "main", 403, "", r"refuses to give .* \(status 403\)"),
+        (REPO, "main", 404, "", "is not on 127.0.0.1"),
+        (REPO, "main", 451, "", r"refuses to give .* \(status 451\)"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_not_tried_again(
+    hub: Hub, server: HubServer, repo: str, revision: str, status: int, code: str, sentence: str
+) -> None:
+    server.faults.answers = {"main": [status]} if status else {}
+    with pytest.raises(HubError, match=sentence):
+        fetch(repo, revision, SilentProgress(), hub=hub)
+    assert len(server.requests) == 1
+
+
+def test_a_busy_server_is_asked_again_when_it_says(
+    hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    server.faults.answers = {"main": [500, 429], WEIGHTS: [503]}
+    server.faults.retry_after = "7"
+    assert content(get(hub).folder) == FILES
+    assert pauses == [7.0, 7.0, 7.0]
+
+
+def test_a_server_that_stays_away_ends_the_run_and_what_was_fetched_is_kept(hub: Hub, server: HubServer) -> None:
+    server.faults.cut = {WEIGHTS: [100_000, *[0] * 5]}
+    with pytest.raises(
+        HubError, match=r"does not send the rest of model-00001.* 0\.1 MB of 0\.5 MB are kept: run the s"
+    ):
+        get(hub)
+    server.requests.clear()
+    assert content(get(hub).folder) == FILES
+    assert [request.headers.get("range") for request in server.asked_for(WEIGHTS)] == ["bytes=100000-"]
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json"])
+def test_a_file_with_other_bytes_than_announced_is_deleted(hub: Hub, server: HubServer, name: str) -> None:
+    server.faults.corrupt = {name}
+    with pytest.raises(HubError, match=f"{name} came damaged .* was deleted; run the same command again"):
+        get(hub)
+    assert not partial(hub, name).exists()
+    assert not blob(hub, name).exists()
+    server.faults.corrupt = set()
+    assert content(get(hub).folder) == FILES
+
+
+@pytest.mark.parametrize("size", [399_999, 400_000, 400_001])
+def test_remains_of_another_file_never_become_part_of_this_one(hub: Hub, size: int) -> None:
+    path = partial(hub, WEIGHTS)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(size))
+    if size <= 400_000:
+        with pytest.raises(HubError, match="came damaged"):
+            get(hub)
+    assert content(get(hub).folder) == FILES
+
+
+def test_a_mirror_that_lists_names_alone_is_asked_for_each_file(hub: Hub, server: HubServer) -> None:
+    server.faults.names_only = True
+    snapshot = get(hub)
+    assert content(snapshot.folder) == FILES
+    assert (snapshot.folder / WEIGHTS).resolve() == blob(hub, WEIGHTS)
+
+
+def test_a_login_page_is_not_taken_for_the_hub(hub: Hub, server: HubServer) -> None:
+    server.faults.nonsense = True
+    with pytest.raises(HubError, match="does not answer as a Hub does; check HF_ENDPOINT and the proxy"):
+        get(hub)
+
+
+def test_a_name_that_leads_out_of_the_cache_is_refused(
+    hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = server.listing()
+    listing["siblings"][0]["blobId"] = "../../../evil"
+    monkeypatch.setattr(server, "listing", lambda: listing)
+    with pytest.raises(HubError, match="does not answer as a Hub does"):
+        get(hub)
+    assert not hub.cache.exists()
+
+
+@pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "weights"])
+def test_a_repository_without_a_checkpoint_is_refused(hub: Hub, server: HubServer, lost: str) -> None:
+    server.files = {
+        name: data
+        for name, data in FILES.items()
+        if name != lost and not (lost == "weights" and name.startswith("model"))
+    }
+    with pytest.raises(HubError, match=f"{REPO} has no {lost}"):
+        get(hub)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_without_a_network_the_sentence_says_so_at_once(hub: Hub) -> None:
+    away = Hub(endpoint=f"http://127.0.0.1:{free_port()}", cache=hub.cache, pause=60.0)
+    with pytest.raises(HubError, match=r"cannot be reached .*; check the network and run the same command again\.$"):
+        get(away)
+    get(hub)
+    with pytest.raises(HubError, match=r"check the network .* or with --offline to use the copy in the cache\.$"):
+        get(away)
+
+
+@pytest.mark.usefixtures("new_session")
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{port}")
+    with pytest.raises(HubError, match=rf"hub\.example cannot be reached .*; check the proxy 127\.0\.0\.1:{port} \("):
+        get(Hub(endpoint="http://hub.example", cache=hub.cache))
+
+
+@pytest.mark.usefixtures("new_session")
+def test_a_proxy_that_wants_a_password_is_named(hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.endpoint)
+    server.faults.answers = {"main": [407]}
+    with pytest.raises(HubError, match=rf"\(the proxy asks for a name and password\); check the proxy {server.host}"):
+        get(Hub(endpoint="http://hub.example", cache=hub.cache))
+
+
+@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:1", "socks5://127.0.0.1:1"])
+@pytest.mark.usefixtures("new_session")
+def test_a_proxy_of_a_kind_that_cannot_be_used_is_one_sentence(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("all_proxy", proxy)
+    with pytest.raises(HubError, match="proxy"):
+        get(hub)
+
+
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://127.0.0.1", "http://[", "http://"])
+def test_an_endpoint_that_is_no_address_is_one_sentence(hub: Hub, endpoint: str) -> None:
+    with pytest.raises(HubError, match="correct HF_ENDPOINT"):
+        get(Hub(endpoint=endpoint, cache=hub.cache))
+
+
+def test_a_disk_without_room_is_refused_before_the_first_byte(
+    hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
+    with pytest.raises(HubError, match=r"takes 0\.0 GB more in .*cache and 0\.0 GB are free there; .* HF_HUB_CACHE"):
+        get(hub)
+    assert not server.asked_for("config.json")
+
+
+def test_a_disk_without_links_holds_the_files_in_the_snapshot(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    snapshot = get(hub)
+    assert content(snapshot.folder) == FILES
+    progress = Recorder()
+    assert get(hub, progress) == snapshot
+    assert progress.stages == []
+
+
+def test_two_programs_do_not_write_one_file(hub: Hub) -> None:
+    lock = hub.cache / ".locks" / "models--tiiuae--falcon-7b-instruct" / f"{blob(hub, 'config.json').name}.lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), pytest.raises(HubError, match=r"Another program is fetching config\.json"):
+        get(hub)

@@ -1,0 +1,217 @@
+"""A bundle appears whole or not at all: the same bytes every time, whatever was killed, refused or replaced before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from export.__main__ import main
+from export.pipeline import ExportOptions, export
+from export.progress import SilentProgress
+from export.store import TensorStore
+from runtime.bundle import Bundle
+from runtime.errors import UserFacingError
+from tests.conftest import Bundles, Checkpoints
+from tests.tools import copy_bundle, export_bundle, file_hashes
+
+ROOT = Path(__file__).parents[2]
+FIRST = "transformer.word_embeddings.weight"
+PATIENCE = 60  # seconds until something that should happen is taken for lost
+
+
+class At(SilentProgress):
+    """Does something once when a stage begins."""
+
+    def __init__(self, stage: str, action: Callable[[], object]) -> None:
+        self._stage = stage
+        self._action = action
+        self.happened = False
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        if stage == self._stage and not self.happened:
+            self.happened = True
+            self._action()
+
+
+def tensor_times(work: Path) -> dict[str, int]:
+    """When each finished tensor was finished."""
+    return {file.parent.name: file.stat().st_mtime_ns for file in (work / "tensors").glob("*/tensor.json")}
+
+
+def start(source: Path, output: Path, hash_seed: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "export", str(source), "--output", str(output), "--progress", "json"]
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def kill_when(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert process.poll() is None, "the export ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "bundle"
+
+
+def work_folder(output: Path) -> Path:
+    (folder,) = (p for p in output.parent.iterdir() if p != output)
+    return folder
+
+
+def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
+    checkpoints: Checkpoints, bundles: Bundles, output: Path
+) -> None:
+    source, done = checkpoints("7b"), dict[str, int]()
+    work = output.parent / ".bundle.falconet-work"
+    package = work / "bundle" / "model.mlpackage"
+    moments: list[Callable[[], bool]] = [
+        lambda: FIRST in tensor_times(work),  # in the middle of the tensors
+        lambda: (work / "temporary").exists(),  # while converting
+        lambda: (package / "Data/com.apple.CoreML/weights/weight.bin").exists(),  # while verifying
+    ]
+    for hash_seed, moment in enumerate(moments, start=1):
+        kill_when(start(source, output, hash_seed), moment)
+        assert list(output.parent.iterdir()) == [work], "nothing but the work stands there"
+        times = tensor_times(work)
+        assert FIRST in times
+        assert done.items() <= times.items(), "a finished tensor is not made again"
+        done = times
+    process = start(source, output, hash_seed=9)
+    seen = set[str]()
+    while process.poll() is None:
+        assert done.items() >= {k: v for k, v in _quiet_times(work).items() if k in done}.items()
+        seen |= _quiet_times(work).keys()
+        time.sleep(0.05)
+    assert process.returncode == 0
+    assert set(done) <= seen, "they were used until the end"
+    assert process.communicate()[0].strip() == str(output)
+    assert list(output.parent.iterdir()) == [output], "the work is gone"
+    # Made by this process, which has another hash seed and was never interrupted.
+    assert file_hashes(output) == file_hashes(bundles("7b", "lut4"))
+    Bundle.open(output).verify()
+
+
+def _quiet_times(work: Path) -> dict[str, int]:
+    """As tensor_times, of a folder that may vanish meanwhile."""
+    try:
+        return tensor_times(work)
+    except FileNotFoundError:
+        return {}
+
+
+def test_another_recipe_does_not_go_on_with_the_work_of_the_first(checkpoints: Checkpoints, output: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        export(str(checkpoints("7b")), ExportOptions(output=output), At("convert", stop))
+    work = work_folder(output)
+    assert len(tensor_times(work)) > 9
+    with pytest.raises(StopError):
+        export(str(checkpoints("7b")), ExportOptions(output=output, weights="int8"), At("palettize", stop))
+    assert tensor_times(work) == {}
+
+
+def test_two_exports_at_once_are_refused_in_a_sentence_and_the_first_goes_on(
+    checkpoints: Checkpoints, output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes: list[int] = []
+    second = At("palettize", lambda: codes.append(main([str(checkpoints("7b")), "--output", str(output)])))
+    export(str(checkpoints("7b")), ExportOptions(output=output, verify=False), second)
+    assert codes == [1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"error: Another export is writing {output}; wait for it or name another --output."
+    Bundle.open(output).verify()
+
+
+def test_force_replaces_at_the_last_moment(checkpoints: Checkpoints, bundles: Bundles, output: Path) -> None:
+    output.parent.mkdir()
+    copy_bundle(bundles("7b", "int8"), output)
+    before = file_hashes(output)
+    during: list[dict[str, str]] = []
+    progress = At("seal", lambda: during.append(file_hashes(output)))
+    export(str(checkpoints("7b")), ExportOptions(output=output, force=True), progress)
+    assert during == [before]
+    assert file_hashes(output) == file_hashes(bundles("7b", "lut4"))
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_refused_replacement_leaves_the_old_bundle(checkpoints: Checkpoints, bundles: Bundles, output: Path) -> None:
+    output.parent.mkdir()
+    copy_bundle(bundles("7b", "lut4"), output)
+    before = file_hashes(output)
+    with pytest.raises(UserFacingError, match="failed verification"):
+        export_bundle(checkpoints("rw"), output, force=True)
+    assert file_hashes(output) == before
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_without_verification_the_bundle_says_so(checkpoints: Checkpoints, output: Path) -> None:
+    export_bundle(checkpoints("7b"), output, verify=False)
+    assert "Not verified" in (output / "README.md").read_text()
+    assert set(Bundle.open(output).manifest.parity) == {"census", "relative_squared_error"}
+
+
+def test_context_and_group_size_reach_the_bundle(checkpoints: Checkpoints, output: Path) -> None:
+    export_bundle(checkpoints("7b"), output, context_length=16, group_size=16, weights="lut6", verify=False)
+    manifest = Bundle.open(output).manifest
+    assert manifest.context_length == 16
+    entry = manifest.weights["transformer.h.0.mlp.dense_h_to_4h.weight"]
+    assert entry.parts["codebook"].shape == (entry.shape[0] // 16, 64)
+
+
+class TestStore:
+    def test_a_tensor_is_there_when_it_is_whole(self, tmp_path: Path) -> None:
+        store = TensorStore(tmp_path)
+        with pytest.raises(KeyboardInterrupt), store.draft("w", format_name="fp16", shape=(4,)) as (draft, _):
+            draft.array("values", (4,), "float16")[:] = 1
+            raise KeyboardInterrupt
+        assert "w" not in store
+        with store.draft("w", format_name="fp16", shape=(4,)) as (draft, figures):
+            draft.array("values", (4,), "float16")[:] = 2
+            figures["squared_norm"] = 16.0
+        assert "w" in store
+        read = TensorStore(tmp_path).read("w")
+        assert (read.format, read.shape, read.squared_norm) == ("fp16", (4,), 16.0)
+        assert read.parts["values"].tolist() == [2] * 4
+        assert [p.name for p in tmp_path.iterdir()] == ["w"]
+
+    def test_a_full_disk_is_an_error_and_not_a_crash(self, small_disk: Path) -> None:
+        store = TensorStore(small_disk / "tensors")
+        with (
+            pytest.raises(OSError, match="No space left"),
+            store.draft("w", format_name="lut8", shape=(4096, 4096)) as d,
+        ):
+            d[0].array("indices", (4096, 4096), "uint8")[:] = 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> object:
+    """A disk of 3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root on Linux")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=False)
+    if done.returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

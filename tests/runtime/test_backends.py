@@ -1,0 +1,238 @@
+"""The contract that all backends share, and their agreement with transformers on the weights in the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from runtime.backends import coreml
+from runtime.backends.base import Backend
+from runtime.backends.choice import NAMES, open_backend, unavailable_reason
+from runtime.bundle import Bundle
+from runtime.errors import BackendUnavailableError, BundleError, ContextFullError, OptionError, TokenizerError
+from tests.conftest import Bundles
+from tests.tools import VOCAB_SIZE, divergence, hub_twin, read_manifest, write_manifest
+
+CONTEXT = 64
+PAIRS = [("7b", form) for form in ("lut4", "lut6", "lut8", "int4", "int8", "fp16")]
+PAIRS += [(variant, "lut4") for variant in ("40b", "11b", "rw", "7b-biased")]
+EXACT = 1e-5  # greatest difference of scores in one backend; sums of another length differ in their last bits
+KL = 1e-4  # nats, between backends: states of one are rounded to 16 bits
+NO_COREML = coreml.unavailable_reason()
+
+AnyBackend = Backend[Any]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "reference",
+        "torch",
+        pytest.param(
+            "coreml", marks=[pytest.mark.coreml, pytest.mark.skipif(NO_COREML is not None, reason=str(NO_COREML))]
+        ),
+    ],
+)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=["7b", "40b", "rw"])
+def backend(name: str, bundles: Bundles, request: pytest.FixtureRequest) -> AnyBackend:
+    return open_backend(Bundle.open(bundles(request.param, "lut4")), name)
+
+
+def random_ids(count: int, seed: int = 1) -> list[int]:
+    ids: list[int] = np.random.default_rng(seed).integers(0, VOCAB_SIZE, count).tolist()
+    return ids
+
+
+def fed(backend: AnyBackend, *pieces: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Scores after a fresh state has read `pieces`, a call each."""
+    state = backend.new_state()
+    for piece in pieces:
+        logits = backend.feed(piece, state)
+    assert state.length == sum(map(len, pieces))
+    return logits
+
+
+def assert_same(got: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32], backend: AnyBackend) -> None:
+    if backend.name == "coreml":  # half precision: kernels differ with the number of queries
+        assert divergence(wanted, got) < 1e-3
+    else:
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=EXACT if backend.name == "torch" else 5e-3)
+
+
+class TestContract:
+    def test_it_says_what_it_is(self, backend: AnyBackend, name: str) -> None:
+        assert (backend.name, backend.vocab_size, backend.context_length) == (name, VOCAB_SIZE, CONTEXT)
+        assert backend.chunk_length >= 1
+
+    def test_scores_are_float32_and_the_callers_own(self, backend: AnyBackend) -> None:
+        state = backend.new_state()
+        logits = backend.feed([1, 2], state)
+        assert logits.shape == (VOCAB_SIZE,)
+        assert logits.dtype == np.float32
+        kept = logits.copy()
+        backend.feed([3], state)
+        np.testing.assert_array_equal(logits, kept)
+        logits[:] = 0
+
+    @pytest.mark.parametrize("sizes", [(1,) * 20, (7, 13), (19, 1), (1, 19), (5, 1, 1, 8, 5)])
+    def test_one_piece_equals_many(self, backend: AnyBackend, sizes: tuple[int, ...]) -> None:
+        ids = random_ids(20)
+        ends = np.cumsum(sizes)
+        pieces = [ids[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        assert_same(fed(backend, *pieces), fed(backend, ids), backend)
+
+    @pytest.mark.parametrize("cut", [0, 1, 9, 20])
+    def test_truncating_then_feeding_equals_never_having_fed(self, backend: AnyBackend, cut: int) -> None:
+        ids, other = random_ids(20), random_ids(6, seed=2)
+        state = backend.new_state()
+        backend.feed(ids, state)
+        state.truncate(cut)
+        assert state.length == cut
+        got = backend.feed(other, state)
+        assert_same(got, fed(backend, ids[:cut] + other), backend)
+
+    def test_a_full_context_is_used_to_the_last_token(self, backend: AnyBackend) -> None:
+        ids = random_ids(CONTEXT)
+        assert_same(fed(backend, ids[:50], ids[50:]), fed(backend, ids), backend)
+
+    def test_a_full_context_is_refused_and_changes_nothing(self, backend: AnyBackend) -> None:
+        ids = random_ids(CONTEXT)
+        state = backend.new_state()
+        backend.feed(ids[:60], state)
+        with pytest.raises(ContextFullError, match="5 more tokens do not fit after 60 in a context of 64"):
+            backend.feed(random_ids(5), state)
+        assert state.length == 60
+        assert_same(backend.feed(ids[60:], state), fed(backend, ids), backend)
+        with pytest.raises(ContextFullError):
+            backend.feed([1], state)
+        assert state.length == CONTEXT
+
+    @pytest.mark.parametrize(
+        ("tokens", "error"),
+        [
+            ([], ValueError),
+            ([1, VOCAB_SIZE], TokenizerError),
+            ([-1], TokenizerError),
+            ([0.5], ValueError),
+            ([[1, 2]], ValueError),
+        ],
+    )
+    def test_what_is_no_token_is_refused_and_changes_nothing(
+        self, backend: AnyBackend, tokens: list[Any], error: type[Exception]
+    ) -> None:
+        ids = random_ids(9)
+        state = backend.new_state()
+        backend.feed(ids[:4], state)
+        with pytest.raises(error):
+            backend.feed(tokens, state)
+        assert state.length == 4
+        assert_same(backend.feed(ids[4:], state), fed(backend, ids), backend)
+
+    @pytest.mark.parametrize("length", [-1, 4])
+    def test_a_state_cannot_be_cut_to_what_it_does_not_hold(self, backend: AnyBackend, length: int) -> None:
+        state = backend.new_state()
+        backend.feed([1, 2, 3], state)
+        with pytest.raises(ValueError, match="cannot be cut"):
+            state.truncate(length)
+        assert state.length == 3
+
+    def test_states_are_independent(self, backend: AnyBackend) -> None:
+        left, right = random_ids(12), random_ids(12, seed=2)
+        states = backend.new_state(), backend.new_state()
+        for first in range(0, 12, 3):
+            got = [backend.feed(ids[first : first + 3], s) for ids, s in zip((left, right), states, strict=True)]
+        assert_same(got[0], fed(backend, left), backend)
+        assert_same(got[1], fed(backend, right), backend)
+
+    def test_a_closed_backend_may_be_closed_again_and_refuses_to_feed(self, name: str, bundles: Bundles) -> None:
+        backend = open_backend(Bundle.open(bundles("7b", "lut4")), name)
+        state = backend.new_state()
+        backend.close()
+        backend.close()
+        with pytest.raises(ValueError, match="closed"):
+            backend.feed([1], state)
+
+
+@pytest.mark.parametrize(("variant", "weights"), PAIRS)
+def test_it_agrees_with_transformers_on_the_weights_in_the_bundle(
+    name: str, variant: str, weights: str, bundles: Bundles
+) -> None:
+    folder = bundles(variant, weights)
+    backend = open_backend(Bundle.open(folder), name)
+    ids = random_ids(40)
+    with torch.inference_mode():
+        wanted = hub_twin(folder)(torch.tensor([ids])).logits[0].numpy()
+    state = backend.new_state()
+    first = backend.feed(ids[:24], state)
+    rows = [first, *(backend.feed([token], state) for token in ids[24:])]
+    limit = 1e-2 if name == "coreml" else KL
+    assert max(divergence(w, got) for w, got in zip(wanted[23:], rows, strict=True)) < limit
+
+
+@pytest.mark.parametrize(("variant", "weights"), PAIRS)
+def test_the_backends_agree_with_each_other(variant: str, weights: str, bundles: Bundles) -> None:
+    bundle = Bundle.open(bundles(variant, weights))
+    ids = random_ids(CONTEXT)
+    left, right = (fed(open_backend(bundle, name), ids) for name in ("reference", "torch"))
+    assert divergence(left, right) < KL
+
+
+def test_large_models_are_expanded_a_layer_at_a_time_with_the_same_scores(
+    bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for weights in ("lut4", "lut6", "lut8", "int4", "int8", "fp16"):
+        bundle = Bundle.open(bundles("7b", weights))
+        wanted = fed(open_backend(bundle, "torch"), random_ids(9))
+        with monkeypatch.context() as patch:
+            patch.setattr("runtime.backends.torch._EXPAND_LIMIT", 0)
+            got = fed(open_backend(bundle, "torch"), random_ids(9))
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=EXACT)
+
+
+class TestChoice:
+    def test_the_best_that_can_run_is_taken(self, bundles: Bundles) -> None:
+        wanted = next(name for name in NAMES if unavailable_reason(name) is None)
+        assert open_backend(Bundle.open(bundles("7b", "lut4"))).name == wanted
+
+    @pytest.mark.skipif(NO_COREML is None, reason="this machine has Core ML")
+    def test_an_unavailable_one_is_refused_with_its_reason(self, bundles: Bundles) -> None:
+        with pytest.raises(BackendUnavailableError) as caught:
+            open_backend(Bundle.open(bundles("7b", "lut4")), "coreml")
+        assert str(NO_COREML) in str(caught.value)
+
+    def test_an_unknown_one_is_refused_with_the_known_ones(self, bundles: Bundles) -> None:
+        with pytest.raises(OptionError, match="coreml, torch, reference"):
+            open_backend(Bundle.open(bundles("7b", "lut4")), "cuda13")
+
+
+class TestManifestAgainstConfig:
+    """The torch backend trusts neither of the two."""
+
+    def test_a_missing_weight_is_named(self, bundle_folder: Any) -> None:
+        manifest = read_manifest(bundle_folder)
+        del manifest["weights"]["transformer.h.1.mlp.dense_4h_to_h.weight"]
+        write_manifest(bundle_folder, manifest)
+        with pytest.raises(BundleError, match=r"transformer\.h\.1\.mlp\.dense_4h_to_h\.weight"):
+            open_backend(Bundle.open(bundle_folder), "torch")
+
+    @pytest.mark.parametrize("tensor", ["transformer.h.0.self_attention.dense.weight", "transformer.ln_f.weight"])
+    def test_a_weight_of_another_shape_is_named(self, bundle_folder: Any, tensor: str) -> None:
+        manifest = read_manifest(bundle_folder)
+        entry = manifest["weights"][tensor]
+        manifest["weights"][tensor] = manifest["weights"]["transformer.h.0.mlp.dense_h_to_4h.weight"]
+        if len(entry["shape"]) == 1:
+            part = entry["parts"]["values"]
+            part["shape"], part["bytes"], entry["shape"] = [8], 16, [8]
+            manifest["weights"][tensor] = entry
+        write_manifest(bundle_folder, manifest)
+        with pytest.raises(BundleError, match="another shape"):
+            open_backend(Bundle.open(bundle_folder), "torch")
