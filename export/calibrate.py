@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from export.progress import Progress
-from export.reference import ReadTensor, reference_logits
+from export.reference import ReferenceModel, WeightReader
 from models.config import FalconConfig
 from runtime.errors import OptionError
 
@@ -25,7 +24,7 @@ Importance = dict[str, npt.NDArray[np.float32]]
 """By matrix name: one non-negative number an input column, [I]."""
 
 _SEQUENCE = 256  # tokens
-_TOKENS = 4096  # of the text that are used
+_TOKENS = 2048  # of the text that are used
 _LEAST_TOKENS = 64
 
 
@@ -38,7 +37,7 @@ def file_hash(file: Path) -> str:
 
 
 def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) -> list[list[int]]:
-    """The first 4,096 tokens of a text file in sequences of 256. Raises OptionError for a file that is no use."""
+    """The first 2,048 tokens of a text file in sequences of 256. Raises OptionError for a file that is no use."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -51,19 +50,18 @@ def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) ->
 
 
 def column_importance(
-    config: FalconConfig, read: ReadTensor, sequences: Sequence[Sequence[int]], progress: Progress
+    config: FalconConfig, reader: WeightReader, sequences: Sequence[Sequence[int]], progress: Progress
 ) -> Importance:
     """Run the model, one layer in memory at a time, and average the squares of what goes into each matrix."""
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
 
     def observe(name: str, inputs: Tensor) -> None:
-        flat = inputs.reshape(-1, inputs.shape[-1]).double()
-        sums[name] = sums.get(name, torch.zeros(flat.shape[1], dtype=torch.float64)) + flat.square().sum(0)
-        counts[name] = counts.get(name, 0) + len(flat)
+        sums[name] = inputs.double().square().sum(0)
+        counts[name] = len(inputs)
 
-    progress.start("calibrate", config.num_layers + 1, "layers")
-    reference_logits(config, read, sequences, progress.advance, observe)
+    progress.start("calibrate", config.num_layers, "layers")
+    ReferenceModel(config, reader).observe(sequences, observe, progress.advance)
     progress.finish()
     importance = {name: (total / counts[name]).float().numpy() for name, total in sums.items()}
     if config.tie_word_embeddings:  # one matrix, and only as the head does it meet activations

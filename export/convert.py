@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,9 +41,10 @@ _UNWANTED_PASSES = {
 class WeightEmitter:
     """Puts stored tensors into the program being built, each once: a tied head uses the embedding's."""
 
-    def __init__(self, store: TensorStore, *, tied: bool) -> None:
+    def __init__(self, store: TensorStore, *, tied: bool, emitted: Callable[[int], None]) -> None:
         self._store = store
         self._tied = tied
+        self._emitted = emitted
         self._made: dict[str, Any] = {}
 
     def emit(self, name: str) -> Any:
@@ -52,6 +53,7 @@ class WeightEmitter:
             name = EMBEDDING
         if name not in self._made:
             self._made[name] = _constexpr(self._store.read(name))
+            self._emitted(len(self._made))
         return self._made[name]
 
 
@@ -101,15 +103,20 @@ def _marks_registered(emitter: WeightEmitter) -> Iterator[None]:
             del _TORCH_OPS_REGISTRY.name_to_func_mapping[mark]
 
 
-def convert(model: StatefulFalcon, traced: torch.jit.ScriptModule, store: TensorStore) -> Any:
-    """The Core ML model, not yet saved: flexible inputs, fp16 states, logits of the last position."""
+def convert(
+    model: StatefulFalcon, traced: torch.jit.ScriptModule, store: TensorStore, emitted: Callable[[int], None]
+) -> Any:
+    """The Core ML model, not yet saved: flexible inputs, fp16 states, logits of the last position.
+
+    `emitted` gets the number of matrices that the program holds so far.
+    """
     config = model.falcon.config
     context = config.context_length
     query = ct.RangeDim(lower_bound=1, upper_bound=context, default=1)
     end = ct.RangeDim(lower_bound=1, upper_bound=context, default=1)
     pipeline = ct.PassPipeline.DEFAULT
     pipeline.remove_passes(_UNWANTED_PASSES)
-    emitter = WeightEmitter(store, tied=config.tie_word_embeddings)
+    emitter = WeightEmitter(store, tied=config.tie_word_embeddings, emitted=emitted)
     with quiet(), _marks_registered(emitter):
         return ct.convert(
             traced,

@@ -1,7 +1,7 @@
 """The Hub: a checkpoint fetched by name into the cache that Hugging Face's own programs share.
 
-huggingface_hub gives the cache's layout and locks. The bytes are fetched here: its own download begins a file anew in
-every run, and what its xet path has of a file cannot be resumed at all.
+huggingface_hub gives the cache's layout and locks. The bytes are fetched here, over plain HTTP, which the Hub offers
+for every file: its own download (2.4) throws away a file that broke off, by xet as by HTTP, and begins it anew.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class _Download:
         needed, free = self._total - self._done, shutil.disk_usage(place).free
         if needed and needed + _MARGIN > free:
             raise HubError(
-                f"{self._repo} takes {needed / 1e9:.1f} GB more in {cache} and {free / 1e9:.1f} GB are free there; "
+                f"{self._repo} takes {_amount(needed)} more in {cache} and {_amount(free)} are free there; "
                 "free some space or name a folder on another disk in HF_HUB_CACHE."
             )
 
@@ -232,7 +232,7 @@ class _Download:
             except PassingError as error:
                 failure = error
             except OSError as error:
-                if error.errno != errno.ENOSPC:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 raise HubError(
                     f"The disk of {self._hub.cache} is full; free some space and run the same command again to go on."

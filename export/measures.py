@@ -12,6 +12,7 @@ from export.budget import choose_formats, measure_errors
 from export.calibrate import Importance, calibration_tokens, column_importance
 from export.progress import Progress
 from export.recipes import Recipe
+from export.reference import CheckpointReader
 from models.checkpoint import Checkpoint
 
 _IMPORTANCE, _ERRORS = "importance.npz", "errors.json"
@@ -26,7 +27,7 @@ def get_importance(
     file = work / _IMPORTANCE
     if not file.exists():
         tokens = calibration_tokens(text, tokenizer, recipe.context_length)
-        measured = column_importance(checkpoint.config, checkpoint.tensor, tokens, progress)
+        measured = column_importance(checkpoint.config, CheckpointReader(checkpoint), tokens, progress)
         partial = work / f"partial-{_IMPORTANCE}"
         np.savez(partial, **measured)  # type: ignore[arg-type]
         partial.replace(file)

@@ -24,7 +24,7 @@ from export.compress import compress
 from export.measures import get_importance, spread_bits
 from export.progress import Progress
 from export.recipes import Recipe, make_recipe
-from export.reference import stored_reader
+from export.reference import CheckpointReader, StoreReader
 from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
@@ -120,8 +120,8 @@ def _build(
         measured = verify(
             path,
             config,
-            original=checkpoint.tensor,
-            stored=stored_reader(store),
+            original=CheckpointReader(checkpoint),
+            stored=StoreReader(store),
             probes=probes.probe_tokens(tokenizer, recipe.context_length),
             tolerance=recipe.tolerance,
             progress=progress,
@@ -150,11 +150,12 @@ def _make_package(
     work: Path,
     progress: Progress,
 ) -> None:
-    progress.start("convert", config.num_layers, "layers")
+    matrices = sum(len(shape) == 2 for shape in expected_shapes(config).values())
+    progress.start("convert", matrices, "matrices")
     marked = build_marked(config, recipe.context_length, store)
     # coremltools holds every array until the package is saved; without this, resident memory grows to their sum.
     with _temporary_files_in(work / "temporary"), store.mapped.dropping():
-        mlmodel = convert.convert(marked, trace(marked), store)
+        mlmodel = convert.convert(marked, trace(marked), store, progress.advance)
         progress.finish()
         progress.start("save", space.stored_bytes(config, recipe)[1], "bytes")
         package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)

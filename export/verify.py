@@ -18,7 +18,7 @@ from torch import Tensor
 
 from export.progress import Progress
 from export.recipes import Tolerance
-from export.reference import ReadTensor, reference_logits
+from export.reference import ReferenceModel, WeightReader
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
 from runtime.backends.program import causal_mask
@@ -65,8 +65,8 @@ def verify(
     package: Path,
     config: FalconConfig,
     *,
-    original: ReadTensor,
-    stored: ReadTensor,
+    original: WeightReader,
+    stored: WeightReader,
     probes: Sequence[Sequence[int]],
     tolerance: Tolerance,
     progress: Progress,
@@ -75,8 +75,8 @@ def verify(
     feeds = plan_feeds(config, probes)
     layers = config.num_layers + 1
     progress.start("verify", 2 * layers + sum(len(f.pieces) for f in feeds), "steps")
-    truth = reference_logits(config, original, probes, progress.advance)
-    twin = reference_logits(config, stored, probes, lambda layer: progress.advance(layers + layer))
+    truth = ReferenceModel(config, original).logits(probes, progress.advance)
+    twin = ReferenceModel(config, stored).logits(probes, lambda layer: progress.advance(layers + layer))
     budget = _LARGE_BUDGET if _is_large(config) else 4 * _SMALL_WEIGHTS
     program = Program.open(package, memory_budget_bytes=budget, trace_magnitudes=True)
     exact: list[Tensor] = []

@@ -116,7 +116,7 @@ def _tensor(data: bytes, entry: dict[str, Any]) -> npt.NDArray[np.float32]:
     else:
         out = parts["values"]
     assert out.shape == shape
-    return out.astype(np.float32)
+    return np.asarray(out, np.float32)
 
 
 def _part(data: bytes, part: dict[str, Any]) -> npt.NDArray[Any]:

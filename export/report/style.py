@@ -35,7 +35,7 @@ dt { color: var(--quiet); font-size: .8125rem; } dd { margin: 0; overflow-wrap: 
 .tiles dd { font-size: 1.35rem; font-weight: 600; letter-spacing: -.01em; }
 .pairs { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .3rem 1.25rem; margin: .75rem 0; }
 .pairs dt { font-size: .9375rem; }
-.row { display: grid; grid-template-columns: 12.5rem 1fr 9.5rem; gap: .1rem 1rem; align-items: center;
+.row { display: grid; grid-template-columns: 13.5rem 1fr 9.5rem; gap: .1rem 1rem; align-items: center;
   padding: .22rem 0; font-size: .9375rem; }
 .row > :last-child { text-align: right; color: var(--quiet); font-variant-numeric: tabular-nums; white-space: nowrap; }
 .axis { display: flex; justify-content: space-between; width: 100%; color: var(--quiet); font-size: .8125rem; }
@@ -72,7 +72,7 @@ summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
 @media (max-width: 36rem) { header { padding-top: 2rem; } h1 { font-size: 1.55rem; }
   .row { grid-template-columns: 1fr auto; padding: .35rem 0; } .row > .picture { grid-column: 1 / -1; grid-row: 2; }
   .row.axes > :first-child, .row.axes > :last-child { display: none; }
-  .pairs { grid-template-columns: 1fr; gap: 0; } .pairs dd { margin-bottom: .55rem; }
+  thead th { white-space: normal; } .pairs { grid-template-columns: 1fr; gap: 0; } .pairs dd { margin-bottom: .55rem; }
   th, td { padding-left: .6rem; } tbody th { overflow-wrap: anywhere; min-width: 6.5rem; }
   table { font-size: .8125rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 1.2rem; }

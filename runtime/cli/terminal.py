@@ -25,6 +25,7 @@ def typed(out: TextIO) -> Iterator[Typed]:
         pass
     else:
         readline.set_auto_history(True)
+        readline.parse_and_bind("set enable-bracketed-paste on")  # Python turns it off; with it, a paste is one message
     while True:
         out.write("\n")  # not in the prompt, whose length editing must know
         out.flush()

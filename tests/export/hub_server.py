@@ -5,16 +5,21 @@ A second port stands for the storage that large files are redirected to.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import huggingface_hub
+import pytest
 
 LARGE = (".safetensors", ".bin", ".h5", ".msgpack")  # kept in git-lfs there
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -34,7 +39,7 @@ class Faults:
     """What goes wrong. Lists are used up from the front, one entry a request."""
 
     cut: dict[str, list[int]] = field(default_factory=dict)  # after so many bytes of the body the connection breaks
-    stall: dict[str, int] = field(default_factory=dict)  # after so many bytes nothing comes until `go_on` is set
+    stall: dict[str, int] = field(default_factory=dict)  # once, after so many bytes, nothing comes until `go_on` is set
     answers: dict[str, list[int]] = field(default_factory=dict)  # statuses; the path's last part names the request
     code: str = ""  # X-Error-Code of those answers
     lasting: tuple[int, str] | None = None  # status and code for every file, as a gated repository has
@@ -71,6 +76,7 @@ class HubServer:
         for server in self._servers:
             server.shutdown()
             server.server_close()
+            server.hang_up()
 
     @property
     def port(self) -> int:
@@ -106,6 +112,18 @@ class HubServer:
         return {"id": self.repo, "sha": self.commit, "siblings": siblings}
 
 
+@contextlib.contextmanager
+def no_proxy() -> Iterator[None]:
+    """A session, which reads the environment once, that finds no proxy there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        huggingface_hub.close_session()
+        yield
+        huggingface_hub.close_session()
+
+
 def git_id(data: bytes) -> str:
     """The name that git gives to a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
@@ -127,6 +145,18 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, hub: HubServer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.hub = hub
+        self._connections: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.append(connection)
+        return connection, address
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open, which would be answered for ever."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is what these tests are about."""
@@ -172,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _resolve(self, path: str, name: str) -> None:
         hub = self.server.hub
-        if path != f"/{hub.repo}/resolve/{hub.commit}/{name}" or name not in hub.files:
+        if path not in {f"/{hub.repo}/resolve/{r}/{name}" for r in ("main", hub.commit)} or name not in hub.files:
             return self._refuse(404, "EntryNotFound")
         if hub.faults.lasting:
             return self._refuse(*hub.faults.lasting)
@@ -221,8 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
-        if name in hub.faults.stall and not hub.go_on.is_set():
-            length = hub.faults.stall[name]
+        if name in hub.faults.stall:
+            length = hub.faults.stall.pop(name)
             self.wfile.write(body[:length])
             self.wfile.flush()
             hub.stalled.set()

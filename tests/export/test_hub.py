@@ -20,7 +20,7 @@ from huggingface_hub import constants
 
 from export.hub import Hub, HubError, Snapshot, fetch
 from export.progress import SilentProgress
-from tests.export.hub_server import COMMIT, HubServer, etag
+from tests.export.hub_server import COMMIT, HubServer, etag, no_proxy
 
 REPO = "tiiuae/falcon-7b-instruct"
 WEIGHTS = "model-00001-of-00002.safetensors"
@@ -84,14 +84,9 @@ def hub(server: HubServer, tmp_path: Path) -> Hub:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_proxy() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-            patch.delenv(name, raising=False)
-            patch.delenv(name.upper(), raising=False)
-        huggingface_hub.close_session()
+def session() -> Iterator[None]:
+    with no_proxy():
         yield
-        huggingface_hub.close_session()
 
 
 @pytest.fixture
@@ -181,6 +176,13 @@ def test_a_server_that_cannot_resume_is_asked_for_the_whole_file_again(hub: Hub,
     progress = Recorder()
     assert content(get(hub, progress).folder) == FILES
     assert progress.done[-1] == max(progress.done) == progress.stages[0][1]
+
+
+def test_a_connection_that_falls_silent_is_left_and_resumed(hub: Hub, server: HubServer) -> None:
+    server.faults.stall = {WEIGHTS: 200_000}
+    impatient = Hub(endpoint=hub.endpoint, cache=hub.cache, pause=0.0, timeout=0.2)
+    assert content(get(impatient).folder) == FILES
+    assert [request.headers.get("range") for request in server.asked_for(WEIGHTS)] == [None, "bytes=200000-"]
 
 
 def test_a_killed_download_goes_on_in_the_next_run(hub: Hub, server: HubServer) -> None:
@@ -413,7 +415,7 @@ def test_a_disk_without_room_is_refused_before_the_first_byte(
     hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
-    with pytest.raises(HubError, match=r"takes 0\.0 GB more in .*cache and 0\.0 GB are free there; .* HF_HUB_CACHE"):
+    with pytest.raises(HubError, match=r"takes 0\.5 MB more in .*cache and 1\.0 MB are free there; .* HF_HUB_CACHE"):
         get(hub)
     assert not server.asked_for("config.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -34,15 +35,18 @@ class At(SilentProgress):
         self._action = action
         self.happened = False
 
-    def start(self, stage: str, total: int, unit: str) -> None:
+    def start(self, stage: str, total: int, unit: str) -> None:  # noqa: ARG002
         if stage == self._stage and not self.happened:
             self.happened = True
             self._action()
 
 
 def tensor_times(work: Path) -> dict[str, int]:
-    """When each finished tensor was finished."""
-    return {file.parent.name: file.stat().st_mtime_ns for file in (work / "tensors").glob("*/tensor.json")}
+    """When each finished tensor was finished; empty where the folder vanishes meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        finished = [f for f in (work / "tensors").glob("*/tensor.json") if f.parent.suffix != ".partial"]
+        return {file.parent.name: file.stat().st_mtime_ns for file in finished}
+    return {}
 
 
 def start(source: Path, output: Path, hash_seed: int) -> subprocess.Popen[str]:
@@ -92,26 +96,17 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
         assert done.items() <= times.items(), "a finished tensor is not made again"
         done = times
     process = start(source, output, hash_seed=9)
-    seen = set[str]()
+    last = done
     while process.poll() is None:
-        assert done.items() >= {k: v for k, v in _quiet_times(work).items() if k in done}.items()
-        seen |= _quiet_times(work).keys()
-        time.sleep(0.05)
+        last = tensor_times(work) or last
+        time.sleep(0.01)
     assert process.returncode == 0
-    assert set(done) <= seen, "they were used until the end"
+    assert last.items() <= done.items(), "up to the end, when they are cleared away"
     assert process.communicate()[0].strip() == str(output)
     assert list(output.parent.iterdir()) == [output], "the work is gone"
     # Made by this process, which has another hash seed and was never interrupted.
     assert file_hashes(output) == file_hashes(bundles("7b", "lut4"))
     Bundle.open(output).verify()
-
-
-def _quiet_times(work: Path) -> dict[str, int]:
-    """As tensor_times, of a folder that may vanish meanwhile."""
-    try:
-        return tensor_times(work)
-    except FileNotFoundError:
-        return {}
 
 
 def test_another_recipe_does_not_go_on_with_the_work_of_the_first(checkpoints: Checkpoints, output: Path) -> None:
@@ -159,7 +154,7 @@ def test_a_refused_replacement_leaves_the_old_bundle(checkpoints: Checkpoints, b
     copy_bundle(bundles("7b", "lut4"), output)
     before = file_hashes(output)
     with pytest.raises(UserFacingError, match="failed verification"):
-        export_bundle(checkpoints("rw"), output, force=True)
+        export_bundle(checkpoints("7b"), output, force=True, max_kl=0.01)
     assert file_hashes(output) == before
     assert list(output.parent.iterdir()) == [output]
 
@@ -181,9 +176,14 @@ def test_context_and_group_size_reach_the_bundle(checkpoints: Checkpoints, outpu
 class TestStore:
     def test_a_tensor_is_there_when_it_is_whole(self, tmp_path: Path) -> None:
         store = TensorStore(tmp_path)
-        with pytest.raises(KeyboardInterrupt), store.draft("w", format_name="fp16", shape=(4,)) as (draft, _):
-            draft.array("values", (4,), "float16")[:] = 1
-            raise KeyboardInterrupt
+
+        def interrupted() -> None:
+            with store.draft("w", format_name="fp16", shape=(4,)) as (draft, _):
+                draft.array("values", (4,), "float16")[:] = 1
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert "w" not in store
         with store.draft("w", format_name="fp16", shape=(4,)) as (draft, figures):
             draft.array("values", (4,), "float16")[:] = 2
@@ -201,17 +201,3 @@ class TestStore:
             store.draft("w", format_name="lut8", shape=(4096, 4096)) as d,
         ):
             d[0].array("indices", (4096, 4096), "uint8")[:] = 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> object:
-    """A disk of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root on Linux")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=False)
-    if done.returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)

@@ -18,7 +18,7 @@ from export.pipeline import ExportOptions, export
 from export.probes import probe_tokens
 from export.progress import SilentProgress
 from export.recipes import Recipe, make_recipe
-from export.reference import stored_reader
+from export.reference import CheckpointReader, StoreReader
 from export.store import TensorStore
 from export.verify import Parity, VerificationError, divergence, verify
 from models.checkpoint import Checkpoint, expected_shapes
@@ -38,14 +38,14 @@ class Setting:
         self.recipe: Recipe = make_recipe(self.checkpoint.config, weights=weights)
         self.bundle = bundle
         self.store = store
-        compress(self.checkpoint, self.recipe, store, SilentProgress())
+        compress(self.checkpoint, self.recipe, store, SilentProgress(), {})
 
     def verify(self) -> Parity:
         return verify(
             self.bundle / "model.mlpackage",
             self.checkpoint.config,
-            original=self.checkpoint.tensor,
-            stored=stored_reader(self.store),
+            original=CheckpointReader(self.checkpoint),
+            stored=StoreReader(self.store),
             probes=probe_tokens(train_tokenizer(), self.recipe.context_length)[:2],
             tolerance=self.recipe.tolerance,
             progress=SilentProgress(),
@@ -122,8 +122,9 @@ def test_nan_in_the_package_is_refused(setting: Setting) -> None:
 
 
 def test_too_few_bits_are_refused_with_advice_and_nothing_is_left(checkpoints: Checkpoints, tmp_path: Path) -> None:
-    with pytest.raises(VerificationError, match=r"mean KL .* beyond the recipe's 0\.25; choose more bits"):
-        export(str(checkpoints("rw")), ExportOptions(output=tmp_path / "out" / "rw"), SilentProgress())
+    options = ExportOptions(output=tmp_path / "out" / "x", max_kl=0.01)
+    with pytest.raises(VerificationError, match=r"mean KL .* beyond the recipe's 0\.01; choose more bits"):
+        export(str(checkpoints("7b")), options, SilentProgress())
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -148,6 +149,7 @@ def test_the_divergence_is_torchs() -> None:
 def test_the_store_gives_back_what_the_bundle_holds(setting: Setting, bundles: Bundles) -> None:
     from tests.tools import dequantized
 
-    read = stored_reader(setting.store)
+    reader = StoreReader(setting.store)
     for name, array in dequantized(bundles("7b", "lut4")).items():
-        np.testing.assert_array_equal(read(name).float().numpy(), array)
+        read = reader.vector(name).float() if array.ndim == 1 else reader.matrix(name).dense(torch.float32)
+        np.testing.assert_array_equal(read.numpy(), array)

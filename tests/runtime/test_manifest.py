@@ -50,7 +50,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_the_same_manifest_gives_the_same_bytes(tmp_path: Path) -> None:
     texts = []
-    for files in (MANIFEST.files, dict(reversed(MANIFEST.files.items()))):
+    for files in (MANIFEST.files, dict(reversed(list(MANIFEST.files.items())))):
         dataclasses.replace(MANIFEST, files=files, weights=dict(reversed(WEIGHTS.items()))).write(tmp_path)
         texts.append((tmp_path / "manifest.json").read_bytes())
     assert texts[0] == texts[1]

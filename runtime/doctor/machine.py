@@ -1,0 +1,87 @@
+"""The machine in words that name nobody, and texts without what would name somebody."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+_PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
+_PATH = re.compile(r"(?<![\w.<~/-])(?:/|~/|[A-Za-z]:\\)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\])*([^\s'\"`:;,()<>\[\]|/\\]*)")
+
+
+def machine() -> dict[str, str | int | None]:
+    """System, release, processor, cores and memory."""
+    is_mac = platform.system() == "Darwin"
+    return {
+        "system": "macOS" if is_mac else platform.system(),
+        "release": platform.mac_ver()[0] if is_mac else platform.release(),
+        "architecture": platform.machine(),
+        "model": _sysctl("hw.model") if is_mac else None,
+        "processor": _sysctl("machdep.cpu.brand_string") if is_mac else _linux_processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": _memory(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that take part; what is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def anonymous(text: str, places: Mapping[str, str]) -> str:
+    """`text` without paths, user name and machine name. `places` are paths and the words that replace them."""
+    known = {**{str(p): "<temporary>" for p in (tempfile.gettempdir(), Path(tempfile.gettempdir()).resolve())}}
+    known |= {sys.prefix: "<python>", sys.base_prefix: "<python>", str(Path.home()): "~"}
+    known |= places
+    for place in sorted(known, key=len, reverse=True):
+        if len(place) > 1:
+            text = text.replace(place, known[place])
+    text = _PATH.sub(lambda match: f"…/{match[1]}", text)
+    for name in {_user(), Path.home().name, platform.node(), platform.node().partition(".")[0]}:
+        if len(name) > 1 and name != "root":
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "<name>", text, flags=re.IGNORECASE)
+    return text
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no entry for this user, as in some containers
+        return ""
+
+
+def _sysctl(name: str) -> str | None:
+    try:
+        done = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _linux_processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

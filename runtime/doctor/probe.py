@@ -1,0 +1,162 @@
+"""The child, `python -m runtime.doctor.probe`: opens one backend, feeds it, and tells what happens as it happens.
+
+One JSON object, the Job, comes on the first line of standard input. Events go, one JSON object a line, to what was
+standard output when it began; what a framework prints goes to standard error instead. The end of standard input is the
+end of the parent, and then of this process too, so that no child outlives who asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+
+from runtime.backends.base import Backend, Logits
+from runtime.bundle import Bundle
+from runtime.doctor.plan import Feed, Job, Speed
+from runtime.errors import BackendUnavailableError
+
+Opener = Callable[[Bundle], Backend[Any]]
+
+
+class Channel:
+    """Events to the parent."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def send(self, event: str, **details: object) -> None:
+        """Write one event. Never blocks the work for long: the parent always reads."""
+        self._file.write(json.dumps({"event": event, **details}) + "\n")
+        self._file.flush()
+
+    def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """The hook for an exception that nobody caught: told to the parent, then printed as ever."""
+        self.send("exception", type=kind.__name__, message=str(error))
+        sys.__excepthook__(kind, error, trace)
+
+
+def main() -> int:
+    """Do the job that standard input names."""
+    channel = Channel(_take_standard_output())
+    sys.excepthook = channel.report
+    job = Job.from_json(json.loads(sys.stdin.buffer.readline()))
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    channel.send("started")
+    bundle = Bundle.open(job.folder)
+    opener = _find(job.opener)
+    begin = time.perf_counter()
+    try:
+        backend = opener(bundle)
+    except BackendUnavailableError as error:
+        channel.send("unavailable", reason=str(error))
+        return 0
+    channel.send("loaded", seconds=time.perf_counter() - begin, vocab_size=backend.vocab_size)
+    with Path(job.scores).open("wb") as scores:
+        for row in _score(backend, job.feeds, channel):
+            scores.write(row.tobytes())
+            scores.flush()
+            channel.send("scored")
+    if job.speed:
+        _measure(backend, job.feeds[0].tokens, job.speed, channel)
+    channel.send("memory", peak_bytes=peak_bytes())
+    backend.close()
+    if job.reload:
+        del backend
+        begin = time.perf_counter()
+        opener(bundle).close()
+        channel.send("reloaded", seconds=time.perf_counter() - begin)
+    channel.send("done")
+    return 0
+
+
+def _take_standard_output() -> TextIO:
+    """The parent's pipe, which nobody else can print to from now on, native libraries included."""
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return own
+
+
+def _leave_with_parent() -> None:
+    while os.read(0, 1024):
+        continue
+    os._exit(3)
+
+
+def _find(named: str) -> Opener:
+    module, _, function = named.partition(":")
+    found: Opener = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _score(backend: Backend[Any], feeds: tuple[Feed, ...], channel: Channel) -> Iterator[Logits]:
+    """Scores [V] after each piece of each feed, and after each token that follows."""
+    for feed in feeds:
+        state = backend.new_state()
+        end, logits = 0, np.empty(0, np.float32)
+        for size in feed.pieces:
+            logits = _feed(backend, feed.tokens[end : end + size], state)
+            end += size
+            yield logits
+        more = []
+        for _ in range(feed.follow):
+            more.append(int(logits.argmax()))
+            logits = _feed(backend, more[-1:], state)
+            yield logits
+        if feed.follow:
+            channel.send("continued", tokens=more)
+
+
+def _feed(backend: Backend[Any], tokens: tuple[int, ...] | list[int], state: Any) -> Logits:
+    logits: Logits = np.asarray(backend.feed(tokens, state), np.float32)
+    if logits.shape != (backend.vocab_size,):
+        raise ValueError(f"the backend gave scores of shape {list(logits.shape)}, not [{backend.vocab_size}]")
+    return logits
+
+
+def _measure(backend: Backend[Any], tokens: tuple[int, ...], speed: Speed, channel: Channel) -> None:
+    """Tokens a second of a prompt in the backend's own pieces, then one at a time."""
+    prompt = (tokens * (speed.prefill // len(tokens) + 1))[: speed.prefill]
+    pieces = [prompt[at : at + backend.chunk_length] for at in range(0, len(prompt), backend.chunk_length)]
+    state = backend.new_state()
+    rates = []
+    for group in (pieces, [(tokens[at % len(tokens)],) for at in range(speed.decode)]):
+        begin, fed, seconds = time.perf_counter(), 0, 0.0
+        for piece in group:
+            backend.feed(piece, state)
+            fed += len(piece)
+            seconds = time.perf_counter() - begin
+            channel.send("timed")
+            if seconds > speed.seconds:
+                break
+        rates.append(fed / max(seconds, 1e-9))
+    channel.send("speed", prefill_tokens_per_second=rates[0], decode_tokens_per_second=rates[1])
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process had in use at once, or None where the system does not tell."""
+    if platform.system() == "Linux":  # getrusage would count what the parent had before this program was its own
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        return None
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Bits are spent where they lower the measured error most, within the size asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from export.budget import choose_formats, measure_errors, parse_size
+from export.progress import SilentProgress
+from export.recipes import Recipe, make_recipe
+from export.space import tensor_bytes
+from models.checkpoint import Checkpoint, expected_shapes
+from runtime.errors import OptionError
+from tests.models.variants import save
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    folder = tmp_path_factory.mktemp("budget")
+    save("7b", folder)
+    return Checkpoint.open(folder)
+
+
+def size(checkpoint: Checkpoint, recipe: Recipe) -> int:
+    return sum(tensor_bytes(name, shape, recipe) for name, shape in expected_shapes(checkpoint.config).items())
+
+
+def total_error(recipe: Recipe, errors: dict[str, dict[str, float]]) -> float:
+    return sum(by_format[recipe.formats.get(name, "lut4")] for name, by_format in errors.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3.6GB", 3_600_000_000), ("900 MiB", 900 << 20), ("12345", 12345), ("1.5kb", 1500)]
+)
+def test_sizes_are_read(text: str, expected: int) -> None:
+    assert parse_size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "big", "-1GB", "3.6XB", "1e9", "GB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--size"):
+        parse_size(text)
+
+
+def test_measured_errors_are_those_of_an_independent_reconstruction(checkpoint: Checkpoint) -> None:
+    recipe = make_recipe(checkpoint.config, context_length=64)
+    rng = np.random.default_rng(0)
+    name = "transformer.h.0.self_attention.dense.weight"
+    weight = checkpoint.tensor(name).half().double().numpy()
+    importance = {name: rng.random(weight.shape[1]).astype(np.float32)}
+    errors = measure_errors(checkpoint, recipe, importance, SilentProgress())
+    assert set(errors) == {n for n, s in expected_shapes(checkpoint.config).items() if len(s) == 2 and ".h." in n}
+    assert errors[name]["lut4"] > errors[name]["lut6"] > errors[name]["lut8"] > 0
+    # A codebook of 16 per 32 rows cannot beat one of 16 per row, which scikit-learn finds for the first row.
+    from sklearn.cluster import KMeans
+
+    row = weight[0][:, None]
+    fit = KMeans(16, n_init=10, random_state=0).fit(row, sample_weight=importance[name])
+    own = fit.inertia_ / (importance[name] * row[:, 0] ** 2).sum()
+    assert errors[name]["lut4"] > own
+
+
+def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint) -> None:
+    recipe = make_recipe(checkpoint.config, context_length=64)
+    errors = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    least = size(checkpoint, recipe)
+    for extra in (0, 9_000, 40_000, 10**9):
+        mixed = choose_formats(checkpoint, recipe, errors, least + extra)
+        assert size(checkpoint, mixed) <= least + extra
+    assert set(mixed.formats.values()) == {"lut8"}
+
+
+def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint) -> None:
+    recipe = make_recipe(checkpoint.config, context_length=64)
+    names = [name for name, shape in expected_shapes(checkpoint.config).items() if len(shape) == 2 and ".h.0." in name]
+    measured = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    errors = {name: measured[name] for name in names}
+    budget = size(checkpoint, recipe) + 30_000
+    found = total_error(choose_formats(checkpoint, recipe, errors, budget), errors)
+    choices = (dict(zip(names, f, strict=True)) for f in itertools.product(("lut4", "lut6", "lut8"), repeat=len(names)))
+    others = (dataclasses.replace(recipe, formats=formats) for formats in choices)
+    best = min(total_error(other, errors) for other in others if size(checkpoint, other) <= budget)
+    assert found <= 1.1 * best
+
+
+def test_a_size_below_four_bits_is_refused(checkpoint: Checkpoint) -> None:
+    recipe = make_recipe(checkpoint.config, context_length=64)
+    errors = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    with pytest.raises(OptionError, match="ask for more"):
+        choose_formats(checkpoint, recipe, errors, size(checkpoint, recipe) - 1)
+
+
+def test_a_size_and_a_format_exclude_each_other(checkpoint: Checkpoint) -> None:
+    with pytest.raises(OptionError, match="--size"):
+        make_recipe(checkpoint.config, weights="lut6", context_length=64, size_bytes=10**9)

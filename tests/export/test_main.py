@@ -1,0 +1,295 @@
+"""The command line: bad input ends in one sentence and code 1 and leaves nothing; listings and figures are true."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from export.__main__ import main
+from runtime.bundle import Bundle
+from tests.conftest import Bundles, Checkpoints
+from tests.tools import copy_bundle, train_tokenizer
+
+STAGES = ("hash", "palettize", "convert", "save", "locate", "verify", "seal")
+DENSE = "transformer.h.1.self_attention.dense.weight"
+
+
+@pytest.fixture
+def source(checkpoints: Checkpoints, tmp_path: Path) -> Path:
+    """A checkpoint of one's own, to be damaged."""
+    return Path(shutil.copytree(checkpoints("7b"), tmp_path / "source"))
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "bundle"
+
+
+class Run:
+    """Runs the command line in an empty folder and hands out what it said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+    def refused(self, *arguments: object) -> str:
+        """The sentence; before it stand at most the stages that were finished."""
+        code, out, err = self(*arguments)
+        *stages, last = err.splitlines()
+        assert (code, out) == (1, "")
+        assert all(line.startswith(STAGES) for line in stages)
+        assert last.startswith("error: ")
+        assert last.endswith((".", "?"))
+        assert "Traceback" not in err
+        return last
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return Run(capsys)
+
+
+def edit(source: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = load_file(source / "model.safetensors")
+    change(tensors)
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+
+
+def edit_config(source: Path, **changes: object) -> None:
+    file = source / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def set_weight(name: str, value: float) -> Callable[[Path], None]:
+    return lambda source: edit(source, lambda tensors: tensors[name].view(-1)[5:6].fill_(value))
+
+
+def save_tokenizer(source: Path, size: int) -> None:
+    train_tokenizer(size).save(str(source / "tokenizer.json"))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config": (lambda s: (s / "config.json").unlink(), r"config\.json does not exist; name a folder"),
+    "corrupt config": (lambda s: (s / "config.json").write_text("{"), r"config\.json is not valid JSON .*fetch"),
+    "config of another kind": (lambda s: edit_config(s, model_type="llama"), "a model of type 'llama'"),
+    "no weights": (lambda s: (s / "model.safetensors").unlink(), "holds no weights"),
+    "weights cut short": (
+        lambda s: (s / "model.safetensors").write_bytes((s / "model.safetensors").read_bytes()[:5000]),
+        r"model\.safetensors is damaged or cut short .*fetch the file again",
+    ),
+    "a tensor missing": (lambda s: edit(s, lambda t: t.pop(DENSE)), f"lacks {DENSE}"),
+    "no tokenizer": (lambda s: (s / "tokenizer.json").unlink(), r"has no tokenizer\.json; fetch it"),
+    "corrupt tokenizer": (lambda s: (s / "tokenizer.json").write_text("{\n"), r"tokenizer\.json is damaged"),
+    "tokenizer of another size": (lambda s: save_tokenizer(s, 330), "has 330 tokens and config.json 320"),
+    "NaN": (set_weight(DENSE, float("nan")), rf"{DENSE}: .*1 NaN"),
+    "too large for fp16": (set_weight(DENSE, 7e4), rf"{DENSE}: .*1 beyond float16's largest value"),
+    "NaN in a norm": (set_weight("transformer.ln_f.weight", float("nan")), r"transformer\.ln_f\.weight: .*NaN"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_refused_and_leaves_nothing(run: Run, source: Path, output: Path, damage: str) -> None:
+    harm, said = DAMAGES[damage]
+    harm(source)
+    sentence = run.refused(source, "--output", output)
+    assert re.search(said, sentence), sentence
+    assert list(output.parent.iterdir()) == []
+
+
+OPTIONS: dict[str, tuple[list[str], str]] = {
+    "weights": (["--weights", "lut5"], "--weights lut5 is unknown; choose one of lut4, lut6, lut8, int4, int8, fp16."),
+    "group size that divides not": (["--group-size", "7"], "--group-size 7 does not divide"),
+    "group size of nothing": (["--group-size", "0"], "--group-size must be at least 1"),
+    "context too long": (["--context", "65"], "--context 65 is outside 8 to 64"),
+    "context too short": (["--context", "7"], "--context 7 is outside 8 to 64"),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_that_the_model_cannot_have_is_refused(
+    run: Run, checkpoints: Checkpoints, output: Path, option: str
+) -> None:
+    arguments, said = OPTIONS[option]
+    assert said in run.refused(checkpoints("7b"), "--output", output, *arguments)
+    assert list(output.parent.iterdir()) == []
+
+
+def test_bad_usage_ends_with_code_two(run: Run) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("x", "--context", "many")
+    assert caught.value.code == 2
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(run: Run) -> None:
+    assert "did you mean falcon-7b" in run.refused("falcon-7b-instrukt")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_file_is_no_folder(run: Run, source: Path) -> None:
+    assert "is a file; name the folder" in run.refused(source / "model.safetensors")
+
+
+def test_an_empty_folder_is_no_checkpoint(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "config.json does not exist" in run.refused(tmp_path / "empty")
+
+
+def test_an_existing_output_is_kept_without_force(run: Run, checkpoints: Checkpoints, output: Path) -> None:
+    output.mkdir()
+    (output / "mine").write_text("precious")
+    assert "exists; remove it, pass --force" in run.refused(checkpoints("7b"), "--output", output)
+    assert (output / "mine").read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a folder with a manifest of another program", "a file"])
+def test_force_replaces_bundles_only(run: Run, checkpoints: Checkpoints, output: Path, kind: str) -> None:
+    mine = output
+    if kind != "a file":
+        output.mkdir()
+        mine = output / ("mine" if kind == "a folder" else "manifest.json")
+    mine.write_text("precious")
+    assert "is no bundle, so --force does not replace it" in run.refused(
+        checkpoints("7b"), "--output", output, "--force"
+    )
+    assert mine.read_text() == "precious"
+    assert list(output.parent.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("below", ["file", "file/folder"])
+def test_a_place_that_cannot_be_written_is_named(
+    run: Run, checkpoints: Checkpoints, tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "file").write_text("x")
+    sentence = run.refused(checkpoints("7b"), "--output", tmp_path / below / "bundle")
+    assert "cannot be written" in sentence
+    assert "name another place with --output" in sentence
+    assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_folder_that_lets_nobody_write_is_named(run: Run, checkpoints: Checkpoints) -> None:
+    assert "cannot be written" in run.refused(checkpoints("7b"), "--output", "/proc/falconet/bundle")
+
+
+def test_too_little_disk_is_told_before_the_work_begins(
+    run: Run, checkpoints: Checkpoints, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
+    sentence = run.refused(checkpoints("7b"), "--output", output)
+    assert "free some space or name another place with --output" in sentence
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_small_disk_is_refused(run: Run, checkpoints: Checkpoints, small_disk: Path) -> None:
+    assert "GB of free disk" in run.refused(checkpoints("7b"), "--output", small_disk / "bundle")
+    assert list(small_disk.iterdir()) == []
+
+
+def test_windows_is_told_where_to_export(
+    run: Run, checkpoints: Checkpoints, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        sentence = run.refused(checkpoints("7b"), "--output", output)
+    assert "cannot be written on Windows: export on macOS or Linux" in sentence
+    assert list(output.parent.iterdir()) == []
+
+
+def test_progress_as_json_tells_every_stage_from_start_to_finish(
+    run: Run, checkpoints: Checkpoints, output: Path
+) -> None:
+    code, out, err = run(checkpoints("7b"), "--output", output, "--progress", "json", "--weights", "fp16")
+    assert (code, out) == (0, f"{output}\n")
+    events = [json.loads(line) for line in err.splitlines()]
+    assert [e["stage"] for e in events if e["event"] == "start"] == list(STAGES)
+    assert [e["stage"] for e in events if e["event"] == "finish"] == list(STAGES)
+    for event in events:
+        assert 0 <= event["done"] <= event["total"]
+        if event["event"] == "finish":
+            assert event["seconds"] >= 0
+    weights = next(e for e in events if e["stage"] == "palettize")
+    assert weights["unit"] == "weights"
+    assert weights["total"] == sum(t.numel() for n, t in load_file(checkpoints("7b") / "model.safetensors").items())
+
+
+def test_progress_as_text_is_a_line_a_stage(run: Run, checkpoints: Checkpoints, output: Path) -> None:
+    code, out, err = run(checkpoints("7b"), "--output", output, "--no-verify")
+    assert (code, out) == (0, f"{output}\n")
+    assert [line.split()[0] for line in err.splitlines()] == [s for s in STAGES if s != "verify"]
+    assert "\x1b" not in err
+
+
+class TestListings:
+    def test_list_names_the_models(self, run: Run) -> None:
+        code, out, err = run("list")
+        assert (code, err) == (0, "")
+        names = [line.split()[0] for line in out.splitlines()]
+        assert {"falcon-tiny-instruct", "falcon-7b-instruct", "falcon-40b", "falcon-180b", "falcon-11b"} <= set(names)
+
+    def test_list_as_json_says_the_same(self, run: Run) -> None:
+        table = json.loads(run("list", "--json")[1])
+        assert list(table) == [line.split()[0] for line in run("list")[1].splitlines()]
+        assert table["falcon-7b-instruct"]["hub"] == "tiiuae/falcon-7b-instruct"
+
+    def test_version_names_the_tools(self, run: Run) -> None:
+        code, out, _ = run("--version")
+        assert code == 0
+        assert f"torch {torch.__version__}" in out
+        assert out.count("\n") == 1
+
+    def test_inspect_as_json_gives_true_figures(self, run: Run, bundles: Bundles) -> None:
+        folder = bundles("7b", "lut4")
+        code, out, err = run("inspect", folder, "--json")
+        report = json.loads(out)
+        assert (code, err) == (0, "")
+        files = [p for p in folder.rglob("*") if p.is_file() and p != folder / "manifest.json"]
+        assert report["bytes"] == sum(p.stat().st_size for p in files)
+        assert (report["context_length"], report["vocab_size"]) == (64, 320)
+        # 7b: hidden 96, two layers; 4 bits an index and 16 half-precision entries for each 32 rows.
+        up = report["weights"]["mlp.dense_h_to_4h"]
+        assert up == {
+            "tensors": 2,
+            "weights": 2 * 384 * 96,
+            "bytes": 2 * (384 * 96 // 2 + 12 * 32),
+            "formats": ["lut4"],
+        }
+        embedding = report["weights"]["embedding"]
+        assert embedding == {"tensors": 1, "weights": 320 * 96, "bytes": 320 * 96 + 10 * 512, "formats": ["lut8"]}
+        assert report["weights"]["norms and biases"]["formats"] == ["fp16"]
+        assert "head" not in report["weights"], "it is tied"
+
+    def test_inspect_tells_people_the_same(self, run: Run, bundles: Bundles) -> None:
+        folder = bundles("11b", "lut4")
+        code, out, _ = run("inspect", folder)
+        assert code == 0
+        parity = Bundle.open(folder).manifest.parity
+        assert f"{parity['top1_agreement']:.1%}" in out
+        assert f"mean KL {parity['mean_kl']:.4f}" in out
+        assert any(line.split()[:2] == ["head", "lut8"] for line in out.splitlines())
+
+    def test_inspect_of_an_unverified_bundle_says_so(self, run: Run, checkpoints: Checkpoints, output: Path) -> None:
+        run(checkpoints("7b-biased"), "--output", output, "--no-verify", "--weights", "fp16")
+        assert "not verified" in run("inspect", output)[1]
+
+    def test_inspect_refuses_what_is_no_bundle_or_damaged(self, run: Run, bundles: Bundles, tmp_path: Path) -> None:
+        assert "is not a bundle" in run.refused("inspect", tmp_path)
+        copy = copy_bundle(bundles("7b", "lut4"), tmp_path / "copy")
+        (copy / "config.json").write_text("{}")
+        assert "config.json is damaged" in run.refused("inspect", copy)

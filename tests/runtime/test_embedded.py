@@ -1,0 +1,107 @@
+"""The embedded model's bundle: made once in the cache, by whoever comes first, and made again when damaged."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from runtime import embedded
+from runtime.bundle import Bundle
+from runtime.embedded import embedded_bundle
+from runtime.errors import BackendUnavailableError, BundleError
+from runtime.manifest import MANIFEST_NAME
+from tests.tools import save_checkpoint
+
+REPOSITORY = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Core ML packages cannot be written on Windows")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation whose embedded model is a random one."""
+    folder = tmp_path_factory.mktemp("installation")
+    for package in ("export", "runtime"):
+        (folder / package).symlink_to(REPOSITORY / package)
+    shutil.copytree(REPOSITORY / "models", folder / "models", ignore=shutil.ignore_patterns("__pycache__", "tiny"))
+    tiny = folder / "models" / "tiny"
+    save_checkpoint("7b", tiny)
+    shutil.copy(REPOSITORY / "models" / "tiny" / "__init__.py", tiny)
+    return folder
+
+
+@pytest.fixture
+def cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(embedded, "_ROOT", root)
+    monkeypatch.setattr(embedded, "_WEIGHTS", root / "models" / "tiny" / "model.safetensors")
+    monkeypatch.setenv("FALCONET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_of_two_starts_at_once_one_exports_and_a_damaged_bundle_is_made_again(cache: Path) -> None:
+    logs = [io.StringIO(), io.StringIO()]
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(embedded_bundle, logs))
+    folder = folders[0]
+    assert folders == [folder, folder]
+    assert folder.is_relative_to(cache)
+    assert sorted("Waiting for another program" in log.getvalue() for log in logs) == [False, True]
+    assert sorted("Exported the embedded model" in log.getvalue() for log in logs) == [False, True]
+    Bundle.open(folder)
+
+    later = io.StringIO()
+    assert embedded_bundle(later) == folder
+    assert later.getvalue() == ""
+
+    program = folder / "model.mlpackage" / "Manifest.json"
+    program.write_bytes(program.read_bytes()[:-1])
+    embedded_bundle(later)
+    assert "Exported" in later.getvalue()
+    Bundle.open(folder)
+
+
+def test_an_export_that_fails_is_the_exporters_own_sentence(cache: Path, root: Path) -> None:
+    weights = root / "models" / "tiny" / "model.safetensors"
+    aside = weights.rename(weights.with_suffix(".aside"))
+    try:
+        with pytest.raises(BundleError, match=r"The embedded model could not be exported: .*python -m export falcon"):
+            embedded_bundle(io.StringIO())
+    finally:
+        aside.rename(weights)
+    assert not list((cache / "bundles").glob(f"*/{MANIFEST_NAME}"))
+
+
+@pytest.mark.parametrize("blocked", ["file", "folder"])
+def test_a_cache_that_cannot_be_written_is_one_sentence(
+    cache: Path, tmp_path: Path, blocked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if blocked == "file":
+        cache.write_text("no folder")
+    elif os.geteuid() == 0:
+        monkeypatch.setenv("FALCONET_CACHE", "/proc/falconet")  # root may write everywhere else
+        if not Path("/proc").is_dir():
+            pytest.skip("root may write everywhere, and this system has no /proc")
+    else:
+        cache.mkdir(mode=0o500)
+    with pytest.raises(BundleError, match=r"cannot be written \(.*\); name a folder that can in FALCONET_CACHE\.$"):
+        embedded_bundle(io.StringIO())
+
+
+def test_without_the_exporter_the_sentence_says_what_to_install(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_NEEDED", ("numpy", "nothing_of_this_name"))
+    with pytest.raises(BackendUnavailableError, match=r"without nothing_of_this_name: name a bundle, or `pip install"):
+        embedded_bundle(io.StringIO())
+
+
+def test_other_weights_are_another_bundle(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = embedded._version()
+    other = tmp_path / "other"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr(embedded, "_WEIGHTS", other)
+    assert embedded._version() != before
