@@ -52,6 +52,7 @@ def _export(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--context", type=int, metavar="TOKENS", help="length of the cache (default: 2048 or the model's, if less)"
     )
+    parser.add_argument("--offline", action="store_true", help="use only what the Hub's cache on this machine holds")
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
     parser.add_argument(
@@ -90,6 +91,7 @@ def _export(arguments: Sequence[str]) -> int:
         max_kl=chosen.max_kl,
         size=chosen.size,
         calibrate=chosen.calibrate,
+        offline=chosen.offline,
         force=chosen.force,
         verify=not chosen.no_verify,
     )

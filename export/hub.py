@@ -216,13 +216,11 @@ class _Download:
 
     def _fill(self, content: _Content, file: _File, commit: str) -> None:
         """Append what is missing of the file, in as many requests as it takes."""
-        failures = 0
+        failures, furthest = 0, content.size
         while content.size < file.size:
-            before = content.size
             try:
                 with self._connection.open(self._url(file.name, commit), content.size) as (begin, chunks):
                     if begin != content.size:
-                        before = 0
                         content.restart()
                     for chunk in chunks:
                         content.append(chunk)
@@ -239,7 +237,8 @@ class _Download:
                 ) from None
             if content.size >= file.size:
                 return
-            failures = 1 if content.size > before else failures + 1
+            failures = 1 if content.size > furthest else failures + 1
+            furthest = max(furthest, content.size)
             if failures > RETRIES:
                 raise HubError(
                     f"{self._hub.host} does not send the rest of {file.name} ({failure}); {_amount(self._done)} of "

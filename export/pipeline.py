@@ -51,6 +51,7 @@ class ExportOptions:
     max_kl: float | None = None  # nats a token that verification accepts on average; None is the recipe's
     size: str | None = None  # of all tensors, like "3.6GB": bits are spread by measured error
     calibrate: Path | None = None  # a text whose activations weigh the codebooks
+    offline: bool = False  # use only what the Hub's cache holds
     force: bool = False
     verify: bool = True
 
@@ -65,7 +66,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         raise ExportError(
             "Core ML packages cannot be written on Windows: export on macOS or Linux (WSL will do) and copy the bundle."
         )
-    source = resolve(named)
+    source = resolve(named, offline=options.offline, progress=progress)
     checkpoint = Checkpoint.open(source.folder)
     recipe = make_recipe(
         checkpoint.config,
@@ -106,7 +107,7 @@ def _build(
     importance = get_importance(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
     recipe = spread_bits(work, checkpoint, recipe, importance, progress)
     store = TensorStore(work / "tensors")
-    space.check_space(work, config, recipe, already=_size(store.folder))
+    progress.note(space.check_space(work, config, recipe, already=_size(store.folder)))
     compress(checkpoint, recipe, store, progress, importance)
     path = partial / writer.PACKAGE
     _make_package(source, config, recipe, store, path, work, progress)

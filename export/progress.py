@@ -14,6 +14,9 @@ _BAR_WIDTH = 24
 class Progress(Protocol):
     """Told of stages in turn; `unit` is what `total` and `done` count ("bytes" are shown as MB or GB)."""
 
+    def note(self, text: str) -> None:
+        """Something to know between stages."""
+
     def start(self, stage: str, total: int, unit: str) -> None:
         """A stage begins."""
 
@@ -65,6 +68,9 @@ class TerminalProgress:
         self._stage_begun = 0.0
         self._drawn = 0.0
 
+    def note(self, text: str) -> None:
+        self._write(text, end="\n")
+
     def start(self, stage: str, total: int, unit: str) -> None:
         self._stage = _Stage(stage, total, unit)
         self._stage_begun = time.monotonic()
@@ -112,6 +118,10 @@ class JsonProgress:
         self._stage = _Stage()
         self._written = 0.0
 
+    def note(self, text: str) -> None:
+        self._stream.write(json.dumps({"event": "note", "text": text}) + "\n")
+        self._stream.flush()
+
     def start(self, stage: str, total: int, unit: str) -> None:
         self._stage = _Stage(stage, total, unit)
         self._write("start")
@@ -137,6 +147,9 @@ class JsonProgress:
 
 class SilentProgress:
     """Says nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """Nothing."""

@@ -1,4 +1,4 @@
-"""Disk space that an export needs, known before it begins."""
+"""Disk and memory that an export needs, known before it begins."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from models.checkpoint import expected_shapes
 from models.config import FalconConfig
 from runtime.errors import UserFacingError
 
+_BASE_MEMORY = 1 << 30  # Python, torch, coremltools, and what is expanded at a time: measured, see benchmarks
+_TOKENS = 512  # of probes or of a piece of calibration text, whose activations and logits are held
 _MARGIN = 64 << 20  # program, tokenizer, manifest and the file system's own
 
 
 class SpaceError(UserFacingError):
-    """Too little room on a disk."""
+    """Too little room on a disk or in memory."""
 
 
 def stored_bytes(config: FalconConfig, recipe: Recipe) -> tuple[int, int]:
@@ -40,13 +42,34 @@ def tensor_bytes(name: str, shape: tuple[int, ...], recipe: Recipe) -> int:
     return size
 
 
-def check_space(folder: Path, config: FalconConfig, recipe: Recipe, already: int) -> None:
-    """Raise SpaceError unless `folder`'s disk has room; `already` bytes of work were done by an earlier run."""
+def check_space(folder: Path, config: FalconConfig, recipe: Recipe, already: int) -> str:
+    """What the export needs, in words, when the machine has it; `already` bytes of work were done by an earlier run.
+
+    Raises SpaceError where disk or memory will not do.
+    """
     work, bundle = stored_bytes(config, recipe)
-    needed = max(0, work - already) + 2 * bundle + _MARGIN  # coremltools writes the package once more before its place
+    disk = max(0, work - already) + 2 * bundle + _MARGIN  # coremltools writes the package once more before its place
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if disk > free:
         raise SpaceError(
-            f"The export needs {needed / 1e9:.1f} GB of free disk at {folder} and there are {free / 1e9:.1f} GB; "
+            f"The export needs {disk / 1e9:.1f} GB of free disk at {folder} and there are {free / 1e9:.1f} GB; "
             "free some space or name another place with --output."
         )
+    memory = _BASE_MEMORY + 4 * _TOKENS * (2 * config.ffn_hidden_size + config.vocab_size)
+    available = available_memory()
+    if available is not None and memory > available:
+        raise SpaceError(
+            f"The export needs {memory / 1e9:.1f} GB of free memory and there are {available / 1e9:.1f} GB; "
+            "close other programs."
+        )
+    return f"{disk / 1e9:.2f} GB of disk and {memory / 1e9:.1f} GB of memory needed; {free / 1e9:.0f} GB of disk free"
+
+
+def available_memory() -> int | None:
+    """Bytes that a new program may take without swapping; None where the system does not say."""
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return 1024 * int(fields["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return None  # macOS compresses and swaps before it refuses: there is no such figure

@@ -78,7 +78,7 @@ def write_manifest(
     """Hash all files in `folder`, then write its README.md and manifest.json. `errors` are relative, by tensor."""
     base = Manifest(
         name=source.name,
-        source=Source(name=source.hub_name, sha256=source_sha256),
+        source=Source(name=source.hub_name, sha256=source_sha256, revision=source.revision),
         recipe=recipe.to_json(),
         context_length=recipe.context_length,
         vocab_size=config.vocab_size,

@@ -16,8 +16,12 @@ from models.config import FalconConfig
 from models.errors import CheckpointError
 from models.falcon import Falcon, position_tables
 
-_SINGLE = ("model.safetensors", "pytorch_model.bin")
-_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_LAYOUTS = (  # in order of preference; an index names its shards
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+)
 _DERIVED = (".rotary.inv_freq", ".rotary_emb.inv_freq")  # early files may hold these; they follow from the config
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 
@@ -125,15 +129,12 @@ def _and_more(names: list[str]) -> str:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    for name in _INDEXES:
-        index = folder / name
-        if index.exists():
-            return _indexed_files(index)
-    for name in _SINGLE:
-        if (folder / name).exists():
-            return [folder / name]
+    for name in _LAYOUTS:
+        file = folder / name
+        if file.exists():
+            return _indexed_files(file) if file.suffix == ".json" else [file]
     raise CheckpointError(
-        f"{folder} holds no weights: neither {' nor '.join(_SINGLE + _INDEXES)}; name a folder with a whole checkpoint."
+        f"{folder} holds no weights: neither {' nor '.join(_LAYOUTS)}; name a folder with a whole checkpoint."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
@@ -25,7 +26,9 @@ def typed(out: TextIO) -> Iterator[Typed]:
         pass
     else:
         readline.set_auto_history(True)
-        readline.parse_and_bind("set enable-bracketed-paste on")  # Python turns it off; with it, a paste is one message
+        if os.environ.get("TERM", "dumb") != "dumb":
+            # Python turns it off, for its own prompt's sake; with it, pasted lines are one message.
+            readline.parse_and_bind("set enable-bracketed-paste on")
     while True:
         out.write("\n")  # not in the prompt, whose length editing must know
         out.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import random
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,38 @@ from urllib.parse import unquote, urlsplit
 import huggingface_hub
 import pytest
 
+from export.progress import SilentProgress
+
 LARGE = (".safetensors", ".bin", ".h5", ".msgpack")  # kept in git-lfs there
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS = "model-00001-of-00002.safetensors"
+
+
+def noise(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+FILES = {
+    "config.json": b'{"model_type": "falcon"}',
+    "generation_config.json": b"{}",
+    "tokenizer.json": noise(5_000),
+    "tokenizer_config.json": b'{"eos_token": "<|endoftext|>"}',
+    "special_tokens_map.json": b'{"eos": 1}',
+    "model.safetensors.index.json": b'{"weight_map": {"a": "%b", "b": "model-00002-of-00002.safetensors"}}'
+    % WEIGHTS.encode(),
+    WEIGHTS: noise(400_000),
+    "model-00002-of-00002.safetensors": noise(100_000),
+}
+SPARE = {
+    "README.md": b"# Falcon",
+    "pytorch_model.bin.index.json": b"{}",
+    "pytorch_model-00001-of-00002.bin": b"bin",
+    "tf_model.h5": b"h5",
+    "flax_model.msgpack": b"msgpack",
+    "coreml/text-generation/model.mlpackage/Data/com.apple.CoreML/weights/weight.bin": b"coreml",
+    "onnx/config.json": b"{}",
+    "handler.py": b"import os",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +141,24 @@ class HubServer:
                     entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             siblings.append(entry)
         return {"id": self.repo, "sha": self.commit, "siblings": siblings}
+
+
+class Recorder(SilentProgress):
+    """What a progress bar would have been told."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, str]] = []
+        self.done: list[int] = []
+        self.finished = 0
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        self.stages.append((stage, total, unit))
+
+    def advance(self, done: int) -> None:
+        self.done.append(done)
+
+    def finish(self) -> None:
+        self.finished += 1
 
 
 @contextlib.contextmanager

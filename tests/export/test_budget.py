@@ -50,7 +50,7 @@ def test_measured_errors_are_those_of_an_independent_reconstruction(checkpoint: 
     rng = np.random.default_rng(0)
     name = "transformer.h.0.self_attention.dense.weight"
     weight = checkpoint.tensor(name).half().double().numpy()
-    importance = {name: rng.random(weight.shape[1]).astype(np.float32)}
+    importance = {name: rng.random((weight.shape[1],)).astype(np.float32)}
     errors = measure_errors(checkpoint, recipe, importance, SilentProgress())
     assert set(errors) == {n for n, s in expected_shapes(checkpoint.config).items() if len(s) == 2 and ".h." in n}
     assert errors[name]["lut4"] > errors[name]["lut6"] > errors[name]["lut8"] > 0

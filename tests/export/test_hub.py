@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -20,56 +19,10 @@ from huggingface_hub import constants
 
 from export.hub import Hub, HubError, Snapshot, fetch
 from export.progress import SilentProgress
-from tests.export.hub_server import COMMIT, HubServer, etag, no_proxy
+from tests.export.hub_server import COMMIT, FILES, SPARE, WEIGHTS, HubServer, Recorder, etag, no_proxy, noise
 
 REPO = "tiiuae/falcon-7b-instruct"
-WEIGHTS = "model-00001-of-00002.safetensors"
 ROOT = Path(__file__).parents[2]
-
-
-def noise(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
-
-
-FILES = {
-    "config.json": b'{"model_type": "falcon"}',
-    "generation_config.json": b"{}",
-    "tokenizer.json": noise(5_000),
-    "tokenizer_config.json": b'{"eos_token": "<|endoftext|>"}',
-    "special_tokens_map.json": b'{"eos": 1}',
-    "model.safetensors.index.json": b'{"weight_map": {"a": "%b", "b": "model-00002-of-00002.safetensors"}}'
-    % WEIGHTS.encode(),
-    WEIGHTS: noise(400_000),
-    "model-00002-of-00002.safetensors": noise(100_000),
-}
-SPARE = {
-    "README.md": b"# Falcon",
-    "pytorch_model.bin.index.json": b"{}",
-    "pytorch_model-00001-of-00002.bin": b"bin",
-    "tf_model.h5": b"h5",
-    "flax_model.msgpack": b"msgpack",
-    "coreml/text-generation/model.mlpackage/Data/com.apple.CoreML/weights/weight.bin": b"coreml",
-    "onnx/config.json": b"{}",
-    "handler.py": b"import os",
-}
-
-
-class Recorder(SilentProgress):
-    """What a progress bar would have been told."""
-
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, int, str]] = []
-        self.done: list[int] = []
-        self.finished = 0
-
-    def start(self, stage: str, total: int, unit: str) -> None:
-        self.stages.append((stage, total, unit))
-
-    def advance(self, done: int) -> None:
-        self.done.append(done)
-
-    def finish(self) -> None:
-        self.finished += 1
 
 
 @pytest.fixture
@@ -176,6 +129,13 @@ def test_a_server_that_cannot_resume_is_asked_for_the_whole_file_again(hub: Hub,
     progress = Recorder()
     assert content(get(hub, progress).folder) == FILES
     assert progress.done[-1] == max(progress.done) == progress.stages[0][1]
+
+
+def test_a_server_that_can_neither_resume_nor_end_a_file_is_given_up(hub: Hub, server: HubServer) -> None:
+    server.faults.cut = {WEIGHTS: [150_000] * 100}
+    server.faults.no_ranges = True
+    with pytest.raises(HubError, match="does not send the rest"):
+        get(hub)
 
 
 def test_a_connection_that_falls_silent_is_left_and_resumed(hub: Hub, server: HubServer) -> None:

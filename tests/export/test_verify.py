@@ -24,7 +24,7 @@ from export.verify import Parity, VerificationError, divergence, verify
 from models.checkpoint import Checkpoint, expected_shapes
 from runtime.errors import BundleError
 from tests.conftest import Bundles, Checkpoints
-from tests.tools import VOCAB_SIZE, read_manifest, save_checkpoint, train_tokenizer
+from tests.tools import VOCAB_SIZE, dequantized, read_manifest, save_checkpoint, train_tokenizer
 
 WEIGHT_FILE = Path("model.mlpackage/Data/com.apple.CoreML/weights/weight.bin")
 DENSE = "transformer.h.1.self_attention.dense.weight"
@@ -147,8 +147,6 @@ def test_the_divergence_is_torchs() -> None:
 
 
 def test_the_store_gives_back_what_the_bundle_holds(setting: Setting, bundles: Bundles) -> None:
-    from tests.tools import dequantized
-
     reader = StoreReader(setting.store)
     for name, array in dequantized(bundles("7b", "lut4")).items():
         read = reader.vector(name).float() if array.ndim == 1 else reader.matrix(name).dense(torch.float32)

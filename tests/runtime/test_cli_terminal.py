@@ -1,0 +1,170 @@
+"""`python -m runtime chat` at a terminal: a real one, with a person's keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.runtime.bundles import talker
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+import pty
+
+CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
+TIMEOUT = 60  # seconds
+FIGURES = r"tokens/s · first after [\d.]+ s · prompt ([\d,]+) tokens(?:, ([\d,]+) reused)? · torch"
+
+
+class Screen:
+    """A process at a terminal of 200 columns, what it has written, and what it has not been asked for yet."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        command = [sys.executable, "-m", "runtime", *arguments]
+        self.pid, self._file = pty.fork()
+        if self.pid == 0:
+            os.execve(command[0], command, {**os.environ, "COLUMNS": "200", **environment})
+        self._new = ""
+        self.code: int | None = None
+
+    def type(self, keys: str) -> None:
+        os.write(self._file, keys.encode())
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        """Read on until `pattern` has been written; what is before it is behind us then."""
+        until = time.monotonic() + TIMEOUT
+        while (found := re.search(pattern, self._new)) is None:
+            if time.monotonic() > until or not self._read(until):
+                raise AssertionError(f"{pattern!r} was not written, but {self._new!r}")
+        self._new = self._new[found.end() :]
+        return found
+
+    def close(self) -> str:
+        """Read to the end; the exit code is in `code` then."""
+        while self._read(time.monotonic() + TIMEOUT):
+            pass
+        if self.code is None:
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            os.close(self._file)
+        return self._new
+
+    def kill(self) -> None:
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.close()
+
+    def _read(self, until: float) -> bool:
+        if self.code is not None or not select.select([self._file], [], [], max(0.0, until - time.monotonic()))[0]:
+            return False
+        try:
+            data = os.read(self._file, 1 << 16)
+        except OSError:  # Linux's way to say that the other end is closed
+            return False
+        self._new += data.decode(errors="replace").replace("\r\n", "\n")
+        return bool(data)
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """One conversation, which the tests below go on with in their order."""
+    opened = Screen("chat", str(talker()), "--temperature", "0", "--max-tokens", "1500", TERM="dumb", NO_COLOR="1")
+    opened.expect(r"talker on torch, 2,048 tokens of context. /help for help.\n\n> ")
+    yield opened
+    opened.kill()
+
+
+def number(text: str | None) -> int:
+    return int((text or "0").replace(",", ""))
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(screen: Screen) -> None:
+    screen.type("Hello\n")
+    screen.expect(r"Hello\n.{20}")
+    screen.type(CTRL_C)
+    screen.expect(r"\nstopped · ([\d,]+) tokens")
+    first = number(screen.expect(FIGURES + "\n\n> ")[1])
+    screen.type("And?\n")
+    screen.expect(r"And\?\n.{20}")
+    screen.type(CTRL_C)
+    figures = screen.expect(FIGURES + "\n\n> ")
+    assert number(figures[2]) > first + 20
+
+
+def test_ctrl_c_at_the_prompt_clears_the_line(screen: Screen) -> None:
+    screen.type("half a quest")
+    screen.expect("half a quest")
+    screen.type(CTRL_C)
+    screen.expect(r"\n\(Ctrl-D leaves\)\n> ")
+
+
+def test_commands_are_no_messages(screen: Screen) -> None:
+    screen.type("/help\n")
+    screen.expect(r"/reset .*\n/quit .*\n/help .*\n\n> ")
+    screen.type("/nonsense now\n")
+    screen.expect(r"There is no command /nonsense; /help lists them.\n\n> ")
+    screen.type("\n")
+    screen.expect(r"\n\n> ")
+    screen.type("/reset\n")
+    screen.expect(r"A new conversation.\n\n> ")
+    screen.type("   /etc is a path\n")
+    screen.expect(r"path\n.{20}")
+    screen.type(CTRL_C)
+    assert number(screen.expect(FIGURES + "\n\n> ")[1]) < 40
+
+
+def test_a_message_of_several_lines_stands_between_triple_quotes(screen: Screen) -> None:
+    screen.type('"""/first\n')
+    screen.expect(r"\n\. ")
+    screen.type('second"""\n')
+    screen.expect(r'second"""\n.{20}')
+    screen.type(CTRL_C)
+    screen.expect(FIGURES + "\n\n> ")
+
+
+def test_a_message_that_does_not_fit_is_refused_and_the_conversation_goes_on(screen: Screen) -> None:
+    screen.type("/reset\n")
+    screen.expect(r"A new conversation.\n\n> ")
+    screen.type('"""\n' + ("no " * 100 + "\n") * 25 + '"""\n')
+    screen.expect(r"The conversation has [\d,]+ tokens and the model's context holds 2,048: [^\n]*\.\n\n> ")
+    screen.type("Hello\n")
+    screen.expect(r"Hello\n.{20}")
+    screen.type(CTRL_C)
+    screen.expect(FIGURES + "\n\n> ")
+
+
+def test_ctrl_d_leaves(screen: Screen) -> None:
+    screen.type(CTRL_D)
+    screen.close()
+    assert screen.code == 0
+
+
+def test_history_pastes_and_colours_of_a_modern_terminal() -> None:
+    screen = Screen(
+        "chat", str(talker()), "--temperature", "0", "--max-tokens", "4", TERM="xterm-256color", NO_COLOR=""
+    )
+    try:
+        screen.expect(r"> ")
+        screen.type("Hello\r")
+        screen.expect(r"\x1b\[2mstopped at --max-tokens[^\n]*\x1b\[0m\n")
+        screen.expect(r"> ")
+        screen.type(UP)
+        screen.expect("Hello")
+        screen.type("\r")
+        second = number(screen.expect(FIGURES)[1])
+        screen.expect(r"> ")
+        screen.type("\x1b[200~one\ntwo\x1b[201~\r")
+        assert number(screen.expect(FIGURES)[1]) > second
+        screen.expect(r"> ")
+        screen.type("/quit\r")
+        screen.close()
+        assert screen.code == 0
+    finally:
+        screen.kill()
