@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models.tiny
+from export.filehash import FileHashes
 from export.progress import Progress, SilentProgress
 from models.checkpoint import Checkpoint
 from runtime.errors import UserFacingError
+from runtime.paths import cache_folder
 
 if TYPE_CHECKING:
-    from export.hub import Hub
-
-_READ_BYTES = 1 << 22
+    from export.filehash import FileHashes
+from export.hub import Hub
 
 
 class SourceError(UserFacingError):
@@ -158,16 +159,24 @@ def _guess_template(name: str) -> str:
 
 
 def source_hash(checkpoint: Checkpoint, progress: Progress) -> str:
-    """SHA-256 over config.json and the weight files: two sources of one hash give the same bundle."""
+    """SHA-256 over "<sha256>  <name>" lines of config.json and the weight files, as `sha256sum` prints them.
+
+    Two sources of one hash give the same bundle. A file that this machine has hashed before, and that has not changed
+    since by size and time, is not read again.
+    """
     files = [checkpoint.folder / "config.json", *checkpoint.files()]
-    digest = hashlib.sha256()
+    hashes = FileHashes(cache_folder() / "hashes")
     progress.start("hash", sum(file.stat().st_size for file in files), "bytes")
     done = 0
+    lines = []
     for file in files:
-        with file.open("rb") as stream:
-            while chunk := stream.read(_READ_BYTES):
-                digest.update(chunk)
-                done += len(chunk)
-                progress.advance(done)
+        before = done
+
+        def advance(bytes_read: int, before: int = before) -> None:
+            progress.advance(before + bytes_read)
+
+        lines.append(f"{hashes.get(file, advance)}  {file.name}\n")
+        done += file.stat().st_size
+        progress.advance(done)
     progress.finish()
-    return digest.hexdigest()
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
