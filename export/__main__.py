@@ -122,7 +122,15 @@ def _inspect(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m export inspect", description="Show what a bundle holds.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
     chosen = parser.parse_args(arguments)
+
+    if chosen.html:
+        from export.report import write_html
+
+        write_html(chosen.bundle, chosen.html)
+        print(chosen.html)
+        return 0
 
     from export.inspection import inspect, render
 

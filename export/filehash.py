@@ -22,7 +22,7 @@ class FileHashes:
         status = file.stat()
         key = f"{file.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
         note = self._folder / hashlib.sha256(key.encode()).hexdigest()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # not hashed yet, most likely
             return note.read_text(encoding="ascii")
         digest = _hash(file, progress)
         self._keep(note, digest)

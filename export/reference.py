@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from export.store import StoredTensor, TensorStore
+from models.cache import KeyValueCache
 from models.checkpoint import Checkpoint
 from models.compressed import (
     BlockWeight,
@@ -72,16 +73,20 @@ class StoreReader:
 
 
 class ReferenceModel:
-    """Falcon over a reader's weights, for whole sequences at once, in float32."""
+    """Falcon over a reader's weights, for whole sequences at once, in float32.
 
-    def __init__(self, config: FalconConfig, reader: WeightReader) -> None:
+    With `as_program`, what the program stores in float16 is rounded to it here too: rotary tables, keys and values.
+    """
+
+    def __init__(self, config: FalconConfig, reader: WeightReader, *, as_program: bool = False) -> None:
+        self._as_program = as_program
         layers = _LazyLayers(reader, tied=config.tie_word_embeddings)
         with torch.device("meta"):
             falcon = Falcon(config, layers)
         small = {name: reader.vector(name).float() for name, _ in falcon.named_parameters()}
         falcon.load_state_dict(small, assign=True)
         for name, table in position_tables(config).items():
-            setattr(falcon.transformer, name, table)
+            setattr(falcon.transformer, name, table.half().float() if as_program else table)
         self._falcon = falcon.eval().requires_grad_(False)
 
     @torch.inference_mode()
@@ -125,7 +130,12 @@ class ReferenceModel:
             block.register_forward_hook(lambda *_, done=index + 1: layer_done(done))
             for index, block in enumerate(blocks)
         ]
-        hidden: Tensor = self._falcon.transformer.ln_f(self._falcon.transformer(ids, None, None))
+        cache = None
+        if self._as_program:
+            cache = KeyValueCache.zeros(
+                self._falcon.config, context_length=longest, batch_size=len(ids), dtype=torch.float16
+            )
+        hidden: Tensor = self._falcon.transformer.ln_f(self._falcon.transformer(ids, None, cache))
         for handle in handles:
             handle.remove()
         return hidden

@@ -76,7 +76,9 @@ def verify(
     layers = config.num_layers + 1
     progress.start("verify", 2 * layers + sum(len(f.pieces) for f in feeds), "steps")
     truth = ReferenceModel(config, original).logits(probes, progress.advance)
-    twin = ReferenceModel(config, stored).logits(probes, lambda layer: progress.advance(layers + layer))
+    twin = ReferenceModel(config, stored, as_program=True).logits(
+        probes, lambda layer: progress.advance(layers + layer)
+    )
     budget = _LARGE_BUDGET if _is_large(config) else 4 * _SMALL_WEIGHTS
     program = Program.open(package, memory_budget_bytes=budget, trace_magnitudes=True)
     exact: list[Tensor] = []

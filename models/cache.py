@@ -33,8 +33,12 @@ class KeyValueCache:
         return cls(torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
 
     def update(self, layer: int, key: Tensor, value: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:
-        """Store `key` and `value` [B, K, end - begin, D]; return all of the layer's, [B, K, end, D] each."""
+        """Store `key` and `value` [B, K, end - begin, D]; return all of the layer's, [B, K, end, D] each.
+
+        The cache may be of a smaller type than the model: what is returned has been rounded to it.
+        """
         # This write and this read are what Core ML's GPU compiler recognises as in-place (see docs/decisions).
         self.key_cache[layer, :, :, begin:end, :] = key
         self.value_cache[layer, :, :, begin:end, :] = value
-        return self.key_cache[layer, :, :, :end, :], self.value_cache[layer, :, :, :end, :]
+        keys, values = self.key_cache[layer, :, :, :end, :], self.value_cache[layer, :, :, :end, :]
+        return keys.to(key.dtype), values.to(value.dtype)

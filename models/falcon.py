@@ -223,12 +223,16 @@ class MLP(nn.Module):
 
 
 def position_tables(config: FalconConfig) -> dict[str, Tensor]:
-    """What tells positions apart, computed rather than stored: rotary tables or ALiBi's bias."""
-    if config.alibi:
-        return {"head_bias": alibi_bias(config)}
-    cos, sin = rotary_tables(config)
-    # Adding zeros copies the mask once a head: a broadcast, where expand() becomes a tile of computed shape.
-    return {"cos": cos, "sin": sin, "head_bias": torch.zeros(1, 1, 1, config.heads_per_kv_head, 1)}
+    """What tells positions apart, computed rather than stored: rotary tables or ALiBi's bias.
+
+    On the CPU even while a model is built on the meta device, where ranges cost a second of imports and mean nothing.
+    """
+    with torch.device("cpu"):
+        if config.alibi:
+            return {"head_bias": alibi_bias(config)}
+        cos, sin = rotary_tables(config)
+        # Adding zeros copies the mask once a head: a broadcast, where expand() becomes a tile of computed shape.
+        return {"cos": cos, "sin": sin, "head_bias": torch.zeros(1, 1, 1, config.heads_per_kv_head, 1)}
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def _export(folder: Path, log: TextIO) -> None:
     begun = time.monotonic()
     live = log.isatty()
     start = f"Exporting the embedded model {NAME}, once"
-    log.write(start if live else f"{start} ...\n")
+    log.write(f"{start} ..." if live else f"{start} ...\n")
     log.flush()
     command = [sys.executable, "-m", "export", NAME, "--output", str(folder), "--progress", "json"]
     said = ""

@@ -80,12 +80,11 @@ def _figures(facts: Facts) -> Iterator[tuple[str, str, str]]:
         positions = parity.get("package_positions")
         where = f" (at {positions:,.0f} positions)" if positions else ""
         bound = facts.tolerance.get("exact_kl")
-        exact = f" Beyond {small(bound)} the export would have failed." if bound else ""
-        yield (
-            "package against torch",
-            f"≤ {small(parity['exact_max_kl'])} nats",
-            (f"On the same stored weights{where}: what is left is rounding, so the program computes the model.{exact}"),
+        allowed = f" The recipe allows {small(bound)}, which is rounding." if bound else ""
+        meaning = (
+            f"The largest difference between the program and the model on the same stored weights{where}.{allowed}"
         )
+        yield "package against torch", f"≤ {small(parity['exact_max_kl'])} nats", meaning
 
 
 def activation_section(facts: Facts) -> Markup | None:

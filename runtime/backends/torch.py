@@ -87,7 +87,7 @@ class TorchBackend:
 
     def new_state(self) -> TorchState:
         """An empty state."""
-        return TorchState(KeyValueCache.zeros(self._config, device=self._device))
+        return TorchState(KeyValueCache.zeros(self._config, dtype=torch.float16, device=self._device))
 
     @torch.inference_mode()
     def feed(self, tokens: Sequence[int], state: TorchState) -> Logits:
@@ -130,7 +130,7 @@ def open_torch(bundle: Bundle) -> TorchBackend:
         state[name] = _array(bundle, entry.parts["values"]).float()
     model.load_state_dict(state, assign=True, strict=False)
     for name, table in position_tables(config).items():
-        setattr(model.transformer, name, table)
+        setattr(model.transformer, name, table.half().float())  # as the Core ML program holds them
     return TorchBackend(model.eval().requires_grad_(False))
 
 

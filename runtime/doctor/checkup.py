@@ -112,7 +112,7 @@ def _try_all(
     progress: _Progress,
 ) -> list[judgement.Verdict]:
     """Each candidate in turn. What keeps a backend from running at all is asked once, not for each compute unit."""
-    speed = make_speed(bundle.manifest.context_length)
+    speed = make_speed(bundle.manifest.context_length, limits.measure_seconds)
     refused: dict[str, Run] = {}
     verdicts = []
     for candidate in candidates:

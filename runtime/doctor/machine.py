@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
-_PATH = re.compile(r"(?<![\w.<~/-])(?:/|~/|[A-Za-z]:\\)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\])*([^\s'\"`:;,()<>\[\]|/\\]*)")
+_PATH = re.compile(r"(?<![\w.<>~/-])(?:/|~/|[A-Za-z]:\\)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\])*([^\s'\"`:;,()<>\[\]|/\\]*)")
 
 
 def machine() -> dict[str, str | int | None]:

@@ -1,50 +1,59 @@
-"""The backends of this program, each under a name by which a child can open it.
+"""The backends of this program, each under a name by which a child can prepare it.
 
-Where one cannot run here, BackendUnavailableError says the reason alone.
+Each imports what the backend needs and gives the function that loads it, so that loading can be timed alone and again.
+Where a backend cannot run here, BackendUnavailableError says the reason alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from runtime.backends.base import Backend
-from runtime.backends.choice import open_backend, unavailable_reason
+from runtime.backends.choice import unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
 
+Load = Callable[[], Backend[Any]]
 
-def reference(bundle: Bundle) -> Backend[Any]:
+
+def reference(bundle: Bundle) -> Load:
     """The interpreter."""
     _refuse_unavailable("reference")
-    return open_backend(bundle, "reference")
+    from runtime.backends.reference import open_reference
+
+    return partial(open_reference, bundle)
 
 
-def torch(bundle: Bundle) -> Backend[Any]:
+def torch(bundle: Bundle) -> Load:
     """Torch on the CPU."""
     _refuse_unavailable("torch")
-    return open_backend(bundle, "torch")
+    from runtime.backends.torch import open_torch
+
+    return partial(open_torch, bundle)
 
 
-def coreml_gpu(bundle: Bundle) -> Backend[Any]:
+def coreml_gpu(bundle: Bundle) -> Load:
     """Core ML on the GPU."""
     return _coreml(bundle, "gpu")
 
 
-def coreml_cpu(bundle: Bundle) -> Backend[Any]:
+def coreml_cpu(bundle: Bundle) -> Load:
     """Core ML on the CPU."""
     return _coreml(bundle, "cpu")
 
 
-def coreml_ne(bundle: Bundle) -> Backend[Any]:
+def coreml_ne(bundle: Bundle) -> Load:
     """Core ML on the Neural Engine, as far as it takes the program."""
     return _coreml(bundle, "ne")
 
 
-def _coreml(bundle: Bundle, unit: str) -> Backend[Any]:
-    _refuse_unavailable("coreml")
+def _coreml(bundle: Bundle, unit: str) -> Load:
+    _refuse_unavailable("coreml")  # imports coremltools where it can run
     from runtime.backends.coreml import open_coreml
 
-    return open_coreml(bundle, compute_units=unit)
+    return partial(open_coreml, bundle, compute_units=unit)
 
 
 def _refuse_unavailable(name: str) -> None:

@@ -18,12 +18,12 @@ TEXTS = (
 )
 _LENGTH = 40  # tokens of each text that are used
 _FOLLOWED = 8  # tokens that the interpreter continues with; every other backend is then fed these
-_PREFILL, _DECODE, _SPEED_SECONDS = 256, 32, 20.0
+_PREFILL, _DECODE = 256, 32  # tokens by which speed is measured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One backend to try. `opener` is "module:function"; the function takes a Bundle and gives a Backend.
+    """One backend to try. `opener` is "module:function", as in `openers`.
 
     Scores are right when their divergence from the interpreter's stays under the two limits, in nats a token.
     """
@@ -78,7 +78,7 @@ class Speed:
 
     prefill: int
     decode: int
-    seconds: float = _SPEED_SECONDS
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def followed(feeds: Sequence[Feed], continuations: Sequence[Sequence[int]]) -> t
     return tuple(made)
 
 
-def make_speed(context_length: int) -> Speed:
+def make_speed(context_length: int, seconds: float) -> Speed:
     """Half of a small context for the prompt, and the rest for decoding."""
     prefill = max(min(_PREFILL, context_length // 2), 1)
-    return Speed(prefill=prefill, decode=min(_DECODE, context_length - prefill))
+    return Speed(prefill=prefill, decode=min(_DECODE, context_length - prefill), seconds=seconds)

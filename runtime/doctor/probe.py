@@ -23,10 +23,11 @@ import numpy as np
 
 from runtime.backends.base import Backend, Logits
 from runtime.bundle import Bundle
+from runtime.doctor.openers import Load
 from runtime.doctor.plan import Feed, Job, Speed
 from runtime.errors import BackendUnavailableError
 
-Opener = Callable[[Bundle], Backend[Any]]
+Opener = Callable[[Bundle], Load]
 
 
 class Channel:
@@ -54,10 +55,10 @@ def main() -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     channel.send("started")
     bundle = Bundle.open(job.folder)
-    opener = _find(job.opener)
-    begin = time.perf_counter()
     try:
-        backend = opener(bundle)
+        load = _find(job.opener)(bundle)
+        begin = time.perf_counter()
+        backend = load()
     except BackendUnavailableError as error:
         channel.send("unavailable", reason=str(error))
         return 0
@@ -74,7 +75,7 @@ def main() -> int:
     if job.reload:
         del backend
         begin = time.perf_counter()
-        opener(bundle).close()
+        load().close()
         channel.send("reloaded", seconds=time.perf_counter() - begin)
     channel.send("done")
     return 0
@@ -140,7 +141,7 @@ def _measure(backend: Backend[Any], tokens: tuple[int, ...], speed: Speed, chann
             channel.send("timed")
             if seconds > speed.seconds:
                 break
-        rates.append(fed / max(seconds, 1e-9))
+        rates.append(fed / max(seconds, 1e-9) if fed else None)
     channel.send("speed", prefill_tokens_per_second=rates[0], decode_tokens_per_second=rates[1])
 
 

@@ -42,11 +42,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Seconds without a word that count as a hang, and seconds in all."""
+    """Seconds without a word that count as a hang, seconds in all, and for each of the two measures of speed."""
 
     load_seconds: float = 900
     step_seconds: float = 300
     total_seconds: float = 3600
+    measure_seconds: float = 20
 
 
 @dataclass(kw_only=True)
@@ -142,8 +143,8 @@ class _Watch:
             case "continued":
                 result.continuations.append([int(token) for token in event["tokens"]])
             case "speed":
-                result.prefill_tokens_per_second = float(event["prefill_tokens_per_second"])
-                result.decode_tokens_per_second = float(event["decode_tokens_per_second"])
+                result.prefill_tokens_per_second = event["prefill_tokens_per_second"]
+                result.decode_tokens_per_second = event["decode_tokens_per_second"]
             case "memory":
                 result.peak_bytes = event["peak_bytes"]
                 self._enter("reload", "loading again" if self._job.reload else "")
