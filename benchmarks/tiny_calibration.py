@@ -1,9 +1,9 @@
-"""What calibrated codebooks give at 4 bits: KL divergence on held-out text, plain against weighted by activations.
+"""What calibrated codebooks give at 4 bits: KL divergence on held-out text, plain against --calibrate.
 
     python -m benchmarks.tiny_calibration [--seeds 3] [--write]
 
-The embedded model; text from its own generator, with other seeds for calibration than for judging. All linear layers at
-lut4 in groups of 32 rows, embedding at lut8, as the default recipe has it. KL is against the original weights.
+The embedded model in the default recipe; text from its own generator, with other seeds for calibration than for
+judging. KL is against the original weights.
 """
 
 from __future__ import annotations
@@ -11,51 +11,29 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
+from pathlib import Path
 from random import Random
-from typing import Literal
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 import models.tiny
 from benchmarks.record import make_record, write_record
-from export.calibrate import Importance, column_importance
-from export.palettize import palettize
+from export.calibrate import Calibration, record
+from export.compress import compress
 from export.progress import SilentProgress
-from export.reference import CheckpointReader, ReferenceModel
+from export.recipes import make_recipe
+from export.reference import CheckpointReader, ReferenceModel, StoreReader
+from export.store import TensorStore
 from export.verify import divergence
 from models.checkpoint import Checkpoint
-from models.compressed import DenseWeight, Weight
 from models.tiny.dialogues import dialogue
 from models.tiny.tokenizer import encode
 
-GROUP_SIZE = 32
 CALIBRATION_TOKENS = 2048
 HELD_OUT_TOKENS = 8192
-
-
-class PalettizedReader:
-    """The checkpoint's weights after palettization, weighed by `importance` where it names a matrix."""
-
-    def __init__(self, checkpoint: Checkpoint, importance: Importance) -> None:
-        self._checkpoint = checkpoint
-        self._importance = importance
-        self._made: dict[str, Weight] = {}
-
-    def matrix(self, name: str) -> Weight:
-        if name not in self._made:
-            bits: Literal[4, 8] = 8 if "embeddings" in name else 4
-            result = palettize(
-                self._checkpoint.tensor(name), bits=bits, group_size=GROUP_SIZE, importance=self._importance.get(name)
-            )
-            table = np.repeat(result.codebook, GROUP_SIZE, axis=0)
-            self._made[name] = DenseWeight(torch.from_numpy(np.take_along_axis(table, result.indices.astype(int), 1)))
-        return self._made[name]
-
-    def vector(self, name: str) -> Tensor:
-        return self._checkpoint.tensor(name)
 
 
 def text(tokenizer: Tokenizer, seed: int, tokens: int) -> list[list[int]]:
@@ -67,11 +45,13 @@ def text(tokenizer: Tokenizer, seed: int, tokens: int) -> list[list[int]]:
     return sequences
 
 
-def mean_kl(checkpoint: Checkpoint, importance: Importance, truth: Tensor, held_out: list[list[int]]) -> float:
-    """Nats a token."""
-    reader = PalettizedReader(checkpoint, importance)
-    logits = torch.cat(ReferenceModel(checkpoint.config, reader).logits(held_out, lambda _: None))
-    return float(divergence(truth, logits).mean())
+def mean_kl(checkpoint: Checkpoint, calibration: Calibration, truth: Tensor, held_out: list[list[int]]) -> float:
+    """Of the default recipe's tensors, in nats a token."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = TensorStore(Path(folder))
+        compress(checkpoint, make_recipe(checkpoint.config), store, SilentProgress(), calibration)
+        model = ReferenceModel(checkpoint.config, StoreReader(store))
+        return float(divergence(truth, torch.cat(model.logits(held_out, lambda _: None))).mean())
 
 
 def main() -> None:
@@ -85,25 +65,26 @@ def main() -> None:
     original = CheckpointReader(checkpoint)
     held_out = text(tokenizer, 1_000_000, HELD_OUT_TOKENS)
     truth = torch.cat(ReferenceModel(checkpoint.config, original).logits(held_out, lambda _: None))
-    plain = mean_kl(checkpoint, {}, truth, held_out)
-    weighted = []
+    plain = mean_kl(checkpoint, Calibration(), truth, held_out)
+    calibrated = []
     for seed in range(args.seeds):
         sample = text(tokenizer, 2_000_000 + seed, CALIBRATION_TOKENS)
-        importance = column_importance(checkpoint.config, original, sample, SilentProgress())
-        weighted.append(mean_kl(checkpoint, importance, truth, held_out))
+        with tempfile.TemporaryDirectory() as work:
+            calibration = record(checkpoint.config, original, sample, Path(work) / "inputs", SilentProgress())
+            calibrated.append(mean_kl(checkpoint, calibration, truth, held_out))
     figures = {
         "held_out_tokens": len(truth),
         "calibration_tokens": CALIBRATION_TOKENS,
         "plain_mean_kl": plain,
-        "weighted_mean_kl": weighted,
-        "reduction": 1 - statistics.median(weighted) / plain,
+        "calibrated_mean_kl": calibrated,
+        "reduction": 1 - statistics.median(calibrated) / plain,
     }
-    print(f"mean KL: plain {plain:.5f}, weighted {', '.join(f'{kl:.5f}' for kl in weighted)} nats")
+    print(f"mean KL: plain {plain:.5f}, calibrated {', '.join(f'{kl:.5f}' for kl in calibrated)} nats")
     print(f"reduction (median): {figures['reduction']:.1%}")
-    record = make_record("tiny_calibration", ("torch", "numpy", "numba"), figures)
-    print(json.dumps(record))
+    result = make_record("tiny_calibration", ("torch", "numpy", "numba"), figures)
+    print(json.dumps(result))
     if args.write:
-        print(write_record(record))
+        print(write_record(result))
 
 
 if __name__ == "__main__":

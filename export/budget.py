@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from export.calibrate import Importance
+from export.calibrate import Calibration
 from export.palettize import palettize
 from export.progress import Progress
 from export.recipes import FORMATS, Recipe
@@ -37,7 +37,7 @@ def parse_size(text: str) -> int:
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def measure_errors(checkpoint: Checkpoint, recipe: Recipe, importance: Importance, progress: Progress) -> Errors:
+def measure_errors(checkpoint: Checkpoint, recipe: Recipe, calibration: Calibration, progress: Progress) -> Errors:
     """Palettize every layer's matrices at each step, for the error alone."""
     names = [name for name, shape in expected_shapes(checkpoint.config).items() if _is_chosen(name, shape)]
     total = len(_STEPS) * sum(math.prod(checkpoint.shape(name)) for name in names)
@@ -46,15 +46,14 @@ def measure_errors(checkpoint: Checkpoint, recipe: Recipe, importance: Importanc
     done = 0
     for name in names:
         errors[name] = {}
+        importance = calibration.importance(name)
         for step in _STEPS:
             bits = FORMATS[step].bits
             assert bits != 16
-            result = palettize(
-                checkpoint.tensor(name), bits=bits, group_size=recipe.group_size, importance=importance.get(name)
-            )
+            result = palettize(checkpoint.tensor(name), bits=bits, group_size=recipe.group_size, importance=importance)
             energy = result.energy
-            if name in importance:
-                energy = _weighted_energy(checkpoint.tensor(name), importance[name])
+            if importance is not None:
+                energy = _weighted_energy(checkpoint.tensor(name), importance)
             errors[name][step] = result.weighted_error / energy if energy else 0.0
             done += math.prod(checkpoint.shape(name))
             progress.advance(done)

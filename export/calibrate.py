@@ -1,31 +1,48 @@
-"""Importance of each matrix's input columns, measured on text: the mean square of what the model feeds into them.
+"""Calibration: what the model itself feeds into each matrix on a text, kept in files.
 
-The squared error of a product x Wᵀ, averaged over inputs x, is Σ E[x_i x_j] e_i e_j over a row's weight errors e. Its
-diagonal weighs each column's error by E[x_i²], which is what weighted k-means minimizes.
+It says how much each input column matters, and which columns can make up for each other's rounding.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from export.progress import Progress
 from export.reference import ReferenceModel, WeightReader
+from models.compressed import mapped_tensor
 from models.config import FalconConfig
 from runtime.errors import OptionError
-
-Importance = dict[str, npt.NDArray[np.float32]]
-"""By matrix name: one non-negative number an input column, [I]."""
 
 _SEQUENCE = 256  # tokens
 _TOKENS = 2048  # of the text that are used
 _LEAST_TOKENS = 64
+_EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
+
+
+class Calibration:
+    """Recorded inputs of matrices; of none without a folder."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def inputs(self, name: str) -> Tensor | None:
+        """What went into matrix `name`, [tokens, I] in float16, up to a common factor; None where nothing was."""
+        file = self._folder / f"{name}.npy" if self._folder else None
+        return mapped_tensor(np.load(file, mmap_mode="r")) if file and file.exists() else None
+
+    def importance(self, name: str) -> npt.NDArray[np.float32] | None:
+        """Mean square of each input column [I]: what its errors weigh, Σ E[x_i²] e_i², when columns are unrelated."""
+        inputs = self.inputs(name)
+        return None if inputs is None else inputs.float().square().mean(0).numpy()
 
 
 def file_hash(file: Path) -> str:
@@ -49,21 +66,24 @@ def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) ->
     return [ids[first : first + length] for first in range(0, len(ids), length)]
 
 
-def column_importance(
-    config: FalconConfig, reader: WeightReader, sequences: Sequence[Sequence[int]], progress: Progress
-) -> Importance:
-    """Run the model, one layer in memory at a time, and average the squares of what goes into each matrix."""
-    sums: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
+def record(
+    config: FalconConfig, reader: WeightReader, sequences: Sequence[Sequence[int]], folder: Path, progress: Progress
+) -> Calibration:
+    """Run the model, a few rows of a matrix in memory at a time, and keep what goes into each matrix in `folder`.
+
+    A tied head's input is kept under the embedding's name: only as the head does that matrix meet activations.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
 
     def observe(name: str, inputs: Tensor) -> None:
-        sums[name] = inputs.double().square().sum(0)
-        counts[name] = len(inputs)
+        stored = _EMBEDDING if name == _HEAD and config.tie_word_embeddings else name
+        scaled = inputs / inputs.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
+        np.save(partial / f"{stored}.npy", scaled.half().numpy())
 
     progress.start("calibrate", config.num_layers, "layers")
     ReferenceModel(config, reader).observe(sequences, observe, progress.advance)
     progress.finish()
-    importance = {name: (total / counts[name]).float().numpy() for name, total in sums.items()}
-    if config.tie_word_embeddings:  # one matrix, and only as the head does it meet activations
-        importance["transformer.word_embeddings.weight"] = importance.pop("lm_head.weight")
-    return importance
+    partial.rename(folder)
+    return Calibration(folder)

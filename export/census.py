@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from export.recipes import FORMATS, Kind
+from export.sections import split_sections
 from models.config import FalconConfig
 from runtime.errors import UserFacingError
 from runtime.mil import Op, Program
@@ -38,7 +39,13 @@ def check_program(program: Program, config: FalconConfig, formats: Mapping[str, 
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ProgramCheckError(f"The Core ML program is not as it should be: {problems[0]}{more}; please report this.")
-    return {"ops": dict(sorted(Counter(op.type for op in ops).items())), **_sections(ops, config)}
+    sections = split_sections(ops, config)
+    return {
+        "ops": _counts(ops),
+        "embedding": _counts(sections.embedding),
+        "layers": [_counts(layer) for layer in sections.layers],
+        "head": _counts(sections.head),
+    }
 
 
 def _uncompressed(ops: list[Op], producers: Mapping[str, Op], formats: Mapping[str, str]) -> Iterator[str]:
@@ -118,17 +125,5 @@ def _attention(ops: list[Op], config: FalconConfig) -> Iterator[str]:
             yield f"{op.name} works on {shape[1]} heads where {config.num_kv_heads} keys exist"
 
 
-def _sections(ops: list[Op], config: FalconConfig) -> dict[str, Any]:
-    """Ops by type before the first layer, in each, and after the last; a layer begins with its first norm."""
-    norms_per_layer = 2 if config.norms_per_block == 2 or not config.parallel_attn else 1
-    sections: list[Counter[str]] = [Counter()]
-    norms = 0
-    for op in ops:
-        if op.type == "layer_norm":
-            if norms % norms_per_layer == 0:
-                sections.append(Counter())
-            norms += 1
-        if op.type != "const" and not op.type.startswith("constexpr_"):
-            sections[-1][op.type] += 1
-    counts = [dict(sorted(section.items())) for section in sections]
-    return {"embedding": counts[0], "layers": counts[1:-1], "head": counts[-1]}
+def _counts(ops: Iterable[Op]) -> dict[str, int]:
+    return dict(sorted(Counter(op.type for op in ops).items()))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from export.calibrate import Importance
+from export.calibrate import Calibration
+from export.compensate import assign_compensated
 from export.halves import WeightError
 from export.palettize import palettize
 from export.progress import Progress
@@ -17,7 +20,10 @@ from export.quantize import quantize
 from export.recipes import Format, Recipe
 from export.store import Draft, TensorStore
 from models.checkpoint import Checkpoint, expected_shapes
+from models.compressed import LutWeight, mapped_tensor
 from models.errors import CheckpointError
+
+_ROWS = 1024
 
 RowsDone = Callable[[int], None]
 
@@ -27,9 +33,9 @@ def compress(
     recipe: Recipe,
     store: TensorStore,
     progress: Progress,
-    importance: Importance | None = None,
+    calibration: Calibration,
 ) -> None:
-    """Fill `store` with what it lacks; `importance` weighs the codebooks of the matrices that it names.
+    """Fill `store` with what it lacks; `calibration` weighs the codebooks and steers the rounding of what it knows.
 
     Raises CheckpointError, which names it, for a tensor that fp16 cannot hold.
     """
@@ -42,13 +48,29 @@ def compress(
             form = recipe.format_of(name, shape)
             with store.draft(name, format_name=form.name, shape=shape) as (draft, figures):
                 try:
-                    columns = (importance or {}).get(name)
-                    figures.update(_fill(draft, checkpoint.tensor(name), form, recipe.group_size, columns, counter.add))
+                    tensor = checkpoint.tensor(name)
+                    if form.kind == "lut":
+                        wanted = Codebooks(name, form, recipe.group_size, calibration)
+                        figures.update(_fill_lut(draft, tensor, wanted, counter.add))
+                    elif form.kind == "block":
+                        figures.update(_fill_blocks(draft, tensor, form, counter.add))
+                    else:
+                        figures.update(_fill_dense(draft, tensor))
                 except WeightError as error:
                     raise CheckpointError(f"{name}: {error}") from None
         done += math.prod(shape)
         progress.advance(done)
     progress.finish()
+
+
+@dataclass(frozen=True)
+class Codebooks:
+    """What one matrix's codebooks are to be."""
+
+    name: str
+    form: Format
+    group_size: int
+    calibration: Calibration
 
 
 class _RowCounter:
@@ -65,22 +87,6 @@ class _RowCounter:
         self._progress.advance(self._done)
 
 
-def _fill(
-    draft: Draft,
-    tensor: Tensor,
-    form: Format,
-    group_size: int,
-    importance: npt.NDArray[np.float32] | None,
-    rows_done: RowsDone,
-) -> dict[str, float]:
-    """The tensor's parts in `form`; returns its squared error and squared norm."""
-    if form.kind == "dense":
-        return _fill_dense(draft, tensor)
-    if form.kind == "lut":
-        return _fill_lut(draft, tensor, form, group_size, importance, rows_done)
-    return _fill_blocks(draft, tensor, form, rows_done)
-
-
 def _fill_dense(draft: Draft, tensor: Tensor) -> dict[str, float]:
     exact = tensor.float().numpy()
     values = draft.array("values", exact.shape, np.float16)
@@ -91,27 +97,39 @@ def _fill_dense(draft: Draft, tensor: Tensor) -> dict[str, float]:
     return _figures(float(np.square(exact - values.astype(np.float32)).sum()), float(np.square(exact).sum()))
 
 
-def _fill_lut(
-    draft: Draft,
-    tensor: Tensor,
-    form: Format,
-    group_size: int,
-    importance: npt.NDArray[np.float32] | None,
-    rows_done: RowsDone,
-) -> dict[str, float]:
-    if form.bits == 16:
+def _fill_lut(draft: Draft, tensor: Tensor, wanted: Codebooks, rows_done: RowsDone) -> dict[str, float]:
+    if wanted.form.bits == 16:
         raise ValueError("no codebook has 16 bits")
     indices: npt.NDArray[np.uint8] = draft.array("indices", tuple(tensor.shape), np.uint8)
     result = palettize(
         tensor,
-        bits=form.bits,
-        group_size=group_size,
-        importance=importance,
+        bits=wanted.form.bits,
+        group_size=wanted.group_size,
+        importance=wanted.calibration.importance(wanted.name),
         out_indices=indices,
         progress=rows_done,
     )
     draft.array("codebook", result.codebook.shape, np.float16)[...] = result.codebook
-    return _figures(result.squared_error, result.energy)
+    squared_error = result.squared_error
+    inputs = wanted.calibration.inputs(wanted.name)
+    if inputs is not None and wanted.name.startswith(
+        "transformer.h."
+    ):  # not the embedding, whose rows are also looked up
+        assign_compensated(tensor, result.codebook, inputs, indices)
+        rounded = LutWeight(mapped_tensor(indices), mapped_tensor(result.codebook), index_bits=8)
+        squared_error = _squared_error(tensor, rounded)
+    return _figures(squared_error, result.energy)
+
+
+def _squared_error(tensor: Tensor, weight: LutWeight) -> float:
+    """Against the weights rounded to float16, as `palettize` counts it."""
+    total = 0.0
+    step = max(1, _ROWS // weight.group_size) * weight.group_size
+    for first in range(0, len(tensor), step):
+        last = min(first + step, len(tensor))
+        difference = tensor[first:last].half().float() - weight.part(first, last, torch.float32)
+        total += float(difference.square().sum())
+    return total
 
 
 def _fill_blocks(draft: Draft, tensor: Tensor, form: Format, rows_done: RowsDone) -> dict[str, float]:

@@ -21,7 +21,7 @@ from export.budget import parse_size
 from export.calibrate import file_hash
 from export.census import check_program
 from export.compress import compress
-from export.measures import get_importance, spread_bits
+from export.measures import get_calibration, spread_bits
 from export.progress import Progress
 from export.recipes import Recipe, make_recipe
 from export.reference import CheckpointReader, StoreReader
@@ -104,11 +104,11 @@ def _build(
     partial.mkdir()
     writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
-    importance = get_importance(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
-    recipe = spread_bits(work, checkpoint, recipe, importance, progress)
+    calibration = get_calibration(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
+    recipe = spread_bits(work, checkpoint, recipe, calibration, progress)
     store = TensorStore(work / "tensors")
     progress.note(space.check_space(work, config, recipe, already=_size(store.folder)))
-    compress(checkpoint, recipe, store, progress, importance)
+    compress(checkpoint, recipe, store, progress, calibration)
     path = partial / writer.PACKAGE
     _make_package(source, config, recipe, store, path, work, progress)
     program = Program.open(path)

@@ -6,7 +6,7 @@ Divergences are in nats a token: KL(p || q) = Σ p (ln p - ln q), p the referenc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from export.activations import ActivationRange
 from export.progress import Progress
 from export.recipes import Tolerance
 from export.reference import ReferenceModel, WeightReader
@@ -47,6 +48,7 @@ class Parity:
     top1_agreement: float  # share of positions whose most likely token is the original's
     perplexity_ratio: float  # over the original's, on the probes' own next tokens
     largest_activation: float  # largest magnitude any op gave; float16 ends at 65,504
+    activations: Mapping[str, Any]  # the same by part of the model: embedding, layers, head
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
@@ -82,15 +84,14 @@ def verify(
     budget = _LARGE_BUDGET if _is_large(config) else 4 * _SMALL_WEIGHTS
     program = Program.open(package, memory_budget_bytes=budget, trace_magnitudes=True)
     exact: list[Tensor] = []
-    largest: list[float] = []
-    activations = _activations(program)
+    activations = ActivationRange(program, config)
     scored: dict[int, Tensor] = {}  # the package's logits by probe
     done = 2 * layers
     for feed in feeds:
         at, got = [], []
         for position, logits in _run(program, probes[feed.probe], feed.pieces):
             at.append(position)
-            largest.append(float(np.max([m for name, m in program.magnitudes.items() if name in activations])))
+            activations.update()
             got.append(logits)
             done += 1
             progress.advance(done)
@@ -103,10 +104,11 @@ def verify(
         truth = [truth[feed.probe][-len(feed.pieces) :] for feed in feeds]
         ours = [scored[feed.probe] for feed in feeds]
     parity = Parity(
-        package_positions=len(largest),
+        package_positions=sum(len(feed.pieces) for feed in feeds),
         exact_max_kl=float(torch.cat(exact).max()),  # one NaN makes it NaN, where Python's max may pass it over
         quality_by="package" if by_package else "torch",
-        largest_activation=float(np.max(largest)),
+        largest_activation=activations.largest,
+        activations=activations.to_json(),
         **_quality(truth, ours, probes),
     )
     _judge(parity, tolerance)
@@ -145,15 +147,6 @@ def _run(program: Program, ids: Sequence[int], pieces: Sequence[int]) -> Iterato
         end += size
         out = program.predict({"inputIds": tokens, "causalMask": causal_mask(size, end)}, state)
         yield end - 1, torch.from_numpy(out["logits"].reshape(-1))
-
-
-def _activations(program: Program) -> frozenset[str]:
-    """Names of the values that follow from the tokens; the mask's own hold -inf and are none."""
-    names = {"inputIds"}
-    for op in program.ops():
-        if any(binding in names for bindings in op.inputs.values() for binding in bindings):
-            names.update(value.name for value in op.outputs)
-    return frozenset(names)
 
 
 def _quality(truth: list[Tensor], ours: list[Tensor], probes: Sequence[Sequence[int]]) -> dict[str, Any]:

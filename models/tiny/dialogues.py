@@ -186,18 +186,18 @@ class Memory:
 KINDS = tuple(_TELL)
 _KIND_WEIGHTS = (5, 2, 2, 2, 1, 1)
 _TOPIC_NAMES = tuple(TOPICS)
-_TOPIC_WEIGHTS = tuple(weight for _, weight in TOPICS.values())
+_WEIGHTS = [[weights[hard] for _, weights in TOPICS.values()] for hard in (False, True)]
 
 
-def dialogue(rng: Random) -> Dialogue:
-    """A training conversation, mostly of one to eight turns."""
+def dialogue(rng: Random, *, hard: bool = False) -> Dialogue:
+    """A training conversation, mostly of one to eight turns; a hard one has more of what is learned slowly."""
     lower, bare = rng.random() < 0.2, rng.random() < 0.2
     length = rng.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8)) if rng.random() < 0.95 else rng.randint(9, 16)
-    remembers = rng.random() < 0.55
+    remembers = rng.random() < (0.65 if hard else 0.55)
     memory = Memory(rng)
     turns: list[Turn] = []
     for _ in range(length):
-        turn = _next_turn(rng, memory, turns[-1] if turns else None, remembers, lower)
+        turn = _next_turn(rng, memory, turns[-1] if turns else None, remembers, lower, _WEIGHTS[hard])
         turns.append(without_mark(turn) if bare or rng.random() < 0.05 else turn)
     return Dialogue(tuple(turns), system_text(rng), leading=rng.random() < 0.6)
 
@@ -217,7 +217,9 @@ def without_mark(turn: Turn) -> Turn:
     return replace(turn, question=turn.question.rstrip(".?!"))
 
 
-def _next_turn(rng: Random, memory: Memory, last: Turn | None, remembers: bool, lower: bool) -> Turn:
+def _next_turn(
+    rng: Random, memory: Memory, last: Turn | None, remembers: bool, lower: bool, weights: list[int]
+) -> Turn:
     if remembers:
         draw = rng.random()
         if draw < 0.35 and memory.told:
@@ -226,12 +228,12 @@ def _next_turn(rng: Random, memory: Memory, last: Turn | None, remembers: bool, 
             return memory.ask(rng.choices(KINDS, _KIND_WEIGHTS)[0], lower=lower)
         untold = [kind for kind in KINDS if kind not in memory.told or rng.random() < 0.1]
         if draw < (0.60 if memory.told else 0.80) and untold:
-            weights = [_KIND_WEIGHTS[KINDS.index(kind)] for kind in untold]
-            return memory.tell(rng.choices(untold, weights)[0], lower=lower)
+            kind_weights = [_KIND_WEIGHTS[KINDS.index(kind)] for kind in untold]
+            return memory.tell(rng.choices(untold, kind_weights)[0], lower=lower)
     if last is not None and last.answer.startswith(("The capital of", "The opposite of")) and rng.random() < 0.3:
         topic = "capitals" if "capital" in last.answer else "opposites"
         return follow_up(rng, topic, lower=lower)
-    return single(rng, rng.choices(_TOPIC_NAMES, _TOPIC_WEIGHTS)[0], lower=lower)
+    return single(rng, rng.choices(_TOPIC_NAMES, weights)[0], lower=lower)
 
 
 def follow_up(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:

@@ -349,19 +349,19 @@ def _unknown(draw: Draw) -> Turn:
     return _turn(draw, "unknown", worlds.UNKNOWN_QUESTIONS, {"x": draw.rng.choice(worlds.SUBJECTS)}, UNKNOWN)
 
 
-TOPICS: dict[str, tuple[Topic, int]] = {  # with how often each comes, relative to the others
-    "capitals": (_capitals, 18),
-    "planets": (_planets, 6),
-    "opposites": (_opposites, 16),
-    "counting": (_counting, 9),
-    "sums": (_sums, 20),
-    "spelling": (_spelling, 14),
-    "letters": (_letters, 12),
-    "stories": (_stories, 7),
-    "colours": (_colours, 7),
-    "calendar": (_calendar, 7),
-    "chat": (_chat, 6),
-    "unknown": (_unknown, 9),
+TOPICS: dict[str, tuple[Topic, tuple[int, int]]] = {  # and how often each comes in easy and in hard conversations
+    "capitals": (_capitals, (18, 9)),
+    "planets": (_planets, (6, 12)),
+    "opposites": (_opposites, (16, 8)),
+    "counting": (_counting, (9, 26)),
+    "sums": (_sums, (20, 28)),
+    "spelling": (_spelling, (14, 9)),
+    "letters": (_letters, (12, 14)),
+    "stories": (_stories, (7, 10)),
+    "colours": (_colours, (7, 3)),
+    "calendar": (_calendar, (7, 14)),
+    "chat": (_chat, (6, 4)),
+    "unknown": (_unknown, (9, 6)),
 }
 
 

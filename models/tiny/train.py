@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 
@@ -50,8 +51,18 @@ HUB_CONFIG = {
     "vocab_size": VOCAB_SIZE,
 }
 _CHECKPOINT_EVERY = 200  # steps
-_NOISY_PART = 0.3  # of the steps, at the end, in which the weights carry the noise of a 4-bit palette
 _NOISE = 0.09  # of each row's standard deviation
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the run with a learning rate that rises and falls, and with the easy or the hard mix of topics."""
+
+    steps: int
+    peak_rate: float
+    warm_up: int
+    hard: bool
+    noisy_part: float = 0.3  # of the steps, at the end, in which the weights carry the noise of a 4-bit palette
 
 
 @dataclass(frozen=True)
@@ -59,13 +70,27 @@ class Plan:
     """What one training run does; every number that the result depends on."""
 
     seed: int = 0
-    steps: int = 5500
+    stages: tuple[Stage, ...] = (
+        Stage(steps=5500, peak_rate=2e-3, warm_up=300, hard=False),
+        Stage(steps=5000, peak_rate=1.2e-3, warm_up=100, hard=True),
+    )
     batch_tokens: int = 1024
     pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
-    peak_rate: float = 2e-3
-    warm_up: int = 300
     weight_decay: float = 0.05
     question_weight: float = 0.05  # of a question's tokens in the loss; an answer's weigh 1
+
+    @property
+    def steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def at(self, step: int) -> tuple[int, int]:
+        """Number of the stage that a step belongs to, and the step's number in it."""
+        for number, stage in enumerate(self.stages):
+            if step < stage.steps:
+                return number, step
+            step -= stage.steps
+        raise IndexError("the plan has no such step")
 
 
 @dataclass(frozen=True)
@@ -78,11 +103,23 @@ class Batch:
 
 
 def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[Batch]:
-    """Endless batches, those before `start` left out. A pool's content depends on seed and its number alone."""
-    step, number = 0, 0
-    while True:
-        rng = Random(plan.seed * 1_000_003 + number)
-        rows = sorted((encode(tokenizer, dialogue(rng)) for _ in range(plan.pool)), key=lambda row: len(row[0]))
+    """The plan's batches from step `start` on."""
+    if start >= plan.steps:
+        return
+    first, skip = plan.at(start)
+    for number in range(first, len(plan.stages)):
+        stage = plan.stages[number]
+        endless = _batches(plan, tokenizer, _seed(plan, number * 500_000), hard=stage.hard)
+        yield from islice(endless, skip, stage.steps)
+        skip = 0
+
+
+def _batches(plan: Plan, tokenizer: Tokenizer, seed: int, *, hard: bool) -> Iterator[Batch]:
+    """Endless batches; a pool's content depends on the seed and the pool's number alone."""
+    for number in count():
+        rng = Random(seed + number)
+        conversations = (dialogue(rng, hard=hard) for _ in range(plan.pool))
+        rows = sorted((encode(tokenizer, conversation) for conversation in conversations), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], list[int], list[bool]]]] = [[]]
         for row in rows:
             if (len(groups[-1]) + 1) * len(row[0]) > plan.batch_tokens and groups[-1]:
@@ -90,10 +127,11 @@ def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[Batch]:
             groups[-1].append(row)
         rng.shuffle(groups)
         for group in groups:
-            if step >= start:
-                yield _collate(group, plan.question_weight)
-            step += 1
-        number += 1
+            yield _collate(group, plan.question_weight)
+
+
+def _seed(plan: Plan, number: int) -> int:
+    return plan.seed * 1_000_003 + number
 
 
 def _collate(rows: list[tuple[list[int], list[int], list[bool]]], question_weight: float) -> Batch:
@@ -126,15 +164,15 @@ def make_optimizer(model: Falcon, plan: Plan) -> torch.optim.AdamW:
     matrices = [p for p in model.parameters() if p.ndim == 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.peak_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=plan.stages[0].peak_rate, betas=(0.9, 0.98), fused=True)
 
 
-def rate_at(step: int, plan: Plan) -> float:
-    """Learning rate: a linear rise, then a cosine to nothing."""
-    if step < plan.warm_up:
-        return plan.peak_rate * (step + 1) / plan.warm_up
-    part = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
-    return plan.peak_rate * (0.5 + 0.5 * math.cos(math.pi * part))
+def rate_at(step: int, stage: Stage) -> float:
+    """Learning rate at a step of a stage: a linear rise, then a cosine to nothing."""
+    if step < stage.warm_up:
+        return stage.peak_rate * (step + 1) / stage.warm_up
+    part = (step - stage.warm_up) / max(1, stage.steps - stage.warm_up)
+    return stage.peak_rate * (0.5 + 0.5 * math.cos(math.pi * part))
 
 
 def train_step(model: Falcon, optimizer: torch.optim.Optimizer, batch: Batch, *, noisy: bool) -> float:
@@ -201,12 +239,12 @@ def train(plan: Plan, tokenizer: Tokenizer, state: TrainingState) -> Iterator[st
     """Run the plan from where `state` stands, saving it on the way. Yields progress lines."""
     began, mean = time.perf_counter() - state.seconds, math.nan
     for batch in batches(plan, tokenizer, state.step):
-        if state.step >= plan.steps:
-            return
+        number, local = plan.at(state.step)
+        stage = plan.stages[number]
         for group in state.optimizer.param_groups:
-            group["lr"] = rate_at(state.step, plan)
-        torch.manual_seed(plan.seed * 1_000_003 + state.step)  # the noise of a resumed run is that of an unbroken one
-        noisy = state.step >= plan.steps * (1 - _NOISY_PART)
+            group["lr"] = rate_at(local, stage)
+        torch.manual_seed(_seed(plan, state.step))  # the noise of a resumed run is that of an unbroken one
+        noisy = local >= stage.steps * (1 - stage.noisy_part)
         loss = train_step(state.model, state.optimizer, batch, noisy=noisy)
         mean = loss if math.isnan(mean) else 0.98 * mean + 0.02 * loss
         state.step += 1
@@ -233,10 +271,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=Plan.steps)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    plan = Plan(seed=arguments.seed, steps=arguments.steps)
+    plan = Plan(seed=arguments.seed)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer(plan.seed)

@@ -41,7 +41,9 @@ def open_backend(bundle: Bundle, name: str | None = None) -> Backend[Any]:
             return _open(bundle, candidate)
         reasons[candidate] = reason
     if name:
-        raise BackendUnavailableError(f"The {name} backend cannot run: {reasons[name]}; leave out --backend to take what can.")
+        raise BackendUnavailableError(
+            f"The {name} backend cannot run: {reasons[name]}; leave out --backend to take the best that can."
+        )
     raise BackendUnavailableError(f"No backend can run: {'; '.join(f'{n}: {r}' for n, r in reasons.items())}.")
 
 

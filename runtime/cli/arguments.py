@@ -25,6 +25,8 @@ examples:
   python -m runtime complete --prompt - --temperature 0 < draft.txt
   printf 'My name is Mia.\\nWhat is my name?\\n' | python -m runtime chat --json
 
+`python -m runtime doctor BUNDLE` checks a bundle on every device of this machine.
+
 exit codes: 0 done, 1 error (one line says why), 2 wrong usage, 130 stopped by Ctrl-C"""
 
 

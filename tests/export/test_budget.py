@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export.budget import choose_formats, measure_errors, parse_size
+from export.calibrate import Calibration
 from export.progress import SilentProgress
 from export.recipes import Recipe, make_recipe
 from export.space import tensor_bytes
@@ -45,27 +47,29 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         parse_size(text)
 
 
-def test_measured_errors_are_those_of_an_independent_reconstruction(checkpoint: Checkpoint) -> None:
+def test_a_shared_codebook_cannot_beat_one_of_a_rows_own(checkpoint: Checkpoint, tmp_path: Path) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
     rng = np.random.default_rng(0)
     name = "transformer.h.0.self_attention.dense.weight"
     weight = checkpoint.tensor(name).half().double().numpy()
-    importance = {name: rng.random((weight.shape[1],)).astype(np.float32)}
-    errors = measure_errors(checkpoint, recipe, importance, SilentProgress())
+    inputs = rng.standard_normal((50, weight.shape[1])) * rng.random((weight.shape[1],))
+    np.save(tmp_path / f"{name}.npy", inputs.astype(np.float16))
+    errors = measure_errors(checkpoint, recipe, Calibration(tmp_path), SilentProgress())
     assert set(errors) == {n for n, s in expected_shapes(checkpoint.config).items() if len(s) == 2 and ".h." in n}
     assert errors[name]["lut4"] > errors[name]["lut6"] > errors[name]["lut8"] > 0
     # A codebook of 16 per 32 rows cannot beat one of 16 per row, which scikit-learn finds for the first row.
     from sklearn.cluster import KMeans
 
+    importance = np.square(inputs.astype(np.float16).astype(np.float32)).mean(0)
     row = weight[0][:, None]
-    fit = KMeans(16, n_init=10, random_state=0).fit(row, sample_weight=importance[name])
-    own = fit.inertia_ / (importance[name] * row[:, 0] ** 2).sum()
+    fit = KMeans(16, n_init=10, random_state=0).fit(row, sample_weight=importance)
+    own = fit.inertia_ / (importance * row[:, 0] ** 2).sum()
     assert errors[name]["lut4"] > own
 
 
 def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
-    errors = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    errors = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
     least = size(checkpoint, recipe)
     for extra in (0, 9_000, 40_000, 10**9):
         mixed = choose_formats(checkpoint, recipe, errors, least + extra)
@@ -76,7 +80,7 @@ def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint) ->
 def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
     names = [name for name, shape in expected_shapes(checkpoint.config).items() if len(shape) == 2 and ".h.0." in name]
-    measured = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    measured = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
     errors = {name: measured[name] for name in names}
     budget = size(checkpoint, recipe) + 30_000
     found = total_error(choose_formats(checkpoint, recipe, errors, budget), errors)
@@ -88,7 +92,7 @@ def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint)
 
 def test_a_size_below_four_bits_is_refused(checkpoint: Checkpoint) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
-    errors = measure_errors(checkpoint, recipe, {}, SilentProgress())
+    errors = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
     with pytest.raises(OptionError, match="ask for more"):
         choose_formats(checkpoint, recipe, errors, size(checkpoint, recipe) - 1)
 

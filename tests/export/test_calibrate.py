@@ -1,4 +1,4 @@
-"""Importance is the mean square of what transformers feeds into each matrix on the same text."""
+"""What is recorded is what transformers feeds into each matrix on the same text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from export.calibrate import calibration_tokens, column_importance, file_hash
+from export.calibrate import Calibration, calibration_tokens, file_hash, record
 from export.progress import SilentProgress
 from export.reference import CheckpointReader
 from models.checkpoint import Checkpoint
@@ -18,7 +18,7 @@ from tests.models.variants import save
 
 
 @pytest.mark.parametrize("variant", ["7b", "40b", "11b", "rw"])
-def test_importance_equals_what_hooks_on_transformers_see(tmp_path: Path, variant: str) -> None:
+def test_recorded_inputs_are_what_hooks_on_transformers_see(tmp_path: Path, variant: str) -> None:
     hub = save(variant, tmp_path)
     sequences = [torch.randint(0, 320, (n,)).tolist() for n in (17, 40)]
     seen: dict[str, list[torch.Tensor]] = {}
@@ -30,14 +30,27 @@ def test_importance_equals_what_hooks_on_transformers_see(tmp_path: Path, varian
     for ids in sequences:
         hub(torch.tensor([ids]))
     checkpoint = Checkpoint.open(tmp_path)
-    importance = column_importance(checkpoint.config, CheckpointReader(checkpoint), sequences, SilentProgress())
-    tied = checkpoint.config.tie_word_embeddings
-    expected = {
-        ("transformer.word_embeddings.weight" if tied and n == "lm_head.weight" else n): v for n, v in seen.items()
-    }
-    assert set(importance) == set(expected)
+    calibration = record(
+        checkpoint.config, CheckpointReader(checkpoint), sequences, tmp_path / "inputs", SilentProgress()
+    )
+    expected = {name: torch.cat(inputs) for name, inputs in seen.items()}
+    if checkpoint.config.tie_word_embeddings:
+        expected["transformer.word_embeddings.weight"] = expected.pop("lm_head.weight")
+    assert {file.stem for file in (tmp_path / "inputs").iterdir()} == set(expected)
     for name, inputs in expected.items():
-        np.testing.assert_allclose(importance[name], torch.cat(inputs).square().mean(0).numpy(), rtol=1e-3, atol=1e-6)
+        recorded = calibration.inputs(name)
+        assert recorded is not None
+        assert recorded.shape == inputs.shape
+        scaled = inputs / inputs.abs().max()  # a common factor is left open
+        torch.testing.assert_close(recorded.float(), scaled, atol=1e-3, rtol=0)
+        importance = calibration.importance(name)
+        assert importance is not None
+        np.testing.assert_allclose(importance, scaled.square().mean(0).numpy(), rtol=1e-2, atol=1e-6)
+
+
+def test_nothing_is_known_without_a_text() -> None:
+    assert Calibration().inputs("a") is None
+    assert Calibration().importance("a") is None
 
 
 def plain_tokenizer() -> Tokenizer:

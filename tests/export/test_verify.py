@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from export.calibrate import Calibration
 from export.compress import compress
 from export.locate import locate
 from export.pipeline import ExportOptions, export
@@ -38,7 +39,7 @@ class Setting:
         self.recipe: Recipe = make_recipe(self.checkpoint.config, weights=weights)
         self.bundle = bundle
         self.store = store
-        compress(self.checkpoint, self.recipe, store, SilentProgress(), {})
+        compress(self.checkpoint, self.recipe, store, SilentProgress(), Calibration())
 
     def verify(self) -> Parity:
         return verify(
