@@ -77,6 +77,9 @@ def test_a_package_as_exported_is_passed_with_its_figures(setting: Setting) -> N
     assert parity.quality_by == "package"
     json = parity.to_json()
     assert json == dataclasses.asdict(parity)
+    ranges = json.pop("activations")
+    assert max(ranges["embedding"], ranges["head"], *ranges["layers"]) == parity.largest_activation
+    assert len(ranges["layers"]) == setting.checkpoint.config.num_layers
     assert all(math.isfinite(value) for value in json.values() if not isinstance(value, str))
 
 
