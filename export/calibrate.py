@@ -23,7 +23,7 @@ from models.config import FalconConfig
 from runtime.errors import OptionError
 
 _SEQUENCE = 256  # tokens
-_TOKENS = 2048  # of the text that are used
+CALIBRATION_TOKENS = 2048  # of the text that are used
 _LEAST_TOKENS = 64
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 
@@ -59,7 +59,7 @@ def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) ->
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise OptionError(f"--calibrate {file} is not a UTF-8 text file; name one.") from None
-    ids = tokenizer.encode(text, add_special_tokens=False).ids[:_TOKENS]
+    ids = tokenizer.encode(text, add_special_tokens=False).ids[:CALIBRATION_TOKENS]
     if len(ids) < _LEAST_TOKENS:
         raise OptionError(f"--calibrate {file} has {len(ids)} tokens; name a text of some hundreds or more.")
     length = min(_SEQUENCE, context_length)

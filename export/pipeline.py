@@ -104,10 +104,10 @@ def _build(
     partial.mkdir()
     writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
-    calibration = get_calibration(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
-    recipe = spread_bits(work, checkpoint, recipe, calibration, progress)
     store = TensorStore(work / "tensors")
     progress.note(space.check_space(work, config, recipe, already=_size(store.folder)))
+    calibration = get_calibration(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
+    recipe = spread_bits(work, checkpoint, recipe, calibration, progress)
     compress(checkpoint, recipe, store, progress, calibration)
     path = partial / writer.PACKAGE
     _make_package(source, config, recipe, store, path, work, progress)

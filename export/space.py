@@ -6,6 +6,7 @@ import math
 import shutil
 from pathlib import Path
 
+from export.calibrate import CALIBRATION_TOKENS
 from export.recipes import Recipe
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
@@ -48,6 +49,11 @@ def check_space(folder: Path, config: FalconConfig, recipe: Recipe, already: int
     Raises SpaceError where disk or memory will not do.
     """
     work, bundle = stored_bytes(config, recipe)
+    if recipe.size_bytes is not None:  # which bits go where is not known yet
+        bundle = max(bundle, recipe.size_bytes)
+    if recipe.calibration is not None:
+        matrices = [shape for shape in expected_shapes(config).values() if len(shape) == 2]
+        work += sum(2 * CALIBRATION_TOKENS * columns for _, columns in matrices)
     disk = max(0, work - already) + 2 * bundle + _MARGIN  # coremltools writes the package once more before its place
     free = shutil.disk_usage(folder).free
     if disk > free:
