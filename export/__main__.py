@@ -33,6 +33,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export(arguments: Sequence[str]) -> int:
+    if "--version" in arguments:
+        return _version()
+    chosen = _parser().parse_args(arguments)
+
+    from export.pipeline import ExportOptions, export
+    from export.progress import JsonProgress, Progress, TerminalProgress
+
+    options = ExportOptions(
+        output=chosen.output,
+        weights=chosen.weights,
+        group_size=chosen.group_size,
+        context_length=chosen.context,
+        max_kl=chosen.max_kl,
+        size=chosen.size,
+        calibrate=chosen.calibrate,
+        offline=chosen.offline,
+        force=chosen.force,
+        verify=not chosen.no_verify,
+    )
+    progress: Progress = JsonProgress(sys.stderr) if chosen.progress == "json" else TerminalProgress(sys.stderr)
+    with contextlib.closing(progress):
+        folder = export(chosen.model, options, progress)
+    print(folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="Export a Falcon to a verified Core ML bundle.",
@@ -76,30 +103,7 @@ def _export(arguments: Sequence[str]) -> int:
         "--progress", choices=("text", "json"), default="text", help="on stderr: lines for people, or JSON for programs"
     )
     parser.add_argument("--version", action="store_true", help=argparse.SUPPRESS)
-    if "--version" in arguments:
-        return _version()
-    chosen = parser.parse_args(arguments)
-
-    from export.pipeline import ExportOptions, export
-    from export.progress import JsonProgress, Progress, TerminalProgress
-
-    options = ExportOptions(
-        output=chosen.output,
-        weights=chosen.weights,
-        group_size=chosen.group_size,
-        context_length=chosen.context,
-        max_kl=chosen.max_kl,
-        size=chosen.size,
-        calibrate=chosen.calibrate,
-        offline=chosen.offline,
-        force=chosen.force,
-        verify=not chosen.no_verify,
-    )
-    progress: Progress = JsonProgress(sys.stderr) if chosen.progress == "json" else TerminalProgress(sys.stderr)
-    with contextlib.closing(progress):
-        folder = export(chosen.model, options, progress)
-    print(folder)
-    return 0
+    return parser
 
 
 def _list(arguments: Sequence[str]) -> int:

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from runtime.backends.base import Logits, check_truncate, checked_tokens
+from runtime.backends.base import Logits, checked_tokens
+from runtime.backends.state import CountedState
 
 # A prompt is fed in pieces of this many tokens: enough to use the matrix units, few enough that the folded mask
 # [queries · heads, end] of Falcon-7B stays under 20 MB at 2,048 tokens.
@@ -20,27 +21,6 @@ class Predictor(Protocol):
 
     def predict(self, inputs: Mapping[str, npt.NDArray[Any]], state: Any) -> Mapping[str, npt.NDArray[Any]]:
         """Outputs by name; `state` is updated in place."""
-
-
-class ProgramState:
-    """The program's own state, and how much of it is valid: what lies beyond `length` is masked, then overwritten."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """Tokens held."""
-        return self._length
-
-    def truncate(self, length: int) -> None:
-        """Forget every token from position `length` on."""
-        check_truncate(length, self._length)
-        self._length = length
-
-    def _advance(self, count: int) -> None:
-        self._length += count
 
 
 class ProgramBackend:
@@ -83,11 +63,11 @@ class ProgramBackend:
         """Tokens a predict at which a prompt is fed."""
         return CHUNK
 
-    def new_state(self) -> ProgramState:
+    def new_state(self) -> CountedState[Any]:
         """An empty state."""
-        return ProgramState(self._new_state())
+        return CountedState(self._new_state())
 
-    def feed(self, tokens: Sequence[int], state: ProgramState) -> Logits:
+    def feed(self, tokens: Sequence[int], state: CountedState[Any]) -> Logits:
         """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
         ids = checked_tokens(
             tokens, length=state.length, context_length=self._context_length, vocab_size=self._vocab_size
@@ -99,7 +79,7 @@ class ProgramBackend:
             piece = ids[first : first + CHUNK]
             mask = causal_mask(len(piece), state.length + len(piece), self._mask_dtype)
             out = self._predictor.predict({"inputIds": piece[None], "causalMask": mask}, state.inner)
-            state._advance(len(piece))
+            state.advance(len(piece))
             logits = out["logits"]
         return np.array(logits, np.float32).reshape(-1)
 

@@ -21,7 +21,8 @@ from models.compressed import (
 )
 from models.config import FalconConfig
 from models.falcon import Falcon, make_causal_mask, position_tables
-from runtime.backends.base import Logits, check_truncate, checked_tokens
+from runtime.backends.base import Logits, checked_tokens
+from runtime.backends.state import CountedState
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from runtime.manifest import Part, WeightEntry
@@ -34,27 +35,6 @@ _EMBEDDING = "transformer.word_embeddings.weight"
 # Models up to this many weights are expanded when loaded: 1 GiB in float32. Larger ones are expanded a layer at a time.
 _EXPAND_LIMIT = 1 << 28
 CHUNK = 64
-
-
-class TorchState:
-    """The keys and values of one sequence."""
-
-    def __init__(self, cache: KeyValueCache) -> None:
-        self.cache = cache
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """Tokens held."""
-        return self._length
-
-    def truncate(self, length: int) -> None:
-        """Forget every token from position `length` on."""
-        check_truncate(length, self._length)
-        self._length = length
-
-    def _advance(self, count: int) -> None:
-        self._length += count
 
 
 class TorchBackend:
@@ -85,12 +65,12 @@ class TorchBackend:
         """Tokens a pass at which a prompt is fed."""
         return CHUNK
 
-    def new_state(self) -> TorchState:
+    def new_state(self) -> CountedState[KeyValueCache]:
         """An empty state."""
-        return TorchState(KeyValueCache.zeros(self._config, dtype=torch.float16, device=self._device))
+        return CountedState(KeyValueCache.zeros(self._config, dtype=torch.float16, device=self._device))
 
     @torch.inference_mode()
-    def feed(self, tokens: Sequence[int], state: TorchState) -> Logits:
+    def feed(self, tokens: Sequence[int], state: CountedState[KeyValueCache]) -> Logits:
         """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
         ids = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
@@ -102,8 +82,8 @@ class TorchBackend:
             piece = torch.from_numpy(ids[first : first + CHUNK]).to(self._device)
             end = state.length + len(piece)
             mask = make_causal_mask(len(piece), end, device=self._device)
-            out = self._model(piece[None], mask, state.cache, last_only=True)
-            state._advance(len(piece))
+            out = self._model(piece[None], mask, state.inner, last_only=True)
+            state.advance(len(piece))
         assert out is not None  # checked_tokens refuses an empty list
         logits: Logits = out.flatten().float().cpu().numpy().astype(np.float32, copy=True)
         return logits

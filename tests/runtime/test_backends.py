@@ -21,7 +21,9 @@ from tests.tools import VOCAB_SIZE, divergence, hub_twin, read_manifest, write_m
 CONTEXT = 64
 PAIRS = [("7b", form) for form in ("lut4", "lut6", "lut8", "int4", "int8", "fp16")]
 PAIRS += [(variant, "lut4") for variant in ("40b", "11b", "rw", "7b-biased")]
-EXACT = 1e-5  # greatest difference of scores in one backend; sums of another length differ in their last bits
+# Greatest difference of scores in one backend: sums of another length differ in their last bits, and a key that differs
+# so may round to the next of the state's 16-bit numbers (seen: 3e-5).
+EXACT = 2e-4
 KL = 1e-4  # nats, between backends: states of one are rounded to 16 bits
 NO_COREML = coreml.unavailable_reason()
 
