@@ -2,8 +2,8 @@
 
     python -m benchmarks.kills CHECKPOINT [--kills 10] [--seed 0] [--write]
 
-Linux or macOS. Moments are spread evenly over the time that the undisturbed export took. Whether a finished tensor was
-made again is seen by its time of change.
+Linux or macOS. Moments are drawn evenly from the time that the undisturbed export took, the earliest first, so that every
+stage is hit. Whether a finished tensor was made again is seen by its time of change.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def main() -> None:
             raise SystemExit("the undisturbed export failed; run it by hand to see why")
         seconds = time.perf_counter() - begun
         print(f"undisturbed: {seconds:.0f} s", flush=True)
-        moments, redone, half = random.Random(args.seed), 0, 0
+        generator, redone, half = random.Random(args.seed), 0, 0
+        moments = sorted(generator.uniform(1, seconds) for _ in range(args.kills))
         output = folder / "killed"
-        for number in range(args.kills):
+        for number, after in enumerate(moments):
             before = finished_tensors(output)
             child = start(args.checkpoint, output)
-            after = moments.uniform(0, seconds)
             try:
                 child.wait(after)
                 print(f"run {number + 1}: finished before its kill at {after:.1f} s", flush=True)
