@@ -2,7 +2,7 @@
 
     python -m benchmarks.kills CHECKPOINT [--kills 10] [--seed 0] [--write]
 
-Linux or macOS. Moments are drawn evenly from the time that the undisturbed export took, the earliest first, so that every
+Linux or macOS. Moments are drawn evenly from the time that the undisturbed export took, the earliest first: every
 stage is hit. Whether a finished tensor was made again is seen by its time of change.
 """
 
