@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,12 @@ class MemoryWatch(threading.Thread):
 def run_export(checkpoint: Path, output: Path, weights: str) -> dict[str, Any]:
     """Figures of one export."""
     command = [sys.executable, "-m", "export", str(checkpoint), "--output", str(output), "--weights", weights]
+    # A cache of its own: hashes that an earlier run remembered would flatter this one.
+    environment = {**os.environ, "FALCONET_CACHE": str(output.parent / "cache")}
     begun = time.perf_counter()
-    command += ["--max-kl", "100", "--progress", "json"]
     with subprocess.Popen(
         [*command, "--max-kl", "100", "--progress", "json"],
+        env=environment,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
