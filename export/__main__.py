@@ -42,7 +42,7 @@ def _export(arguments: Sequence[str]) -> int:
 
     options = ExportOptions(
         output=chosen.output,
-        weights=chosen.weights,
+        weights=chosen.weights or "lut4",
         group_size=chosen.group_size,
         context_length=chosen.context,
         max_kl=chosen.max_kl,
@@ -62,16 +62,16 @@ def _export(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
-        description="Export a Falcon to a verified Core ML bundle.",
-        epilog="Other commands: `python -m export list` names the models; `python -m export inspect BUNDLE` shows one.",
+        usage="%(prog)s MODEL [options] | list [--json] | inspect BUNDLE [--json | --html FILE]",
+        description="Export a Falcon to a verified Core ML bundle. `list` names the models, `inspect` shows a bundle.",
     )
     parser.add_argument("model", help="a known name, or a folder in Hugging Face layout")
     parser.add_argument("--output", type=Path, help="folder to make (default: bundles/NAME-WEIGHTS)")
-    parser.add_argument(
+    bits = parser.add_mutually_exclusive_group()
+    bits.add_argument(
         "--weights",
-        default="lut4",
         metavar="FORMAT",
-        help="lut4, lut6, lut8, int4, int8 or fp16; embedding and head keep 8 bits or more (default: %(default)s)",
+        help="lut4, lut6, lut8, int4, int8 or fp16; embedding and head keep 8 bits or more (default: lut4)",
     )
     parser.add_argument(
         "--group-size", type=int, default=32, metavar="ROWS", help="output rows that share a codebook (default: 32)"
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="use only what the Hub's cache on this machine holds")
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
-    parser.add_argument(
+    bits.add_argument(
         "--size",
         metavar="BYTES",
         help="instead of --weights: what all tensors may take, like 3.6GB; bits go where they lower the error most",

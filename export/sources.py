@@ -116,6 +116,8 @@ def resolve(
     `hub` None is the one that the environment names. With `offline` only what the cache holds is used. Raises
     SourceError, with the nearest known names, for a name that is not known, and HubError where fetching fails.
     """
+    if not named.strip():
+        raise SourceError("No model was named; `python -m export list` names those that are known.")
     known = KNOWN.get(named.lower()) or next((m for m in KNOWN.values() if m.hub_name.lower() == named.lower()), None)
     if known and known.folder:
         return ResolvedSource(
@@ -144,10 +146,10 @@ def resolve(
         )
     if path.exists():
         raise SourceError(f"{named} is a file; name the folder that holds a model's config.json and weights.")
-    near = difflib.get_close_matches(named.lower(), KNOWN, n=3, cutoff=0.4) or list(KNOWN)[:3]
+    near = difflib.get_close_matches(named.lower(), KNOWN, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise SourceError(
-        f"{named} is neither a folder nor a known model; did you mean {' or '.join(near)}? "
-        "`python -m export list` names them all."
+        f"{named!r} is neither a folder nor a known model; {hint}`python -m export list` names those that are known."
     )
 
 

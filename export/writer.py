@@ -35,6 +35,13 @@ def read_tokenizer(source: Path, config: FalconConfig) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # noqa: BLE001  the library raises bare Exception for a file it cannot read
         raise CheckpointError(f"{file} is damaged ({error}); fetch the file again.") from None
+    own = source / "tokenizer_config.json"
+    try:
+        readable = not own.exists() or isinstance(json.loads(own.read_text(encoding="utf-8")), dict)
+    except ValueError:
+        readable = False
+    if not readable:
+        raise CheckpointError(f"{own} is damaged; fetch the file again.")
     size = tokenizer.get_vocab_size(with_added_tokens=True)
     if not config.vocab_size - _PADDING < size <= config.vocab_size:
         raise CheckpointError(

@@ -14,6 +14,7 @@ from typing import Any
 from models.errors import ConfigError
 
 _DEFAULT_CONTEXT = 2048  # 7B, 40B, 180B and RW were trained on 2,048 tokens; their early files do not say so
+_MOST_LAYERS = 1000  # the largest Falcon has 80
 _EARLY_NAMES = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_embed": "hidden_size"}
 _MODEL_TYPES = ("falcon", "RefinedWeb", "RefinedWebModel")
 _ACTIVATIONS = ("gelu",)  # exact, by the error function; every Falcon has it
@@ -49,6 +50,10 @@ class FalconConfig:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "ffn_hidden_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"config.json: {name} must be at least 1, not {getattr(self, name)}.")
+        if self.num_layers > _MOST_LAYERS:
+            raise ConfigError(
+                f"config.json: num_hidden_layers {self.num_layers} is in no Falcon; fetch the file again."
+            )
         if self.context_length < 1:
             raise ConfigError(f"config.json: max_position_embeddings must be at least 1, not {self.context_length}.")
         if self.hidden_size % self.num_heads:

@@ -54,7 +54,7 @@ def embedded_bundle(log: TextIO) -> Path:
                 _export(folder, log)
     except OSError as error:
         raise BundleError(
-            f"{folder.parent} cannot be written ({error.strerror}); name a folder that can in FALCONET_CACHE."
+            f"{folder.parent} cannot be written ({error.strerror}); set FALCONET_CACHE to a folder that can be."
         ) from None
     return folder
 

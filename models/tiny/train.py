@@ -56,12 +56,12 @@ _NOISE = 0.09  # of each row's standard deviation
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run with a learning rate that rises and falls, and with the easy or the hard mix of topics."""
+    """A part of the run with a learning rate that rises and falls, and a mix of topics."""
 
     steps: int
     peak_rate: float
     warm_up: int
-    hard: bool
+    mix: int  # of topics, see dialogue()
     noisy_part: float = 0.3  # of the steps, at the end, in which the weights carry the noise of a 4-bit palette
 
 
@@ -71,8 +71,9 @@ class Plan:
 
     seed: int = 0
     stages: tuple[Stage, ...] = (
-        Stage(steps=5500, peak_rate=2e-3, warm_up=300, hard=False),
-        Stage(steps=5000, peak_rate=1.2e-3, warm_up=100, hard=True),
+        Stage(steps=5500, peak_rate=2e-3, warm_up=300, mix=0),
+        Stage(steps=5000, peak_rate=1.2e-3, warm_up=100, mix=1),
+        Stage(steps=2000, peak_rate=1e-3, warm_up=50, mix=2),
     )
     batch_tokens: int = 1024
     pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
@@ -109,16 +110,16 @@ def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[Batch]:
     first, skip = plan.at(start)
     for number in range(first, len(plan.stages)):
         stage = plan.stages[number]
-        endless = _batches(plan, tokenizer, _seed(plan, number * 500_000), hard=stage.hard)
+        endless = _batches(plan, tokenizer, _seed(plan, number * 500_000), mix=stage.mix)
         yield from islice(endless, skip, stage.steps)
         skip = 0
 
 
-def _batches(plan: Plan, tokenizer: Tokenizer, seed: int, *, hard: bool) -> Iterator[Batch]:
+def _batches(plan: Plan, tokenizer: Tokenizer, seed: int, *, mix: int) -> Iterator[Batch]:
     """Endless batches; a pool's content depends on the seed and the pool's number alone."""
     for number in count():
         rng = Random(seed + number)
-        conversations = (dialogue(rng, hard=hard) for _ in range(plan.pool))
+        conversations = (dialogue(rng, mix) for _ in range(plan.pool))
         rows = sorted((encode(tokenizer, conversation) for conversation in conversations), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], list[int], list[bool]]]] = [[]]
         for row in rows:
