@@ -73,7 +73,6 @@ class Plan:
     stages: tuple[Stage, ...] = (
         Stage(steps=5500, peak_rate=2e-3, warm_up=300, mix=0),
         Stage(steps=5000, peak_rate=1.2e-3, warm_up=100, mix=1),
-        Stage(steps=2000, peak_rate=1e-3, warm_up=50, mix=2),
     )
     batch_tokens: int = 1024
     pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
