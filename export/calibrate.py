@@ -20,6 +20,7 @@ from export.progress import Progress
 from export.reference import ReferenceModel, WeightReader
 from models.compressed import mapped_tensor
 from models.config import FalconConfig
+from models.errors import CheckpointError
 from runtime.errors import OptionError
 
 _SEQUENCE = 256  # tokens
@@ -42,7 +43,9 @@ class Calibration:
     def importance(self, name: str) -> npt.NDArray[np.float32] | None:
         """Mean square of each input column [I]: what its errors weigh, Σ E[x_i²] e_i², when columns are unrelated."""
         inputs = self.inputs(name)
-        return None if inputs is None else inputs.float().square().mean(0).numpy()
+        if inputs is None or not inputs.any():  # what is never fed is rounded like anything else
+            return None
+        return inputs.float().square().mean(0).numpy()
 
 
 def file_hash(file: Path) -> str:
@@ -78,6 +81,11 @@ def record(
     partial.mkdir(parents=True)
 
     def observe(name: str, inputs: Tensor) -> None:
+        if not inputs.isfinite().all():
+            raise CheckpointError(
+                f"{name} is fed NaN or infinity when the model runs on the calibration text: "
+                "a weight before it is damaged; fetch the checkpoint again."
+            )
         stored = _EMBEDDING if name == _HEAD and config.tie_word_embeddings else name
         scaled = inputs / inputs.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
         np.save(partial / f"{stored}.npy", scaled.half().numpy())

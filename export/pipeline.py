@@ -83,6 +83,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     digest = source_hash(checkpoint, progress)
     with _work_folder(output, digest, recipe) as work:
         partial = _build(source, checkpoint, tokenizer, recipe, digest, work, options, progress)
+        _check_output(output, force=options.force)  # once more: something may have appeared there meanwhile
         _put_in_place(partial, output)
     return output
 
