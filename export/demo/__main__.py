@@ -31,7 +31,7 @@ def main() -> int:
         # Apple's framework where it runs, else our interpreter: both execute the saved package.
         backend = "coreml" if unavailable_reason("coreml") is None else "reference"
         with LocalEngine.open(folder, backend=backend) as engine:
-            print(f"\n{folder} answers through its Core ML package ({backend} backend):")
+            print(f"\n{folder} answers through its Core ML package ({backend}):")
             rate = _talk(engine)
             size = sum(entry.bytes for entry in engine.bundle.manifest.files.values())
     except UserFacingError as error:
