@@ -156,12 +156,21 @@ def _make_package(
     progress.start("convert", matrices, "matrices")
     marked = build_marked(config, recipe.context_length, store)
     # coremltools holds every array until the package is saved; without this, resident memory grows to their sum.
-    with _temporary_files_in(work / "temporary"), store.mapped.dropping():
-        mlmodel = convert.convert(marked, trace(marked), store, progress.advance)
-        progress.finish()
-        progress.start("save", space.stored_bytes(config, recipe)[1], "bytes")
-        package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)
-        progress.finish()
+    size = space.stored_bytes(config, recipe)[1]
+    try:
+        with _temporary_files_in(work / "temporary"), store.mapped.dropping():
+            mlmodel = convert.convert(marked, trace(marked), store, progress.advance)
+            progress.finish()
+            progress.start("save", size, "bytes")
+            package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)
+            progress.finish()
+    except RuntimeError:  # all that coremltools' writer says of a full disk
+        if shutil.disk_usage(work).free > 2 * size:
+            raise
+        raise space.SpaceError(
+            f"The disk of {work.parent} filled up while the package was written; "
+            "free some space and run the same command again to go on."
+        ) from None
 
 
 @contextlib.contextmanager
