@@ -82,7 +82,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
             pytest.skip("root may write everywhere, and this system has no /proc")
     else:
         cache.mkdir(mode=0o500)
-    with pytest.raises(BundleError, match=r"cannot be written \(.*\); name a folder that can in FALCONET_CACHE\.$"):
+    with pytest.raises(BundleError, match=r"cannot be written \(.*\); set FALCONET_CACHE to a folder that can be\.$"):
         embedded_bundle(io.StringIO())
 
 
