@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ _LAYOUTS = (  # in order of preference; an index names its shards
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )
+_ZIP = b"PK\x03\x04"
 _DERIVED = (".rotary.inv_freq", ".rotary_emb.inv_freq")  # early files may hold these; they follow from the config
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 
 
 class Checkpoint:
-    """Tensors by name. Nothing but headers is read until `tensor` is called."""
+    """Tensors by name. Nothing but headers is read until `tensor` is called, unless a file is in torch's legacy format,
+    which cannot be mapped."""
 
     def __init__(self, folder: Path, config: FalconConfig, shards: Mapping[str, _Shard]) -> None:
         self.folder = folder
@@ -183,13 +186,18 @@ class _PickleShard(_Shard):
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        with file.open("rb") as stream:
+            is_zip = stream.read(len(_ZIP)) == _ZIP  # torch before 1.6 wrote pickles one after another, read whole
         try:
-            tensors: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            tensors: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
             self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        except (RuntimeError, OSError, EOFError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError:  # its message is a page on how to let the file run code
             raise CheckpointError(
-                f"{file} is damaged or cut short ({str(error)[:120]}); fetch the file again."
+                f"{file} is damaged, or holds other things than tensors; fetch the file again from a source you trust."
             ) from None
+        except (RuntimeError, OSError, EOFError, AttributeError, ValueError) as error:
+            said = textwrap.shorten(str(error), 120, placeholder=" …") or type(error).__name__
+            raise CheckpointError(f"{file} is damaged or cut short ({said}); fetch the file again.") from None
         self._tensors: dict[str, Tensor] = tensors
 
     def read(self, name: str) -> Tensor:

@@ -8,7 +8,7 @@ constexpr ops, the others compute.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -50,16 +50,16 @@ class Weight(nn.Module):
     def dense(self, dtype: torch.dtype) -> Tensor:
         """All of it, [O, I]."""
         out = torch.empty(self.shape, dtype=dtype)
-        for first, last in self._parts():
+        for first, last in self.parts():
             out[first:last] = self.part(first, last, dtype)
         return out
 
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x [..., I] -> x Wᵀ + b [..., O]. What is expanded is multiplied while it is in the processor's cache."""
-        out = torch.cat([F.linear(x, self.part(first, last, x.dtype)) for first, last in self._parts()], dim=-1)
+        out = torch.cat([F.linear(x, self.part(first, last, x.dtype)) for first, last in self.parts()], dim=-1)
         return out if bias is None else out + bias
 
-    def _parts(self) -> Iterator[tuple[int, int]]:
+    def parts(self) -> Iterator[tuple[int, int]]:
         """Spans of rows small enough to be expanded at once."""
         step = self._step()
         for first in range(0, self.shape[0], step):
@@ -181,6 +181,15 @@ class BlockWeight(Weight):
             values = nibbles - ((nibbles & 8) << 1)
         blocks = values.view(len(values), scale.shape[1], -1).to(dtype)
         return (blocks * scale[:, :, None].to(dtype)).view(len(values), -1)
+
+
+def weight_of(parts: Mapping[str, Tensor], *, index_bits: int = 8) -> Weight:
+    """The weight whose stored arrays `parts` are: `indices` and `codebook`, `values` and `scale`, or `values` alone."""
+    if "codebook" in parts:
+        return LutWeight(parts["indices"], parts["codebook"], index_bits=index_bits)
+    if "scale" in parts:
+        return BlockWeight(parts["values"], parts["scale"])
+    return DenseWeight(parts["values"])
 
 
 class CompressedLinear(nn.Module):

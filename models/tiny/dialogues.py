@@ -133,9 +133,8 @@ class Dialogue:
 class Memory:
     """What the user has said of themselves in one conversation; makes the turns that tell it and ask for it."""
 
-    def __init__(self, rng: Random, *, held: bool = False, wide: bool = False) -> None:
+    def __init__(self, rng: Random, *, held: bool = False) -> None:
         self.rng = rng
-        self.wide = wide
         self.held = held
         self.told: dict[str, dict[str, str]] = {}
 
@@ -173,9 +172,9 @@ class Memory:
     def _value(self, kind: str) -> str:
         rng = self.rng
         if kind in ("name", "pet"):
-            return person(rng, held=self.held, wide=self.wide)
+            return person(rng, held=self.held)
         if kind == "city" and rng.random() < 0.5:
-            return person(rng, held=self.held, wide=self.wide)
+            return person(rng, held=self.held)
         return {
             "colour": lambda: rng.choice(worlds.COLOURS),
             "city": lambda: rng.choice(worlds.CITIES),
@@ -187,18 +186,18 @@ class Memory:
 KINDS = tuple(_TELL)
 _KIND_WEIGHTS = (5, 2, 2, 2, 1, 1)
 _TOPIC_NAMES = tuple(TOPICS)
-_WEIGHTS = [[weights[mix] for _, weights in TOPICS.values()] for mix in range(3)]
+_WEIGHTS = [[weights[mix] for _, weights in TOPICS.values()] for mix in range(2)]
 
 
 def dialogue(rng: Random, mix: int = 0) -> Dialogue:
     """A training conversation, mostly of one to eight turns.
 
-    Mix 1 has more of what is learned slowly; mix 2 also has more names and lower case.
+    Mix 1 has more of what is learned slowly.
     """
-    lower, bare = rng.random() < (0.2, 0.2, 0.3)[mix], rng.random() < 0.2
+    lower, bare = rng.random() < 0.2, rng.random() < 0.2
     length = rng.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8)) if rng.random() < 0.95 else rng.randint(9, 16)
-    remembers = rng.random() < (0.55, 0.65, 0.75)[mix]
-    memory = Memory(rng, wide=mix == 2)
+    remembers = rng.random() < (0.55, 0.65)[mix]
+    memory = Memory(rng)
     turns: list[Turn] = []
     for _ in range(length):
         turn = _next_turn(rng, memory, turns[-1] if turns else None, remembers, lower, _WEIGHTS[mix])
@@ -237,7 +236,7 @@ def _next_turn(
     if last is not None and last.answer.startswith(("The capital of", "The opposite of")) and rng.random() < 0.3:
         topic = "capitals" if "capital" in last.answer else "opposites"
         return follow_up(rng, topic, lower=lower)
-    return single(rng, rng.choices(_TOPIC_NAMES, weights)[0], lower=lower, wide=memory.wide)
+    return single(rng, rng.choices(_TOPIC_NAMES, weights)[0], lower=lower)
 
 
 def follow_up(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import zlib
 from random import Random
 
-from models.tiny.worlds import CITIES, DAYS, MONTHS, NAMES, SPELLING_WORDS, UNKNOWN_COUNTRIES, UNSEEN_NAMES, words
+from models.tiny.worlds import NAMES, UNSEEN_NAMES, words
 
 _ONSETS = words("b br c ch d dr f fl g gr h j k l m n p pr r s sh st t th tr v w y z")
 _VOWELS = words("a e i o u a e i o ai ee ia oo ou")
 _CODAS = ["", "", "", "n", "l", "r", "s", "m", "t", "k", "nd", "x", "sh"]
-_SOURCES = [word.lower() for word in (*SPELLING_WORDS, *NAMES, *CITIES, *UNKNOWN_COUNTRIES, *MONTHS, *DAYS)]
 _UNSEEN = frozenset(UNSEEN_NAMES)
 
 
@@ -25,26 +24,13 @@ def invented(rng: Random, syllables: int) -> str:
     return "".join(parts).capitalize()
 
 
-def patchwork(rng: Random) -> str:
-    """A name of pieces cut from known words, so that every piece of the vocabulary comes to be copied."""
-    parts = []
-    for _ in range(rng.randint(2, 3)):
-        word = rng.choice(_SOURCES)
-        begin = rng.randrange(max(1, len(word) - 2))
-        parts.append(word[begin : begin + rng.randint(2, 4)])
-    return "".join(parts).capitalize()
-
-
-def person(rng: Random, *, held: bool, wide: bool = False) -> str:
-    """A person's or a pet's name: for training one of NAMES or an invented one, for evaluation one never trained on.
-
-    With `wide` most are patchwork.
-    """
+def person(rng: Random, *, held: bool) -> str:
+    """A person's or a pet's name: for training one of NAMES or an invented one, for evaluation one never trained on."""
     if held and rng.random() < 0.6:
         return rng.choice(UNSEEN_NAMES)
     if not held and rng.random() < 0.4:
         return rng.choice(NAMES)
     while True:
-        name = patchwork(rng) if wide and rng.random() < 0.8 else invented(rng, rng.randint(1, 3))
+        name = invented(rng, rng.randint(1, 3))
         if is_held_out(f"name/{name}") == held and name not in _UNSEEN and 3 <= len(name) <= 12:
             return name

@@ -39,7 +39,6 @@ class Draw:
     rng: Random
     lower: bool
     held: bool
-    wide: bool = False  # names of every kind of piece
 
 
 Topic = Callable[[Draw], Turn]
@@ -271,7 +270,7 @@ def _stories(draw: Draw) -> Turn:
             "Write a story about {x} named {n}.",
             "I want a story about {x} called {n}.",
         )
-        name = person(draw.rng, held=draw.held, wide=draw.wide)
+        name = person(draw.rng, held=draw.held)
         name = slots["n"] = name.lower() if draw.lower else name
     else:
         wordings = (
@@ -350,26 +349,26 @@ def _unknown(draw: Draw) -> Turn:
     return _turn(draw, "unknown", worlds.UNKNOWN_QUESTIONS, {"x": draw.rng.choice(worlds.SUBJECTS)}, UNKNOWN)
 
 
-TOPICS: dict[str, tuple[Topic, tuple[int, int, int]]] = {  # and how often each comes in each mix
-    "capitals": (_capitals, (18, 9, 14)),
-    "planets": (_planets, (6, 12, 8)),
-    "opposites": (_opposites, (16, 8, 8)),
-    "counting": (_counting, (9, 26, 26)),
-    "sums": (_sums, (20, 28, 24)),
-    "spelling": (_spelling, (14, 9, 8)),
-    "letters": (_letters, (12, 14, 14)),
-    "stories": (_stories, (7, 10, 22)),
-    "colours": (_colours, (7, 3, 3)),
-    "calendar": (_calendar, (7, 14, 12)),
-    "chat": (_chat, (6, 4, 5)),
-    "unknown": (_unknown, (9, 6, 8)),
+TOPICS: dict[str, tuple[Topic, tuple[int, int]]] = {  # and how often each comes in each mix
+    "capitals": (_capitals, (18, 9)),
+    "planets": (_planets, (6, 12)),
+    "opposites": (_opposites, (16, 8)),
+    "counting": (_counting, (9, 26)),
+    "sums": (_sums, (20, 28)),
+    "spelling": (_spelling, (14, 9)),
+    "letters": (_letters, (12, 14)),
+    "stories": (_stories, (7, 10)),
+    "colours": (_colours, (7, 3)),
+    "calendar": (_calendar, (7, 14)),
+    "chat": (_chat, (6, 4)),
+    "unknown": (_unknown, (9, 6)),
 }
 
 
-def single(rng: Random, topic: str, *, lower: bool = False, held: bool = False, wide: bool = False) -> Turn:
+def single(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:
     """A random question of `topic` from the training part, or from the held-out one."""
     make = TOPICS[topic][0]
-    draw = Draw(rng, lower, held, wide)
+    draw = Draw(rng, lower, held)
     while True:
         turn = make(draw)
         if not turn.key or is_held_out(turn.key) == held:

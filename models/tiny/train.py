@@ -2,6 +2,7 @@
 
 An interrupted run goes on from its last checkpoint when the same command is given again.
 """
+# ruff: noqa: T201 - a command: what it prints is its output
 
 from __future__ import annotations
 
@@ -282,9 +283,9 @@ def main() -> int:
     state.resume()
     try:
         for line in train(plan, tokenizer, state):
-            print(line, flush=True)  # noqa: T201 - a command line's output
+            print(line, flush=True)
     except KeyboardInterrupt:
-        print(f"Stopped near step {state.step}; the same command goes on from the last save.")  # noqa: T201
+        print(f"Stopped near step {state.step}; the same command goes on from the last save.")
         return 130
     save_model(state.model, out)
     state.file.unlink(missing_ok=True)
