@@ -1,14 +1,12 @@
-"""Command line: `python -m runtime chat|complete|doctor`. Exit codes: 0, 1 the world's fault, 2 usage, 130 Ctrl-C."""
+"""Command line: `python -m runtime chat|complete|doctor`. Exit codes: 0, 1 the world's fault, 130 Ctrl-C."""
 
 from __future__ import annotations
 
-import argparse
 import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 from runtime.errors import UserFacingError
@@ -18,13 +16,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, and turn the world's faults into one line."""
     stdin, out, err = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
     try:
-        from runtime.cli.arguments import parse  # here, so that Ctrl-C while numpy loads is no traceback either
+        # Here, so that Ctrl-C while numpy loads is no traceback either.
+        from runtime.cli.arguments import DoctorOptions, parse
+
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        if isinstance(options, DoctorOptions):
+            from runtime.doctor.checkup import run_doctor
+
+            return run_doctor(options.bundle, options.report, out, err)
         from runtime.cli.commands import run
 
-        arguments = sys.argv[1:] if arguments is None else list(arguments)
-        if arguments[:1] == ["doctor"]:
-            return _doctor(arguments[1:], out, err)
-        options = parse(arguments)
         if isinstance(out, io.TextIOWrapper):
             # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
             out.reconfigure(encoding="utf-8" if options.json else out.encoding, errors="replace")
@@ -44,20 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop(out)
         return 1
     return code
-
-
-def _doctor(arguments: Sequence[str], out: TextIO, err: TextIO) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime doctor",
-        description="Check a bundle on this machine: every device in a process of its own, against the interpreter.",
-    )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write a report to send with a bug")
-    chosen = parser.parse_args(arguments)
-
-    from runtime.doctor.checkup import run_doctor
-
-    return run_doctor(chosen.bundle, chosen.json, out, err)
 
 
 def _stream(stream: TextIO | None, mode: str) -> TextIO:

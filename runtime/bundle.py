@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.errors import BundleError
+from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, Manifest, Part
 from runtime.paths import cache_folder
-
-_READ_BYTES = 1 << 22
 
 
 class Bundle:
@@ -44,15 +43,14 @@ class Bundle:
         total = sum(entry.bytes for entry in self.manifest.files.values())
         done = 0
         for name, entry in self.manifest.files.items():
-            digest = hashlib.sha256()
-            with self._path(name).open("rb") as file:
-                while chunk := file.read(_READ_BYTES):
-                    digest.update(chunk)
-                    done += len(chunk)
-                    if progress:
-                        progress(done, total)
-            if digest.hexdigest() != entry.sha256:
+
+            def advance(read: int, before: int = done) -> None:
+                if progress:
+                    progress(before + read, total)
+
+            if sha256_of(self._path(name), advance) != entry.sha256:
                 raise BundleError(f"{self._path(name)} is damaged: its hash differs; export or copy the bundle again.")
+            done += entry.bytes
 
     def mark_seen(self) -> None:
         """Remember on this machine that these bytes were verified, so that later loads are fast."""

@@ -13,15 +13,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
+from runtime.hashing import sha256_of
 from runtime.paths import cache_folder
 
 NAME = "falcon-tiny-instruct"
 _ROOT = Path(__file__).resolve().parents[1]  # the packages lie side by side, installed or not
-_WEIGHTS = _ROOT / "models" / "tiny" / "model.safetensors"
+_MODEL = _ROOT / "models" / "tiny"
 _NEEDED = ("coremltools", "torch", "numba", "safetensors")
 
 
@@ -68,14 +69,14 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _version() -> str:
-    """The program's version and the weights' hash: another of either is another bundle."""
+    """The program's version and a hash of the model's files: another of either is another bundle."""
     try:
         version = importlib.metadata.version("falconet")
     except importlib.metadata.PackageNotFoundError:  # run from a checkout
         version = "source"
     digest = hashlib.sha256()
-    with contextlib.suppress(OSError):  # the exporter says what is missing
-        digest.update(_WEIGHTS.read_bytes())
+    for file in sorted([*_MODEL.glob("*.json"), *_MODEL.glob("*.safetensors")]):
+        digest.update(f"{sha256_of(file)}  {file.name}\n".encode())
     return f"{version}-{digest.hexdigest()[:8]}"
 
 
@@ -102,7 +103,7 @@ def _export(folder: Path, log: TextIO) -> None:
     log.write(f"{start} ..." if live else f"{start} ...\n")
     log.flush()
     command = [sys.executable, "-m", "export", NAME, "--output", str(folder), "--progress", "json"]
-    said = ""
+    reason = "the exporter broke down."
     with subprocess.Popen(
         command,
         cwd=_ROOT,  # a file called export.py where the user happens to be must not be run instead
@@ -114,26 +115,33 @@ def _export(folder: Path, log: TextIO) -> None:
     ) as child:
         assert child.stderr is not None
         for line in child.stderr:
-            stage = _stage(line)
-            if stage is None:
-                said = line.strip() or said
-            elif live:
+            event = _event(line)
+            if event.get("event") == "error":
+                reason = str(event.get("message"))
+            elif live and (stage := _stage(event)):
                 log.write(f"\r\x1b[K{start}: {stage}")
                 log.flush()
     if live:
         log.write("\r\x1b[K")
     if child.returncode or not _is_whole(folder):
-        reason = said.removeprefix("error: ") if said.startswith("error: ") else "the exporter broke down."
         raise BundleError(f"The embedded model could not be exported: {reason} `python -m export {NAME}` shows more.")
     log.write(f"Exported the embedded model {NAME} in {time.monotonic() - begun:.0f} s to {folder}\n")
     log.flush()
 
 
-def _stage(line: str) -> str | None:
-    """What a line of the exporter's progress says, for people; None for a line that is none."""
+def _event(line: str) -> dict[str, Any]:
+    """A line of the exporter's as data; nothing for a line that is none."""
     try:
         event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _stage(event: dict[str, Any]) -> str | None:
+    """What an event says of a stage, for people; None for an event of another kind."""
+    try:
         share = event["done"] / event["total"] if event["total"] else 0.0
         return f"{event['stage']} {1.0 if event['event'] == 'finish' else share:.0%}"
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None

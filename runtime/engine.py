@@ -33,16 +33,24 @@ class LocalEngine:
         self._answer: Generator[Event, None, None] | None = None
 
     @classmethod
-    def open(cls, folder: str | Path, *, backend: str | None = None, template: str | None = None) -> LocalEngine:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        backend: str | None = None,
+        compute_units: str | None = None,
+        template: str | None = None,
+    ) -> LocalEngine:
         """Load the bundle in `folder` on the named backend, or the best there is; `template` None is the bundle's own.
 
-        Raises BundleError for a folder that is no whole bundle, BackendUnavailableError with the reason, OptionError
-        for a backend or a template that does not exist.
+        `compute_units` are Core ML's: cpu_and_gpu (None), cpu_and_ne or cpu_only. Raises BundleError for a folder that
+        is no whole bundle, BackendUnavailableError with the reason, OptionError for a backend, units or a template that
+        do not exist.
         """
         bundle = Bundle.open(folder)
         chosen = ChatTemplate.named(template or bundle.manifest.chat_template)
         tokenizer = Tokenizer.open(bundle.folder)
-        return cls(bundle, open_backend(bundle, backend), tokenizer, chosen)
+        return cls(bundle, open_backend(bundle, backend, compute_units=compute_units), tokenizer, chosen)
 
     @property
     def context_length(self) -> int:

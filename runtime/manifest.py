@@ -7,9 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.errors import BundleError
+
+T = TypeVar("T")
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -105,13 +107,18 @@ class Manifest:
         try:
             raw = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
+            if (old := set_aside_path(folder)).exists():
+                raise BundleError(
+                    f"{folder} is gone because an export was killed while it replaced it; the old bundle is in {old}: "
+                    "rename it back, or run the same export again."
+                ) from None
             raise BundleError(
                 f"{folder} is not a bundle: it has no {MANIFEST_NAME}. Run `python -m export` first."
             ) from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise BundleError(f"{folder / MANIFEST_NAME} is damaged; export the bundle again.") from None
         version = raw.get("format_version") if isinstance(raw, dict) else None
-        if not isinstance(version, int):
+        if type(version) is not int:  # True is an int, too
             raise BundleError(
                 f"{folder / MANIFEST_NAME} is damaged: it has no format_version; export the bundle again."
             )
@@ -135,29 +142,38 @@ class Manifest:
         return [*self.files, self.weight_file, *(path for p in self.programs for path in (p.path, *p.files))]
 
 
+def set_aside_path(folder: Path) -> Path:
+    """Where an old bundle lies for the moment in which a new one takes its place."""
+    return folder.parent / f".{folder.name}.falconet-old"
+
+
 def _leads_outside(name: str) -> bool:
     """Whether a path is absolute or climbs, by the rules of either kind of system."""
     return any(bool(path.anchor) or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def _from_json(raw: dict[str, Any]) -> Manifest:
+    """Keys that are not known are left out: a later program may write more."""
+    source = _typed(raw["source"], dict)
+    revision = source.get("revision")
     manifest = Manifest(
         format_version=raw["format_version"],
-        name=str(raw["name"]),
-        source=Source(**raw["source"]),
-        recipe=dict(raw["recipe"]),
-        context_length=int(raw["context_length"]),
-        vocab_size=int(raw["vocab_size"]),
-        chat_template=str(raw["chat_template"]),
-        weight_file=str(raw["weight_file"]),
-        programs=tuple(
-            ProgramEntry(path=p["path"], target=p["target"], functions=tuple(p["functions"]), files=tuple(p["files"]))
-            for p in raw["programs"]
+        name=_typed(raw["name"], str),
+        source=Source(
+            name=_typed(source["name"], str),
+            sha256=_typed(source["sha256"], str),
+            revision=None if revision is None else _typed(revision, str),
         ),
-        files={name: FileEntry(**entry) for name, entry in raw["files"].items()},
-        weights={name: _weight(entry) for name, entry in raw["weights"].items()},
-        tools=dict(raw["tools"]),
-        parity=dict(raw["parity"]),
+        recipe=_typed(raw["recipe"], dict),
+        context_length=_typed(raw["context_length"], int),
+        vocab_size=_typed(raw["vocab_size"], int),
+        chat_template=_typed(raw["chat_template"], str),
+        weight_file=_typed(raw["weight_file"], str),
+        programs=tuple(_program(_typed(entry, dict)) for entry in _typed(raw["programs"], list)),
+        files={name: _file(_typed(entry, dict)) for name, entry in _typed(raw["files"], dict).items()},
+        weights={name: _weight(_typed(entry, dict)) for name, entry in _typed(raw["weights"], dict).items()},
+        tools=_typed(raw["tools"], dict),
+        parity=_typed(raw["parity"], dict),
     )
     if not manifest.programs:
         raise ValueError("it names no program")
@@ -166,16 +182,46 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
     return manifest
 
 
+def _typed(value: Any, kind: type[T]) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.40} stands where JSON's {kind.__name__} belongs")
+    return value
+
+
+def _all_typed(values: Any, kind: type[T]) -> tuple[T, ...]:
+    return tuple(_typed(value, kind) for value in _typed(values, list))
+
+
+def _program(raw: dict[str, Any]) -> ProgramEntry:
+    return ProgramEntry(
+        path=_typed(raw["path"], str),
+        target=_typed(raw["target"], str),
+        functions=_all_typed(raw["functions"], str),
+        files=_all_typed(raw["files"], str),
+    )
+
+
+def _file(raw: dict[str, Any]) -> FileEntry:
+    return FileEntry(bytes=_typed(raw["bytes"], int), sha256=_typed(raw["sha256"], str))
+
+
+def _part(raw: dict[str, Any]) -> Part:
+    return Part(
+        offset=_typed(raw["offset"], int),
+        bytes=_typed(raw["bytes"], int),
+        dtype=_typed(raw["dtype"], str),
+        shape=_all_typed(raw["shape"], int),
+    )
+
+
 def _weight(raw: dict[str, Any]) -> WeightEntry:
-    parts = {
-        name: Part(offset=p["offset"], bytes=p["bytes"], dtype=p["dtype"], shape=tuple(p["shape"]))
-        for name, p in raw["parts"].items()
-    }
-    if set(parts) != _PARTS[raw["format"]]:
-        raise ValueError(f"a weight of format {raw['format']} has the parts {', '.join(parts)}")
+    kind = _typed(raw["format"], str)
+    parts = {name: _part(_typed(part, dict)) for name, part in _typed(raw["parts"], dict).items()}
+    if set(parts) != _PARTS[kind]:
+        raise ValueError(f"a weight of format {kind} has the parts {', '.join(parts)}")
     for name, part in parts.items():
         if part.dtype not in BITS:
             raise ValueError(f"part {name} has unknown type {part.dtype}")
         if part.offset < 0 or part.offset % ALIGNMENT or part.bytes * 8 != math.prod(part.shape) * BITS[part.dtype]:
             raise ValueError(f"part {name} of {part.bytes} bytes at {part.offset} does not fit its shape")
-    return WeightEntry(format=raw["format"], shape=tuple(raw["shape"]), parts=parts)
+    return WeightEntry(format=kind, shape=_all_typed(raw["shape"], int), parts=parts)

@@ -29,16 +29,17 @@ def unavailable_reason(name: str) -> str | None:
     return None
 
 
-def open_backend(bundle: Bundle, name: str | None = None) -> Backend[Any]:
+def open_backend(bundle: Bundle, name: str | None = None, *, compute_units: str | None = None) -> Backend[Any]:
     """Load `bundle` on backend `name`, or on the first of NAMES that can run here.
 
-    Raises BackendUnavailableError, which says why, where it cannot run.
+    Raises BackendUnavailableError, which says why, where it cannot run; OptionError for `compute_units`, which are Core
+    ML's, with another backend.
     """
     reasons = {}
     for candidate in (name,) if name else NAMES:
         reason = unavailable_reason(candidate)
         if reason is None:
-            return _open(bundle, candidate)
+            return _open(bundle, candidate, compute_units)
         reasons[candidate] = reason
     if name:
         raise BackendUnavailableError(
@@ -47,11 +48,13 @@ def open_backend(bundle: Bundle, name: str | None = None) -> Backend[Any]:
     raise BackendUnavailableError(f"No backend can run: {'; '.join(f'{n}: {r}' for n, r in reasons.items())}.")
 
 
-def _open(bundle: Bundle, name: str) -> Backend[Any]:
+def _open(bundle: Bundle, name: str, compute_units: str | None) -> Backend[Any]:
     if name == "coreml":
         from runtime.backends.coreml import open_coreml
 
-        return open_coreml(bundle)
+        return open_coreml(bundle, compute_units=compute_units)
+    if compute_units is not None:
+        raise OptionError(f"--compute-units is for the coreml backend and this one is {name}; leave it out.")
     if name == "torch":
         from runtime.backends.torch import open_torch
 

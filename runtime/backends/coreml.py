@@ -17,8 +17,9 @@ from runtime.errors import BackendUnavailableError, OptionError
 from runtime.paths import cache_folder
 from runtime.quiet import quiet
 
-# ALL is not offered: flexible, stateful programs have failed to load with it (see docs/decisions).
-COMPUTE_UNITS = {"gpu": "CPU_AND_GPU", "cpu": "CPU_ONLY", "ne": "CPU_AND_NE"}
+# coremltools' names, the default first. ALL is not offered: flexible, stateful programs have failed to load with it
+# (docs/decisions/004).
+COMPUTE_UNITS = ("cpu_and_gpu", "cpu_and_ne", "cpu_only")
 
 
 def unavailable_reason() -> str | None:
@@ -39,20 +40,22 @@ def unavailable_reason() -> str | None:
     return None
 
 
-def open_coreml(bundle: Bundle, *, compute_units: str = "gpu") -> ProgramBackend:
+def open_coreml(bundle: Bundle, *, compute_units: str | None = None) -> ProgramBackend:
     """Load `bundle` in Core ML; the compiled program is kept beside the bundle, so that later loads are fast.
 
-    Raises BackendUnavailableError with the reason where Core ML cannot run.
+    `compute_units` None is the first of COMPUTE_UNITS. Raises OptionError for units that are none of them,
+    BackendUnavailableError with the reason where Core ML cannot run.
     """
-    if compute_units not in COMPUTE_UNITS:
-        raise OptionError(f"compute units are {', '.join(COMPUTE_UNITS)}, not {compute_units}.")
+    chosen = compute_units or COMPUTE_UNITS[0]
+    if chosen not in COMPUTE_UNITS:
+        raise OptionError(f"compute units are {', '.join(COMPUTE_UNITS)}, not {chosen}.")
     reason = unavailable_reason()
     if reason:
         raise BackendUnavailableError(f"The coreml backend cannot run: {reason}; choose --backend torch.")
     with quiet():
         import coremltools as ct
 
-        units = getattr(ct.ComputeUnit, COMPUTE_UNITS[compute_units])
+        units = ct.ComputeUnit[chosen.upper()]
         compiled = _compiled_path(bundle)
         if compiled.exists():
             model = ct.models.CompiledMLModel(str(compiled), compute_units=units)

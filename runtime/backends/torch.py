@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from models.cache import KeyValueCache
 from models.compressed import (
-    BlockWeight,
     CompressedEmbedding,
     CompressedLinear,
     DenseWeight,
-    LutWeight,
     Weight,
     mapped_tensor,
+    weight_of,
 )
 from models.config import FalconConfig
 from models.falcon import Falcon, make_causal_mask, position_tables
@@ -151,11 +150,7 @@ def _entry(bundle: Bundle, name: str) -> WeightEntry:
 
 def _open_weight(bundle: Bundle, entry: WeightEntry) -> Weight:
     parts = {name: _array(bundle, part) for name, part in entry.parts.items()}
-    if entry.format in _INDEX_BITS:
-        return LutWeight(parts["indices"], parts["codebook"], index_bits=_INDEX_BITS[entry.format])
-    if entry.format in ("int4", "int8"):
-        return BlockWeight(parts["values"], parts["scale"])
-    return DenseWeight(parts["values"])
+    return weight_of(parts, index_bits=_INDEX_BITS.get(entry.format, 8))
 
 
 def _array(bundle: Bundle, part: Part) -> Tensor:

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.backends.choice import NAMES
+from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.cli.parser import Parser
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
 from runtime.sampling import SamplingConfig
 
-BACKENDS = ("coreml", "torch", "reference")
 DEFAULTS = SamplingConfig()
 DEFAULT_MAX_TOKENS = 512
 _CHAT = """\
 Talk with a model. On a terminal: type a message, /help lists what else can be typed, Ctrl-C stops an answer. From a
 pipe: one turn a line, all of one conversation."""
+_DOCTOR = "Check a bundle on this machine: every device in a process of its own, against the interpreter."
 _COMPLETE = "Continue a text. The continuation goes to the output, the figures beside it to the error output."
 _EXAMPLES = """\
 examples:
@@ -25,9 +28,7 @@ examples:
   python -m runtime complete --prompt - --temperature 0 < draft.txt
   printf 'My name is Mia.\\nWhat is my name?\\n' | python -m runtime chat --json
 
-`python -m runtime doctor BUNDLE` checks a bundle on every device of this machine.
-
-exit codes: 0 done, 1 error (one line says why), 2 wrong usage, 130 stopped by Ctrl-C"""
+exit codes: 0 done, 1 error (one line says why), 130 stopped by Ctrl-C"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +43,23 @@ class Options:
     max_tokens: int
     sampling: SamplingConfig
     backend: str | None
+    compute_units: str | None
     json: bool
 
 
-def parse(arguments: Sequence[str]) -> Options:
-    """Parse; exits with 2 for wrong usage. Raises OptionError for a value outside its range or text that is none."""
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions:
+    """The bundle to check, and the file for the report."""
+
+    bundle: Path
+    report: Path | None
+
+
+def parse(arguments: Sequence[str]) -> Options | DoctorOptions:
+    """Parse. Raises OptionError for wrong usage, a value outside its range, or text that is none."""
     chosen = _parser().parse_args(arguments)
+    if chosen.command == "doctor":
+        return DoctorOptions(bundle=chosen.bundle, report=chosen.json)
     if chosen.max_tokens < 1:
         raise OptionError(f"--max-tokens must be at least 1, not {chosen.max_tokens}.")
     return Options(
@@ -59,26 +71,29 @@ def parse(arguments: Sequence[str]) -> Options:
         max_tokens=chosen.max_tokens,
         sampling=_sampling(chosen),
         backend=chosen.backend,
+        compute_units=chosen.compute_units,
         json=chosen.json,
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runtime",
         description="Run Falcon bundles on this machine.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    chat = commands.add_parser("chat", help="talk with a model", description=_CHAT, allow_abbrev=False)
-    complete = commands.add_parser("complete", help="continue a text", description=_COMPLETE, allow_abbrev=False)
+    chat = commands.add_parser("chat", help="talk with a model", description=_CHAT)
+    complete = commands.add_parser("complete", help="continue a text", description=_COMPLETE)
+    doctor = commands.add_parser("doctor", help="check a bundle on every device", description=_DOCTOR)
     complete.add_argument("--prompt", required=True, metavar="TEXT", help="the text; - reads it from the input")
     chat.add_argument("--system", metavar="TEXT", help="what the model is told first (default: nothing)")
     chat.add_argument("--template", metavar="NAME", help="chat format (default: the bundle's own)")
     for command in (chat, complete):
         _add_common(command)
+    doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
+    doctor.add_argument("--json", type=Path, metavar="FILE", help="write a report to send with a bug")
     return parser
 
 
@@ -90,7 +105,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="folder made by `python -m export` (default: the embedded model, exported once)",
     )
-    parser.add_argument("--backend", choices=BACKENDS, help="what computes (default: the first that this machine has)")
+    parser.add_argument("--backend", choices=NAMES, help="what computes (default: the first that this machine has)")
+    parser.add_argument(
+        "--compute-units",
+        choices=COMPUTE_UNITS,
+        help=f"of Core ML; the doctor says which is best here (default: {COMPUTE_UNITS[0]})",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line: each event of each answer")
     parser.add_argument(
         "--max-tokens",

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from runtime.cli.arguments import Options
 from runtime.cli.conversation import INTERRUPTED, Conversation
+from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output, has_colours
 from runtime.cli.text import input_text
@@ -21,12 +22,13 @@ _BUNDLES = Path("bundles")  # where `python -m export` writes unless told otherw
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run one command; returns the exit code. Raises UserFacingError."""
-    folder = _folder(options.bundle, err)
-    with _opened(folder, options, err) as engine:
+    with no_echo(stdin):
+        engine = _opened(_folder(options.bundle, err), options, err)
+    with engine:
         output = Output(out, err, json_lines=options.json, backend=engine.backend.name)
         if options.command == "complete":
             return _complete(engine, options, stdin, output)
-        conversation = Conversation(engine, options, output)
+        conversation = Conversation(engine, options, output, stdin)
         if stdin.isatty() and out.isatty() and not options.json:
             return conversation.from_terminal(out)
         return conversation.from_pipe(stdin.buffer)
@@ -36,7 +38,7 @@ def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Outp
     prompt = options.prompt or ""
     if prompt == "-":
         prompt = input_text(stdin.buffer.read())
-    with StopOnInterrupt() as stop:
+    with StopOnInterrupt() as stop, no_echo(stdin):
         finished = output.stream(
             engine.complete(
                 prompt,
@@ -68,12 +70,14 @@ def _folder(named: Path | None, err: TextIO) -> Path:
 
 def _opened(folder: Path, options: Options, err: TextIO) -> LocalEngine:
     """Open the engine, with a word at a terminal, as large models take a while."""
-    if not err.isatty():
-        return LocalEngine.open(folder, backend=options.backend, template=options.template)
-    err.write(f"Loading {folder.name} ...")
-    err.flush()
-    try:
-        return LocalEngine.open(folder, backend=options.backend, template=options.template)
-    finally:
-        err.write("\r\x1b[K" if has_colours() else "\n")
+    if err.isatty():
+        err.write(f"Loading {folder.name} ...")
         err.flush()
+    try:
+        return LocalEngine.open(
+            folder, backend=options.backend, compute_units=options.compute_units, template=options.template
+        )
+    finally:
+        if err.isatty():
+            err.write("\r\x1b[K" if has_colours() else "\n")
+            err.flush()

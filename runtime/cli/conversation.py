@@ -6,6 +6,7 @@ from typing import BinaryIO, TextIO
 
 from runtime.chat import Message
 from runtime.cli.arguments import Options
+from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output
 from runtime.cli.terminal import typed
@@ -16,19 +17,20 @@ from runtime.generation import FinishReason
 
 INTERRUPTED = 130
 _HELP = '''\
-/reset  begin a new conversation        Ctrl-C  stop the answer and keep what was said
-/quit   leave (so does Ctrl-D)          """     begin and end a message of several lines
-/help   show this                       a space before / makes it a message
+/reset  begin a new conversation    Ctrl-C  stop the answer, keep what was said
+/quit   leave (so does Ctrl-D)      """     around a message of several lines
+/help   show this                   a space before / makes it a message
 '''
 
 
 class Conversation:
     """What was said so far, and where the answers go. Raises ChatError where the format has no system message."""
 
-    def __init__(self, engine: LocalEngine, options: Options, output: Output) -> None:
+    def __init__(self, engine: LocalEngine, options: Options, output: Output, stdin: TextIO) -> None:
         self._engine = engine
         self._options = options
         self._output = output
+        self._stdin = stdin
         self._begin = [Message("system", options.system)] if options.system else []
         self._messages = list(self._begin)
         engine.template.render([*self._begin, Message("user", "?")])  # refused now, not after the first question
@@ -82,7 +84,7 @@ class Conversation:
 
     def _turn(self, text: str) -> FinishReason:
         messages = [*self._messages, Message("user", text)]
-        with StopOnInterrupt() as stop:
+        with StopOnInterrupt() as stop, no_echo(self._stdin):
             finished = self._output.stream(
                 self._engine.chat(
                     messages,

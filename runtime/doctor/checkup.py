@@ -82,7 +82,7 @@ def _examine(
             feeds = followed(feeds, first.continuations)
             verdicts = _try_all(bundle, candidates, feeds, first, scores, limits, progress)
     sizes = sum(entry.bytes for entry in manifest.files.values())
-    weights = str(manifest.recipe.get("linear", "unknown"))
+    weights = "mixed" if manifest.recipe.get("formats") else str(manifest.recipe.get("linear", "unknown"))
     return report.Findings(
         bundle={
             "name": manifest.name,

@@ -36,24 +36,24 @@ def torch(bundle: Bundle) -> Load:
 
 def coreml_gpu(bundle: Bundle) -> Load:
     """Core ML on the GPU."""
-    return _coreml(bundle, "gpu")
+    return _coreml(bundle, "cpu_and_gpu")
 
 
 def coreml_cpu(bundle: Bundle) -> Load:
     """Core ML on the CPU."""
-    return _coreml(bundle, "cpu")
+    return _coreml(bundle, "cpu_only")
 
 
 def coreml_ne(bundle: Bundle) -> Load:
     """Core ML on the Neural Engine, as far as it takes the program."""
-    return _coreml(bundle, "ne")
+    return _coreml(bundle, "cpu_and_ne")
 
 
-def _coreml(bundle: Bundle, unit: str) -> Load:
+def _coreml(bundle: Bundle, compute_units: str) -> Load:
     _refuse_unavailable("coreml")  # imports coremltools where it can run
     from runtime.backends.coreml import open_coreml
 
-    return partial(open_coreml, bundle, compute_units=unit)
+    return partial(open_coreml, bundle, compute_units=compute_units)
 
 
 def _refuse_unavailable(name: str) -> None:

@@ -33,7 +33,7 @@ class Candidate:
     opener: str
     mean_kl: float
     max_kl: float
-    unit: str | None = None  # of Core ML: gpu, cpu or ne
+    unit: str | None = None  # of Core ML, as --compute-units names it
 
 
 REFERENCE = Candidate(
@@ -45,14 +45,14 @@ REFERENCE = Candidate(
 CANDIDATES = (
     *(
         Candidate(
-            name=f"coreml on {unit}",
+            name=f"coreml on {device}",
             backend="coreml",
-            opener=f"runtime.doctor.openers:coreml_{unit}",
+            opener=f"runtime.doctor.openers:coreml_{device}",
             mean_kl=0.02,
             max_kl=0.5,
             unit=unit,
         )
-        for unit in ("gpu", "cpu", "ne")
+        for device, unit in (("gpu", "cpu_and_gpu"), ("cpu", "cpu_only"), ("ne", "cpu_and_ne"))
     ),
     Candidate(name="torch", backend="torch", opener="runtime.doctor.openers:torch", mean_kl=1e-4, max_kl=1e-3),
 )

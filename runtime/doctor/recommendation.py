@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime.doctor.judgement import Status, Verdict
+from runtime.sizes import data_size
 
 _ALIKE = 0.1  # share by which two speeds may differ and still count as one
+_INSTEAD_OF_MIXED = "export again with --weights int4 in place of --size and compare"
 _EXPANDED = 2.5  # times the bundle's size: above it the weights were not kept compressed
 
 
@@ -24,7 +26,7 @@ class Recommendation:
 def recommend(verdicts: Sequence[Verdict], *, weights: str, bundle_bytes: int) -> Recommendation:
     """The fastest of those that are right, Core ML before others, and the format that suits it.
 
-    `weights` is the format of the bundle's linear layers.
+    `weights` is the format of the bundle's linear layers, "mixed" where codebooks of several sizes were spread.
     """
     right = [v for v in verdicts if v.status is Status.OK]
     coreml = [v for v in right if v.candidate.backend == "coreml"]
@@ -34,16 +36,13 @@ def recommend(verdicts: Sequence[Verdict], *, weights: str, bundle_bytes: int) -
     unit = best.candidate.unit
     rate = best.run.decode_tokens_per_second
     speed = f" at {rate:.1f} tokens/s" if rate else ""
-    sentences = [f"Take {best.candidate.name}{speed}: {_why(coreml)}."]
+    option = f" (--compute-units {unit})" if unit else ""
+    sentences = [f"Take {best.candidate.name}{option}{speed}: {_why(coreml)}."]
     if not coreml:
         return Recommendation(backend=best.candidate.backend, unit=None, weights=None, sentences=tuple(sentences))
     sentences += _about_units(coreml)
-    advice = _format_for(best, weights, bundle_bytes)
-    if advice:
-        sentences.append(advice[1])
-    return Recommendation(
-        backend="coreml", unit=unit, weights=advice[0] if advice else weights, sentences=tuple(sentences)
-    )
+    wanted, advice = _format_for(best, weights, bundle_bytes)
+    return Recommendation(backend="coreml", unit=unit, weights=wanted, sentences=(*sentences, advice))
 
 
 def _why(coreml: Sequence[Verdict]) -> str:
@@ -55,24 +54,22 @@ def _why(coreml: Sequence[Verdict]) -> str:
 
 def _about_units(coreml: Sequence[Verdict]) -> Iterator[str]:
     rates = {v.candidate.unit: v.run.decode_tokens_per_second for v in coreml}
-    cpu, engine = rates.get("cpu"), rates.get("ne")
+    cpu, engine = rates.get("cpu_only"), rates.get("cpu_and_ne")
     if cpu and engine and abs(engine - cpu) <= _ALIKE * cpu:
         yield "The Neural Engine is no faster than the CPU: Core ML most likely ran the program on the CPU there."
 
 
-def _format_for(best: Verdict, weights: str, bundle_bytes: int) -> tuple[str, str] | None:
-    """A format to try instead of `weights`, and why."""
+def _format_for(best: Verdict, weights: str, bundle_bytes: int) -> tuple[str, str]:
+    """The format to try, `weights` itself where nothing speaks against it, and why."""
     peak = best.run.peak_bytes
-    if best.candidate.unit == "gpu" and weights.startswith("lut"):
+    again = "export again with --weights int4 and compare" if weights != "mixed" else _INSTEAD_OF_MIXED
+    if best.candidate.unit == "cpu_and_gpu" and (weights.startswith("lut") or weights == "mixed"):
         if peak and peak > _EXPANDED * bundle_bytes:
             return "int4", (
-                f"It took {peak / 1e9:.1f} GB for a bundle of {bundle_bytes / 1e9:.1f} GB, so the GPU seems to expand "
-                "the codebooks: export again with --weights int4 and compare."
+                f"It took {data_size(peak)} for a bundle of {data_size(bundle_bytes)}, so the GPU seems to expand "
+                f"the codebooks: {again}."
             )
-        return "int4", (
-            "Mac GPUs multiply by int4 faster than they look up codebooks: "
-            "export again with --weights int4 and compare."
-        )
-    if best.candidate.unit == "ne" and weights == "int4":
+        return "int4", f"Mac GPUs multiply by int4 faster than they look up codebooks: {again}."
+    if best.candidate.unit == "cpu_and_ne" and weights == "int4":
         return "lut4", "The Neural Engine prefers codebooks: export again with --weights lut4 and compare."
-    return None
+    return weights, f"Nothing speaks against the bundle's format: keep {weights}."

@@ -12,6 +12,7 @@ from runtime.doctor.judgement import Agreement, Status, Verdict
 from runtime.doctor.machine import anonymous
 from runtime.doctor.recommendation import Recommendation
 from runtime.doctor.runner import Run
+from runtime.sizes import data_size
 
 REPORT_VERSION = 1
 _LABELS = {"coreml": "Core ML", "torch": "torch"}
@@ -40,7 +41,7 @@ def as_text(findings: Findings) -> str:
     memory = machine.get("memory_bytes")
     room = f", {memory / 2**30:.0f} GB of memory" if memory else ""
     lines = [
-        f"{bundle['name']}: weights {bundle['weights']}, {bundle['bytes'] / 1e6:,.1f} MB",
+        f"{bundle['name']}: weights {bundle['weights']}, {data_size(bundle['bytes'])}",
         f"{machine['system']} {machine['release']}, {machine['processor'] or machine['architecture']}{room}",
         "",
         *_reference_lines(findings.reference),
@@ -91,7 +92,7 @@ def _figures(run: Run) -> Iterator[str]:
     if run.decode_tokens_per_second is not None:
         parts.append(f"answer {run.decode_tokens_per_second:,.1f} tokens/s")
     if run.peak_bytes is not None:
-        parts.append(f"memory {run.peak_bytes / 1e9:.2f} GB at most")
+        parts.append(f"memory {data_size(run.peak_bytes)} at most")
     if parts:
         yield f"  {' · '.join(parts)}"
 

@@ -65,8 +65,8 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return found
 
 
-class NgramState:
-    """Every token read, which is all that the model's scores depend on."""
+class TokenState:
+    """Every token read, for models whose scores depend on nothing else."""
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
@@ -97,10 +97,10 @@ class NgramBackend:
         self.chunk_length = chunk_length
         self.calls: list[int] = []  # tokens of each call, to count the work
 
-    def new_state(self) -> NgramState:
-        return NgramState()
+    def new_state(self) -> TokenState:
+        return TokenState()
 
-    def feed(self, tokens: Sequence[int], state: NgramState) -> Logits:
+    def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
         array = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,6 @@ from typing import NamedTuple
 import pytest
 
 from runtime.__main__ import main
-from runtime.cli import arguments
 from runtime.manifest import FORMAT_VERSION
 from tests.runtime.bundles import talker
 from tests.tools import read_manifest, write_manifest
@@ -186,43 +186,50 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "sentence"),
     [
-        (),
-        ("chatter",),
-        ("chat", "--bogus"),
-        ("complete",),
-        ("chat", "--max", "3"),
-        ("chat", "--max-tokens", "many"),
-        ("chat", "--seed", "1.5"),
-        ("chat", "--backend", "gpu"),
-        ("chat", "one", "two"),
+        ((), "required: COMMAND; `python -m runtime --help` lists the options."),
+        (("chatter",), "invalid choice: 'chatter'"),
+        (("chat", "--bogus"), "Unrecognized arguments: --bogus; `python -m runtime --help` lists"),
+        (("complete",), "required: --prompt; `python -m runtime complete --help` lists"),
+        (("chat", "--max", "3"), "Unrecognized arguments: --max"),
+        (("chat", "--max-tokens", "many"), "invalid int value: 'many'"),
+        (("chat", "--seed", "1.5"), "invalid int value: '1.5'"),
+        (("chat", "--backend", "gpu"), "invalid choice: 'gpu'"),
+        (("chat", "--compute-units", "all"), "invalid choice: 'all'"),
+        (("chat", "one", "two"), "Unrecognized arguments: two"),
+        (("doctor",), "required: BUNDLE; `python -m runtime doctor --help` lists"),
     ],
 )
-def test_wrong_usage_is_exit_2(cli: Cli, given: tuple[str, ...]) -> None:
-    outcome = cli(*given)
-    assert outcome.code == 2
-    assert outcome.out == ""
-    assert outcome.err.startswith("usage: python -m runtime")
+def test_wrong_usage_is_one_sentence(cli: Cli, given: tuple[str, ...], sentence: str) -> None:
+    assert_sentence(cli(*given), sentence)
+
+
+def test_the_help_lists_all_commands(cli: Cli) -> None:
+    text = cli("--help").out
+    for command in ("chat", "complete", "doctor"):
+        assert f"\n    {command} " in text
+    assert "exit codes: 0 done, 1 error (one line says why), 130 stopped by Ctrl-C" in text
+
+
+@pytest.mark.parametrize("backend", ["torch", "reference"])
+def test_compute_units_are_for_core_ml_only(cli: Cli, backend: str) -> None:
+    given = ("--backend", backend, "--compute-units", "cpu_only")
+    assert_sentence(
+        cli("complete", talker(), "--prompt", "x", *given), f"is for the coreml backend and this one is {backend}; "
+    )
 
 
 @pytest.mark.parametrize("command", ["chat", "complete"])
 def test_every_option_says_its_default(cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "500")
-    text = cli(command, "--help").out
-    for option in ("BUNDLE ", "--backend", "--max-tokens", "--temperature", "--top-k", "--top-p", "--min-p", "--seed"):
-        lines = [
-            line for line in text.replace("torch,reference}\n", "").splitlines() if line.strip().startswith(option)
-        ]
+    text = re.sub(r"}\n +", "} ", cli(command, "--help").out)
+    options = ("backend", "compute-units", "max-tokens", "temperature", "top-k", "top-p", "min-p", "seed")
+    for option in ("BUNDLE ", *(f"--{name} " for name in options)):
+        lines = [line for line in text.splitlines() if line.strip().startswith(option)]
         assert len(lines) == 1
         assert "(default: " in lines[0]
     assert "in tokens" in text
-
-
-def test_the_command_line_names_the_backends_that_there_are() -> None:
-    from runtime.backends.choice import NAMES
-
-    assert arguments.BACKENDS == NAMES
 
 
 def test_a_bundle_that_does_not_exist_is_one_sentence_with_the_nearest(

@@ -76,6 +76,32 @@ def test_ctrl_c_ends_a_pipe_after_the_answer_that_it_stopped() -> None:
     assert figures.count(b"\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((), b"error: The following arguments are required: COMMAND; `python -m runtime --help` lists the options.\n"),
+        (
+            ("chat", "--bogus"),
+            b"error: Unrecognized arguments: --bogus; `python -m runtime --help` lists the options.\n",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_1(given: tuple[str, ...], sentence: bytes) -> None:
+    done = subprocess.run([*RUNTIME, *given], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", sentence)
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom runtime.__main__ import main\ntry: main(['--help'])\n"
+        "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "runtime" in loaded
+    assert not loaded & {"torch", "coremltools", "numba", "export"}
+
+
 def test_the_torch_backend_loads_neither_coremltools_nor_the_compilers() -> None:
     code = (
         "import sys; from runtime.__main__ import main; code = main(sys.argv[1:]); "

@@ -18,8 +18,9 @@ if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
 import pty
+import termios
 
-CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
+CTRL_C, CTRL_D, CTRL_Z, UP = "\x03", "\x04", "\x1a", "\x1b[A"
 TIMEOUT = 60  # seconds
 FIGURES = r"tokens/s · first after [\d.]+ s · prompt ([\d,]+) tokens(?:, ([\d,]+) reused)? · torch"
 
@@ -27,11 +28,11 @@ FIGURES = r"tokens/s · first after [\d.]+ s · prompt ([\d,]+) tokens(?:, ([\d,
 class Screen:
     """A process at a terminal of 200 columns, what it has written, and what it has not been asked for yet."""
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
-        command = [sys.executable, "-m", "runtime", *arguments]
+    def __init__(self, *arguments: str, through: tuple[str, ...] = (), **environment: str) -> None:
+        command = [*through, sys.executable, "-m", "runtime", *arguments]
         self.pid, self._file = pty.fork()
         if self.pid == 0:
-            os.execve(command[0], command, {**os.environ, "COLUMNS": "200", **environment})
+            os.execvpe(command[0], command, {**os.environ, "COLUMNS": "200", **environment})
         self._new = ""
         self.code: int | None = None
 
@@ -46,6 +47,10 @@ class Screen:
                 raise AssertionError(f"{pattern!r} was not written, but {self._new!r}")
         self._new = self._new[found.end() :]
         return found
+
+    def echoes(self) -> bool:
+        """Whether the terminal shows keys by itself."""
+        return bool(termios.tcgetattr(self._file)[3] & termios.ECHO)
 
     def close(self) -> str:
         """Read to the end; the exit code is in `code` then."""
@@ -96,6 +101,16 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(screen: Screen) -> None:
     screen.type(CTRL_C)
     figures = screen.expect(FIGURES + "\n\n> ")
     assert number(figures[2]) > first
+
+
+def test_what_is_typed_while_an_answer_streams_is_the_next_message_and_not_shown_in_the_answer(screen: Screen) -> None:
+    screen.type("Hello\n")
+    screen.expect(r"Hello\n.{20}")
+    screen.type("typed ahead\n")
+    assert "typed" not in screen.expect(r"(?s).*?" + FIGURES)[0]
+    screen.expect(r"\n\n> typed ahead\n.{20}")
+    screen.type(CTRL_C)
+    screen.expect(FIGURES + "\n\n> ")
 
 
 def test_ctrl_c_at_the_prompt_clears_the_line(screen: Screen) -> None:
@@ -166,5 +181,44 @@ def test_history_pastes_and_colours_of_a_modern_terminal() -> None:
         screen.type("/quit\r")
         screen.close()
         assert screen.code == 0
+    finally:
+        screen.kill()
+
+
+LONG = ("--temperature", "0", "--max-tokens", "2000")
+
+
+def test_a_program_that_is_ended_in_an_answer_leaves_a_terminal_that_shows_keys() -> None:
+    screen = Screen("complete", str(talker()), "--prompt", "Hello", *LONG)
+    try:
+        screen.expect(".{20}")
+        assert not screen.echoes()
+        os.kill(screen.pid, signal.SIGTERM)
+        os.waitid(os.P_PID, screen.pid, os.WEXITED | os.WNOWAIT)
+        assert screen.echoes()
+        screen.close()
+        assert screen.code == -signal.SIGTERM
+    finally:
+        screen.kill()
+
+
+def test_a_program_that_is_stopped_in_an_answer_shows_keys_until_it_goes_on() -> None:
+    shell = ("sh", "-mc", '"$@"; stty -a; echo stopped; read line; fg; stty -a', "sh")
+    screen = Screen("chat", str(talker()), *LONG, through=shell, TERM="dumb", NO_COLOR="1")
+    try:
+        screen.expect("> ")
+        screen.type("Hello\n")
+        screen.expect(r"Hello\n.{20}")
+        screen.type(CTRL_Z)
+        screen.expect(r"[^-]echo\b[^$]*stopped\n")
+        screen.type("\n")
+        screen.expect(r"(?s).{200}")  # more than the shell says of it
+        screen.type("ahead\n")
+        assert "ahead" not in screen.expect(r"(?s).*?" + FIGURES)[0]
+        screen.expect(r"> ahead\n.{20}")
+        screen.type(CTRL_C)
+        screen.expect(FIGURES + "\n\n> ")
+        screen.type(CTRL_D)
+        screen.expect(r"[^-]echo\b")
     finally:
         screen.kill()

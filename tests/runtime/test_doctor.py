@@ -102,6 +102,15 @@ def test_a_backend_that_is_right_is_ok_and_measured(bundle: Path) -> None:
     assert "error" not in found.err
 
 
+def test_a_bundle_of_several_formats_is_called_mixed(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    manifest["recipe"]["formats"] = {"transformer.h.0.mlp.dense_h_to_4h.weight": "lut6"}
+    (bundle / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    found = Examined(bundle, "rounds")
+    assert found.json["bundle"]["weights"] == "mixed"
+    assert "falcon-of-the-test: weights mixed, " in found.out
+
+
 @pytest.mark.parametrize(
     ("opener", "status", "phase", "words"),
     [

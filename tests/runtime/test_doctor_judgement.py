@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from runtime.backends.coreml import COMPUTE_UNITS
 from runtime.doctor.judgement import Agreement, Status, Verdict, compare
 from runtime.doctor.machine import anonymous, machine, versions
 from runtime.doctor.plan import CANDIDATES, Feed, Job, followed, make_feeds, make_speed
@@ -21,6 +22,10 @@ def verdict(name: str, status: Status = Status.OK, rate: float = 10, peak: int =
     run = Run(decode_tokens_per_second=rate, peak_bytes=peak)
     agreement = Agreement(positions=1, mean_kl=0, max_kl=0, same_token=1, finite=True)
     return Verdict(candidate=found, status=status, run=run, agreement=agreement)
+
+
+def test_every_compute_unit_of_the_runtime_is_tried() -> None:
+    assert {c.unit for c in CANDIDATES if c.backend == "coreml"} == set(COMPUTE_UNITS)
 
 
 def test_divergence_is_that_of_torch() -> None:
@@ -59,18 +64,24 @@ def test_the_fastest_unit_that_is_right_is_recommended() -> None:
         weights="int4",
         bundle_bytes=1000,
     )
-    assert (found.backend, found.unit, found.weights) == ("coreml", "gpu", "int4")
-    assert found.sentences == ("Take coreml on gpu at 20.0 tokens/s: the fastest of the units whose scores are right.",)
+    assert (found.backend, found.unit, found.weights) == ("coreml", "cpu_and_gpu", "int4")
+    assert found.sentences == (
+        "Take coreml on gpu (--compute-units cpu_and_gpu) at 20.0 tokens/s: "
+        "the fastest of the units whose scores are right.",
+        "Nothing speaks against the bundle's format: keep int4.",
+    )
 
 
 @pytest.mark.parametrize(
     ("unit", "weights", "peak", "expected", "words"),
     [
         ("gpu", "lut4", 1000, "int4", "faster than they look up codebooks"),
-        ("gpu", "lut4", 9000, "int4", "seems to expand the codebooks"),
+        ("gpu", "lut4", 9000, "int4", "It took 9 kB for a bundle of 1 kB, so the GPU seems to expand the codebooks"),
+        ("gpu", "mixed", 1000, "int4", "--weights int4 in place of --size"),
         ("ne", "int4", 1000, "lut4", "prefers codebooks"),
-        ("ne", "lut4", 1000, "lut4", "the only unit"),
-        ("cpu", "int8", 1000, "int8", "the only unit"),
+        ("ne", "lut4", 1000, "lut4", "keep lut4"),
+        ("ne", "mixed", 1000, "mixed", "keep mixed"),
+        ("cpu", "int8", 1000, "int8", "keep int8"),
     ],
 )
 def test_the_format_that_suits_the_unit_is_recommended(

@@ -13,26 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.backends.base import Logits, check_truncate, checked_tokens
+from runtime.backends.base import Logits, checked_tokens
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
+from tests.runtime.conftest import TokenState
 
 PID_FILE = "child.pid"  # inside the bundle's folder
-
-
-class State:
-    """The tokens read."""
-
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-
-    @property
-    def length(self) -> int:
-        return len(self.tokens)
-
-    def truncate(self, length: int) -> None:
-        check_truncate(length, self.length)
-        del self.tokens[length:]
 
 
 class Honest:
@@ -45,10 +31,10 @@ class Honest:
         self.vocab_size = bundle.manifest.vocab_size
         self.context_length = bundle.manifest.context_length
 
-    def new_state(self) -> State:
-        return State()
+    def new_state(self) -> TokenState:
+        return TokenState()
 
-    def feed(self, tokens: Sequence[int], state: State) -> Logits:
+    def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
         state.tokens += checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
         ).tolist()
@@ -66,9 +52,9 @@ def honest(bundle: Bundle) -> Load:
     return lambda: Honest(bundle)
 
 
-def _with(change: Callable[[Logits, State], Logits]) -> Callable[[Bundle], Load]:
+def _with(change: Callable[[Logits, TokenState], Logits]) -> Callable[[Bundle], Load]:
     class Changed(Honest):
-        def feed(self, tokens: Sequence[int], state: State) -> Logits:
+        def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
             return change(super().feed(tokens, state), state)
 
     return lambda bundle: lambda: Changed(bundle)
@@ -106,9 +92,9 @@ def chatters(bundle: Bundle) -> Load:
     """Prints as frameworks do: from Python and beneath it, whole events and half lines, before, while and after."""
     forged = b'{"event": "done"}\n{"event": "exception", "type": "Forged", "message": ""}\nnot json {'
 
-    def chatter(logits: Logits, state: State) -> Logits:
+    def chatter(logits: Logits, state: TokenState) -> Logits:
         os.write(1, forged)
-        print('{"event": "unavailable", "reason": "forged"}')  # noqa: T201
+        print('{"event": "unavailable", "reason": "forged"}')  # noqa: T201 - as a framework does
         sys.stdout.buffer.write(b"\xff\xfe\n" + b"x" * 100_000)
         return logits
 

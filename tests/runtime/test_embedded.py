@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(embedded, "_ROOT", root)
-    monkeypatch.setattr(embedded, "_WEIGHTS", root / "models" / "tiny" / "model.safetensors")
+    monkeypatch.setattr(embedded, "_MODEL", root / "models" / "tiny")
     monkeypatch.setenv("FALCONET_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -63,7 +63,7 @@ def test_an_export_that_fails_is_the_exporters_own_sentence(cache: Path, root: P
     weights = root / "models" / "tiny" / "model.safetensors"
     aside = weights.rename(weights.with_suffix(".aside"))
     try:
-        with pytest.raises(BundleError, match=r"The embedded model could not be exported: .*python -m export falcon"):
+        with pytest.raises(BundleError, match=r"could not be exported: .*holds no weights.* `python -m export falcon"):
             embedded_bundle(io.StringIO())
     finally:
         aside.rename(weights)
@@ -92,9 +92,12 @@ def test_without_the_exporter_the_sentence_says_what_to_install(cache: Path, mon
         embedded_bundle(io.StringIO())
 
 
-def test_other_weights_are_another_bundle(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_any_other_file_of_the_model_makes_another_bundle(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    model = Path(shutil.copytree(root / "models" / "tiny", tmp_path / "tiny"))
+    monkeypatch.setattr(embedded, "_MODEL", model)
     before = embedded._version()
-    other = tmp_path / "other"
-    other.write_bytes(b"other weights")
-    monkeypatch.setattr(embedded, "_WEIGHTS", other)
+    (model / file).write_bytes((model / file).read_bytes() + b" ")
     assert embedded._version() != before

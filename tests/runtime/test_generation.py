@@ -16,7 +16,7 @@ from runtime.generation import Event, Finished, Prefilled, TextDelta, generate
 from runtime.sampling import SamplingConfig
 from runtime.session import Session
 from runtime.tokenizer import Tokenizer
-from tests.runtime.conftest import NgramBackend, NgramState, small_core
+from tests.runtime.conftest import NgramBackend, TokenState, small_core
 
 SMALL = Tokenizer(small_core(), eos_token="<|endoftext|>")
 EOS = SMALL.eos_id
@@ -24,13 +24,13 @@ GREEDY = SamplingConfig(temperature=0)
 QUESTION, ANSWER = "What is the capital of France?", "Paris, naïve 🙂!"
 
 
-def knowing(*texts: str, ending: int = EOS, **options: int) -> Session[NgramState]:
+def knowing(*texts: str, ending: int = EOS, **options: int) -> Session[TokenState]:
     """A session whose model goes on as `texts` do."""
     learnt = [[*SMALL.encode(text), ending] for text in texts]
     return Session(NgramBackend(learnt, vocab_size=SMALL.vocab_size, **options))
 
 
-def run(session: Session[NgramState], prompt: str, **options: Any) -> tuple[list[Event], Finished]:
+def run(session: Session[TokenState], prompt: str, **options: Any) -> tuple[list[Event], Finished]:
     events = list(generate(session, SMALL.encode(prompt), SMALL, **({"sampling": GREEDY} | options)))
     last = events[-1]
     assert isinstance(last, Finished)
@@ -180,7 +180,7 @@ def test_repetition_is_penalised_over_the_prompt_and_the_answer() -> None:
 
 def test_ids_that_only_pad_the_models_vocabulary_are_never_chosen() -> None:
     class Padded(NgramBackend):
-        def feed(self, tokens: Any, state: NgramState) -> Logits:
+        def feed(self, tokens: Any, state: TokenState) -> Logits:
             logits = super().feed(tokens, state)
             logits[SMALL.vocab_size :] = 1000
             return logits
@@ -192,7 +192,7 @@ def test_ids_that_only_pad_the_models_vocabulary_are_never_chosen() -> None:
 
 def test_scores_that_are_not_finite_reach_the_user_as_a_sentence() -> None:
     class Overflowed(NgramBackend):
-        def feed(self, tokens: Any, state: NgramState) -> Logits:
+        def feed(self, tokens: Any, state: TokenState) -> Logits:
             return super().feed(tokens, state) * np.float32(np.nan)
 
     with pytest.raises(ModelOutputError, match="not finite"):

@@ -7,13 +7,17 @@ import hashlib
 import itertools
 import json
 import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runtime.manifest import BITS, FileEntry, Manifest, Part, ProgramEntry, Source, WeightEntry
+from runtime.errors import BundleError
+from runtime.manifest import BITS, FileEntry, Manifest, Part, ProgramEntry, Source, WeightEntry, set_aside_path
 from tests.conftest import Bundles
-from tests.tools import dequantized, read_manifest
+from tests.tools import dequantized, read_manifest, write_manifest
 
 WEIGHTS = {
     "a": WeightEntry(
@@ -46,6 +50,53 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     MANIFEST.write(tmp_path)
     assert Manifest.read(tmp_path) == MANIFEST
     assert json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))["name"] == "größe"
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a piece of JSON with each of its keys."""
+    if isinstance(value, dict | list):
+        for key, below in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            yield from places(below)
+
+
+def test_keys_of_a_later_program_are_passed_over(tmp_path: Path) -> None:
+    raw = json.loads(json.dumps(dataclasses.asdict(MANIFEST)))
+    by_name = [raw["files"], raw["weights"], *(entry["parts"] for entry in raw["weights"].values())]
+    objects = [raw, *(box[key] for box, key in places(raw) if isinstance(box[key], dict))]
+    free = [raw["recipe"], raw["recipe"]["tolerance"], raw["tools"], raw["parity"]]
+    for known in objects:
+        if not any(known is other for other in (*by_name, *free)):
+            known["of_a_later_program"] = [{"x": None}]
+    write_manifest(tmp_path, raw)
+    assert Manifest.read(tmp_path) == MANIFEST
+
+
+@pytest.mark.parametrize("wrong", [None, True, 5, -1, 1.5, "x", [], [5], {}, {"x": 5}], ids=json.dumps)
+def test_a_value_of_the_wrong_type_is_one_sentence(tmp_path: Path, wrong: object) -> None:
+    raw = json.loads(json.dumps(dataclasses.asdict(MANIFEST)))
+    free = {"revision", "linear", "tolerance", "mean_kl", "python"}  # may be null, or are below what is not looked into
+    sentences = []
+    for box, key in places(raw):
+        right, box[key] = box[key], wrong
+        write_manifest(tmp_path, raw)
+        try:
+            Manifest.read(tmp_path)
+            assert type(right) is type(wrong) or key in free
+        except BundleError as error:
+            sentences.append(str(error))
+        box[key] = right
+    assert len(sentences) > 20
+    assert not any("\n" in sentence for sentence in sentences)
+    write_manifest(tmp_path, raw)
+    assert Manifest.read(tmp_path) == MANIFEST
+
+
+def test_a_bundle_that_was_being_replaced_is_found(tmp_path: Path) -> None:
+    old = set_aside_path(tmp_path / "bundle")
+    old.mkdir()
+    with pytest.raises(BundleError, match=f"the old bundle is in {re.escape(str(old))}: rename it back, or run the"):
+        Manifest.read(tmp_path / "bundle")
 
 
 def test_the_same_manifest_gives_the_same_bytes(tmp_path: Path) -> None:

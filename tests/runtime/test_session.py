@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runtime.backends.base import Logits
 from runtime.errors import ContextFullError, TokenizerError
 from runtime.session import Session, shared_prefix
-from tests.runtime.conftest import NgramBackend, NgramState
+from tests.runtime.conftest import NgramBackend, TokenState
 
 tokens = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 
@@ -116,7 +116,7 @@ class Interrupted(NgramBackend):
 
     armed = False
 
-    def feed(self, tokens: Sequence[int], state: NgramState) -> Logits:
+    def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
         if self.armed:
             state.tokens += tokens[: len(tokens) // 2]
             raise KeyboardInterrupt
