@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import make_record, write_record
+from benchmarks.record import check_clean, checkpoint_command, make_record, write_record
 
 _SECONDS = 0.05
 
@@ -68,6 +68,8 @@ def run_export(checkpoint: Path, output: Path, weights: str) -> dict[str, Any]:
             if not line.startswith("{"):
                 raise SystemExit(line.strip())
             event = json.loads(line)
+            if event["event"] == "error":
+                raise SystemExit(f"error: {event['message']}")
             if event["event"] == "finish":
                 stages[event["stage"]] = event["seconds"]
                 print(f"{event['stage']:<12}{event['seconds']:>9.1f} s", flush=True)
@@ -92,6 +94,8 @@ def main() -> None:
     parser.add_argument("--name", help="what the result is kept as (default: the checkpoint's folder)")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
+    if args.write:
+        check_clean()
     folder = Path(tempfile.mkdtemp(prefix="full-size-", dir=args.checkpoint.parent))
     try:
         figures = run_export(args.checkpoint, folder / "bundle", args.weights)
@@ -102,7 +106,8 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     name = args.name or args.checkpoint.name
-    record = make_record("full_size", ("coremltools", "numba", "numpy", "torch"), {"model": name, **figures})
+    figures = {"model": name, "checkpoint": checkpoint_command(args.checkpoint), **figures}
+    record = make_record("full_size", ("coremltools", "numba", "numpy", "torch"), figures)
     print(
         f"{name}: {figures['seconds']:.0f} s, private {figures['private_bytes'] / 1e9:.2f} GB, "
         f"resident {figures['resident_bytes'] / 1e9:.2f} GB, bundle {figures['bundle_bytes'] / 1e9:.3f} GB"

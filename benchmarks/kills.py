@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.record import make_record, write_record
+from benchmarks.record import check_clean, checkpoint_command, make_record, write_record
 
 
 def start(checkpoint: Path, output: Path) -> subprocess.Popen[bytes]:
@@ -51,6 +51,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
+    if args.write:
+        check_clean()
     folder = Path(tempfile.mkdtemp(prefix="kills-", dir=args.checkpoint.parent))
     try:
         begun = time.perf_counter()
@@ -81,7 +83,12 @@ def main() -> None:
         same = hashes(output) == hashes(folder / "alone")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    figures = {"model": args.checkpoint.name, "kills": args.kills, "same_bytes": same}
+    figures = {
+        "model": args.checkpoint.name,
+        "checkpoint": checkpoint_command(args.checkpoint),
+        "kills": args.kills,
+        "same_bytes": same,
+    }
     figures |= {"finished_tensors_made_again": redone, "half_bundles_seen": half, "undisturbed_seconds": seconds}
     record = make_record("kills", ("coremltools", "numba", "numpy", "torch"), figures)
     print(json.dumps(record))

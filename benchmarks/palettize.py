@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.record import make_record, write_record
+from benchmarks.record import check_clean, make_record, write_record
 from export.palettize import Palettized, palettize
 
 GROUP_SIZE = 32
@@ -107,6 +107,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of ours (all cores)")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
+    if args.write:
+        check_clean()
     logging.disable(logging.WARNING)  # coremltools tells at import what it was not tested with
 
     start = time.perf_counter()

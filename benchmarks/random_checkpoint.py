@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from benchmarks.record import command
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
 
@@ -66,7 +67,8 @@ def main() -> None:
         save_file(tensors, args.out / file, metadata={"format": "pt"})
         weight_map |= dict.fromkeys(tensors, file)
         print(f"{number} of {len(groups)} shards", flush=True)
-    (args.out / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    index = {"metadata": {"command": command("random_checkpoint")}, "weight_map": weight_map}
+    (args.out / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
 if __name__ == "__main__":

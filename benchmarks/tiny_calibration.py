@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 import models.tiny
-from benchmarks.record import make_record, write_record
+from benchmarks.record import check_clean, make_record, write_record
 from export.calibrate import Calibration, record
 from export.compress import compress
 from export.progress import SilentProgress
@@ -59,6 +59,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="different calibration texts (default: 3)")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
+    if args.write:
+        check_clean()
     folder = models.tiny.FOLDER
     checkpoint = Checkpoint.open(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -1,19 +1,24 @@
-"""Command line: `python -m export NAME|FOLDER`, `list`, `inspect BUNDLE`. A thin skin over export.pipeline."""
+"""Command line: `python -m export NAME|FOLDER`, `list`, `inspect BUNDLE`. A thin skin over export.pipeline.
+
+Exit codes: 0, 1 for what the user can mend, 130 for Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from runtime.cli.parser import Parser
 from runtime.errors import UserFacingError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, 1 for the world's fault (one line on stderr), 130 for Ctrl-C; usage exits with 2."""
+    """Run one command. Returns 0, 1 for the world's fault (one line on stderr) or 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments[:1] == ["list"]:
@@ -22,14 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _inspect(arguments[1:])
         return _export(arguments)
     except UserFacingError as error:
-        print("error:", *str(error).splitlines(), file=sys.stderr)  # libraries' own messages may have several lines
+        _report(arguments, "error: ", " ".join(str(error).splitlines()))  # libraries' own may have several lines
         return 1
     except OSError as error:
-        print(f"error: {_describe(error)}", file=sys.stderr)
+        _report(arguments, "error: ", _describe(error))
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; run the same command again to go on from here.", file=sys.stderr)
+        _report(arguments, "\n", "Stopped; run the same command again to go on from here.")
         return 130
+
+
+def _report(arguments: Sequence[str], before: str, message: str) -> None:
+    """The last line on stderr, in the form that --progress asks for, even where other arguments are wrong."""
+    as_json = "--progress=json" in arguments or ("--progress", "json") in itertools.pairwise(arguments)
+    print(json.dumps({"event": "error", "message": message}) if as_json else before + message, file=sys.stderr)
 
 
 def _export(arguments: Sequence[str]) -> int:
@@ -55,15 +66,18 @@ def _export(arguments: Sequence[str]) -> int:
     progress: Progress = JsonProgress(sys.stderr) if chosen.progress == "json" else TerminalProgress(sys.stderr)
     with contextlib.closing(progress):
         folder = export(chosen.model, options, progress)
+    if chosen.progress == "json":
+        print(json.dumps({"event": "done", "bundle": str(folder)}), file=sys.stderr, flush=True)
     print(folder)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m export",
         usage="%(prog)s MODEL [options] | list [--json] | inspect BUNDLE [--json | --html FILE]",
         description="Export a Falcon to a verified Core ML bundle. `list` names the models, `inspect` shows a bundle.",
+        epilog="Exit codes: 0 done, 1 what the last line says is to be mended, 130 stopped by Ctrl-C.",
     )
     parser.add_argument("model", help="a known name, or a folder in Hugging Face layout")
     parser.add_argument("--output", type=Path, help="folder to make (default: bundles/NAME-WEIGHTS)")
@@ -107,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export list", description="Name the models that can be exported.")
+    parser = Parser(prog="python -m export list", description="Name the models that can be exported.")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args(arguments)
 
@@ -123,7 +137,7 @@ def _list(arguments: Sequence[str]) -> int:
 
 
 def _inspect(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export inspect", description="Show what a bundle holds.")
+    parser = Parser(prog="python -m export inspect", description="Show what a bundle holds.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")

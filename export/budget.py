@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +16,15 @@ import torch
 from torch import Tensor
 
 from export.calibrate import Calibration
+from export.halves import WeightError
 from export.palettize import palettize
 from export.progress import Progress
 from export.recipes import FORMATS, Recipe
 from export.space import tensor_bytes
 from models.checkpoint import Checkpoint, expected_shapes
+from models.errors import CheckpointError
 from runtime.errors import OptionError
+from runtime.sizes import data_size
 
 _ROWS = 1024
 _STEPS = ("lut4", "lut6", "lut8")
@@ -37,27 +42,44 @@ def parse_size(text: str) -> int:
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def measure_errors(checkpoint: Checkpoint, recipe: Recipe, calibration: Calibration, progress: Progress) -> Errors:
-    """Palettize every layer's matrices at each step, for the error alone."""
+def measure_errors(
+    checkpoint: Checkpoint, recipe: Recipe, calibration: Calibration, folder: Path, progress: Progress
+) -> Errors:
+    """Palettize every layer's matrices at each step, for the error alone, which `folder` keeps: it is measured once.
+
+    Raises CheckpointError, which names it, for a matrix that fp16 cannot hold.
+    """
     names = [name for name, shape in expected_shapes(checkpoint.config).items() if _is_chosen(name, shape)]
-    total = len(_STEPS) * sum(math.prod(checkpoint.shape(name)) for name in names)
-    progress.start("measure", total, "weights")
+    folder.mkdir(parents=True, exist_ok=True)
+    progress.start("measure", sum(math.prod(checkpoint.shape(name)) for name in names), "weights")
     errors: Errors = {}
     done = 0
     for name in names:
-        errors[name] = {}
-        importance = calibration.importance(name)
-        for step in _STEPS:
-            bits = FORMATS[step].bits
-            assert bits != 16
-            result = palettize(checkpoint.tensor(name), bits=bits, group_size=recipe.group_size, importance=importance)
-            energy = result.energy
-            if importance is not None:
-                energy = _weighted_energy(checkpoint.tensor(name), importance)
-            errors[name][step] = result.weighted_error / energy if energy else 0.0
-            done += math.prod(checkpoint.shape(name))
-            progress.advance(done)
+        file = folder / f"{name}.json"
+        if not file.exists():
+            partial = file.with_suffix(".partial")
+            try:
+                measured = _measure(checkpoint.tensor(name), recipe.group_size, calibration.importance(name))
+            except WeightError as error:
+                raise CheckpointError(f"{name}: {error}") from None
+            partial.write_text(json.dumps(measured), encoding="utf-8")
+            partial.replace(file)
+        errors[name] = json.loads(file.read_text(encoding="utf-8"))
+        done += math.prod(checkpoint.shape(name))
+        progress.advance(done)
     progress.finish()
+    return errors
+
+
+def _measure(tensor: Tensor, group_size: int, importance: npt.NDArray[np.float32] | None) -> dict[str, float]:
+    """The error by step."""
+    errors = {}
+    for step in _STEPS:
+        bits = FORMATS[step].bits
+        assert bits != 16
+        result = palettize(tensor, bits=bits, group_size=group_size, importance=importance)
+        energy = result.energy if importance is None else _weighted_energy(tensor, importance)
+        errors[step] = result.weighted_error / energy if energy else 0.0
     return errors
 
 
@@ -73,8 +95,8 @@ def choose_formats(checkpoint: Checkpoint, recipe: Recipe, errors: Errors, size_
     left = size_bytes - sum(tensor_bytes(name, shape, base) for name, shape in shapes.items())
     if left < 0:
         raise OptionError(
-            f"--size {size_bytes / 1e6:,.1f} MB is less than the {(size_bytes - left) / 1e6:,.1f} MB "
-            "that this model's tensors take at four bits; ask for more."
+            f"--size {data_size(size_bytes)} is less than the {data_size(size_bytes - left)} that this model's tensors "
+            "take at four bits; ask for more."
         )
     chosen = dict.fromkeys(errors, 0)
     steps = [_step(name, 0, shapes, base, errors) for name in errors]
@@ -103,9 +125,11 @@ def _step(
 
 
 def _weighted_energy(tensor: Tensor, importance: npt.NDArray[np.float32]) -> float:
-    """Σ importance_i w_oi², a few rows at a time."""
-    weights = torch.from_numpy(importance)
-    return sum(float((rows.float().square() @ weights).sum()) for rows in torch.split(tensor, _ROWS))
+    """Σ importance_i w_oi², a few rows at a time; by numpy, whose sums do not depend on the number of threads."""
+    columns = np.zeros(tensor.shape[1])
+    for rows in torch.split(tensor, _ROWS):
+        columns += np.square(rows.float().numpy(), dtype=np.float64).sum(0)
+    return float((columns * importance).sum())
 
 
 def _is_chosen(name: str, shape: tuple[int, ...]) -> bool:

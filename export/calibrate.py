@@ -6,7 +6,7 @@ It says how much each input column matters, and which columns can make up for ea
 from __future__ import annotations
 
 import hashlib
-import shutil
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +27,8 @@ _SEQUENCE = 256  # tokens
 CALIBRATION_TOKENS = 2048  # of the text that are used
 _LEAST_TOKENS = 64
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
+_STATE = "state.npz"  # how many layers have run, and what the last of them gave
+_ROWS = 256  # summed up at a time
 
 
 class Calibration:
@@ -37,15 +39,22 @@ class Calibration:
 
     def inputs(self, name: str) -> Tensor | None:
         """What went into matrix `name`, [tokens, I] in float16, up to a common factor; None where nothing was."""
-        file = self._folder / f"{name}.npy" if self._folder else None
-        return mapped_tensor(np.load(file, mmap_mode="r")) if file and file.exists() else None
+        array = self._array(name)
+        return None if array is None else mapped_tensor(array)
 
     def importance(self, name: str) -> npt.NDArray[np.float32] | None:
         """Mean square of each input column [I]: what its errors weigh, Σ E[x_i²] e_i², when columns are unrelated."""
-        inputs = self.inputs(name)
-        if inputs is None or not inputs.any():  # what is never fed is rounded like anything else
+        array = self._array(name)
+        if array is None:
             return None
-        return inputs.float().square().mean(0).numpy()
+        total = np.zeros(array.shape[1])  # by numpy, whose sums do not depend on the number of threads
+        for first in range(0, len(array), _ROWS):
+            total += np.square(array[first : first + _ROWS], dtype=np.float64).sum(0)
+        return (total / len(array)).astype(np.float32) if total.any() else None  # never fed: rounded like all else
+
+    def _array(self, name: str) -> npt.NDArray[np.float16] | None:
+        file = self._folder / f"{name}.npy" if self._folder else None
+        return np.load(file, mmap_mode="r") if file and file.exists() else None
 
 
 def file_hash(file: Path) -> str:
@@ -74,24 +83,51 @@ def record(
 ) -> Calibration:
     """Run the model, a few rows of a matrix in memory at a time, and keep what goes into each matrix in `folder`.
 
-    A tied head's input is kept under the embedding's name: only as the head does that matrix meet activations.
+    A tied head's input is kept under the embedding's name: only as the head does that matrix meet activations. What was
+    stopped goes on after the last whole layer, from a folder beside it.
     """
     partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    first, hidden = _read_state(partial)
 
-    def observe(name: str, inputs: Tensor) -> None:
-        if not inputs.isfinite().all():
-            raise CheckpointError(
-                f"{name} is fed NaN or infinity when the model runs on the calibration text: "
-                "a weight before it is damaged; fetch the checkpoint again."
-            )
+    def observe(name: str, inputs: Sequence[Tensor]) -> None:
         stored = _EMBEDDING if name == _HEAD and config.tie_word_embeddings else name
-        scaled = inputs / inputs.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
-        np.save(partial / f"{stored}.npy", scaled.half().numpy())
+        _save_scaled(partial / f"{stored}.npy", name, inputs)
+
+    def layer_done(done: int, hidden: Tensor) -> None:
+        unfinished = partial / f"partial-{_STATE}"
+        np.savez(unfinished, done=done, hidden=hidden.numpy())
+        unfinished.replace(partial / _STATE)
+        progress.advance(done)
 
     progress.start("calibrate", config.num_layers, "layers")
-    ReferenceModel(config, reader).observe(sequences, observe, progress.advance)
+    progress.advance(first)
+    ReferenceModel(config, reader).observe(sequences, observe, layer_done, first=first, hidden=hidden)
     progress.finish()
+    (partial / _STATE).unlink()
     partial.rename(folder)
     return Calibration(folder)
+
+
+def _read_state(partial: Path) -> tuple[int, Tensor | None]:
+    """Layers that an earlier run finished, and what the last of them gave."""
+    if not (partial / _STATE).exists():
+        return 0, None
+    with np.load(partial / _STATE) as state:
+        return int(state["done"]), torch.from_numpy(state["hidden"])
+
+
+def _save_scaled(file: Path, name: str, inputs: Sequence[Tensor]) -> None:
+    """Write `inputs` [n, I] of matrix `name` as one array of float16 with a largest magnitude of 1."""
+    ends = [float(end) for x in inputs for end in x.aminmax()]
+    if not all(map(math.isfinite, ends)):
+        raise CheckpointError(
+            f"{name} is fed NaN or infinity when the model runs on the calibration text: "
+            "a weight before it is damaged; fetch the checkpoint again."
+        )
+    largest = max(*map(abs, ends), torch.finfo(torch.float32).tiny)
+    shape = (sum(map(len, inputs)), inputs[0].shape[1])
+    with file.open("wb") as stream:  # a sequence at a time: a wide layer's inputs are large
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        for x in inputs:
+            stream.write((x / largest).half().numpy().tobytes())

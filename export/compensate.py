@@ -7,6 +7,7 @@ with the recorded inputs changes least (GPTQ, Frantar et al. 2022), with codeboo
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from export.jit import compiled
+from export.threads import one_thread
 
 _DAMPING = 0.03  # of the mean square of the inputs, added to each column's: a few thousand tokens tell only so much
 _SPAN = 4608  # columns that make up for each other; a wider matrix is cut, which bounds the memory for [span, span]
@@ -29,11 +31,12 @@ def assign_compensated(
     out_indices: npt.NDArray[np.uint8],
     *,
     threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> None:
     """Fill `out_indices` [O, I] with entries of `codebook` [O/group, N] (rows ascending) for `weight` [O, I].
 
-    `inputs` [tokens, I] is what the matrix is multiplied with. Rows are independent; the result does not depend on
-    `threads`.
+    `inputs` [tokens, I] is what the matrix is multiplied with. Rows are independent; the result depends neither on
+    `threads` nor on torch's. `progress` is called with the number of weights finished since it was last called.
     """
     group_size = len(weight) // len(codebook)
     table = codebook.astype(np.float32)
@@ -42,23 +45,29 @@ def assign_compensated(
         columns = slice(first, min(first + _SPAN, weight.shape[1]))
         upper = inverse_factor(inputs[:, columns].float())
 
-        def work(begin: int, columns: slice = columns, upper: Tensor = upper) -> None:
+        def work(begin: int, columns: slice = columns, upper: Tensor = upper) -> int:
             end = min(begin + rows, len(weight))
             part = weight[begin:end, columns].to(torch.float32, copy=True)
             entries = table[begin // group_size : end // group_size]
             _assign_rows(part, entries, upper, out_indices[begin:end, columns], group_size)
+            return part.numel()
 
-        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-            list(pool.map(work, range(0, len(weight), rows)))
+        with one_thread(), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            for done in pool.map(work, range(0, len(weight), rows)):
+                if progress is not None:
+                    progress(done)
 
 
+@one_thread()
 def inverse_factor(inputs: Tensor) -> Tensor:
     """Upper triangular U [I, I] with UᵀU = (XᵀX/n + damping)⁻¹ for inputs X [n, I], in float32."""
-    moments = inputs.T @ inputs / len(inputs)
+    moments = inputs.T @ inputs
+    moments /= len(inputs)
     mean = float(moments.diagonal().mean()) or 1.0  # inputs that are all zero relate no columns
     damping = _DAMPING
     while True:
-        damped = moments + damping * mean * torch.eye(len(moments))
+        damped = moments.clone()
+        damped.diagonal().add_(damping * mean)
         lower, failed = torch.linalg.cholesky_ex(damped)
         if not failed:
             upper, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)

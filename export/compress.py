@@ -25,7 +25,7 @@ from models.errors import CheckpointError
 
 _ROWS = 1024
 
-RowsDone = Callable[[int], None]
+WeightsDone = Callable[[float], None]
 
 
 def compress(
@@ -43,7 +43,7 @@ def compress(
     progress.start("palettize", sum(math.prod(shape) for shape in shapes.values()), "weights")
     done = 0
     for name, shape in shapes.items():
-        counter = _RowCounter(progress, done, math.prod(shape[1:]))
+        counter = _Counter(progress, done)
         if name not in store:
             form = recipe.format_of(name, shape)
             with store.draft(name, format_name=form.name, shape=shape) as (draft, figures):
@@ -73,18 +73,17 @@ class Codebooks:
     calibration: Calibration
 
 
-class _RowCounter:
-    """Turns finished rows into finished weights."""
+class _Counter:
+    """Adds up finished weights."""
 
-    def __init__(self, progress: Progress, done: int, columns: int) -> None:
+    def __init__(self, progress: Progress, done: int) -> None:
         self._progress = progress
-        self._done = done
-        self._columns = columns
+        self._done = float(done)
 
-    def add(self, rows: int) -> None:
-        """So many rows more."""
-        self._done += rows * self._columns
-        self._progress.advance(self._done)
+    def add(self, weights: float) -> None:
+        """So many weights more."""
+        self._done += weights
+        self._progress.advance(int(self._done))
 
 
 def _fill_dense(draft: Draft, tensor: Tensor) -> dict[str, float]:
@@ -97,9 +96,12 @@ def _fill_dense(draft: Draft, tensor: Tensor) -> dict[str, float]:
     return _figures(float(np.square(exact - values.astype(np.float32)).sum()), float(np.square(exact).sum()))
 
 
-def _fill_lut(draft: Draft, tensor: Tensor, wanted: Codebooks, rows_done: RowsDone) -> dict[str, float]:
+def _fill_lut(draft: Draft, tensor: Tensor, wanted: Codebooks, weights_done: WeightsDone) -> dict[str, float]:
     if wanted.form.bits == 16:
         raise ValueError("no codebook has 16 bits")
+    # An embedding's rows are also looked up, and an untied head keeps eight bits, which leave little to make up for.
+    inputs = wanted.calibration.inputs(wanted.name) if wanted.name.startswith("transformer.h.") else None
+    share = 1.0 if inputs is None else 0.5  # of the work on a weight that its codebook is
     indices: npt.NDArray[np.uint8] = draft.array("indices", tuple(tensor.shape), np.uint8)
     result = palettize(
         tensor,
@@ -107,15 +109,14 @@ def _fill_lut(draft: Draft, tensor: Tensor, wanted: Codebooks, rows_done: RowsDo
         group_size=wanted.group_size,
         importance=wanted.calibration.importance(wanted.name),
         out_indices=indices,
-        progress=rows_done,
+        progress=lambda rows: weights_done(share * rows * tensor.shape[1]),
     )
     draft.array("codebook", result.codebook.shape, np.float16)[...] = result.codebook
     squared_error = result.squared_error
-    inputs = wanted.calibration.inputs(wanted.name)
-    if inputs is not None and wanted.name.startswith(
-        "transformer.h."
-    ):  # not the embedding, whose rows are also looked up
-        assign_compensated(tensor, result.codebook, inputs, indices)
+    if inputs is not None:
+        assign_compensated(
+            tensor, result.codebook, inputs, indices, progress=lambda done: weights_done((1 - share) * done)
+        )
         rounded = LutWeight(mapped_tensor(indices), mapped_tensor(result.codebook), index_bits=8)
         squared_error = _squared_error(tensor, rounded)
     return _figures(squared_error, result.energy)
@@ -128,15 +129,21 @@ def _squared_error(tensor: Tensor, weight: LutWeight) -> float:
     for first in range(0, len(tensor), step):
         last = min(first + step, len(tensor))
         difference = tensor[first:last].half().float() - weight.part(first, last, torch.float32)
-        total += float(difference.square().sum())
+        total += float(np.square(difference.numpy()).sum(dtype=np.float64))  # torch's sum depends on its threads
     return total
 
 
-def _fill_blocks(draft: Draft, tensor: Tensor, form: Format, rows_done: RowsDone) -> dict[str, float]:
+def _fill_blocks(draft: Draft, tensor: Tensor, form: Format, weights_done: WeightsDone) -> dict[str, float]:
     if form.bits not in (4, 8):
         raise ValueError(f"integers have 4 or 8 bits, not {form.bits}")
     values: npt.NDArray[np.int8] = draft.array("values", tuple(tensor.shape), np.int8)
-    result = quantize(tensor, bits=form.bits, block_size=form.block_size, out_values=values, progress=rows_done)
+    result = quantize(
+        tensor,
+        bits=form.bits,
+        block_size=form.block_size,
+        out_values=values,
+        progress=lambda rows: weights_done(rows * tensor.shape[1]),
+    )
     draft.array("scale", result.scale.shape, np.float16)[...] = result.scale
     return _figures(result.squared_error, result.energy)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-_READ_BYTES = 1 << 22
+from runtime.hashing import sha256_of
 
 
 class FileHashes:
@@ -24,7 +24,7 @@ class FileHashes:
         note = self._folder / hashlib.sha256(key.encode()).hexdigest()
         with suppress(OSError):  # not hashed yet, most likely
             return note.read_text(encoding="ascii")
-        digest = _hash(file, progress)
+        digest = sha256_of(file, progress)
         self._keep(note, digest)
         return digest
 
@@ -34,14 +34,3 @@ class FileHashes:
             self._folder.mkdir(parents=True, exist_ok=True)
             partial.write_text(digest, encoding="ascii")
             partial.replace(note)
-
-
-def _hash(file: Path, progress: Callable[[int], None]) -> str:
-    digest = hashlib.sha256()
-    done = 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(_READ_BYTES):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(done)
-    return digest.hexdigest()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,9 @@ from huggingface_hub.file_download import repo_folder_name
 
 from export.connection import RETRIES, Connection, Hub, HubError, PassingError
 from export.progress import Progress
+from runtime.sizes import data_size
 
-__all__ = ["Hub", "HubError", "Snapshot", "fetch"]
+__all__ = ["Hub", "HubError", "Snapshot", "begin_fetch"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")  # names a file of the cache, so no path may hide in it
@@ -38,10 +41,15 @@ _MARGIN = 64 << 20  # bytes that stay free
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A checkpoint folder in the cache, and the commit that its files are of."""
+    """A checkpoint folder in the cache, and the commit that its files are of.
+
+    Config and tokenizer are there; `fetch_weights` brings the rest, `missing_bytes` in all.
+    """
 
     folder: Path
     revision: str
+    missing_bytes: int = field(default=0, compare=False)
+    fetch_weights: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +59,14 @@ class _File:
     etag: str  # SHA-256 of a large file, git's object id of a small one: the name of its blob in the cache
 
 
-def fetch(repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None) -> Snapshot:
-    """The config, tokenizer and weights of `repo` at `revision` (a commit, branch or tag), as a folder.
+def begin_fetch(
+    repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None
+) -> Snapshot:
+    """The config and tokenizer of `repo` at `revision` (a commit, branch or tag), as a folder that awaits its weights.
 
     What the cache holds is not fetched again. With `offline`, or HF_HUB_OFFLINE=1, the network is not asked at all.
-    Raises HubError for everything else than a whole checkpoint; what was fetched stays, and the next call goes on.
+    Raises HubError, as `fetch_weights` does, for everything else than a whole checkpoint; what was fetched stays, and
+    the next call goes on.
     """
     if offline or constants.HF_HUB_OFFLINE:
         cache = hub.cache if hub else Path(constants.HF_HUB_CACHE)
@@ -65,7 +76,7 @@ def fetch(repo: str, revision: str, progress: Progress, *, offline: bool = False
             remedy = "without --offline" if offline else "with HF_HUB_OFFLINE unset"
             raise HubError(f"{repo} is {state} in {cache}; run the same command {remedy} to fetch it.")
         return snapshot
-    return _Download(hub or Hub.from_environment(), repo, revision, progress).run()
+    return _Download(hub or Hub.from_environment(), repo, revision, progress).begin()
 
 
 def _storage(cache: Path, repo: str) -> Path:
@@ -108,26 +119,40 @@ class _Download:
         self._connection = Connection(hub, repo, revision, cached=cached)
         self._storage = _storage(hub.cache, repo)
         self._total = self._done = 0  # bytes
+        self._shown = False  # whether the progress bar has begun
 
-    def run(self) -> Snapshot:
+    def begin(self) -> Snapshot:
         commit, files = self._list()
         folder = self._storage / "snapshots" / commit
-        missing = [file for file in files if not self._is_present(file, folder)]
+        missing = [file for file in files if not _has_size(folder / file.name, file.size)]
         self._total = sum(file.size for file in files)
         self._done = self._total - sum(file.size - self._kept(file) for file in missing)
         self._check_space()
-        if missing:
+        weights = []
+        for file in missing:  # texts are small: they come before the progress bar
+            if _TEXTS.fullmatch(file.name):
+                self._fetch(file, folder, commit)
+            else:
+                weights.append(file)
+        return Snapshot(
+            folder=folder,
+            revision=commit,
+            missing_bytes=self._total - self._done,
+            fetch_weights=functools.partial(self._finish, weights, folder, commit),
+        )
+
+    def _finish(self, weights: list[_File], folder: Path, commit: str) -> None:
+        if weights:
             self._progress.start("download", self._total, "bytes")
+            self._shown = True
             self._advance(0)
-            for file in missing:
-                self._fetch(file, commit)
-                _link(self._blob(file), folder / file.name)
+            for file in weights:
+                self._fetch(file, folder, commit)
             self._progress.finish()
         if self._revision != commit:
             reference = self._storage / "refs" / self._revision
             reference.parent.mkdir(parents=True, exist_ok=True)
             reference.write_text(commit, encoding="utf-8")
-        return Snapshot(folder=folder, revision=commit)
 
     def _list(self) -> tuple[str, list[_File]]:
         """The commit that the revision stands for, and the files of it that an export needs."""
@@ -167,18 +192,10 @@ class _Download:
             raise self._connection.no_hub()
         return _File(name=name, size=size, etag=str(etag))
 
-    def _is_present(self, file: _File, folder: Path) -> bool:
-        """Whether the snapshot holds the file; a blob without its link gets one."""
-        pointer, blob = folder / file.name, self._blob(file)
-        if _has_size(pointer, file.size):
-            return True
-        if _has_size(blob, file.size):
-            _link(blob, pointer)
-            return True
-        return False
-
     def _kept(self, file: _File) -> int:
-        """Bytes of the file that an earlier run fetched."""
+        """Bytes of the file that an earlier run, or another revision, fetched."""
+        if _has_size(self._blob(file), file.size):
+            return file.size
         partial = self._partial(file)
         size = partial.stat().st_size if partial.exists() else 0
         return size if size <= file.size else 0
@@ -189,30 +206,36 @@ class _Download:
         needed, free = self._total - self._done, shutil.disk_usage(place).free
         if needed and needed + _MARGIN > free:
             raise HubError(
-                f"{self._repo} takes {_amount(needed)} more in {cache} and {_amount(free)} are free there; "
+                f"{self._repo} takes {data_size(needed)} more in {cache} and {data_size(free)} are free there; "
                 "free some space or name a folder on another disk in HF_HUB_CACHE."
             )
 
-    def _fetch(self, file: _File, commit: str) -> None:
-        """Bring the file's blob into the cache, going on where an earlier run stopped."""
-        blob, partial = self._blob(file), self._partial(file)
-        blob.parent.mkdir(parents=True, exist_ok=True)
+    def _fetch(self, file: _File, folder: Path, commit: str) -> None:
+        """Bring the file into the snapshot, unless another program has just done so."""
         kept = self._kept(file)
         with self._locked(file):
-            if _has_size(blob, file.size):  # another program has just fetched it
-                self._advance(file.size - kept)
-                return
-            with partial.open("a+b", buffering=0) as stream:
-                content = _Content(stream, file, self._advance)
-                self._advance(content.size - kept)
-                self._fill(content, file, commit)
-            if not content.is_right():
-                partial.unlink()
-                raise HubError(
-                    f"{file.name} came damaged from {self._hub.host} (its checksum is wrong) and was deleted; "
-                    "run the same command again to fetch it anew."
-                )
-            partial.replace(blob)
+            if not _has_size(folder / file.name, file.size):
+                if not _has_size(self._blob(file), file.size):
+                    self._fetch_blob(file, kept, commit)
+                    kept = file.size
+                _link(self._blob(file), folder / file.name)
+            self._advance(file.size - kept)
+
+    def _fetch_blob(self, file: _File, kept: int, commit: str) -> None:
+        """Bring the file's blob into the cache, going on where an earlier run stopped."""
+        partial = self._partial(file)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("a+b", buffering=0) as stream:
+            content = _Content(stream, file, self._advance)
+            self._advance(content.size - kept)
+            self._fill(content, file, commit)
+        if not content.is_right():
+            partial.unlink()
+            raise HubError(
+                f"{file.name} came damaged from {self._hub.host} (its checksum is wrong) and was deleted; "
+                "run the same command again to fetch it anew."
+            )
+        partial.replace(self._blob(file))
 
     def _fill(self, content: _Content, file: _File, commit: str) -> None:
         """Append what is missing of the file, in as many requests as it takes."""
@@ -241,8 +264,8 @@ class _Download:
             furthest = max(furthest, content.size)
             if failures > RETRIES:
                 raise HubError(
-                    f"{self._hub.host} does not send the rest of {file.name} ({failure}); {_amount(self._done)} of "
-                    f"{_amount(self._total)} are kept: run the same command again to go on."
+                    f"{self._hub.host} does not send the rest of {file.name} ({failure}); {data_size(self._done)} of "
+                    f"{data_size(self._total)} are kept: run the same command again to go on."
                 )
             self._connection.wait(failures, failure)
 
@@ -270,7 +293,8 @@ class _Download:
 
     def _advance(self, count: int) -> None:
         self._done += count
-        self._progress.advance(self._done)
+        if self._shown:
+            self._progress.advance(self._done)
 
 
 class _Content:
@@ -322,13 +346,13 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _link(blob: Path, pointer: Path) -> None:
+    """Let the snapshot's file be the blob, in one step: another program may be reading an earlier link."""
     pointer.parent.mkdir(parents=True, exist_ok=True)
-    pointer.unlink(missing_ok=True)
+    link = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    link.unlink(missing_ok=True)
     try:
-        pointer.symlink_to(Path("../../blobs") / blob.name)
-    except OSError:  # a disk without links; huggingface_hub, too, then keeps the file in the snapshot alone
+        link.symlink_to(Path("../../blobs") / blob.name)
+    except OSError:  # a disk or a Windows without links; huggingface_hub, too, then keeps it in the snapshot alone
         blob.replace(pointer)
-
-
-def _amount(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    else:
+        link.replace(pointer)

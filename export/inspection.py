@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import shutil
+import textwrap
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from runtime.bundle import Bundle
+from runtime.sizes import data_size
 
 
 def inspect(folder: Path) -> dict[str, Any]:
@@ -46,14 +50,16 @@ def _part(name: str, rank: int) -> str:
 
 
 def render(report: dict[str, Any]) -> str:
-    """The report as lines of text."""
-    parity = report["parity"]
+    """The report as lines of text, the last of them as wide as the terminal."""
+    parity, recipe = report["parity"], report["recipe"]
+    asked = f", tensors at most {data_size(recipe['size_bytes'])} by --size" if recipe.get("size_bytes") else ""
     lines = [
         f"{report['name']}  ({report['folder']})",
         f"  source    {report['source']['name']}, SHA-256 {report['source']['sha256'][:16]}…",
-        f"  size      {report['bytes'] / 1e6:,.1f} MB",
+        f"  size      {data_size(report['bytes'])}{asked}",
         f"  context   {report['context_length']:,} tokens, vocabulary {report['vocab_size']:,}",
         f"  program   {', '.join(p['path'] + ' for ' + p['target'] for p in report['programs'])}",
+        *_calibration(recipe),
         "",
         f"  {'part':<34}{'format':>14}{'tensors':>9}{'weights':>16}{'MB':>10}{'bits':>7}",
     ]
@@ -74,6 +80,31 @@ def render(report: dict[str, Any]) -> str:
         ]
     else:
         lines.append("  not verified")
-    ops = parity["census"]["ops"]
-    lines.append("  ops  " + ", ".join(f"{count} {name}" for name, count in ops.items() if name != "const"))
+    lines += _ops_lines(parity["census"]["ops"])
     return "\n".join(lines)
+
+
+def _calibration(recipe: Mapping[str, Any]) -> list[str]:
+    if not recipe.get("calibration"):
+        return []
+    tokens = recipe.get("calibration_tokens")
+    amount = f"{tokens:,} tokens of " if tokens else ""
+    return [
+        f"  text      calibrated on {amount}a text with SHA-256 {recipe['calibration'][:16]}…: "
+        "errors are weighed by what it feeds into each matrix"
+    ]
+
+
+def _ops_lines(ops: Mapping[str, int]) -> list[str]:
+    """Counts and names, none torn apart at the end of a line."""
+    words = ", ".join(f"{count}\xa0{name}" for name, count in ops.items() if name != "const")
+    width = max(40, shutil.get_terminal_size().columns)
+    lines = textwrap.wrap(
+        words,
+        width,
+        initial_indent="  ops  ",
+        subsequent_indent=" " * 7,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\xa0", " ") for line in lines]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -14,7 +13,7 @@ from export.recipes import Recipe
 from export.reference import CheckpointReader
 from models.checkpoint import Checkpoint
 
-_INPUTS, _ERRORS = "inputs", "errors.json"
+_INPUTS, _ERRORS = "inputs", "errors"
 
 
 def get_calibration(
@@ -36,9 +35,5 @@ def spread_bits(
     """`recipe` with a format for each matrix by measured error, where it has a size to meet."""
     if recipe.size_bytes is None:
         return recipe
-    file = work / _ERRORS
-    if not file.exists():
-        partial = work / f"partial-{_ERRORS}"
-        partial.write_text(json.dumps(measure_errors(checkpoint, recipe, calibration, progress)), encoding="utf-8")
-        partial.replace(file)
-    return choose_formats(checkpoint, recipe, json.loads(file.read_text(encoding="utf-8")), recipe.size_bytes)
+    errors = measure_errors(checkpoint, recipe, calibration, work / _ERRORS, progress)
+    return choose_formats(checkpoint, recipe, errors, recipe.size_bytes)

@@ -20,17 +20,20 @@ class MappedArrays:
 
     def __init__(self) -> None:
         self._arrays: list[weakref.ref[np.memmap[Any, Any]]] = []
+        self._lock = threading.Lock()  # `drop` runs in a thread and would lose what `add` appends meanwhile
 
     def add(self, array: npt.NDArray[Any]) -> None:
         """Watch `array`, if it is mapped, for as long as it lives."""
         if isinstance(array, np.memmap):
-            self._arrays.append(weakref.ref(array))
+            with self._lock:
+                self._arrays.append(weakref.ref(array))
 
     def drop(self) -> None:
         """Give back all pages; the next access reads them from the page cache again."""
-        self._arrays = [reference for reference in self._arrays if reference() is not None]
-        for reference in self._arrays:
-            array = reference()
+        with self._lock:
+            self._arrays = [reference for reference in self._arrays if reference() is not None]
+            arrays = [reference() for reference in self._arrays]
+        for array in arrays:
             mapped = getattr(array, "_mmap", None)
             if mapped is not None:
                 mapped.madvise(mmap.MADV_DONTNEED)

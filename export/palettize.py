@@ -132,7 +132,9 @@ def _palettize_group(
     codes = _nearest(values, centroids.astype(np.float64))
     _assign(patterns, present, codes, np.asarray(indices))
     deviation = (values - centroids.astype(np.float64)[codes]) ** 2
-    return _Errors(float(counts @ deviation), float(masses @ deviation), float(counts @ values**2))
+    # Plain sums, since a BLAS product of vectors may depend on the number of threads.
+    sums = ((counts * deviation).sum(), (masses * deviation).sum(), (counts * values**2).sum())
+    return _Errors(*map(float, sums))
 
 
 @compiled

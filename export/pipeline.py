@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from tokenizers import Tokenizer
 
 from export import convert, locate, package, probes, space, writer
 from export.budget import parse_size
-from export.calibrate import file_hash
+from export.calibrate import calibration_tokens, file_hash
 from export.census import check_program
 from export.compress import compress
 from export.measures import get_calibration, spread_bits
@@ -28,16 +27,12 @@ from export.reference import CheckpointReader, StoreReader
 from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
-from export.verify import verify
+from export.verify import VerificationError, verify
+from export.workfolder import ExportError, WorkFolder, check_output, disk_full, put_in_place, work_folder
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
-from runtime.errors import OptionError, UserFacingError
-from runtime.manifest import MANIFEST_NAME
+from models.errors import CheckpointError
 from runtime.mil import Program
-
-
-class ExportError(UserFacingError):
-    """An export that cannot begin or go on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,32 +54,47 @@ class ExportOptions:
 def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     """Export the model `named` (a known name or a folder) and return the bundle's folder.
 
-    Nothing appears at the output before all of it is verified; a killed export goes on where it was.
-    Raises UserFacingError for everything that the user can mend.
+    Nothing appears at the output before all of it is verified; a killed export goes on where it was. What can be
+    refused without the weights is refused before they are fetched or read. Raises UserFacingError for everything that
+    the user can mend.
     """
     if sys.platform == "win32":
         raise ExportError(
             "Core ML packages cannot be written on Windows: export on macOS or Linux (WSL will do) and copy the bundle."
         )
+    size_bytes = parse_size(options.size) if options.size is not None else None
+    calibration = file_hash(options.calibrate) if options.calibrate else None
     source = resolve(named, offline=options.offline, progress=progress)
-    checkpoint = Checkpoint.open(source.folder)
+    config = FalconConfig.open(source.folder)
     recipe = make_recipe(
-        checkpoint.config,
+        config,
         weights=options.weights,
         group_size=options.group_size,
         context_length=options.context_length,
         mean_kl=options.max_kl,
-        size_bytes=parse_size(options.size) if options.size else None,
-        calibration=file_hash(options.calibrate) if options.calibrate else None,
+        size_bytes=size_bytes,
+        calibration=calibration,
     )
+    space.check_size(config, recipe)
+    tokenizer = writer.read_tokenizer(source.folder, config)
+    calibrated = _calibration_key(options.calibrate, tokenizer, recipe)
     output = options.output or Path("bundles") / f"{source.name}-{'mixed' if options.size else options.weights}"
-    _check_output(output, force=options.force)
-    tokenizer = writer.read_tokenizer(checkpoint.folder, checkpoint.config)
-    digest = source_hash(checkpoint, progress)
-    with _work_folder(output, digest, recipe) as work:
-        partial = _build(source, checkpoint, tokenizer, recipe, digest, work, options, progress)
-        _check_output(output, force=options.force)  # once more: something may have appeared there meanwhile
-        _put_in_place(partial, output)
+    with work_folder(output) as work:
+        check_output(output, writer.PACKAGE, force=options.force)
+        one_disk = work.folder.stat().st_dev == source.folder.stat().st_dev
+        download = source.missing_bytes if one_disk else 0  # to another disk, the download has looked itself
+        progress.note(space.check_space(work.folder, config, recipe, already=work.size(), download=download))
+        source.fetch_weights()
+        checkpoint = Checkpoint.open(source.folder)
+        digest = source_hash(checkpoint, progress)
+        work.begin(_hash([digest, writer.tool_versions()]))
+        try:
+            _build(source, checkpoint, tokenizer, recipe, digest, calibrated, work, options, progress)
+        except (CheckpointError, VerificationError):  # another checkpoint or recipe comes next, if any
+            work.clear()
+            raise
+        check_output(output, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
+        put_in_place(work.bundle, output)
     return output
 
 
@@ -94,21 +104,22 @@ def _build(
     tokenizer: Tokenizer,
     recipe: Recipe,
     digest: str,
-    work: Path,
+    calibrated: str,
+    work: WorkFolder,
     options: ExportOptions,
     progress: Progress,
-) -> Path:
+) -> None:
     """The whole bundle in the work folder."""
     config = checkpoint.config
-    partial = work / "bundle"
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = work.bundle
     partial.mkdir()
     writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
-    store = TensorStore(work / "tensors")
-    progress.note(space.check_space(work, config, recipe, already=_size(store.folder)))
-    calibration = get_calibration(work, checkpoint, recipe, options.calibrate, tokenizer, progress)
-    recipe = spread_bits(work, checkpoint, recipe, calibration, progress)
+    measured = work.measured(calibrated)
+    calibration = get_calibration(measured, checkpoint, recipe, options.calibrate, tokenizer, progress)
+    recipe = spread_bits(measured / str(recipe.group_size), checkpoint, recipe, calibration, progress)
+    store = TensorStore(work.tensors, _variants(config, recipe, calibrated))
+    store.keep_only_variants()
     compress(checkpoint, recipe, store, progress, calibration)
     path = partial / writer.PACKAGE
     _make_package(source, config, recipe, store, path, work, progress)
@@ -119,7 +130,7 @@ def _build(
     weights = locate.locate(store, names, path / package.WEIGHTS, progress)
     parity: dict[str, Any] = {"census": census}
     if options.verify:
-        measured = verify(
+        found = verify(
             path,
             config,
             original=CheckpointReader(checkpoint),
@@ -128,7 +139,7 @@ def _build(
             tolerance=recipe.tolerance,
             progress=progress,
         )
-        parity |= measured.to_json()
+        parity |= found.to_json()
     writer.write_manifest(
         partial,
         source=source,
@@ -140,7 +151,6 @@ def _build(
         parity=parity,
         progress=progress,
     )
-    return partial
 
 
 def _make_package(
@@ -149,7 +159,7 @@ def _make_package(
     recipe: Recipe,
     store: TensorStore,
     path: Path,
-    work: Path,
+    work: WorkFolder,
     progress: Progress,
 ) -> None:
     matrices = sum(len(shape) == 2 for shape in expected_shapes(config).values())
@@ -158,19 +168,16 @@ def _make_package(
     # coremltools holds every array until the package is saved; without this, resident memory grows to their sum.
     size = space.stored_bytes(config, recipe)[1]
     try:
-        with _temporary_files_in(work / "temporary"), store.mapped.dropping():
+        with _temporary_files_in(work.temporary), store.mapped.dropping():
             mlmodel = convert.convert(marked, trace(marked), store, progress.advance)
             progress.finish()
             progress.start("save", size, "bytes")
             package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)
             progress.finish()
-    except RuntimeError:  # all that coremltools' writer says of a full disk
-        if shutil.disk_usage(work).free > 2 * size:
+    except (RuntimeError, shutil.Error):  # all that coremltools says of a full disk, when it writes and when it copies
+        if shutil.disk_usage(work.folder).free > 2 * size:
             raise
-        raise space.SpaceError(
-            f"The disk of {work.parent} filled up while the package was written; "
-            "free some space and run the same command again to go on."
-        ) from None
+        raise disk_full(work.folder.parent) from None
 
 
 @contextlib.contextmanager
@@ -187,74 +194,19 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _work_folder(output: Path, digest: str, recipe: Recipe) -> Iterator[Path]:
-    """A folder beside the output for this source and recipe; another's remains are cleared. One export at a time.
-
-    It goes when the export has ended, well or refused. What was killed, or stopped by a full disk, goes on in it.
-    """
-    import fcntl
-
-    folder = output.parent / f".{output.name}.falconet-work"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise ExportError(
-            f"{output.parent} cannot be written ({error.strerror}); name another place with --output."
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
-                raise FileNotFoundError  # the one who held it has just cleared the folder
-        except OSError:
-            raise ExportError(f"Another export is writing {output}; wait for it or name another --output.") from None
-        key = hashlib.sha256(
-            json.dumps([digest, recipe.to_json(), writer.tool_versions()], sort_keys=True).encode()
-        ).hexdigest()
-        mark = folder / "key"
-        if not mark.exists() or mark.read_text(encoding="utf-8") != key:
-            for item in folder.iterdir():
-                if item.name != "lock":
-                    shutil.rmtree(item) if item.is_dir() else item.unlink()
-            mark.write_text(key, encoding="utf-8")
-        try:
-            yield folder
-        except space.SpaceError:
-            if not _size(folder / "tensors"):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        except UserFacingError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        shutil.rmtree(folder, ignore_errors=True)
+def _variants(config: FalconConfig, recipe: Recipe, calibrated: str) -> dict[str, str]:
+    """By tensor, all that its values depend on beside the checkpoint: so no other option has it made again."""
+    variants = {}
+    for name, shape in expected_shapes(config).items():
+        form = recipe.format_of(name, shape)
+        variants[name] = f"{form.name}-{recipe.group_size}-{calibrated}" if form.kind == "lut" else form.name
+    return variants
 
 
-def _check_output(output: Path, *, force: bool) -> None:
-    if not output.exists():
-        return
-    if not force:
-        raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
-    is_bundle = (output / MANIFEST_NAME).exists() and (output / writer.PACKAGE).exists()
-    if not is_bundle and not (output.is_dir() and not any(output.iterdir())):
-        raise OptionError(f"{output} is no bundle, so --force does not replace it; name another --output.")
+def _calibration_key(text: Path | None, tokenizer: Tokenizer, recipe: Recipe) -> str:
+    """What decides the recorded inputs beside the checkpoint: the tokens. Raises OptionError for a text of no use."""
+    return _hash(calibration_tokens(text, tokenizer, recipe.context_length))[:16] if text else "plain"
 
 
-def _put_in_place(partial: Path, output: Path) -> None:
-    """Rename into place; an old bundle is set aside first and removed last."""
-    old = output.parent / f".{output.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if output.exists():
-        output.rename(old)
-    try:
-        partial.rename(output)
-    except OSError:
-        if old.exists():
-            old.rename(output)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

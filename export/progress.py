@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
+
+from runtime.sizes import data_size
 
 _REDRAW_SECONDS = 0.1
 _BAR_WIDTH = 24
 
 
 class Progress(Protocol):
-    """Told of stages in turn; `unit` is what `total` and `done` count ("bytes" are shown as MB or GB)."""
+    """Told of stages in turn; `unit` is what `total` and `done` count ("bytes" are shown as kB, MB or GB)."""
 
     def note(self, text: str) -> None:
         """Something to know between stages."""
@@ -28,6 +31,11 @@ class Progress(Protocol):
 
     def close(self) -> None:
         """No more will come, whether the work ended well or not."""
+
+
+def advance_from(progress: Progress, done: int) -> Callable[[int], None]:
+    """For one of several files: tells `progress` what is finished of it, with `done` before it."""
+    return lambda count: progress.advance(done + count)
 
 
 @dataclass
@@ -166,7 +174,7 @@ class SilentProgress:
 
 def _amount(value: float, unit: str) -> str:
     if unit == "bytes":
-        return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
+        return data_size(value)
     if value >= 1e6:
         return f"{value / 1e6:.1f} M {unit}"
     return f"{value:,.0f} {unit}" if value >= 10 or value == int(value) else f"{value:.1f} {unit}"

@@ -71,7 +71,7 @@ def quantize(
         weights = source.floats(span)
         scales, error = _quantize_rows(weights, bits, block, _SHRINKS, values[span])
         scale[span] = scales  # exact: each is a float16 value already
-        return len(weights), error, float(np.vdot(weights.astype(np.float64), weights))
+        return len(weights), error, float(np.square(weights, dtype=np.float64).sum())
 
     squared_error = energy = 0.0
     pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="quantize")

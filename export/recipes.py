@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -111,8 +112,8 @@ def make_recipe(
         )
     embedding, tolerance = _TABLE[weights]
     if mean_kl is not None:
-        if not mean_kl > 0:
-            raise OptionError(f"--max-kl must be above 0, not {mean_kl}.")
+        if not 0 < mean_kl < math.inf:  # false for NaN, too
+            raise OptionError(f"--max-kl must be a number above 0, not {mean_kl}; --no-verify accepts anything.")
         tolerance = dataclasses.replace(tolerance, mean_kl=mean_kl)
     if size_bytes is not None and weights != "lut4":
         raise OptionError("--size spreads codebooks of 4, 6 and 8 bits by itself; leave out --weights.")

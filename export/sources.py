@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models.tiny
+from export.chatformat import chat_format
 from export.filehash import FileHashes
-from export.progress import Progress, SilentProgress
+from export.progress import Progress, SilentProgress, advance_from
 from models.checkpoint import Checkpoint
 from runtime.errors import UserFacingError
 from runtime.paths import cache_folder
 
 if TYPE_CHECKING:
-    from export.filehash import FileHashes
-from export.hub import Hub
+    from export.hub import Hub
 
 
 class SourceError(UserFacingError):
@@ -95,23 +96,29 @@ KNOWN = {
         ),
     )
 }
+_KNOWN_FORMATS = {name.lower(): m.chat_template for m in KNOWN.values() for name in (m.name, m.hub_name)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSource:
-    """A checkpoint folder on this machine, and what is known about it; `revision` is its commit on the Hub."""
+    """A checkpoint folder on this machine, and what is known about it; `revision` is its commit on the Hub.
+
+    Config and tokenizer are there; `fetch_weights` brings what is missing of the weights, `missing_bytes` in all.
+    """
 
     name: str
     hub_name: str
     chat_template: str
     folder: Path
     revision: str | None = None
+    missing_bytes: int = field(default=0, compare=False)
+    fetch_weights: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 def resolve(
     named: str, *, offline: bool = False, progress: Progress | None = None, hub: Hub | None = None
 ) -> ResolvedSource:
-    """The folder for a path or a known name; the latter is fetched from `hub` where the Hub's cache lacks it.
+    """The folder for a path or a known name; of the latter, config and tokenizer are fetched from `hub`, if need be.
 
     `hub` None is the one that the environment names. With `offline` only what the cache holds is used. Raises
     SourceError, with the nearest known names, for a name that is not known, and HubError where fetching fails.
@@ -130,19 +137,21 @@ def resolve(
         return ResolvedSource(
             name=name,
             hub_name=same.hub_name if same else name,
-            chat_template=same.chat_template if same else _guess_template(name),
+            chat_template=chat_format(path, _KNOWN_FORMATS),
             folder=path,
         )
     if known:
-        from export.hub import fetch  # not above: folders do without huggingface_hub, which is slow to import
+        from export.hub import begin_fetch  # not above: folders do without huggingface_hub, which is slow to import
 
-        snapshot = fetch(known.hub_name, known.revision, progress or SilentProgress(), offline=offline, hub=hub)
+        snapshot = begin_fetch(known.hub_name, known.revision, progress or SilentProgress(), offline=offline, hub=hub)
         return ResolvedSource(
             name=known.name,
             hub_name=known.hub_name,
             chat_template=known.chat_template,
             folder=snapshot.folder,
             revision=snapshot.revision,
+            missing_bytes=snapshot.missing_bytes,
+            fetch_weights=snapshot.fetch_weights,
         )
     if path.exists():
         raise SourceError(f"{named} is a file; name the folder that holds a model's config.json and weights.")
@@ -153,18 +162,11 @@ def resolve(
     )
 
 
-def _guess_template(name: str) -> str:
-    lowered = name.lower()
-    if "instruct" in lowered:
-        return "falcon-instruct"
-    return "falcon-180b-chat" if "chat" in lowered else "raw"
-
-
 def source_hash(checkpoint: Checkpoint, progress: Progress) -> str:
     """SHA-256 over "<sha256>  <name>" lines of config.json and the weight files, as `sha256sum` prints them.
 
-    Two sources of one hash give the same bundle. A file that this machine has hashed before, and that has not changed
-    since by size and time, is not read again.
+    Two sources of one hash give the same weights; the tokenizer's files are in the manifest each with its own hash. A
+    file that this machine has hashed before, and that has not changed since by size and time, is not read again.
     """
     files = [checkpoint.folder / "config.json", *checkpoint.files()]
     hashes = FileHashes(cache_folder() / "hashes")
@@ -172,12 +174,7 @@ def source_hash(checkpoint: Checkpoint, progress: Progress) -> str:
     done = 0
     lines = []
     for file in files:
-        before = done
-
-        def advance(bytes_read: int, before: int = before) -> None:
-            progress.advance(before + bytes_read)
-
-        lines.append(f"{hashes.get(file, advance)}  {file.name}\n")
+        lines.append(f"{hashes.get(file, advance_from(progress, done))}  {file.name}\n")
         done += file.stat().st_size
         progress.advance(done)
     progress.finish()

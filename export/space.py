@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -10,7 +11,8 @@ from export.calibrate import CALIBRATION_TOKENS
 from export.recipes import Recipe
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
-from runtime.errors import UserFacingError
+from runtime.errors import OptionError, UserFacingError
+from runtime.sizes import data_size
 
 _BASE_MEMORY = 1 << 30  # Python, torch, coremltools, and what is expanded at a time: measured, see benchmarks
 _TOKENS = 512  # of probes or of a piece of calibration text, whose activations and logits are held
@@ -43,32 +45,47 @@ def tensor_bytes(name: str, shape: tuple[int, ...], recipe: Recipe) -> int:
     return size
 
 
-def check_space(folder: Path, config: FalconConfig, recipe: Recipe, already: int) -> str:
-    """What the export needs, in words, when the machine has it; `already` bytes of work were done by an earlier run.
+def check_size(config: FalconConfig, recipe: Recipe) -> None:
+    """Raises OptionError for a --size that the fewest bits everywhere exceed."""
+    least = stored_bytes(config, recipe)[1]
+    if recipe.size_bytes is not None and recipe.size_bytes < least:
+        raise OptionError(
+            f"--size {data_size(recipe.size_bytes)} is less than the {data_size(least)} that this model's tensors take "
+            "at four bits; ask for more."
+        )
 
-    Raises SpaceError where disk or memory will not do.
+
+def check_space(folder: Path, config: FalconConfig, recipe: Recipe, *, already: int, download: int = 0) -> str:
+    """What the export needs, in words, when the machine has it.
+
+    `already` bytes lie in the folder from an earlier run, to be used or deleted; `download` bytes are yet to be fetched
+    to the same disk. Raises SpaceError where disk or memory will not do.
     """
-    work, bundle = stored_bytes(config, recipe)
-    if recipe.size_bytes is not None:  # which bits go where is not known yet
-        bundle = max(bundle, recipe.size_bytes)
+    if recipe.size_bytes is None:
+        work, bundle = stored_bytes(config, recipe)
+    else:  # which bits go where is not known yet, but not more than eight
+        work, most = stored_bytes(config, dataclasses.replace(recipe, linear="lut8"))
+        bundle = min(recipe.size_bytes, most)
     if recipe.calibration is not None:
         matrices = [shape for shape in expected_shapes(config).values() if len(shape) == 2]
         work += sum(2 * CALIBRATION_TOKENS * columns for _, columns in matrices)
-    disk = max(0, work - already) + 2 * bundle + _MARGIN  # coremltools writes the package once more before its place
+    disk = work + 2 * bundle + _MARGIN  # coremltools writes the package once more before its place
+    disk = max(0, disk + download - already)
     free = shutil.disk_usage(folder).free
     if disk > free:
+        what = f"The download ({data_size(download)}) and the export need" if download else "The export needs"
         raise SpaceError(
-            f"The export needs {disk / 1e9:.1f} GB of free disk at {folder} and there are {free / 1e9:.1f} GB; "
+            f"{what} {data_size(disk)} of free disk at {folder.parent} and there are {data_size(free)}; "
             "free some space or name another place with --output."
         )
     memory = _BASE_MEMORY + 4 * _TOKENS * (2 * config.ffn_hidden_size + config.vocab_size)
     available = available_memory()
     if available is not None and memory > available:
         raise SpaceError(
-            f"The export needs {memory / 1e9:.1f} GB of free memory and there are {available / 1e9:.1f} GB; "
+            f"The export needs {data_size(memory)} of free memory and there are {data_size(available)}; "
             "close other programs."
         )
-    return f"{disk / 1e9:.2f} GB of disk and {memory / 1e9:.1f} GB of memory needed; {free / 1e9:.0f} GB of disk free"
+    return f"{data_size(disk)} of disk and {data_size(memory)} of memory needed; {data_size(free)} of disk free"
 
 
 def available_memory() -> int | None:

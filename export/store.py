@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,20 +71,33 @@ def _reserve(file: Path, header: int) -> None:
 
 
 class TensorStore:
-    """A folder with one sub-folder a finished tensor."""
+    """A folder with one sub-folder a finished tensor.
 
-    def __init__(self, folder: Path) -> None:
+    `variants` says, by tensor, all that its values depend on beside the checkpoint, fit for a file's name: what was
+    made of it in another variant is not found.
+    """
+
+    def __init__(self, folder: Path, variants: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.mapped = MappedArrays()
+        self._variants = variants or {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def __contains__(self, name: str) -> bool:
-        return (self.folder / name / _META).exists()
+        return (self._place(name) / _META).exists()
+
+    def keep_only_variants(self) -> None:
+        """Delete what is in no variant that this store knows."""
+        wanted = {self._place(name) for name in self._variants}
+        for folder in self.folder.iterdir():
+            if folder not in wanted:
+                shutil.rmtree(folder)
 
     @contextmanager
     def draft(self, name: str, *, format_name: str, shape: tuple[int, ...]) -> Iterator[tuple[Draft, dict[str, float]]]:
         """Make a tensor: fill the draft's arrays and set `squared_error` and `squared_norm` in the figures."""
-        final, partial = self.folder / name, self.folder / f"{name}.partial"
+        final = self._place(name)
+        partial = final.with_name(f"{final.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         draft, figures = Draft(partial), {"squared_error": 0.0, "squared_norm": 0.0}
@@ -97,7 +110,7 @@ class TensorStore:
 
     def read(self, name: str) -> StoredTensor:
         """A finished tensor, mapped."""
-        folder = self.folder / name
+        folder = self._place(name)
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         parts = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         for part in parts.values():
@@ -110,3 +123,7 @@ class TensorStore:
             squared_norm=meta["squared_norm"],
             parts=parts,
         )
+
+    def _place(self, name: str) -> Path:
+        variant = self._variants.get(name)
+        return self.folder / (f"{name}.{variant}" if variant else name)

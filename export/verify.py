@@ -22,7 +22,7 @@ from export.recipes import Tolerance
 from export.reference import ReferenceModel, WeightReader
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
-from runtime.backends.program import causal_mask
+from runtime.backends.program import CHUNK, causal_mask
 from runtime.errors import UserFacingError
 from runtime.mil import Program
 
@@ -73,19 +73,21 @@ def verify(
     tolerance: Tolerance,
     progress: Progress,
 ) -> Parity:
-    """Compare on `probes` (token ids). Raises VerificationError beyond the tolerance."""
-    feeds = plan_feeds(config, probes)
+    """Compare on `probes` (token ids), of which the last is long. Raises VerificationError beyond the tolerance."""
+    large = _is_large(config)
+    feeds = plan_feeds(probes, large=large)
     layers = config.num_layers + 1
     progress.start("verify", 2 * layers + sum(len(f.pieces) for f in feeds), "steps")
-    truth = ReferenceModel(config, original).logits(probes, progress.advance)
+    judged = probes[:-1] if large else probes  # the long one is there for exactness
+    truth = ReferenceModel(config, original).logits(judged, progress.advance)
     twin = ReferenceModel(config, stored, as_program=True).logits(
         probes, lambda layer: progress.advance(layers + layer)
     )
-    budget = _LARGE_BUDGET if _is_large(config) else 4 * _SMALL_WEIGHTS
+    budget = _LARGE_BUDGET if large else 4 * _SMALL_WEIGHTS
     program = Program.open(package, memory_budget_bytes=budget, trace_magnitudes=True)
     exact: list[Tensor] = []
     activations = ActivationRange(program, config)
-    scored: dict[int, Tensor] = {}  # the package's logits by probe
+    scored: list[tuple[list[int], Tensor]] = []  # by feed, positions and the package's logits there
     done = 2 * layers
     for feed in feeds:
         at, got = [], []
@@ -95,21 +97,18 @@ def verify(
             got.append(logits)
             done += 1
             progress.advance(done)
-        exact.append(divergence(twin[feed.probe][at], torch.stack(got)))
-        scored[feed.probe] = torch.stack(got)
+        scored.append((at, torch.stack(got)))
+        exact.append(divergence(twin[feed.probe][at], scored[-1][1]))
     progress.finish()
-    by_package = not _is_large(config)
-    ours = twin
-    if by_package:  # the package scored the last position of each piece: all from the end of the first on
-        truth = [truth[feed.probe][-len(feed.pieces) :] for feed in feeds]
-        ours = [scored[feed.probe] for feed in feeds]
+    if large:
+        scored = [(list(range(len(ids))), logits) for ids, logits in zip(judged, twin, strict=False)]
     parity = Parity(
         package_positions=sum(len(feed.pieces) for feed in feeds),
         exact_max_kl=float(torch.cat(exact).max()),  # one NaN makes it NaN, where Python's max may pass it over
-        quality_by="package" if by_package else "torch",
+        quality_by="torch" if large else "package",
         largest_activation=activations.largest,
         activations=activations.to_json(),
-        **_quality(truth, ours, probes),
+        **_quality(truth, scored, judged),
     )
     _judge(parity, tolerance)
     return parity
@@ -121,15 +120,16 @@ def divergence(reference: Tensor, other: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
-def plan_feeds(config: FalconConfig, probes: Sequence[Sequence[int]]) -> list[Feed]:
-    """A third of each probe in one piece and the rest token by token: prefill, decoding and the step between are seen.
+def plan_feeds(probes: Sequence[Sequence[int]], *, large: bool) -> list[Feed]:
+    """A third of each probe in one piece and the rest token by token; the last, which is long, as a runtime feeds it:
+    a chunk, what follows, single tokens. So prefill, decoding and the steps between are seen.
 
-    A large program takes seconds a predict: there, two pieces and two tokens of one probe.
+    A `large` program takes seconds a predict and is fed the long one only.
     """
-    if _is_large(config):
-        size = len(probes[0])
-        return [Feed(0, (size // 2, size - size // 2 - 2, 1, 1))]
-    return [Feed(i, (len(ids) - 2 * len(ids) // 3, *[1] * (2 * len(ids) // 3))) for i, ids in enumerate(probes)]
+    *short, long = probes
+    feeds = [Feed(i, (len(ids) - 2 * len(ids) // 3, *[1] * (2 * len(ids) // 3))) for i, ids in enumerate(short)]
+    chunk = min(CHUNK, len(long) // 2)
+    return [*([] if large else feeds), Feed(len(short), (chunk, len(long) - chunk - 2, 1, 1))]
 
 
 def _is_large(config: FalconConfig) -> bool:
@@ -149,20 +149,23 @@ def _run(program: Program, ids: Sequence[int], pieces: Sequence[int]) -> Iterato
         yield end - 1, torch.from_numpy(out["logits"].reshape(-1))
 
 
-def _quality(truth: list[Tensor], ours: list[Tensor], probes: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """Figures over the last len(logits) positions of each probe."""
-    kl = torch.cat([divergence(t, o) for t, o in zip(truth, ours, strict=True)])
-    agree = torch.cat([t.argmax(-1) == o.argmax(-1) for t, o in zip(truth, ours, strict=True)])
-    losses = []
-    for t, o, ids in zip(truth, ours, probes, strict=True):
-        target = torch.tensor(ids[len(ids) - len(t) + 1 :])  # of the last position no next token is known
-        ours_loss, true_loss = (F.cross_entropy(x[:-1], target, reduction="none") for x in (o, t))
+def _quality(
+    truth: list[Tensor], scored: list[tuple[list[int], Tensor]], probes: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Figures by probe, `truth` at all positions and what is judged at the positions named with it."""
+    kl, agree, losses = [], [], []
+    for all_truth, (at, ours), ids in zip(truth, scored, probes, strict=True):
+        true = all_truth[at]
+        kl.append(divergence(true, ours))
+        agree.append(true.argmax(-1) == ours.argmax(-1))
+        target = torch.tensor([ids[position + 1] for position in at[:-1]])  # after the last no token is known
+        ours_loss, true_loss = (F.cross_entropy(x[:-1], target, reduction="none") for x in (ours, true))
         losses.append(ours_loss - true_loss)
     return {
-        "quality_positions": len(kl),
-        "mean_kl": float(kl.mean()),
-        "p99_kl": float(kl.quantile(0.99)),
-        "top1_agreement": float(agree.float().mean()),
+        "quality_positions": sum(map(len, kl)),
+        "mean_kl": float(torch.cat(kl).mean()),
+        "p99_kl": float(torch.cat(kl).quantile(0.99)),
+        "top1_agreement": float(torch.cat(agree).float().mean()),
         "perplexity_ratio": math.exp(float(torch.cat(losses).mean())),
     }
 

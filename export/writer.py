@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import shutil
@@ -14,16 +13,16 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from export.package import SPEC, TARGET, WEIGHTS
-from export.progress import Progress
+from export.progress import Progress, advance_from
 from export.recipes import Recipe
 from export.sources import ResolvedSource
 from models.config import FalconConfig
 from models.errors import CheckpointError
+from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, FileEntry, Manifest, ProgramEntry, Source, WeightEntry
 
 PACKAGE = "model.mlpackage"
 _PADDING = 1024  # rows by which a vocabulary may exceed its tokenizer: RW's is padded by 47
-_READ_BYTES = 1 << 22
 
 
 def read_tokenizer(source: Path, config: FalconConfig) -> Tokenizer:
@@ -123,13 +122,10 @@ def _hash_files(folder: Path, progress: Progress) -> dict[str, FileEntry]:
     done = 0
     entries = {}
     for path in paths:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_READ_BYTES):
-                digest.update(chunk)
-                done += len(chunk)
-                progress.advance(done)
-        entries[path.relative_to(folder).as_posix()] = FileEntry(bytes=path.stat().st_size, sha256=digest.hexdigest())
+        digest = sha256_of(path, advance_from(progress, done))
+        size = path.stat().st_size
+        entries[path.relative_to(folder).as_posix()] = FileEntry(bytes=size, sha256=digest)
+        done += size
     progress.finish()
     return entries
 

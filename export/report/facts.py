@@ -66,6 +66,8 @@ class Facts:
     source: Mapping[str, str]
     recipe: Mapping[str, Any]
     settings: Mapping[str, str]
+    calibrated_on: str  # what text; empty for none
+    size_asked: float | None  # bytes that all tensors might take
     matrices: Sequence[Matrix]
     shares: Sequence[Share]  # largest first
     bytes: int
@@ -99,6 +101,8 @@ class Facts:
             source={key: str(value) for key, value in _mapping(report.get("source")).items() if value is not None},
             recipe=recipe,
             settings=_settings(report),
+            calibrated_on=_calibrated_on(recipe),
+            size_asked=_number(recipe.get("size_bytes")),
             matrices=[_matrix(n, e, errors.get(n)) for n, e in tensors.items() if len(_shape(e)) > 1],
             shares=_shares(tensors, files, str(report.get("weight_file", ""))),
             bytes=sum(size for _, size, _ in files),
@@ -136,6 +140,13 @@ def _settings(report: Mapping[str, Any]) -> dict[str, str]:
         "bundle format": str(report.get("format_version", "")),
     }
     return {key: value for key, value in settings.items() if value}
+
+
+def _calibrated_on(recipe: Mapping[str, Any]) -> str:
+    digest, tokens = recipe.get("calibration"), _number(recipe.get("calibration_tokens"))
+    if not isinstance(digest, str):
+        return ""
+    return f"{tokens:,.0f} tokens of a text with SHA-256 {digest}" if tokens else f"a text with SHA-256 {digest}"
 
 
 def _matrix(name: str, entry: Mapping[str, Any], error: float | None) -> Matrix:

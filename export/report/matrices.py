@@ -62,12 +62,23 @@ def error_section(facts: Facts) -> Markup | None:
             "the squares of the weights. 0.01 means that the differences hold a hundredth of the energy.",
             f" Outside the layers: {outside}." if outside else None,
         ),
+        _weighed(facts),
         _heat_map(rows, facts.layers, errors) if rows else None,
         element("h3", f"The worst {_WORST}" if len(known) > _WORST else "Worst first"),
         _worst(known, errors),
         details("Errors as a table", _layer_table(rows, facts.layers, lambda m: small(errors[m.name])))
         if rows
         else None,
+    )
+
+
+def _weighed(facts: Facts) -> Markup | None:
+    if not facts.calibrated_on:
+        return None
+    return element(
+        "p",
+        f"The bundle was calibrated on {facts.calibrated_on}: its values were chosen with errors weighed by what that "
+        "text feeds into each matrix. The errors here count every weight alike and may be larger than without.",
     )
 
 

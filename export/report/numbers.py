@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 
-def data_size(size: float) -> str:
-    """Bytes in decimal units: 3.72 GB, 576 kB."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}" if size < 999.5 * factor else f"{size / factor:,.0f} {unit}"
-    return f"{size:.0f} bytes"
-
-
 def compact(count: float) -> str:
     """A count in short: 6.92 billion, 451 thousand."""
     for unit, factor in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from export.report import sections
 from export.report.facts import Facts
 from export.report.markup import Markup, element, joined, trusted
-from export.report.numbers import compact, data_size
+from export.report.numbers import compact
 from export.report.style import STYLE
+from runtime.sizes import data_size
 
 # No script, no request: a page that was tampered with through its bundle could not do more than look odd.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from export.report.facts import Facts, Share
 from export.report.markup import Markup, element, joined
 from export.report.matrices import bits_section, error_section
-from export.report.numbers import data_size
 from export.report.operations import census_section
 from export.report.parity import activation_section, parity_section
 from export.report.pictures import stack
 from export.report.tables import details, swatch, table
+from runtime.sizes import data_size
 
 
 def every(facts: Facts) -> Iterator[Markup]:
@@ -44,9 +44,21 @@ def size_section(facts: Facts) -> Markup | None:
     return element(
         "section",
         element("h2", "What the bytes are spent on"),
-        element("p", words),
+        element("p", words, _asked(facts)),
         element("figure", picture),
         table(["part", "format", "size", "share", "bits a weight"], rows),
+    )
+
+
+def _asked(facts: Facts) -> str | None:
+    """What --size allowed, against what came of it."""
+    if facts.size_asked is None:
+        return None
+    stored = sum(share.bytes for share in facts.shares if share.weights)
+    most = all(m.format == "lut8" for m in facts.matrices)
+    return (
+        f" The size asked for allows the tensors {data_size(facts.size_asked)}; they take {data_size(stored)}"
+        f"{', with eight bits everywhere, which is the most there are' if most else ''}."
     )
 
 
@@ -74,6 +86,8 @@ def origin_section(facts: Facts) -> Markup:
         if facts.source.get(key):
             pairs[label] = element("code", facts.source[key])
     pairs |= facts.settings
+    if facts.calibrated_on:
+        pairs["calibrated on"] = facts.calibrated_on
     pairs["made with"] = ", ".join(f"{name} {version}" for name, version in facts.tools.items())
     return element(
         "section",

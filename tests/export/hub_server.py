@@ -22,9 +22,11 @@ from urllib.parse import unquote, urlsplit
 import huggingface_hub
 import pytest
 
-from export.progress import SilentProgress
+from export.hub import Hub, Snapshot, begin_fetch
+from export.progress import Progress, SilentProgress
 
 LARGE = (".safetensors", ".bin", ".h5", ".msgpack")  # kept in git-lfs there
+REPO = "tiiuae/falcon-7b-instruct"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = "model-00001-of-00002.safetensors"
 
@@ -84,9 +86,7 @@ class Faults:
 class HubServer:
     """One repository: `files` by name. Use as a context manager; `requests` is what was asked, in order."""
 
-    def __init__(
-        self, files: Mapping[str, bytes], repo: str = "tiiuae/falcon-7b-instruct", commit: str = COMMIT
-    ) -> None:
+    def __init__(self, files: Mapping[str, bytes], repo: str = REPO, commit: str = COMMIT) -> None:
         self.files = dict(files)
         self.repo = repo
         self.commit = commit
@@ -186,6 +186,25 @@ def etag(name: str, data: bytes) -> str:
 def files_of(folder: Path) -> dict[str, bytes]:
     """The files of a checkpoint folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def fetch(repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None) -> Snapshot:
+    """All of it, as an export does in two steps."""
+    snapshot = begin_fetch(repo, revision, progress, offline=offline, hub=hub)
+    snapshot.fetch_weights()
+    return snapshot
+
+
+def get(hub: Hub, progress: SilentProgress | None = None, revision: str = "main") -> Snapshot:
+    return fetch(REPO, revision, progress or SilentProgress(), hub=hub)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def blob(hub: Hub, name: str) -> Path:
+    return hub.cache / "models--tiiuae--falcon-7b-instruct" / "blobs" / etag(name, FILES[name])
 
 
 class _Server(ThreadingHTTPServer):

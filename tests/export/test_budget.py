@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from export.budget import choose_formats, measure_errors, parse_size
 from export.calibrate import Calibration
@@ -15,6 +17,7 @@ from export.progress import SilentProgress
 from export.recipes import Recipe, make_recipe
 from export.space import tensor_bytes
 from models.checkpoint import Checkpoint, expected_shapes
+from models.errors import CheckpointError
 from runtime.errors import OptionError
 from tests.models.variants import save
 
@@ -54,7 +57,7 @@ def test_a_shared_codebook_cannot_beat_one_of_a_rows_own(checkpoint: Checkpoint,
     weight = checkpoint.tensor(name).half().double().numpy()
     inputs = rng.standard_normal((50, weight.shape[1])) * rng.random((weight.shape[1],))
     np.save(tmp_path / f"{name}.npy", inputs.astype(np.float16))
-    errors = measure_errors(checkpoint, recipe, Calibration(tmp_path), SilentProgress())
+    errors = measure_errors(checkpoint, recipe, Calibration(tmp_path), tmp_path / "errors", SilentProgress())
     assert set(errors) == {n for n, s in expected_shapes(checkpoint.config).items() if len(s) == 2 and ".h." in n}
     assert errors[name]["lut4"] > errors[name]["lut6"] > errors[name]["lut8"] > 0
     # A codebook of 16 per 32 rows cannot beat one of 16 per row, which scikit-learn finds for the first row.
@@ -67,9 +70,9 @@ def test_a_shared_codebook_cannot_beat_one_of_a_rows_own(checkpoint: Checkpoint,
     assert errors[name]["lut4"] > own
 
 
-def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint) -> None:
+def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint, tmp_path: Path) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
-    errors = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
+    errors = measure_errors(checkpoint, recipe, Calibration(), tmp_path, SilentProgress())
     least = size(checkpoint, recipe)
     for extra in (0, 9_000, 40_000, 10**9):
         mixed = choose_formats(checkpoint, recipe, errors, least + extra)
@@ -77,10 +80,10 @@ def test_a_budget_is_met_and_no_single_step_more_fits(checkpoint: Checkpoint) ->
     assert set(mixed.formats.values()) == {"lut8"}
 
 
-def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint) -> None:
+def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint, tmp_path: Path) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
     names = [name for name, shape in expected_shapes(checkpoint.config).items() if len(shape) == 2 and ".h.0." in name]
-    measured = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
+    measured = measure_errors(checkpoint, recipe, Calibration(), tmp_path, SilentProgress())
     errors = {name: measured[name] for name in names}
     budget = size(checkpoint, recipe) + 30_000
     found = total_error(choose_formats(checkpoint, recipe, errors, budget), errors)
@@ -90,9 +93,9 @@ def test_no_other_choice_of_the_same_size_is_much_better(checkpoint: Checkpoint)
     assert found <= 1.1 * best
 
 
-def test_a_size_below_four_bits_is_refused(checkpoint: Checkpoint) -> None:
+def test_a_size_below_four_bits_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     recipe = make_recipe(checkpoint.config, context_length=64)
-    errors = measure_errors(checkpoint, recipe, Calibration(), SilentProgress())
+    errors = measure_errors(checkpoint, recipe, Calibration(), tmp_path, SilentProgress())
     with pytest.raises(OptionError, match="ask for more"):
         choose_formats(checkpoint, recipe, errors, size(checkpoint, recipe) - 1)
 
@@ -100,3 +103,47 @@ def test_a_size_below_four_bits_is_refused(checkpoint: Checkpoint) -> None:
 def test_a_size_and_a_format_exclude_each_other(checkpoint: Checkpoint) -> None:
     with pytest.raises(OptionError, match="--size"):
         make_recipe(checkpoint.config, weights="lut6", context_length=64, size_bytes=10**9)
+
+
+class Interrupted(SilentProgress):
+    """Ctrl-C after so many matrices."""
+
+    def __init__(self, matrices: int) -> None:
+        self.left = matrices
+
+    def advance(self, done: int) -> None:  # noqa: ARG002
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_what_was_measured_before_an_interruption_is_not_measured_again(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(checkpoint.config, context_length=64)
+    whole = measure_errors(checkpoint, recipe, Calibration(), tmp_path / "whole", SilentProgress())
+    with pytest.raises(KeyboardInterrupt):
+        measure_errors(checkpoint, recipe, Calibration(), tmp_path / "cut", Interrupted(3))
+    read: list[str] = []
+    tensor = Checkpoint.tensor
+
+    def noted(self: Checkpoint, name: str) -> Tensor:
+        read.append(name)
+        return tensor(self, name)
+
+    monkeypatch.setattr(Checkpoint, "tensor", noted)
+    assert measure_errors(checkpoint, recipe, Calibration(), tmp_path / "cut", SilentProgress()) == whole
+    assert read == list(whole)[3:]
+
+
+@pytest.mark.parametrize("damage", [float("nan"), float("inf")])
+def test_a_damaged_matrix_is_named(tmp_path: Path, damage: float) -> None:
+    save("7b", tmp_path / "source")
+    file, name = tmp_path / "source" / "model.safetensors", "transformer.h.1.mlp.dense_4h_to_h.weight"
+    tensors = load_file(file)
+    tensors[name][3, 5] = damage
+    save_file(tensors, file, metadata={"format": "pt"})
+    damaged = Checkpoint.open(tmp_path / "source")
+    recipe = make_recipe(damaged.config, context_length=64)
+    with pytest.raises(CheckpointError, match=rf"^{name}: Weights that float16 cannot hold .*\.$"):
+        measure_errors(damaged, recipe, Calibration(), tmp_path / "errors", SilentProgress())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,19 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from export import compensate
+from export.budget import measure_errors
 from export.calibrate import Calibration, calibration_tokens, file_hash, record
+from export.compress import compress
 from export.progress import SilentProgress
+from export.recipes import make_recipe
 from export.reference import CheckpointReader
-from models.checkpoint import Checkpoint
+from export.store import TensorStore
+from models.checkpoint import Checkpoint, expected_shapes
 from runtime.errors import OptionError
 from tests.models.variants import save
+
+UP = "transformer.h.0.mlp.dense_h_to_4h.weight"
 
 
 @pytest.mark.parametrize("variant", ["7b", "40b", "11b", "rw"])
@@ -46,6 +55,97 @@ def test_recorded_inputs_are_what_hooks_on_transformers_see(tmp_path: Path, vari
         importance = calibration.importance(name)
         assert importance is not None
         np.testing.assert_allclose(importance, scaled.square().mean(0).numpy(), rtol=1e-2, atol=1e-6)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """The number of threads as before."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def made(checkpoint: Checkpoint, folder: Path) -> dict[str, bytes]:
+    """Every file of the compressed tensors, calibrated, and the calibration's own."""
+    sequences = [torch.arange(first, first + 64).tolist() for first in range(0, 256, 32)]
+    reader = CheckpointReader(checkpoint)
+    calibration = record(checkpoint.config, reader, sequences, folder / "inputs", SilentProgress())
+    store = TensorStore(folder / "tensors")
+    recipe = make_recipe(checkpoint.config, weights="lut4")
+    compress(checkpoint, recipe, store, SilentProgress(), calibration)
+    measure_errors(checkpoint, recipe, calibration, folder / "errors", SilentProgress())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.usefixtures("threads")
+def test_calibrated_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    save("7b", tmp_path / "source")
+    checkpoint = Checkpoint.open(tmp_path / "source")
+    torch.set_num_threads(1)
+    one = made(checkpoint, tmp_path / "one")
+    torch.set_num_threads(2)
+    assert made(checkpoint, tmp_path / "two") == one
+    assert torch.get_num_threads() == 2
+
+
+def test_calibrated_work_advances_by_rows_and_ends_with_all_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compensate, "_ROWS", 128)  # of 384
+    save("7b", tmp_path / "source")
+    checkpoint = Checkpoint.open(tmp_path / "source")
+    np.save(tmp_path / f"{UP}.npy", np.random.default_rng(0).standard_normal((100, 96)).astype(np.float16))
+    steps: list[int] = []
+
+    class Steps(SilentProgress):
+        def advance(self, done: int) -> None:
+            steps.append(done)
+
+    store = TensorStore(tmp_path / "tensors")
+    compress(checkpoint, make_recipe(checkpoint.config), store, Steps(), Calibration(tmp_path))
+    shapes = expected_shapes(checkpoint.config)
+    assert steps == sorted(steps)
+    assert steps[-1] == sum(math.prod(shape) for shape in shapes.values())
+    names = list(shapes)
+    before = sum(math.prod(shapes[name]) for name in names[: names.index(UP)])
+    half = before + math.prod(shapes[UP]) // 2  # clustered; what comes after is rounding
+    assert half in steps
+    assert sum(half < step < before + math.prod(shapes[UP]) for step in steps) == 2
+
+
+class Interrupted(SilentProgress):
+    """Ctrl-C after so many layers."""
+
+    def __init__(self, layers: int) -> None:
+        self.layers = layers
+        self.seen: list[int] = []
+
+    def advance(self, done: int) -> None:
+        self.seen.append(done)
+        if done == self.layers:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_an_interrupted_recording_goes_on_with_the_next_layer(tmp_path: Path, layers: int) -> None:
+    save("7b", tmp_path / "source")
+    checkpoint = Checkpoint.open(tmp_path / "source")
+    reader, sequences = CheckpointReader(checkpoint), [list(range(40)), list(range(50, 67))]
+    record(checkpoint.config, reader, sequences, tmp_path / "whole", SilentProgress())
+    with pytest.raises(KeyboardInterrupt):
+        record(checkpoint.config, reader, sequences, tmp_path / "cut", Interrupted(layers))
+    assert not (tmp_path / "cut").exists()
+    first = tmp_path / "cut.partial" / "transformer.h.0.mlp.dense_4h_to_h.weight.npy"
+    first.write_bytes(b"kept")
+    progress = Interrupted(-1)
+    record(checkpoint.config, reader, sequences, tmp_path / "cut", progress)
+    assert progress.seen == list(range(layers, checkpoint.config.num_layers + 1))
+    found, wanted = (
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("cut", "whole")
+    )
+    assert found.pop(first.name) == b"kept"
+    del wanted[first.name]
+    assert found == wanted
 
 
 def test_nothing_is_known_without_a_text() -> None:

@@ -94,7 +94,30 @@ def test_threads_and_spans_do_not_change_the_shape_of_things(monkeypatch: pytest
     assert np.array_equal(cut[:, :40], first)
 
 
+def test_the_factor_does_not_depend_on_torchs_threads() -> None:
+    inputs = torch.randn(500, 320, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    factors = []
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        factors.append(inverse_factor(inputs))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert torch.equal(factors[0], factors[1])
+    assert torch.equal(factors[0], factors[2])
+
+
 def test_inputs_that_never_differ_are_no_obstacle() -> None:
     upper = inverse_factor(torch.ones(10, 50))
     assert torch.isfinite(upper).all()
     assert torch.isfinite(inverse_factor(torch.zeros(10, 50))).all()
+
+
+def test_progress_counts_each_weight_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensate, "_SPAN", 40)
+    monkeypatch.setattr(compensate, "_ROWS", GROUP)
+    weight, codebook, inputs = problem()
+    steps: list[int] = []
+    assign_compensated(weight, codebook, inputs, np.zeros(weight.shape, np.uint8), progress=steps.append)
+    assert sum(steps) == weight.numel()
+    assert len(steps) == 3 * ROWS // GROUP

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from export.__main__ import main
 from runtime.bundle import Bundle
+from runtime.sizes import data_size
 from tests.conftest import Bundles, Checkpoints
+from tests.export.hub_server import COMMIT, HubServer, files_of, no_proxy
 from tests.tools import copy_bundle, train_tokenizer
 
 STAGES = ("hash", "palettize", "convert", "save", "locate", "verify", "seal")
@@ -37,7 +41,7 @@ def output(tmp_path: Path) -> Path:
 
 def said_by_stages(lines: list[str]) -> list[str]:
     """Without the line that tells what disk and memory the export takes."""
-    return [line for line in lines if " GB of " not in line]
+    return [line for line in lines if " of memory needed; " not in line]
 
 
 class Run:
@@ -45,6 +49,7 @@ class Run:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
+        self.stages: list[str] = []  # finished before the last refusal
 
     def __call__(self, *arguments: object) -> tuple[int, str, str]:
         self._capsys.readouterr()
@@ -56,8 +61,9 @@ class Run:
         """The sentence; before it stand at most the stages that were finished and the needs that were told."""
         code, out, err = self(*arguments)
         *stages, last = err.splitlines()
+        self.stages = said_by_stages(stages)
         assert (code, out) == (1, "")
-        assert all(line.startswith(STAGES) for line in said_by_stages(stages))
+        assert all(line.startswith(STAGES) for line in self.stages)
         assert last.startswith("error: ")
         assert last.endswith((".", "?"))
         assert "Traceback" not in err
@@ -124,22 +130,73 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "group size of nothing": (["--group-size", "0"], "--group-size must be at least 1"),
     "context too long": (["--context", "65"], "--context 65 is outside 8 to 64"),
     "context too short": (["--context", "7"], "--context 7 is outside 8 to 64"),
+    "size that is none": (["--size", "big"], "--size 'big' is no size"),
+    "size of nothing": (["--size", ""], "--size '' is no size"),
+    "size too small": (["--size", "1kB"], "--size 1 kB is less than the"),
+    "endless divergence": (["--max-kl", "inf"], "--max-kl must be a number above 0, not inf"),
+    "no divergence": (["--max-kl", "nan"], "--max-kl must be a number above 0, not nan"),
+    "text that is not there": (["--calibrate", "gone.txt"], "--calibrate gone.txt cannot be read"),
+    "text too short": (["--calibrate", "short.txt"], "tokens; name a text of some hundreds"),
+    "text for integers": (["--calibrate", "short.txt", "--weights", "int8"], "int8 has none"),
+    "output that exists": (["--output", "."], ". exists; remove it"),
+    "output that cannot be written": (["--output", "short.txt/bundle"], "short.txt cannot be written"),
 }
 
 
+@pytest.fixture
+def hub(checkpoints: Checkpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub that the environment names, with falcon-11b, which has no pinned commit."""
+    with no_proxy(), HubServer(files_of(checkpoints("7b")), repo="tiiuae/falcon-11B") as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        yield server
+
+
 @pytest.mark.parametrize("option", OPTIONS)
-def test_an_option_that_the_model_cannot_have_is_refused(
-    run: Run, checkpoints: Checkpoints, output: Path, option: str
+def test_a_bad_option_is_refused_before_weights_are_fetched_or_read(
+    run: Run, checkpoints: Checkpoints, hub: HubServer, output: Path, option: str
 ) -> None:
+    Path("short.txt").write_text("the the the")
     arguments, said = OPTIONS[option]
+    assert said in run.refused("falcon-11b", "--output", output, *arguments)
+    assert not hub.asked_for("model.safetensors")
     assert said in run.refused(checkpoints("7b"), "--output", output, *arguments)
+    assert run.stages == []
+    assert list(output.parent.iterdir()) == []
+    assert [path.name for path in Path().iterdir()] == ["short.txt"]
+
+
+def test_a_tokenizer_of_another_model_is_refused_before_its_weights_are_fetched(
+    run: Run, hub: HubServer, output: Path
+) -> None:
+    hub.files["tokenizer.json"] = train_tokenizer(330).to_str().encode()
+    assert "has 330 tokens and config.json 320" in run.refused("falcon-11b", "--output", output)
+    assert not hub.asked_for("model.safetensors")
+
+
+def test_the_disk_must_hold_the_download_and_the_export(
+    run: Run, hub: HubServer, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(hub.files["model.safetensors"])
+    enough_for_either = SimpleNamespace(free=size + 100_000 + (64 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: enough_for_either)
+    sentence = run.refused("falcon-11b", "--output", output)
+    assert sentence.startswith(f"error: The download ({data_size(size)}) and the export need ")
+    assert not hub.asked_for("model.safetensors")
     assert list(output.parent.iterdir()) == []
 
 
-def test_bad_usage_ends_with_code_two(run: Run) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run("x", "--context", "many")
-    assert caught.value.code == 2
+def test_the_commit_that_a_branch_stood_for_is_in_the_bundle(run: Run, hub: HubServer, output: Path) -> None:
+    code, _, err = run("falcon-11b", "--output", output, "--no-verify", "--weights", "fp16")
+    assert code == 0
+    assert [line.split()[0] for line in said_by_stages(err.splitlines())][:2] == ["download", "hash"]
+    source = Bundle.open(output).manifest.source
+    assert (source.name, source.revision) == ("tiiuae/falcon-11B", COMMIT)
+
+
+@pytest.mark.parametrize("arguments", [["x", "--context", "many"], ["x", "--out", "y"], ["list", "x"], ["inspect"]])
+def test_bad_usage_is_one_sentence_that_names_the_help(run: Run, arguments: list[str]) -> None:
+    assert "--help` lists the options." in run.refused(*arguments)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(run: Run) -> None:
@@ -203,7 +260,7 @@ def test_too_little_disk_is_told_before_the_work_begins(
 
 
 def test_a_small_disk_is_refused(run: Run, checkpoints: Checkpoints, small_disk: Path) -> None:
-    assert "GB of free disk" in run.refused(checkpoints("7b"), "--output", small_disk / "bundle")
+    assert "MB of free disk" in run.refused(checkpoints("7b"), "--output", small_disk / "bundle")
     assert list(small_disk.iterdir()) == []
 
 
@@ -222,7 +279,8 @@ def test_progress_as_json_tells_every_stage_from_start_to_finish(
 ) -> None:
     code, out, err = run(checkpoints("7b"), "--output", output, "--progress", "json", "--weights", "fp16")
     assert (code, out) == (0, f"{output}\n")
-    lines = [json.loads(line) for line in err.splitlines()]
+    *lines, last = [json.loads(line) for line in err.splitlines()]
+    assert last == {"event": "done", "bundle": str(output)}
     events = [line for line in lines if line["event"] != "note"]
     assert all(isinstance(line["text"], str) for line in lines if line["event"] == "note")
     assert [e["stage"] for e in events if e["event"] == "start"] == list(STAGES)
@@ -234,6 +292,37 @@ def test_progress_as_json_tells_every_stage_from_start_to_finish(
     weights = next(e for e in events if e["stage"] == "palettize")
     assert weights["unit"] == "weights"
     assert weights["total"] == sum(t.numel() for n, t in load_file(checkpoints("7b") / "model.safetensors").items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--weights", "lut5", "--progress", "json"], "--weights lut5 is unknown"),
+        (["--context", "many", "--progress=json"], "invalid int value"),
+    ],
+)
+def test_progress_as_json_tells_a_failure_in_its_last_line(
+    run: Run, checkpoints: Checkpoints, arguments: list[str], said: str
+) -> None:
+    code, out, err = run(checkpoints("7b"), *arguments)
+    assert (code, out) == (1, "")
+    event = json.loads(err.splitlines()[-1])
+    assert event.keys() == {"event", "message"}
+    assert event["event"] == "error"
+    assert said in event["message"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_ctrl_c_is_told_in_the_form_that_was_asked_for(
+    run: Run, checkpoints: Checkpoints, output: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: signal.raise_signal(signal.SIGINT))
+    code, out, err = run(checkpoints("7b"), "--output", output, "--progress", form)
+    assert (code, out) == (130, "")
+    message = "Stopped; run the same command again to go on from here."
+    last = err.splitlines()[-1]
+    assert last == message if form == "text" else json.loads(last) == {"event": "error", "message": message}
+    assert list(output.parent.iterdir()) == []
 
 
 def test_progress_as_text_is_a_line_a_stage(run: Run, checkpoints: Checkpoints, output: Path) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from export import space
 from export.__main__ import main
 from export.pipeline import ExportOptions, export
 from export.progress import SilentProgress
+from export.space import SpaceError
 from export.store import TensorStore
 from runtime.bundle import Bundle
 from runtime.errors import UserFacingError
@@ -23,7 +29,7 @@ from tests.conftest import Bundles, Checkpoints
 from tests.tools import copy_bundle, export_bundle, file_hashes
 
 ROOT = Path(__file__).parents[2]
-FIRST = "transformer.word_embeddings.weight"
+FIRST = "transformer.word_embeddings.weight.lut8-32-plain"
 PATIENCE = 60  # seconds until something that should happen is taken for lost
 
 
@@ -39,6 +45,17 @@ class At(SilentProgress):
         if stage == self._stage and not self.happened:
             self.happened = True
             self._action()
+
+
+class Both(SilentProgress):
+    """Tells two."""
+
+    def __init__(self, *told: At) -> None:
+        self._told = told
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        for one in self._told:
+            one.start(stage, total, unit)
 
 
 def tensor_times(work: Path) -> dict[str, int]:
@@ -109,20 +126,92 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
     Bundle.open(output).verify()
 
 
-def test_another_recipe_does_not_go_on_with_the_work_of_the_first(checkpoints: Checkpoints, output: Path) -> None:
-    class StopError(Exception):
-        pass
+class StopError(Exception):
+    """Raised to leave an export at some stage."""
 
-    def stop() -> None:
-        raise StopError
 
+def stop() -> None:
+    raise StopError
+
+
+def stop_after_compression(source: Path, options: ExportOptions) -> dict[str, int]:
+    """When each tensor was finished that the work folder holds before the package is made."""
+    assert options.output is not None
     with pytest.raises(StopError):
-        export(str(checkpoints("7b")), ExportOptions(output=output), At("convert", stop))
+        export(str(source), options, At("convert", stop))
+    return tensor_times(work_folder(options.output))
+
+
+def test_a_finished_tensor_is_used_by_every_option_that_leaves_it_the_same(
+    checkpoints: Checkpoints, bundles: Bundles, output: Path
+) -> None:
+    source, options = checkpoints("7b"), ExportOptions(output=output)
+    first = stop_after_compression(source, options)
+    assert set(first) == {name for name in first if name.endswith((".fp16", ".lut4-32-plain", ".lut8-32-plain"))}
+    assert stop_after_compression(source, replace(options, context_length=32, max_kl=100.0)) == first
+    shared = {name: time for name, time in first.items() if not name.endswith(".lut4-32-plain")}
+    assert FIRST in shared
+    other = stop_after_compression(source, replace(options, weights="lut6"))
+    assert shared.items() <= other.items()
+    assert len(other) == len(first), "what the recipe has no use for is gone"
+    assert shared[FIRST] not in stop_after_compression(source, replace(options, group_size=16)).values()
+    export(str(source), options, SilentProgress())
+    assert file_hashes(output) == file_hashes(bundles("7b", "lut4"))
+
+
+def test_another_checkpoint_does_not_go_on_with_the_work_of_the_first(checkpoints: Checkpoints, output: Path) -> None:
+    first = stop_after_compression(checkpoints("7b"), ExportOptions(output=output))
+    second = stop_after_compression(checkpoints("7b-biased"), ExportOptions(output=output))
+    assert not set(first.values()) & set(second.values())
+
+
+def test_another_tokenizer_reaches_the_bundle_and_the_calibration(
+    checkpoints: Checkpoints, output: Path, tmp_path: Path
+) -> None:
+    source = Path(shutil.copytree(checkpoints("7b"), tmp_path / "source"))
+    (tmp_path / "text").write_text("The quick brown fox jumps over the lazy dog. " * 30)
+    options = ExportOptions(output=output, verify=False, calibrate=tmp_path / "text")
+    for recorded in (True, False):
+        calibrates = At("calibrate", lambda: None)
+        with contextlib.suppress(StopError):
+            export(str(source), options, Both(calibrates, At("convert", stop)))
+        assert calibrates.happened is recorded
+    raw = json.loads((source / "tokenizer.json").read_text())
+    raw["model"]["merges"] = raw["model"]["merges"][:20]
+    (source / "tokenizer.json").write_text(json.dumps(raw))
+    calibrates = At("calibrate", lambda: None)
+    export(str(source), options, calibrates)
+    assert calibrates.happened
+    assert (output / "tokenizer.json").read_bytes() == (source / "tokenizer.json").read_bytes()
+    Bundle.open(output).verify()
+
+
+@pytest.mark.parametrize("stage", ["convert", "save"])
+def test_a_disk_that_fills_up_is_one_sentence_and_the_next_run_goes_on(
+    checkpoints: Checkpoints, bundles: Bundles, small_disk: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(space, "_MARGIN", 0)  # or so small a disk is refused before anything is done
+    output, options = small_disk / "bundle", ExportOptions(output=small_disk / "bundle", verify=False)
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 12))
+
+    with pytest.raises(SpaceError, match=r"^The disk of .* is full; free some space and run the same command again"):
+        export(str(checkpoints("7b")), options, At(stage, fill))
+    (small_disk / "filler").unlink()
     work = work_folder(output)
-    assert len(tensor_times(work)) > 9
-    with pytest.raises(StopError):
-        export(str(checkpoints("7b")), ExportOptions(output=output, weights="int8"), At("palettize", stop))
-    assert tensor_times(work) == {}
+    assert not (work / "bundle").exists()
+    kept = tensor_times(work)
+    assert FIRST in kept
+    again: list[dict[str, int]] = []
+    export(str(checkpoints("7b")), options, At("convert", lambda: again.append(tensor_times(work))))
+    assert again == [kept]
+    weights = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
+    assert file_hashes(output)[weights] == file_hashes(bundles("7b", "lut4"))[weights]
+    assert list(small_disk.iterdir()) == [output]
+    gc.collect()  # files that are still mapped keep the disk from being unmounted
 
 
 def test_two_exports_at_once_are_refused_in_a_sentence_and_the_first_goes_on(
@@ -149,7 +238,9 @@ def test_force_replaces_at_the_last_moment(checkpoints: Checkpoints, bundles: Bu
     assert list(output.parent.iterdir()) == [output]
 
 
-def test_a_refused_replacement_leaves_the_old_bundle(checkpoints: Checkpoints, bundles: Bundles, output: Path) -> None:
+def test_a_refused_replacement_leaves_the_old_bundle_and_nothing_else(
+    checkpoints: Checkpoints, bundles: Bundles, output: Path
+) -> None:
     output.parent.mkdir()
     copy_bundle(bundles("7b", "lut4"), output)
     before = file_hashes(output)
@@ -174,6 +265,16 @@ def test_context_and_group_size_reach_the_bundle(checkpoints: Checkpoints, outpu
 
 
 class TestStore:
+    def test_a_tensor_in_another_variant_is_not_found_and_can_be_deleted(self, tmp_path: Path) -> None:
+        for variant, value in (("lut4", 4), ("lut6", 6)):
+            store = TensorStore(tmp_path, {"w": variant})
+            assert "w" not in store
+            with store.draft("w", format_name=variant, shape=(4,)) as (draft, _):
+                draft.array("values", (4,), "float16")[:] = value
+        assert TensorStore(tmp_path, {"w": "lut4"}).read("w").parts["values"].tolist() == [4] * 4
+        store.keep_only_variants()
+        assert [path.name for path in tmp_path.iterdir()] == ["w.lut6"]
+
     def test_a_tensor_is_there_when_it_is_whole(self, tmp_path: Path) -> None:
         store = TensorStore(tmp_path)
 

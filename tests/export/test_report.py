@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
+from export.inspection import inspect, render
 from export.report import gather, render_html, write_html
 from export.report.facts import Facts, Section
 from export.report.markup import element, trusted
 from export.report.matrices import _ends
-from export.report.numbers import compact, data_size, small
+from export.report.numbers import compact, small
 from export.report.operations import grouped
 from export.report.pictures import logarithmic
 from runtime.errors import BundleError
+from runtime.sizes import data_size
 
 HOSTILE = "</title><script>alert(1)</script>\"'><img src=http://x.example/ onerror=alert(2)>"
 LAYER = {"linear": 4, "add": 3, "read_state": 2}
@@ -209,6 +211,42 @@ def test_shares_of_the_size_add_up_to_the_bundle(report: dict[str, Any]) -> None
     assert sizes["MLP: up"] == 544 + 896 + 544
     assert sizes["norms and biases"] == 64
     assert sizes["program, tokenizer and texts"] == 500
+
+
+def test_what_it_was_calibrated_on_is_shown_and_what_that_means_for_the_errors(report: dict[str, Any]) -> None:
+    assert "calibrated" not in Page(render_html(report)).text
+    report["recipe"] |= {"calibration": "77" * 32, "calibration_tokens": 2048}
+    text = Page(render_html(report)).text
+    on = f"2,048 tokens of a text with SHA-256 {'77' * 32}"
+    assert f"calibrated on{on}" in text
+    assert f"The bundle was calibrated on {on}: its values were chosen with errors weighed by" in text
+
+
+def test_the_size_asked_for_stands_beside_what_it_came_to(report: dict[str, Any]) -> None:
+    report["recipe"]["size_bytes"] = 50_000
+    text = Page(render_html(report)).text
+    assert "The size asked for allows the tensors 50 kB; they take 10.6 kB." in text
+    for weight in report["weights"].values():
+        weight["format"] = "lut8" if len(weight["shape"]) == 2 else "fp16"
+    assert "they take 10.6 kB, with eight bits everywhere, which is the most" in Page(render_html(report)).text
+
+
+def test_inspect_says_what_was_calibrated_and_keeps_to_the_terminal(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = inspect(bundle_folder)
+    assert "calibrated" not in render(report)
+    report["recipe"] |= {"calibration": "77" * 32, "calibration_tokens": 2048, "size_bytes": 3_600_000}
+    monkeypatch.setenv("COLUMNS", "50")
+    text = render(report)
+    assert f"calibrated on 2,048 tokens of a text with SHA-256 {'77' * 8}…" in text
+    assert "tensors at most 3.6 MB by --size" in text
+    ops = text.partition("  ops  ")[2].splitlines()
+    assert len(ops) > 1
+    assert all(len(line) <= 50 for line in ops)
+    counts = report["parity"]["census"]["ops"]
+    shown = " ".join(map(str.strip, ops)).split(", ")
+    assert shown == [f"{count} {name}" for name, count in counts.items() if name != "const"]
 
 
 def test_bits_count_codebooks_and_ignore_what_is_shared(report: dict[str, Any]) -> None:

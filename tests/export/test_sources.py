@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from export.hub import Hub, HubError
 from export.progress import SilentProgress
 from export.sources import KNOWN, SourceError, resolve, source_hash
 from models.checkpoint import Checkpoint
+from runtime.chat import TEMPLATES
 from tests.export.hub_server import COMMIT, HubServer, files_of, no_proxy
 from tests.models.variants import save
 
@@ -43,6 +45,7 @@ def test_a_name_is_fetched_whole_in_spite_of_a_broken_connection(tmp_path: Path)
         server.faults.cut = {name: [1_000, 30_000] for name in weights}
         hub = Hub(endpoint=server.endpoint, cache=tmp_path / "cache", pause=0.0)
         source = resolve("falcon-7b-instruct", hub=hub)
+        source.fetch_weights()
         assert all(len(server.asked_for(name)) == 3 for name in weights)
     assert source.name == "falcon-7b-instruct"
     assert source.hub_name == "tiiuae/falcon-7b-instruct"
@@ -66,6 +69,7 @@ def test_every_name_is_fetched_from_its_repository(tmp_path: Path, name: str) ->
     with HubServer(files, repo=known.hub_name, commit=commit) as server:
         hub = Hub(endpoint=server.endpoint, cache=tmp_path, pause=0.0)
         source = resolve(name, hub=hub)
+        source.fetch_weights()
         assert resolve(known.hub_name, hub=hub) == source
     assert files_of(source.folder) == files
     assert source.revision == commit
@@ -86,6 +90,46 @@ def test_a_folder_is_used_where_it_lies(tmp_path: Path, name: str, template: str
     folder.mkdir()
     source = resolve(str(folder), offline=True)
     assert (source.name, source.folder, source.chat_template, source.revision) == (name, folder, template, None)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "format_name"),
+    [
+        # A template in the tokenizer's files goes before everything else.
+        (
+            {"tokenizer_config.json": {"chat_template": r"{{ '\n\nUser: ' + text }}"}},
+            "falcon-180b-chat",
+            "falcon-instruct",
+        ),
+        ({"tokenizer_config.json": {"chat_template": "{{ '\n\nUser: ' + text }}"}}, "mine", "falcon-instruct"),
+        ({"tokenizer_config.json": {"chat_template": "{{ 'Falcon: ' + text }}"}}, "mine-instruct", "falcon-180b-chat"),
+        ({"tokenizer_config.json": {"chat_template": "{{ 'User: ' + 'Assistant: ' + text }}"}}, "mine", "vllm"),
+        (
+            {"tokenizer_config.json": {"chat_template": [{"name": "default", "template": "Falcon:"}, 5]}},
+            "mine",
+            "falcon-180b-chat",
+        ),
+        ({"chat_template.jinja": "Falcon:"}, "mine", "falcon-180b-chat"),
+        # Then the model that it was made from, unless that is a base model.
+        ({"config.json": {"_name_or_path": "tiiuae/falcon-180B-chat"}}, "mine-instruct", "falcon-180b-chat"),
+        ({"config.json": {"_name_or_path": "tiiuae/falcon-7b"}}, "mine-instruct", "falcon-instruct"),
+        ({"config.json": {"_name_or_path": "tiiuae/falcon-7b"}}, "mine", "raw"),
+        # Then the name; also where the files say nothing that is known, or are damaged.
+        ({"tokenizer_config.json": {"chat_template": "<|im_start|>"}}, "mine-chat", "falcon-180b-chat"),
+        ({"tokenizer_config.json": [], "config.json": 5}, "mine", "raw"),
+        ({"tokenizer_config.json": {"chat_template": 7}, "config.json": {"_name_or_path": None}}, "mine", "raw"),
+        ({}, "falcon-40b-instruct", "falcon-instruct"),
+    ],
+)
+def test_the_chat_format_is_what_the_checkpoint_says_before_what_its_name_says(
+    tmp_path: Path, files: dict[str, object], name: str, format_name: str
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    for file, value in files.items():
+        (folder / file).write_text(value if isinstance(value, str) else json.dumps(value))
+    assert resolve(str(folder)).chat_template == format_name
+    assert format_name in TEMPLATES
 
 
 def test_a_folder_of_a_known_name_goes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

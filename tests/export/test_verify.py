@@ -21,8 +21,10 @@ from export.progress import SilentProgress
 from export.recipes import Recipe, make_recipe
 from export.reference import CheckpointReader, StoreReader
 from export.store import TensorStore
-from export.verify import Parity, VerificationError, divergence, verify
+from export.verify import Parity, VerificationError, divergence, plan_feeds, verify
 from models.checkpoint import Checkpoint, expected_shapes
+from models.falcon import position_tables
+from runtime.backends.program import CHUNK
 from runtime.errors import BundleError
 from tests.conftest import Bundles, Checkpoints
 from tests.tools import VOCAB_SIZE, dequantized, read_manifest, save_checkpoint, train_tokenizer
@@ -47,7 +49,7 @@ class Setting:
             self.checkpoint.config,
             original=CheckpointReader(self.checkpoint),
             stored=StoreReader(self.store),
-            probes=probe_tokens(train_tokenizer(), self.recipe.context_length)[:2],
+            probes=probe_tokens(train_tokenizer(), self.recipe.context_length)[-2:],
             tolerance=self.recipe.tolerance,
             progress=SilentProgress(),
         )
@@ -89,9 +91,45 @@ def test_the_largest_activation_is_of_all_predictions(setting: Setting) -> None:
     seen: list[float] = []
     for module in model.modules():
         module.register_forward_hook(lambda _m, _i, out: seen.append(float(out.abs().max())))
-    for ids in probe_tokens(train_tokenizer(), 64)[:2]:
+    for ids in probe_tokens(train_tokenizer(), 64)[-2:]:
         model(torch.tensor([ids]))
     assert setting.verify().largest_activation == pytest.approx(max(seen), rel=0.2)
+
+
+def test_a_long_probe_is_fed_beyond_a_runtimes_chunk_and_ends_token_by_token() -> None:
+    probes = probe_tokens(train_tokenizer(), 2048)
+    assert max(map(len, probes[:-1])) <= 48
+    assert len(probes[-1]) > 2 * CHUNK
+    for large in (False, True):
+        feed = plan_feeds(probes, large=large)[-1]
+        assert feed.probe == len(probes) - 1
+        assert sum(feed.pieces) == len(probes[-1])
+        assert feed.pieces[0] == CHUNK
+        assert feed.pieces[-2:] == (1, 1)
+    assert len(plan_feeds(probes, large=True)) == 1
+
+
+def test_a_program_that_is_wrong_at_late_positions_only_is_refused(setting: Setting) -> None:
+    table = position_tables(setting.checkpoint.config)["cos"].half().numpy()
+    data = (setting.bundle / WEIGHT_FILE).read_bytes()
+    offset = data.index(table.tobytes()) + table[:50].nbytes
+    table[50:] *= -1
+    with (setting.bundle / WEIGHT_FILE).open("r+b") as file:
+        file.seek(offset)
+        file.write(table[50:].tobytes())
+    with pytest.raises(VerificationError, match="KL against torch on the same weights"):
+        setting.verify()
+
+
+def test_of_a_large_program_torch_judges_the_short_probes(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_package = setting.verify()
+    monkeypatch.setattr("export.verify._SMALL_WEIGHTS", 0)
+    parity = setting.verify()
+    assert (by_package.quality_by, parity.quality_by) == ("package", "torch")
+    short = probe_tokens(train_tokenizer(), setting.recipe.context_length)[-2]
+    assert (parity.package_positions, parity.quality_positions) == (4, len(short))
+    assert parity.exact_max_kl < 1e-4
+    assert parity.mean_kl == pytest.approx(by_package.mean_kl, rel=0.5)
 
 
 def test_a_store_that_changed_after_the_package_was_made_is_found(setting: Setting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,46 @@ def test_old_bin_files_are_read(folder: Path, sharded: bool) -> None:
     assert all(torch.equal(checkpoint.tensor(name), tensors[name]) for name in tensors)
 
 
-def test_a_pickle_that_would_run_code_is_refused(folder: Path) -> None:
+def test_bin_files_of_torch_before_1_6_are_read(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
-    torch.save({"x": pytest.raises}, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin"):
+    torch.save(tensors, folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    checkpoint = Checkpoint.open(folder)
+    assert all(torch.equal(checkpoint.tensor(name), tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_bin_file_that_is_cut_short_is_named(folder: Path, zipped: bool) -> None:
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    torch.save({"x": torch.zeros(1000)}, file, _use_new_zipfile_serialization=zipped)
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(
+        CheckpointError, match=r"pytorch_model\.bin is damaged or cut short \(.+\); fetch the file again"
+    ):
+        Checkpoint.open(folder)
+
+
+def test_what_torch_says_of_a_damaged_file_is_cut_between_words(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    torch.save({"x": torch.zeros(1000)}, file)
+    data = file.read_bytes()
+    file.write_bytes(data[:300] + bytes(100) + data[400:])
+    with pytest.raises(RuntimeError) as whole:
+        torch.load(file, weights_only=True, mmap=True)
+    with pytest.raises(CheckpointError) as raised:
+        Checkpoint.open(folder)
+    said = re.search(r"\((.*) …\)", str(raised.value))
+    assert said
+    assert f"{said[1]} " in " ".join(str(whole.value).split())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_run_code_is_refused(folder: Path, zipped: bool) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"x": pytest.raises}, folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is damaged, or holds other things than tensors"):
         Checkpoint.open(folder)
 
 

@@ -1,0 +1,147 @@
+"""The work folder: where an export is made, beside its output, and from where the finished bundle takes its place."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.space import SpaceError
+from runtime.errors import OptionError, UserFacingError
+from runtime.manifest import MANIFEST_NAME, set_aside_path
+
+_LOCK, _KEY = "lock", "key"
+_TENSORS, _MEASURED = "tensors", "measured"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ExportError(UserFacingError):
+    """An export that cannot begin or go on."""
+
+
+class WorkFolder:
+    """What has been finished for one output, and the bundle that is being made of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tensors = folder / _TENSORS
+        self.bundle = folder / "bundle"
+        self.temporary = folder / "temporary"
+
+    def measured(self, key: str) -> Path:
+        """A folder for what was measured in a way that `key` names; what was measured in another goes."""
+        folder = self.folder / _MEASURED / key
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.parent.iterdir():
+            if other != folder:
+                shutil.rmtree(other)
+        return folder
+
+    def begin(self, key: str) -> None:
+        """Clear the remains of an earlier bundle, and everything if it was made under another key."""
+        mark = self.folder / _KEY
+        same = mark.exists() and mark.read_text(encoding="utf-8") == key
+        for item in self.folder.iterdir():
+            if item.name != _LOCK and not (same and item.name in (_KEY, _TENSORS, _MEASURED)):
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
+        mark.write_text(key, encoding="utf-8")
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def keep_finished(self) -> bool:
+        """Leave only what another run can use; the whole folder goes where there is nothing."""
+        for unfinished in (self.bundle, self.temporary, *self.tensors.glob("*.partial")):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        kept = any(f.is_file() for part in (self.tensors, self.folder / _MEASURED) for f in part.rglob("*"))
+        if not kept:
+            self.clear()
+        return kept
+
+    def clear(self) -> None:
+        """Delete it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def work_folder(output: Path) -> Iterator[WorkFolder]:
+    """The work folder of `output`, for one export at a time. First, a replacement that was killed is undone.
+
+    It goes when the export has ended well; after a failure, what is finished stays for the next run. A full disk is a
+    SpaceError. Raises ExportError where another export holds the folder, or nothing can be written.
+    """
+    work = WorkFolder(output.parent / f".{output.name}.falconet-work")
+    with _locked(work.folder, output):
+        try:
+            _undo_replacement(output)
+            yield work
+        except OSError as error:
+            work.keep_finished()
+            if error.errno not in _DISK_FULL:
+                raise
+            raise disk_full(output.parent) from None
+        except BaseException:
+            work.keep_finished()
+            raise
+        work.clear()
+
+
+def disk_full(folder: Path) -> SpaceError:
+    """The sentence for a disk that fills up on the way."""
+    return SpaceError(f"The disk of {folder} is full; free some space and run the same command again to go on.")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, output: Path) -> Iterator[None]:
+    import fcntl  # not above: Windows, which has none, is refused in a sentence
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("w")
+    except OSError as error:
+        raise ExportError(
+            f"{output.parent} cannot be written ({error.strerror}); name another place with --output."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
+                raise FileNotFoundError  # the one who held it has just cleared the folder
+        except OSError:
+            raise ExportError(f"Another export is writing {output}; wait for it or name another --output.") from None
+        yield
+
+
+def check_output(output: Path, package: str, *, force: bool) -> None:
+    """Raises OptionError where something stands at `output` that may not be replaced: with `force`, bundles may."""
+    if not output.exists():
+        return
+    if not force:
+        raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
+    is_bundle = (output / MANIFEST_NAME).exists() and (output / package).exists()
+    if not is_bundle and not (output.is_dir() and not any(output.iterdir())):
+        raise OptionError(f"{output} is no bundle, so --force does not replace it; name another --output.")
+
+
+def put_in_place(bundle: Path, output: Path) -> None:
+    """Rename into place; an old bundle is set aside first and removed last. Who is killed between is put right by
+    `work_folder`, and Manifest.read says where the old bundle is."""
+    if output.exists():
+        output.rename(set_aside_path(output))
+    try:
+        bundle.rename(output)
+    finally:
+        _undo_replacement(output)
+
+
+def _undo_replacement(output: Path) -> None:
+    """Put back the bundle that was set aside, or remove it where another has its place."""
+    old = set_aside_path(output)
+    if output.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        old.rename(output)
