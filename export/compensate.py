@@ -19,7 +19,7 @@ from export.jit import compiled
 from export.threads import one_thread
 
 _DAMPING = 0.03  # of the mean square of the inputs, added to each column's: a few thousand tokens tell only so much
-_SPAN = 4608  # columns that make up for each other; a wider matrix is cut, which bounds the memory for [span, span]
+SPAN = 4608  # columns that make up for each other; a wider matrix is cut, which bounds the memory for [span, span]
 _BLOCK = 128  # columns rounded before the rest of the span is updated, by one product
 _ROWS = 1024
 
@@ -41,8 +41,8 @@ def assign_compensated(
     group_size = len(weight) // len(codebook)
     table = codebook.astype(np.float32)
     rows = max(group_size, _ROWS // group_size * group_size)
-    for first in range(0, weight.shape[1], _SPAN):
-        columns = slice(first, min(first + _SPAN, weight.shape[1]))
+    for first in range(0, weight.shape[1], SPAN):
+        columns = slice(first, min(first + SPAN, weight.shape[1]))
         upper = inverse_factor(inputs[:, columns].float())
 
         def work(begin: int, columns: slice = columns, upper: Tensor = upper) -> int:

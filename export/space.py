@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from export.calibrate import CALIBRATION_TOKENS
+from export.compensate import SPAN
 from export.recipes import Recipe
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
@@ -78,7 +79,11 @@ def check_space(folder: Path, config: FalconConfig, recipe: Recipe, *, already: 
             f"{what} {data_size(disk)} of free disk at {folder.parent} and there are {data_size(free)}; "
             "free some space or name another place with --output."
         )
-    memory = _BASE_MEMORY + 4 * _TOKENS * (2 * config.ffn_hidden_size + config.vocab_size)
+    numbers = _TOKENS * (2 * config.ffn_hidden_size + config.vocab_size)
+    if recipe.calibration is not None:  # a layer's activations on the text, or a span's second moments and their roots
+        recorded = CALIBRATION_TOKENS * (2 * config.ffn_hidden_size + 5 * config.hidden_size)
+        numbers = max(numbers, recorded, 5 * SPAN * SPAN)
+    memory = _BASE_MEMORY + 4 * numbers
     available = available_memory()
     if available is not None and memory > available:
         raise SpaceError(

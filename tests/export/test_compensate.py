@@ -87,9 +87,9 @@ def test_unrelated_inputs_take_the_nearest_entries() -> None:
 def test_threads_and_spans_do_not_change_the_shape_of_things(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, codebook, inputs = problem()
     assert np.array_equal(assigned(weight, codebook, inputs, threads=3), assigned(weight, codebook, inputs))
-    monkeypatch.setattr(compensate, "_SPAN", 40)  # 40, 40 and 16 columns
+    monkeypatch.setattr(compensate, "SPAN", 40)  # 40, 40 and 16 columns
     cut = assigned(weight, codebook, inputs)
-    monkeypatch.setattr(compensate, "_SPAN", 4608)
+    monkeypatch.setattr(compensate, "SPAN", 4608)
     first = assigned(weight[:, :40].contiguous(), codebook, inputs[:, :40].contiguous())
     assert np.array_equal(cut[:, :40], first)
 
@@ -114,7 +114,7 @@ def test_inputs_that_never_differ_are_no_obstacle() -> None:
 
 
 def test_progress_counts_each_weight_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compensate, "_SPAN", 40)
+    monkeypatch.setattr(compensate, "SPAN", 40)
     monkeypatch.setattr(compensate, "_ROWS", GROUP)
     weight, codebook, inputs = problem()
     steps: list[int] = []

@@ -47,3 +47,12 @@ def test_a_download_to_the_same_disk_counts_and_what_lies_there_already_does_not
     with pytest.raises(SpaceError, match=r"The download \(2,\d+ GB\) and the export need .* of free disk"):
         needed(tmp_path, download=2 * 10**12)
     assert needed(tmp_path, download=5 * 10**9, already=5 * 10**9) == needed(tmp_path)
+
+
+def test_a_calibration_needs_the_memory_that_it_was_measured_to_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "available_memory", lambda: 1_300_000_000)
+    needed(tmp_path)
+    with pytest.raises(SpaceError, match=r"needs 1\.\d+ GB of free memory"):
+        check_space(tmp_path, CONFIG, make_recipe(CONFIG, calibration="0" * 64), already=0)
