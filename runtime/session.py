@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+import numpy as np
+import numpy.typing as npt
+
 from runtime.backends.base import Backend, Logits, S, checked_tokens
 
 
@@ -82,6 +85,30 @@ class Session(Generic[S]):
         )
         self._feed(array.tolist(), never)
         return self.last_logits
+
+    def extend_all(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Append `tokens` [N] and score the token after each: [N, vocab_size]. Raises as `extend`."""
+        array = checked_tokens(
+            tokens,
+            length=len(self._tokens),
+            context_length=self.context_length,
+            vocab_size=self.backend.vocab_size,
+        )
+        try:
+            rows = self.backend.feed_all(array.tolist(), self._state)
+        except BaseException:
+            self.clear()  # half-written, as in `_feed`
+            raise
+        self._tokens += array.tolist()
+        self._logits = rows[-1]
+        return rows
+
+    def truncate(self, length: int) -> None:
+        """Forget the tokens from position `length` on. ValueError unless 0 <= length <= tokens held."""
+        if length != len(self._tokens):
+            self._state.truncate(length)
+            del self._tokens[length:]
+            self._logits = None
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,12 +1,14 @@
 """The seam: what every device offers. A Backend is a loaded model, a State is the tokens that it has read.
 
 Contract, checked by one shared test for all backends: tokens fed in one piece score like the same tokens fed in many;
-truncating and then feeding scores like never having fed what was cut; a refused call changes nothing.
+truncating and then feeding scores like never having fed what was cut; a restored state scores like the saved one; a
+refused call changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -27,6 +29,20 @@ class State(Protocol):
 
     def truncate(self, length: int) -> None:
         """Forget every token from position `length` on. ValueError unless 0 <= length <= self.length."""
+
+
+@dataclass(frozen=True)
+class KeyValues:
+    """What a state holds, in a form that every backend and a file can take: float16 arrays
+    [layers, kv_heads, length, head_dim] each."""
+
+    keys: npt.NDArray[np.float16]
+    values: npt.NDArray[np.float16]
+
+    @property
+    def length(self) -> int:
+        """Tokens held."""
+        return int(self.keys.shape[2])
 
 
 S = TypeVar("S", bound=State)
@@ -61,6 +77,37 @@ class Backend(Protocol[S]):
         Refuses, with `state` as it was, what `checked_tokens` refuses.
         """
 
+    @property
+    def verifies_drafts(self) -> bool:
+        """Whether `feed_all` of a few tokens costs about as much as `feed` of one, so that drafts can pay."""
+        return False
+
+    def feed_all(self, tokens: Sequence[int], state: S) -> npt.NDArray[np.float32]:
+        """Append `tokens` [N] to `state` and score the token after each of them: [N, vocab_size]. Refuses as `feed`.
+
+        Here a feed a token, for programs that score the last position only.
+        """
+        ids = checked_tokens(
+            tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
+        )
+        return np.stack([self.feed([token], state) for token in ids.tolist()])
+
+    def feed_batch(self, feeds: Sequence[tuple[Sequence[int], S]]) -> list[Logits]:
+        """`feed` for several states, as if one by one. Where one is refused, or a state comes twice, none is fed.
+
+        Here one by one indeed, for programs that serve one sequence.
+        """
+        check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
+        return [self.feed(tokens, state) for tokens, state in feeds]
+
+    def save_state(self, state: S) -> KeyValues:
+        """A copy of what `state` holds."""
+        ...
+
+    def restore_state(self, saved: KeyValues) -> S:
+        """A new state that holds `saved`, of the same model on any backend. ValueError for arrays of another shape."""
+        ...
+
     def close(self) -> None:
         """Give back memory and files. Harmless when repeated; no other call may follow."""
 
@@ -87,6 +134,26 @@ def checked_tokens(
             "shorten the text or start a new conversation."
         )
     return array.astype(np.int32)
+
+
+def check_batch(
+    feeds: Sequence[tuple[Sequence[int], State]], *, context_length: int, vocab_size: int
+) -> list[npt.NDArray[np.int32]]:
+    """The tokens of each feed as arrays; raises what `checked_tokens` raises, and ValueError for a state given twice."""
+    if len({id(state) for _, state in feeds}) < len(feeds):
+        raise ValueError("a batch feeds each state once.")
+    return [
+        checked_tokens(tokens, length=state.length, context_length=context_length, vocab_size=vocab_size)
+        for tokens, state in feeds
+    ]
+
+
+def check_saved(saved: KeyValues, *, layers: int, kv_heads: int, head_dim: int, context_length: int) -> None:
+    """ValueError unless `saved` fits a model of these sizes."""
+    for array in (saved.keys, saved.values):
+        wanted = (layers, kv_heads, saved.length, head_dim)
+        if array.dtype != np.float16 or array.shape != wanted or saved.length > context_length:
+            raise ValueError(f"a saved state {array.dtype} {array.shape} is not of this model, which wants {wanted}.")
 
 
 def check_truncate(length: int, held: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from runtime.backends.base import Logits, checked_tokens
+from runtime.backends.base import Backend, KeyValues, Logits, check_saved, checked_tokens
 from runtime.backends.state import CountedState
 
 # A prompt is fed in pieces of this many tokens: enough to use the matrix units, few enough that the folded mask
@@ -23,14 +23,27 @@ class Predictor(Protocol):
         """Outputs by name; `state` is updated in place."""
 
 
-class ProgramBackend:
+class ProgramState(Protocol):
+    """What Core ML's MLState and our interpreter's State share."""
+
+    def read_state(self, name: str) -> npt.NDArray[Any]:
+        """The state called `name`."""
+
+    def write_state(self, name: str, value: npt.NDArray[Any]) -> None:
+        """Replace it by `value`, of the same shape."""
+
+
+KEYS, VALUES = "keyCache", "valueCache"  # [layers, 1, kv_heads, context, head_dim], as swift-transformers looks for
+
+
+class ProgramBackend(Backend[CountedState[ProgramState]]):
     """Feeds tokens to a predictor, in pieces, with masks that say where they stand."""
 
     def __init__(
         self,
         name: str,
         predictor: Predictor,
-        new_state: Callable[[], Any],
+        new_state: Callable[[], ProgramState],
         *,
         vocab_size: int,
         context_length: int,
@@ -63,11 +76,11 @@ class ProgramBackend:
         """Tokens a predict at which a prompt is fed."""
         return CHUNK
 
-    def new_state(self) -> CountedState[Any]:
+    def new_state(self) -> CountedState[ProgramState]:
         """An empty state."""
         return CountedState(self._new_state())
 
-    def feed(self, tokens: Sequence[int], state: CountedState[Any]) -> Logits:
+    def feed(self, tokens: Sequence[int], state: CountedState[ProgramState]) -> Logits:
         """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
         ids = checked_tokens(
             tokens, length=state.length, context_length=self._context_length, vocab_size=self._vocab_size
@@ -82,6 +95,23 @@ class ProgramBackend:
             state.advance(len(piece))
             logits = out["logits"]
         return np.array(logits, np.float32).reshape(-1)
+
+    def save_state(self, state: CountedState[ProgramState]) -> KeyValues:
+        """A copy of what `state` holds."""
+        keys, values = (state.inner.read_state(name)[:, 0, :, : state.length].copy() for name in (KEYS, VALUES))
+        return KeyValues(keys.astype(np.float16, copy=False), values.astype(np.float16, copy=False))
+
+    def restore_state(self, saved: KeyValues) -> CountedState[ProgramState]:
+        """A new state that holds `saved`."""
+        state = self.new_state()
+        for name, array in ((KEYS, saved.keys), (VALUES, saved.values)):
+            whole = np.array(state.inner.read_state(name))
+            layers, _, kv_heads, context, head_dim = whole.shape
+            check_saved(saved, layers=layers, kv_heads=kv_heads, head_dim=head_dim, context_length=context)
+            whole[:, 0, :, : saved.length] = array
+            state.inner.write_state(name, whole)
+        state.advance(saved.length)
+        return state
 
     def close(self) -> None:
         """Let go of the model."""

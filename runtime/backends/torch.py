@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ from models.compressed import (
 )
 from models.config import FalconConfig
 from models.falcon import Falcon, make_causal_mask, position_tables
-from runtime.backends.base import Logits, checked_tokens
+from runtime.backends.base import Backend, KeyValues, Logits, check_saved, checked_tokens
 from runtime.backends.state import CountedState
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
@@ -36,7 +37,7 @@ _EXPAND_LIMIT = 1 << 28
 CHUNK = 64
 
 
-class TorchBackend:
+class TorchBackend(Backend[CountedState[KeyValueCache]]):
     """The bundle's model on the CPU, in float32."""
 
     def __init__(self, model: Falcon, *, device: str = "cpu") -> None:
@@ -68,23 +69,61 @@ class TorchBackend:
         """An empty state."""
         return CountedState(KeyValueCache.zeros(self._config, dtype=torch.float16, device=self._device))
 
-    @torch.inference_mode()
+    @property
+    def verifies_drafts(self) -> bool:
+        """A few tokens at once read the weights once."""
+        return True
+
     def feed(self, tokens: Sequence[int], state: CountedState[KeyValueCache]) -> Logits:
         """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""
+        logits: Logits = self._feed(tokens, state, last_only=True)[-1]
+        return logits
+
+    def feed_all(self, tokens: Sequence[int], state: CountedState[KeyValueCache]) -> npt.NDArray[np.float32]:
+        """Append `tokens` [N] to `state` and score the token after each, [N, vocab_size]."""
+        return self._feed(tokens, state, last_only=False)
+
+    def save_state(self, state: CountedState[KeyValueCache]) -> KeyValues:
+        """A copy of what `state` holds."""
+        cache, length = state.inner, state.length
+        keys, values = (t[:, 0, :, :length].half().cpu().numpy().copy() for t in (cache.key_cache, cache.value_cache))
+        return KeyValues(keys, values)
+
+    def restore_state(self, saved: KeyValues) -> CountedState[KeyValueCache]:
+        """A new state that holds `saved`."""
+        config = self._config
+        check_saved(
+            saved,
+            layers=config.num_layers,
+            kv_heads=config.num_kv_heads,
+            head_dim=config.head_dim,
+            context_length=self.context_length,
+        )
+        state = self.new_state()
+        for cache, array in ((state.inner.key_cache, saved.keys), (state.inner.value_cache, saved.values)):
+            cache[:, 0, :, : saved.length] = torch.from_numpy(array)
+        state.advance(saved.length)
+        return state
+
+    @torch.inference_mode()
+    def _feed(
+        self, tokens: Sequence[int], state: CountedState[KeyValueCache], *, last_only: bool
+    ) -> npt.NDArray[np.float32]:
+        """Scores [N, vocab_size], or with `last_only` of the last few tokens at least."""
         ids = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
         )
         if self._model is None:
             raise ValueError("the backend is closed")
-        out: Tensor | None = None
+        rows: list[Tensor] = []
         for first in range(0, len(ids), CHUNK):
             piece = torch.from_numpy(ids[first : first + CHUNK]).to(self._device)
             end = state.length + len(piece)
             mask = make_causal_mask(len(piece), end, device=self._device)
-            out = self._model(piece[None], mask, state.inner, last_only=True)
+            out = self._model(piece[None], mask, state.inner, last_only=last_only)[0]
+            rows = [out] if last_only else [*rows, out]
             state.advance(len(piece))
-        assert out is not None  # checked_tokens refuses an empty list
-        logits: Logits = out.flatten().float().cpu().numpy().astype(np.float32, copy=True)
+        logits: npt.NDArray[np.float32] = torch.cat(rows).float().cpu().numpy().astype(np.float32, copy=True)
         return logits
 
     def close(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,6 +27,22 @@ class State(Mapping[str, Tensor]):
     def copy(self) -> State:
         """The same content, independent from here on."""
         return State({name: tensor.clone() for name, tensor in self._tensors.items()})
+
+    def read_state(self, name: str) -> npt.NDArray[Any]:
+        """A copy of the state called `name`. RuntimeError where there is none, as in Core ML's Python API."""
+        return self._named(name).numpy().copy()
+
+    def write_state(self, name: str, value: npt.NDArray[Any]) -> None:
+        """Replace the state called `name`. RuntimeError where there is none or `value` has another shape."""
+        tensor = self._named(name)
+        if tensor.shape != value.shape:
+            raise RuntimeError(f"state {name} has the shape {tuple(tensor.shape)}, not {value.shape}.")
+        tensor.copy_(torch.from_numpy(value))
+
+    def _named(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise RuntimeError(f"the program has no state {name!r}; it has {', '.join(self._tensors) or 'none'}.")
+        return self._tensors[name]
 
     def __getitem__(self, name: str) -> Tensor:
         return self._tensors[name]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from runtime.backends.base import Logits, check_truncate, checked_tokens
+from runtime.backends.base import KeyValues, Logits, check_batch, check_saved, check_truncate, checked_tokens
 from runtime.tokenizer import Tokenizer
 
 FALCON_TOKENIZER = Path(__file__).parents[2].parent / "shared" / "data" / "tokenizer"
@@ -119,6 +120,28 @@ class NgramBackend:
         if longest:
             logits[best] += 10
         return logits
+
+    verifies_drafts = True
+
+    def feed_all(self, tokens: Sequence[int], state: TokenState) -> npt.NDArray[np.float32]:
+        checked_tokens(tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size)
+        rows = np.stack([self.feed([token], state) for token in tokens])
+        self.calls[-len(tokens) :] = [len(tokens)]
+        return rows
+
+    def feed_batch(self, feeds: Sequence[tuple[Sequence[int], TokenState]]) -> list[Logits]:
+        check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
+        return [self.feed(tokens, state) for tokens, state in feeds]
+
+    def save_state(self, state: TokenState) -> KeyValues:
+        array = np.array(state.tokens, np.float16).reshape(1, 1, -1, 1)  # ids of a small vocabulary are exact in it
+        return KeyValues(array, array)
+
+    def restore_state(self, saved: KeyValues) -> TokenState:
+        check_saved(saved, layers=1, kv_heads=1, head_dim=1, context_length=self.context_length)
+        state = TokenState()
+        state.tokens = [int(token) for token in saved.keys.flatten()]
+        return state
 
     def close(self) -> None:
         self.texts = []

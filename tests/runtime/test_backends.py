@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from runtime.backends import coreml
-from runtime.backends.base import Backend
+from runtime.backends.base import Backend, KeyValues
 from runtime.backends.choice import NAMES, open_backend, unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError, ContextFullError, OptionError, TokenizerError
@@ -155,6 +155,57 @@ class TestContract:
         assert_same(got[0], fed(backend, left), backend)
         assert_same(got[1], fed(backend, right), backend)
 
+    def test_scores_after_every_token_are_those_of_feeding_one_by_one(self, backend: AnyBackend) -> None:
+        ids, more = random_ids(9), random_ids(4, seed=2)
+        state = backend.new_state()
+        backend.feed(ids, state)
+        rows = backend.feed_all(more, state)
+        assert rows.shape == (4, VOCAB_SIZE)
+        assert state.length == 13
+        for count, row in enumerate(rows, start=1):
+            assert_same(row, fed(backend, ids, more[:count]), backend)
+
+    def test_a_batch_scores_like_one_by_one(self, backend: AnyBackend) -> None:
+        starts = [random_ids(count, seed=count) for count in (1, 9, 30)]
+        pieces = [random_ids(count, seed=count) for count in (1, 1, 5)]
+        states = [backend.new_state() for _ in starts]
+        for ids, state in zip(starts, states, strict=True):
+            backend.feed(ids, state)
+        for step in (pieces, [[3], [4], [5]]):
+            got = backend.feed_batch(list(zip(step, states, strict=True)))
+            starts = [ids + piece for ids, piece in zip(starts, step, strict=True)]
+            for logits, ids, state in zip(got, starts, states, strict=True):
+                assert state.length == len(ids)
+                assert_same(logits, fed(backend, ids), backend)
+
+    def test_a_batch_with_one_refused_feed_feeds_none(self, backend: AnyBackend) -> None:
+        states = [backend.new_state(), backend.new_state()]
+        with pytest.raises(TokenizerError):
+            backend.feed_batch([([1], states[0]), ([VOCAB_SIZE], states[1])])
+        with pytest.raises(ValueError, match="once"):
+            backend.feed_batch([([1], states[0]), ([2], states[0])])
+        assert [state.length for state in states] == [0, 0]
+
+    def test_a_restored_state_goes_on_like_the_saved_one(self, backend: AnyBackend) -> None:
+        ids, more = random_ids(20), random_ids(3, seed=2)
+        state = backend.new_state()
+        backend.feed(ids, state)
+        saved = backend.save_state(state)
+        assert (saved.length, saved.keys.dtype.name, saved.keys.shape) == (20, "float16", saved.values.shape)
+        wanted = backend.feed(more, state)
+        restored = backend.restore_state(saved)
+        assert restored.length == 20
+        assert_same(backend.feed(more, restored), wanted, backend)
+
+    def test_a_saved_state_of_another_shape_is_refused(self, backend: AnyBackend) -> None:
+        state = backend.new_state()
+        backend.feed([1, 2], state)
+        saved = backend.save_state(state)
+        wrongs: list[Any] = [saved.keys[:-1], saved.keys[..., :-1], saved.keys.astype(np.float32)]
+        for wrong in wrongs:
+            with pytest.raises(ValueError, match="not of this model"):
+                backend.restore_state(KeyValues(wrong, saved.values))
+
     def test_a_closed_backend_may_be_closed_again_and_refuses_to_feed(self, name: str, bundles: Bundles) -> None:
         backend = open_backend(Bundle.open(bundles("7b", "lut4")), name)
         state = backend.new_state()
@@ -198,6 +249,17 @@ def test_large_models_are_expanded_a_layer_at_a_time_with_the_same_scores(
             patch.setattr("runtime.backends.torch._EXPAND_LIMIT", 0)
             got = fed(open_backend(bundle, "torch"), random_ids(9))
         np.testing.assert_allclose(got, wanted, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("variant", ["7b", "40b", "rw"])
+def test_a_state_that_one_backend_saved_goes_on_in_another(variant: str, bundles: Bundles) -> None:
+    bundle = Bundle.open(bundles(variant, "lut4"))
+    left, right = open_backend(bundle, "torch"), open_backend(bundle, "reference")
+    for first, second in ((left, right), (right, left)):
+        state = first.new_state()
+        first.feed(random_ids(20), state)
+        restored = second.restore_state(first.save_state(state))
+        assert divergence(first.feed([1, 2], state), second.feed([1, 2], restored)) < KL
 
 
 class TestChoice:
