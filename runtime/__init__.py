@@ -9,14 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runtime.sampling import TokenLogprobs as TokenLogprobs
+    from runtime.engines.base import EngineInfo as EngineInfo
+    from runtime.engines.base import Engine as Engine
+    from runtime.events import Trimmed as Trimmed
+    from runtime.options import Grammar as Grammar
+    from runtime.options import GenerationOptions as GenerationOptions
     from runtime.bundle import Bundle as Bundle
     from runtime.chat import ChatTemplate as ChatTemplate
     from runtime.chat import Message as Message
-    from runtime.engine import LocalEngine as LocalEngine
+    from runtime.engines.local import LocalEngine as LocalEngine
     from runtime.errors import UserFacingError as UserFacingError
-    from runtime.generation import Finished as Finished
-    from runtime.generation import Prefilled as Prefilled
-    from runtime.generation import TextDelta as TextDelta
+    from runtime.events import Finished as Finished
+    from runtime.events import Prefilled as Prefilled
+    from runtime.events import TextDelta as TextDelta
     from runtime.generation import generate as generate
     from runtime.sampling import SamplingConfig as SamplingConfig
     from runtime.session import Session as Session
@@ -25,14 +31,20 @@ if TYPE_CHECKING:
 _HOMES = {
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
-    "Finished": "runtime.generation",
-    "LocalEngine": "runtime.engine",
+    "Engine": "runtime.engines.base",
+    "EngineInfo": "runtime.engines.base",
+    "Finished": "runtime.events",
+    "GenerationOptions": "runtime.options",
+    "Grammar": "runtime.options",
+    "LocalEngine": "runtime.engines.local",
     "Message": "runtime.chat",
-    "Prefilled": "runtime.generation",
+    "Prefilled": "runtime.events",
     "SamplingConfig": "runtime.sampling",
     "Session": "runtime.session",
-    "TextDelta": "runtime.generation",
+    "TextDelta": "runtime.events",
+    "TokenLogprobs": "runtime.sampling",
     "Tokenizer": "runtime.tokenizer",
+    "Trimmed": "runtime.events",
     "UserFacingError": "runtime.errors",
     "generate": "runtime.generation",
 }

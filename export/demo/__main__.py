@@ -10,9 +10,10 @@ from export.pipeline import ExportOptions, export
 from export.progress import TerminalProgress
 from runtime.backends.choice import unavailable_reason
 from runtime.chat import Message
-from runtime.engine import LocalEngine
+from runtime.engines.local import LocalEngine
 from runtime.errors import UserFacingError
-from runtime.generation import Finished, TextDelta
+from runtime.events import Finished, TextDelta
+from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
 
 QUESTIONS = ("Hello! My name is Mia.", "What is the capital of France?", "What is my name?")
@@ -52,7 +53,7 @@ def _talk(engine: LocalEngine) -> float:
     for question in QUESTIONS:
         messages.append(Message("user", question))
         print(f"\n> {question}")
-        for event in engine.chat(messages, sampling=SamplingConfig(temperature=0), max_new_tokens=64):
+        for event in engine.chat(messages, OPTIONS):
             if isinstance(event, TextDelta):
                 print(event.text, end="", flush=True)
             elif isinstance(event, Finished):

@@ -139,7 +139,7 @@ def checked_tokens(
 def check_batch(
     feeds: Sequence[tuple[Sequence[int], State]], *, context_length: int, vocab_size: int
 ) -> list[npt.NDArray[np.int32]]:
-    """The tokens of each feed as arrays; raises what `checked_tokens` raises, and ValueError for a state given twice."""
+    """The tokens of each feed as arrays; raises what `checked_tokens` does, and ValueError for a state given twice."""
     if len({id(state) for _, state in feeds}) < len(feeds):
         raise ValueError("a batch feeds each state once.")
     return [

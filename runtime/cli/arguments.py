@@ -12,6 +12,7 @@ from runtime.backends.coreml import COMPUTE_UNITS
 from runtime.cli.parser import Parser
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
+from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
 
 DEFAULTS = SamplingConfig()
@@ -40,8 +41,7 @@ class Options:
     prompt: str | None
     system: str | None
     template: str | None
-    max_tokens: int
-    sampling: SamplingConfig
+    generation: GenerationOptions
     backend: str | None
     compute_units: str | None
     json: bool
@@ -68,8 +68,7 @@ def parse(arguments: Sequence[str]) -> Options | DoctorOptions:
         prompt=_text(chosen, "prompt"),
         system=_text(chosen, "system"),
         template=_text(chosen, "template"),
-        max_tokens=chosen.max_tokens,
-        sampling=_sampling(chosen),
+        generation=GenerationOptions(sampling=_sampling(chosen), max_new_tokens=chosen.max_tokens),
         backend=chosen.backend,
         compute_units=chosen.compute_units,
         json=chosen.json,

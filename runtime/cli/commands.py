@@ -12,7 +12,7 @@ from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output, has_colours
 from runtime.cli.text import input_text
-from runtime.engine import LocalEngine
+from runtime.engines.local import LocalEngine
 from runtime.errors import BundleError
 from runtime.manifest import MANIFEST_NAME
 
@@ -40,12 +40,7 @@ def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Outp
         prompt = input_text(stdin.buffer.read())
     with StopOnInterrupt() as stop, no_echo(stdin):
         finished = output.stream(
-            engine.complete(
-                prompt,
-                sampling=options.sampling,
-                max_new_tokens=options.max_tokens,
-                cancelled=stop.requested,
-            )
+            engine.complete(prompt, options.generation, cancelled=stop.requested)
         )
     return INTERRUPTED if finished.reason == "cancelled" else 0
 

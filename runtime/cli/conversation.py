@@ -11,9 +11,9 @@ from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output
 from runtime.cli.terminal import typed
 from runtime.cli.text import input_lines, input_text
-from runtime.engine import LocalEngine
+from runtime.engines.local import LocalEngine
 from runtime.errors import UserFacingError
-from runtime.generation import FinishReason
+from runtime.events import FinishReason
 
 INTERRUPTED = 130
 _HELP = '''\
@@ -87,10 +87,7 @@ class Conversation:
         with StopOnInterrupt() as stop, no_echo(self._stdin):
             finished = self._output.stream(
                 self._engine.chat(
-                    messages,
-                    sampling=self._options.sampling,
-                    max_new_tokens=self._options.max_tokens,
-                    cancelled=stop.requested,
+                    messages, self._options.generation, cancelled=stop.requested
                 )
             )
         self._messages = [*messages, Message("assistant", finished.text, finished.tokens)]

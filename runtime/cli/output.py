@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TextIO
 
 from runtime.errors import UserFacingError
-from runtime.generation import Event, Finished, Prefilled, Stats, TextDelta
+from runtime.events import Event, Finished, Prefilled, Stats, TextDelta
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}

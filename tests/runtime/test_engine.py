@@ -10,9 +10,9 @@ import torch
 
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
-from runtime.engine import LocalEngine
+from runtime.engines.local import LocalEngine
 from runtime.errors import BundleError, ChatError, ContextFullError, OptionError
-from runtime.generation import Event, Finished, Prefilled, TextDelta
+from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.sampling import SamplingConfig
 from runtime.tokenizer import Tokenizer
 from tests.runtime.bundles import CONTEXT, talker

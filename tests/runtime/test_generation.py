@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from runtime.backends.base import Logits
 from runtime.chat import DEFAULT_TEMPLATE, Message
 from runtime.errors import ContextFullError, ModelOutputError, OptionError
-from runtime.generation import Event, Finished, Prefilled, TextDelta, generate
+from runtime.events import Event, Finished, Prefilled, TextDelta
+from runtime.generation import generate
+from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
 from runtime.session import Session
 from runtime.tokenizer import Tokenizer
@@ -30,8 +33,15 @@ def knowing(*texts: str, ending: int = EOS, **options: int) -> Session[TokenStat
     return Session(NgramBackend(learnt, vocab_size=SMALL.vocab_size, **options))
 
 
+def answer(session: Session[TokenState], prompt: list[int], **options: Any) -> Iterator[Event]:
+    """`generate`, greedy unless told otherwise; what is an option of the answer goes there."""
+    names = {field.name for field in fields(GenerationOptions)} - {"stop"}
+    chosen = {"sampling": GREEDY} | {name: options.pop(name) for name in names & options.keys()}
+    return generate(session, prompt, SMALL, GenerationOptions(**chosen), **options)
+
+
 def run(session: Session[TokenState], prompt: str, **options: Any) -> tuple[list[Event], Finished]:
-    events = list(generate(session, SMALL.encode(prompt), SMALL, **({"sampling": GREEDY} | options)))
+    events = list(answer(session, SMALL.encode(prompt), **options))
     last = events[-1]
     assert isinstance(last, Finished)
     assert [isinstance(event, Finished) for event in events].count(True) == 1

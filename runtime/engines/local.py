@@ -1,4 +1,4 @@
-"""Engine: what a window, a server or a terminal talks to. LocalEngine runs a bundle in this process."""
+"""LocalEngine: a bundle, run in this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
+from runtime.engines.base import EngineInfo
 from runtime.errors import ContextFullError
-from runtime.generation import Event, generate
-from runtime.sampling import SamplingConfig
+from runtime.events import Event
+from runtime.generation import DEFAULT_OPTIONS, generate
+from runtime.options import GenerationOptions
 from runtime.session import Session, never
 from runtime.tokenizer import Tokenizer
 
@@ -53,6 +55,13 @@ class LocalEngine:
         return cls(bundle, open_backend(bundle, backend, compute_units=compute_units), tokenizer, chosen)
 
     @property
+    def info(self) -> EngineInfo:
+        """What answers."""
+        return EngineInfo(
+            model=self.bundle.manifest.name, backend=self.backend.name, context_length=self.backend.context_length
+        )
+
+    @property
     def context_length(self) -> int:
         """Tokens that prompt and answer may have together."""
         return self.backend.context_length
@@ -60,15 +69,13 @@ class LocalEngine:
     def chat(
         self,
         messages: Sequence[Message],
+        options: GenerationOptions = DEFAULT_OPTIONS,
         *,
-        sampling: SamplingConfig | None = None,
-        max_new_tokens: int | None = None,
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
         """Answer a conversation; what it shares with the one before is not read again.
 
-        `max_new_tokens` None writes until the context is full. Raises ChatError, TokenizerError, OptionError and
-        ContextFullError at the call, before anything is fed.
+        Raises ChatError, TokenizerError, OptionError and ContextFullError at the call, before anything is fed.
         """
         prompt = self.template.encode(messages, self.tokenizer)
         self._check_room(prompt, "conversation", "shorten the last message or begin a new conversation")
@@ -77,8 +84,7 @@ class LocalEngine:
                 self._session,
                 prompt,
                 self.tokenizer,
-                sampling=sampling,
-                max_new_tokens=max_new_tokens,
+                options,
                 stop=self.template.stop,
                 stop_ids=self.template.stop_ids(self.tokenizer),
                 trim=self.template.trims,
@@ -89,16 +95,11 @@ class LocalEngine:
     def complete(
         self,
         prompt: str,
+        options: GenerationOptions = DEFAULT_OPTIONS,
         *,
-        sampling: SamplingConfig | None = None,
-        max_new_tokens: int | None = None,
-        stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
-        """Continue a text. An empty one begins after `<|endoftext|>`, as documents did in training.
-
-        `stop` are texts that end the continuation and are no part of it. Raises as `chat` does.
-        """
+        """Continue a text. An empty one begins after `<|endoftext|>`, as documents did in training. Raises as `chat`."""
         ids = self.tokenizer.encode(prompt) or [self.tokenizer.eos_id]
         self._check_room(ids, "prompt", "shorten it")
         return self._begin(
@@ -106,13 +107,15 @@ class LocalEngine:
                 self._session,
                 ids,
                 self.tokenizer,
-                sampling=sampling,
-                max_new_tokens=max_new_tokens,
-                stop=stop,
+                options,
                 stop_ids={self.tokenizer.eos_id},
                 cancelled=cancelled,
             )
         )
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt that `chat` would feed. Raises ChatError and TokenizerError."""
+        return len(self.template.encode(messages, self.tokenizer))
 
     def close(self) -> None:
         """Give back the backend's memory. Harmless when repeated; no other call may follow."""

@@ -1,0 +1,93 @@
+"""Matcher: which tokens keep an answer inside its grammar. The grammars are llguidance's, the vocabulary is ours."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import OptionError
+from runtime.options import Grammar
+from runtime.tokenizer import Tokenizer
+
+
+class Matcher:
+    """One answer's place in its grammar. Raises OptionError for a grammar that is none, or where llguidance is not
+    installed."""
+
+    def __init__(self, grammar: Grammar, tokenizer: Tokenizer, *, leading_space: bool = False) -> None:
+        """`leading_space`: the answer may begin with one, as answers of chat formats do before they are trimmed."""
+        try:
+            from llguidance import LLMatcher
+        except ImportError:
+            raise OptionError("a grammar needs llguidance: `pip install 'falconet[grammar]'`.") from None
+        self._eos_id = tokenizer.eos_id
+        source = _source(grammar, leading_space=leading_space)
+        self._matcher = LLMatcher(_vocabulary(tokenizer), source, log_level=0)
+        if self._matcher.is_error():
+            raise OptionError(f"the {grammar.kind} cannot be used: {_reason(str(self._matcher.get_error()))}.")
+
+    def allowed(self, count: int) -> npt.NDArray[np.bool_]:
+        """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
+        if self._matcher.is_stopped():
+            allowed = np.zeros(count, np.bool_)
+            allowed[self._eos_id] = True
+            return allowed
+        bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        return np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)
+
+    def accept(self, token: int) -> None:
+        """`token`, which was allowed, comes next."""
+        if not self._matcher.is_stopped() and not self._matcher.consume_token(token):
+            raise RuntimeError(f"token {token} was chosen against the grammar: {self._matcher.get_error()}")
+
+
+def _source(grammar: Grammar, *, leading_space: bool) -> str:
+    """The grammar in llguidance's own form."""
+    from llguidance import LLMatcher
+
+    if grammar.kind == "regex":
+        return LLMatcher.grammar_from_regex(f" ?(?:{grammar.text})" if leading_space else grammar.text)
+    try:
+        schema = json.loads(grammar.text)
+    except (ValueError, RecursionError) as error:
+        raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
+    if not isinstance(schema, dict | bool):
+        raise OptionError("a JSON schema is an object, such as {\"type\": \"object\"}.")
+    if isinstance(schema, dict):  # a small model may write white space for ever where it is free to
+        schema = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}, **schema}
+    lead = '" "? ' if leading_space else ""
+    return LLMatcher.grammar_from_lark(f"start: {lead}body\nbody: %json {json.dumps(schema)}\n")
+
+
+def _reason(message: str) -> str:
+    """What llguidance says, without its copy of the grammar: the first line that is a sentence of its own."""
+    lines = [line.strip() for line in message.splitlines()]
+    named = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (named[0] if named else re.sub(r"^at \d+\(\d+\): ", "", lines[0]))[:200].rstrip(". ")
+
+
+class _Words:
+    """The vocabulary as llguidance asks for it."""
+
+    bos_token_id = None
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.eos_token_id = tokenizer.eos_id
+        self.special_token_ids = sorted(tokenizer.control_ids)
+        self.tokens = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+
+    def __call__(self, text: bytes | str) -> list[int]:
+        return self._tokenizer.encode(text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text)
+
+
+@functools.lru_cache(maxsize=2)  # half a second for Falcon's 65,024 tokens
+def _vocabulary(tokenizer: Tokenizer) -> Any:
+    from llguidance import LLTokenizer, TokenizerWrapper
+
+    return LLTokenizer(TokenizerWrapper(_Words(tokenizer)), n_vocab=tokenizer.vocab_size)

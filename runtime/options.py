@@ -1,0 +1,60 @@
+"""GenerationOptions: what one answer depends on beside its prompt. Data, checked once, the same for every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from runtime.errors import OptionError
+from runtime.sampling import SamplingConfig
+
+ContextPolicy = Literal["stop", "rolling", "truncate-middle"]
+"""What happens to a conversation that is longer than the context: `stop` refuses it; `rolling` leaves out the oldest
+whole turns and keeps the system message; `truncate-middle` keeps beginning and end. The last two say so (Trimmed)."""
+
+CONTEXT_POLICIES: tuple[ContextPolicy, ...] = get_args(ContextPolicy)
+MOST_LOGPROBS = 20  # as in OpenAI's API
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grammar:
+    """The form that an answer must have. `text` is a JSON schema, as JSON, or a regular expression of the whole answer."""
+
+    kind: Literal["json_schema", "regex"]
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("json_schema", "regex"):
+            raise OptionError(f"a grammar is a json_schema or a regex, not {self.kind!r}.")
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise OptionError(f"a {self.kind} must be a text that is not empty.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How one answer is written. Raises OptionError for a value outside its range."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    max_new_tokens: int | None = None  # None writes until the context is full
+    stop: tuple[str, ...] = ()  # texts that end the answer and are no part of it, beside the chat format's own
+    logprobs: int | None = None  # log-probabilities of each token and this many of the likeliest; None: none at all
+    context_policy: ContextPolicy = "stop"
+    grammar: Grammar | None = None
+    prompt_lookup: bool = True  # guess tokens from the prompt where the backend checks guesses cheaply; same answers
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens is not None and (type(self.max_new_tokens) is not int or self.max_new_tokens < 1):
+            raise OptionError(f"max_new_tokens must be a whole number above 0, not {self.max_new_tokens!r}.")
+        if isinstance(self.stop, str) or not all(isinstance(text, str) for text in self.stop):
+            raise OptionError("stop must be a list of texts.")
+        if not all(self.stop):
+            raise OptionError("A stop text must not be empty: it would end every answer before it begins.")
+        object.__setattr__(self, "stop", tuple(self.stop))
+        if self.logprobs is not None and (type(self.logprobs) is not int or not 0 <= self.logprobs <= MOST_LOGPROBS):
+            raise OptionError(f"logprobs must be a whole number from 0 to {MOST_LOGPROBS}, not {self.logprobs!r}.")
+        if self.context_policy not in CONTEXT_POLICIES:
+            known = ", ".join(CONTEXT_POLICIES)
+            raise OptionError(f"context_policy must be one of {known}, not {self.context_policy!r}.")
+        for name, kind in (("sampling", SamplingConfig), ("grammar", Grammar | None), ("prompt_lookup", bool)):
+            if not isinstance(getattr(self, name), kind):
+                raise OptionError(f"{name} is of the wrong type: {getattr(self, name)!r:.60}.")
