@@ -1,0 +1,51 @@
+"""Log-probabilities: how likely the model itself found a token, and which tokens it found likeliest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.errors import OptionError
+from runtime.sampling.filters import top_edge
+from runtime.sampling.penalties import Scores, check_finite
+
+
+@dataclass(frozen=True)
+class TokenLogprobs:
+    """Natural logarithms of the model's own probabilities: temperature 1, no bias, penalty or filter."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]  # the likeliest tokens and theirs, likeliest first, of equals the lowest id
+
+
+def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
+    """Of `token` and of the `top_n` likeliest, by the scores `logits` [V] as the model gave them. Within 1e-5.
+
+    Raises OptionError for a token outside the vocabulary or a negative `top_n` (more than V gives V), ModelOutputError
+    for NaN or infinity.
+    """
+    if not 0 <= token < len(logits):
+        raise OptionError(f"token must be an id from 0 to {len(logits) - 1}, not {token}.")
+    if top_n < 0:
+        raise OptionError(f"top_n must be 0 or more tokens, not {top_n}.")
+    check_finite(logits)
+    highest = logits.max()
+    with np.errstate(over="ignore"):
+        weights = logits - highest
+    np.exp(weights, out=weights)
+    whole = float(highest) + float(np.log(weights.sum(dtype=np.float64)))  # each term rounds to 1e-7 of itself
+    return TokenLogprobs(
+        token, float(logits[token]) - whole, tuple((i, float(logits[i]) - whole) for i in _top(logits, top_n))
+    )
+
+
+def _top(logits: Scores, count: int) -> list[int]:
+    """Ids of the `count` highest of `logits` [V], highest first, of equals the lowest."""
+    count = min(count, len(logits))
+    if not count:
+        return []
+    ids = np.flatnonzero(logits >= top_edge(logits, count))
+    found: list[int] = ids[np.argsort(-logits[ids], kind="stable")[:count]].tolist()
+    return found

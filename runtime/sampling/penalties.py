@@ -1,0 +1,64 @@
+"""What changes scores before any token is filtered: bias and penalties. Each touches only the tokens that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import ModelOutputError, OptionError
+from runtime.sampling.config import LogitBias, SamplingConfig
+
+Scores = npt.NDArray[np.float32]
+Tokens = Sequence[int] | npt.NDArray[np.integer]
+
+_LARGEST = np.finfo(np.float32).max
+
+
+def check_finite(logits: Scores) -> None:
+    """Raise ModelOutputError for NaN or infinity in `logits` [V]."""
+    if not np.isfinite(logits).all():
+        raise ModelOutputError(
+            "The model produced scores that are not finite (NaN or infinity): its arithmetic overflowed on this "
+            "device; try another backend, or export the model again."
+        )
+
+
+def adjusted(logits: Scores, history: Tokens, config: SamplingConfig, prompt_length: int) -> Scores:
+    """`logits` [V], or a copy with bias and penalties. Raises OptionError for a bias outside the vocabulary."""
+    if prompt_length < 0:
+        raise OptionError(f"prompt_length must be 0 or more tokens, not {prompt_length}.")
+    check_finite(logits)
+    penalised = config.uses_history and len(history) > 0
+    if not penalised and not config.logit_bias:
+        return logits
+    scores = logits.copy()
+    if config.logit_bias:
+        config.check_vocabulary(len(scores))
+        assert isinstance(config.logit_bias, LogitBias)
+        scores[config.logit_bias.ids] += config.logit_bias.values_by_id
+    if penalised and config.repetition_penalty != 1:
+        _penalise_repetition(scores, history[-config.repetition_window :], config.repetition_penalty)
+    if penalised and (config.presence_penalty or config.frequency_penalty):
+        _penalise_generated(scores, history[prompt_length:], config)
+    return scores
+
+
+def _penalise_repetition(scores: Scores, window: Tokens, penalty: float) -> None:
+    seen = _known(np.asarray(window, np.int64), len(scores))
+    values, factor = scores[seen], np.float32(penalty)
+    with np.errstate(over="ignore"):
+        changed = np.where(values < 0, values * factor, values / factor)
+    scores[seen] = np.clip(changed, -_LARGEST, _LARGEST)
+
+
+def _penalise_generated(scores: Scores, generated: Tokens, config: SamplingConfig) -> None:
+    """OpenAI's formula: score - count · frequency_penalty - (1 where count > 0) · presence_penalty."""
+    seen, counts = np.unique(_known(np.asarray(generated, np.int64), len(scores)), return_counts=True)
+    scores[seen] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
+
+
+def _known(tokens: npt.NDArray[np.int64], vocab_size: int) -> npt.NDArray[np.int64]:
+    """Without padded ids, which have no score here."""
+    return tokens[(tokens >= 0) & (tokens < vocab_size)]
