@@ -9,22 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runtime.sampling import TokenLogprobs as TokenLogprobs
-    from runtime.engines.base import EngineInfo as EngineInfo
-    from runtime.engines.base import Engine as Engine
-    from runtime.events import Trimmed as Trimmed
-    from runtime.options import Grammar as Grammar
-    from runtime.options import GenerationOptions as GenerationOptions
     from runtime.bundle import Bundle as Bundle
     from runtime.chat import ChatTemplate as ChatTemplate
     from runtime.chat import Message as Message
+    from runtime.engines.base import Engine as Engine
+    from runtime.engines.base import EngineInfo as EngineInfo
     from runtime.engines.local import LocalEngine as LocalEngine
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.events import Finished as Finished
     from runtime.events import Prefilled as Prefilled
     from runtime.events import TextDelta as TextDelta
+    from runtime.events import Trimmed as Trimmed
     from runtime.generation import generate as generate
+    from runtime.options import GenerationOptions as GenerationOptions
+    from runtime.options import Grammar as Grammar
     from runtime.sampling import SamplingConfig as SamplingConfig
+    from runtime.sampling import TokenLogprobs as TokenLogprobs
     from runtime.session import Session as Session
     from runtime.tokenizer import Tokenizer as Tokenizer
 

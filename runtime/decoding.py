@@ -88,7 +88,8 @@ class Decoder(Generic[S]):
     def _scores(self, limit: int) -> Logits:
         """Scores of the next token, fed or found among the places fed ahead."""
         if len(self._rows):
-            return self._rows[self._used]  # type: ignore[no-any-return]
+            ahead: Logits = self._rows[self._used]
+            return ahead
         if len(self._history) == self._prompt_length:
             return self._session.last_logits
         last = self._history[-1]
@@ -99,7 +100,8 @@ class Decoder(Generic[S]):
         self.drafted += len(self._guesses)
         self._rows = self._session.extend_all([last, *self._guesses])
         self._used = 0
-        return self._rows[0]  # type: ignore[no-any-return]
+        first: Logits = self._rows[0]
+        return first
 
     def _guess(self, limit: int) -> list[int]:
         if self._lookup is None:

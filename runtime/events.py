@@ -13,7 +13,7 @@ FinishReason = Literal["stop", "length", "context", "cancelled"]
 
 @dataclass(frozen=True)
 class Trimmed:
-    """The conversation was longer than its room in the context: this much of it was left out. Comes first, if at all."""
+    """The conversation was longer than its room in the context: this much was left out. Comes first, if at all."""
 
     policy: str  # the context policy that chose what to leave out
     messages: int  # whole messages; 0 where only text within one was cut
@@ -60,7 +60,7 @@ class Stats:
 
     @property
     def tokens_per_feed(self) -> float | None:
-        """Tokens chosen for each call of the model after the prompt; None where none was needed. Above 1 drafts paid."""
+        """Tokens chosen for each call of the model after the prompt; None where none was needed."""
         return (self.new_tokens - 1) / self.feeds if self.feeds else None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from time import perf_counter
+from typing import Any
 
 from runtime.backends.base import S, checked_tokens
 from runtime.decoding import Chosen, Decoder
@@ -81,7 +82,7 @@ class _Writer:
         feed = self._session.set_prompt(prompt, cancelled=cancelled)
         prefill_seconds = perf_counter() - begun
         reason: FinishReason = "cancelled"
-        decoder: Decoder[S] | None = None
+        decoder: Decoder[Any] | None = None
         if feed.complete:
             decoder = Decoder(
                 self._session, self._options, choices=self._choices, end_ids=self._end_ids, matcher=self._matcher
@@ -107,9 +108,7 @@ class _Writer:
         )
         yield Finished(reason, "".join(self._text), tuple(self._tokens), stats, tuple(self._logprobs))
 
-    def _write(
-        self, decoder: Decoder[S], cancelled: Callable[[], bool]
-    ) -> Generator[TextDelta, None, FinishReason]:
+    def _write(self, decoder: Decoder[Any], cancelled: Callable[[], bool]) -> Generator[TextDelta, None, FinishReason]:
         room = self._session.room_left
         most = self._options.max_new_tokens
         while not cancelled():

@@ -57,7 +57,7 @@ def _source(grammar: Grammar, *, leading_space: bool) -> str:
     except (ValueError, RecursionError) as error:
         raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
     if not isinstance(schema, dict | bool):
-        raise OptionError("a JSON schema is an object, such as {\"type\": \"object\"}.")
+        raise OptionError('a JSON schema is an object, such as {"type": "object"}.')
     if isinstance(schema, dict):  # a small model may write white space for ever where it is free to
         schema = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}, **schema}
     lead = '" "? ' if leading_space else ""

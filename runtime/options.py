@@ -18,7 +18,7 @@ MOST_LOGPROBS = 20  # as in OpenAI's API
 
 @dataclass(frozen=True, kw_only=True)
 class Grammar:
-    """The form that an answer must have. `text` is a JSON schema, as JSON, or a regular expression of the whole answer."""
+    """The form that an answer must have: a JSON schema, as JSON, or a regular expression of the whole answer."""
 
     kind: Literal["json_schema", "regex"]
     text: str
@@ -45,11 +45,7 @@ class GenerationOptions:
     def __post_init__(self) -> None:
         if self.max_new_tokens is not None and (type(self.max_new_tokens) is not int or self.max_new_tokens < 1):
             raise OptionError(f"max_new_tokens must be a whole number above 0, not {self.max_new_tokens!r}.")
-        if isinstance(self.stop, str) or not all(isinstance(text, str) for text in self.stop):
-            raise OptionError("stop must be a list of texts.")
-        if not all(self.stop):
-            raise OptionError("A stop text must not be empty: it would end every answer before it begins.")
-        object.__setattr__(self, "stop", tuple(self.stop))
+        object.__setattr__(self, "stop", _texts(self.stop))
         if self.logprobs is not None and (type(self.logprobs) is not int or not 0 <= self.logprobs <= MOST_LOGPROBS):
             raise OptionError(f"logprobs must be a whole number from 0 to {MOST_LOGPROBS}, not {self.logprobs!r}.")
         if self.context_policy not in CONTEXT_POLICIES:
@@ -58,3 +54,11 @@ class GenerationOptions:
         for name, kind in (("sampling", SamplingConfig), ("grammar", Grammar | None), ("prompt_lookup", bool)):
             if not isinstance(getattr(self, name), kind):
                 raise OptionError(f"{name} is of the wrong type: {getattr(self, name)!r:.60}.")
+
+
+def _texts(stop: object) -> tuple[str, ...]:
+    if not isinstance(stop, list | tuple) or not all(isinstance(text, str) for text in stop):
+        raise OptionError("stop must be a list of texts.")
+    if not all(stop):
+        raise OptionError("A stop text must not be empty: it would end every answer before it begins.")
+    return tuple(stop)

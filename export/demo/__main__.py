@@ -17,6 +17,7 @@ from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
 
 QUESTIONS = ("Hello! My name is Mia.", "What is the capital of France?", "What is my name?")
+OPTIONS = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=64)
 
 
 def main() -> int:

@@ -39,9 +39,7 @@ def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Outp
     if prompt == "-":
         prompt = input_text(stdin.buffer.read())
     with StopOnInterrupt() as stop, no_echo(stdin):
-        finished = output.stream(
-            engine.complete(prompt, options.generation, cancelled=stop.requested)
-        )
+        finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))
     return INTERRUPTED if finished.reason == "cancelled" else 0
 
 

@@ -86,9 +86,7 @@ class Conversation:
         messages = [*self._messages, Message("user", text)]
         with StopOnInterrupt() as stop, no_echo(self._stdin):
             finished = self._output.stream(
-                self._engine.chat(
-                    messages, self._options.generation, cancelled=stop.requested
-                )
+                self._engine.chat(messages, self._options.generation, cancelled=stop.requested)
             )
         self._messages = [*messages, Message("assistant", finished.text, finished.tokens)]
         return finished.reason

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TextIO
 
 from runtime.errors import UserFacingError
-from runtime.events import Event, Finished, Prefilled, Stats, TextDelta
+from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}
@@ -102,6 +102,8 @@ def _as_json(event: Event) -> dict[str, object]:
         return {"event": "prefilled", **asdict(event)}
     if isinstance(event, TextDelta):
         return {"event": "delta", **asdict(event)}
+    if isinstance(event, Trimmed):
+        return {"event": "trimmed", **asdict(event)}
     stats = event.stats
     return {
         "event": "finished",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from runtime.chat import ChatTemplate, Message
 from runtime.engines.local import LocalEngine
 from runtime.errors import BundleError, ChatError, ContextFullError, OptionError
 from runtime.events import Event, Finished, Prefilled, TextDelta
+from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
 from runtime.tokenizer import Tokenizer
 from tests.runtime.bundles import CONTEXT, talker
 from tests.runtime.conftest import NgramBackend
 from tests.tools import hub_twin
 
-GREEDY = SamplingConfig(temperature=0)
+GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0))
 TALK = "\n\nUser: Hello!\n\nAssistant: Hi, who are you?\n\nUser: I am Mia.\n\nAssistant: Good to see you, Mia."
 
 
@@ -53,13 +55,13 @@ def test_an_answer_is_what_transformers_writes_with_the_bundles_weights(engine: 
     twin = hub_twin(engine.bundle.folder).generate(
         torch.tensor([ids]), max_new_tokens=20, do_sample=False, eos_token_id=None
     )
-    assert finish(engine.complete("The capital", sampling=GREEDY, max_new_tokens=20)).tokens == tuple(
+    assert finish(engine.complete("The capital", replace(GREEDY, max_new_tokens=20))).tokens == tuple(
         twin[0, len(ids) :].tolist()
     )
 
 
 def test_an_empty_prompt_begins_after_end_of_text(engine: LocalEngine) -> None:
-    finished = finish(engine.complete("", sampling=GREEDY, max_new_tokens=3))
+    finished = finish(engine.complete("", replace(GREEDY, max_new_tokens=3)))
     logits = hub_twin(engine.bundle.folder)(torch.tensor([[engine.tokenizer.eos_id]])).logits
     assert finished.stats.prompt_tokens == 1
     assert finished.tokens[0] == int(logits[0, -1].argmax())
@@ -67,11 +69,11 @@ def test_an_empty_prompt_begins_after_end_of_text(engine: LocalEngine) -> None:
 
 def test_a_second_turn_reads_only_what_is_new(reader: LocalEngine) -> None:
     hello = Message("user", "Hello!")
-    first = finish(reader.chat([hello], sampling=GREEDY))
+    first = finish(reader.chat([hello], GREEDY))
     assert (first.reason, first.text) == ("stop", "Hi, who are you?")
     fed = calls(reader)
     answer = Message("assistant", first.text, first.tokens)
-    second = finish(reader.chat([hello, answer, Message("user", "I am Mia.")], sampling=GREEDY))
+    second = finish(reader.chat([hello, answer, Message("user", "I am Mia.")], replace(GREEDY, prompt_lookup=False)))
     assert (second.reason, second.text) == ("stop", "Good to see you, Mia.")
     assert second.stats.reused_tokens >= first.stats.prompt_tokens + len(reader.tokenizer.encode(" Hi, who are you?"))
     assert second.stats.reused_tokens + second.stats.fed_tokens == second.stats.prompt_tokens
@@ -79,21 +81,21 @@ def test_a_second_turn_reads_only_what_is_new(reader: LocalEngine) -> None:
 
 
 def test_the_control_token_that_ends_an_answer_is_no_part_of_it(reader: LocalEngine) -> None:
-    finished = finish(reader.complete("\n\nAssistant: Good to see", sampling=GREEDY))
+    finished = finish(reader.complete("\n\nAssistant: Good to see", GREEDY))
     assert (finished.reason, finished.text) == ("stop", " you, Mia.")
     assert reader.tokenizer.eos_id not in finished.tokens
     assert finished.stats.new_tokens == len(finished.tokens) + 1
 
 
 def test_a_completion_ends_before_a_stop_text(reader: LocalEngine) -> None:
-    finished = finish(reader.complete("\n\nAssistant: Good to see", sampling=GREEDY, stop=["Mi"]))
+    finished = finish(reader.complete("\n\nAssistant: Good to see", replace(GREEDY, stop=("Mi",))))
     assert (finished.reason, finished.text) == ("stop", " you, ")
 
 
 def test_a_cancelled_answer_keeps_what_was_said_and_the_conversation_goes_on(reader: LocalEngine) -> None:
     hello = Message("user", "Hello!")
     said: list[str] = []
-    for event in reader.chat([hello], sampling=GREEDY, cancelled=lambda: len(said) > 2):
+    for event in reader.chat([hello], GREEDY, cancelled=lambda: len(said) > 2):
         if isinstance(event, TextDelta):
             said.append(event.text)
     assert isinstance(event, Finished)
@@ -102,7 +104,7 @@ def test_a_cancelled_answer_keeps_what_was_said_and_the_conversation_goes_on(rea
     assert "Hi, who are you?".startswith(event.text)
     assert event.text
     again = [hello, Message("assistant", event.text, event.tokens), Message("user", "I am Mia.")]
-    answer = finish(reader.chat(again, sampling=GREEDY))
+    answer = finish(reader.chat(again, GREEDY))
     assert answer.stats.reused_tokens >= event.stats.prompt_tokens + len(event.tokens) - 1
     assert answer.text == "Good to see you, Mia."
 
@@ -115,7 +117,7 @@ def test_text_of_a_control_token_does_not_end_a_conversation(reader: LocalEngine
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_fed(reader: LocalEngine) -> None:
-    finish(reader.chat([Message("user", "Hello!")], sampling=GREEDY))
+    finish(reader.chat([Message("user", "Hello!")], GREEDY))
     fed = calls(reader)
     with pytest.raises(ContextFullError, match=r"conversation has [\d,]+ tokens and the model's context holds 256"):
         reader.chat([Message("user", "no " * 300)])
@@ -124,9 +126,9 @@ def test_what_does_not_fit_is_refused_before_anything_is_fed(reader: LocalEngine
     with pytest.raises(ChatError):
         reader.chat([])
     with pytest.raises(OptionError, match="max_new_tokens"):
-        reader.complete("x", max_new_tokens=0)
+        GenerationOptions(max_new_tokens=0)
     assert calls(reader) == fed
-    assert finish(reader.chat([Message("user", "Hello!")], sampling=GREEDY)).text == "Hi, who are you?"
+    assert finish(reader.chat([Message("user", "Hello!")], GREEDY)).text == "Hi, who are you?"
 
 
 def test_an_answer_ends_where_the_context_does(engine: LocalEngine) -> None:
@@ -134,16 +136,19 @@ def test_an_answer_ends_where_the_context_does(engine: LocalEngine) -> None:
     length = len(engine.tokenizer.encode(prompt))
     prompt = prompt[: len(prompt) * (CONTEXT - 10) // length // 4 * 4]
     length = len(engine.tokenizer.encode(prompt))
-    finished = finish(engine.complete(prompt, sampling=GREEDY))
+    finished = finish(engine.complete(prompt, GREEDY))
     assert finished.reason == "context"
     assert length + len(finished.tokens) == CONTEXT
-    assert finish(engine.complete("x", sampling=GREEDY, max_new_tokens=1)).reason == "length"
+    assert finish(engine.complete("x", replace(GREEDY, max_new_tokens=1))).reason == "length"
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_pieces_of_an_answer_are_the_answer(engine: LocalEngine, seed: int) -> None:
     events = list(
-        engine.chat([Message("user", "é")], sampling=SamplingConfig(temperature=5, seed=seed), max_new_tokens=60)
+        engine.chat(
+            [Message("user", "é")],
+            GenerationOptions(sampling=SamplingConfig(temperature=5, seed=seed), max_new_tokens=60),
+        )
     )
     assert isinstance(events[0], Prefilled)
     assert isinstance(events[-1], Finished)
@@ -151,17 +156,20 @@ def test_the_pieces_of_an_answer_are_the_answer(engine: LocalEngine, seed: int) 
     assert len(pieces) == len(events) - 2
     assert "".join(piece.text for piece in pieces) == events[-1].text
     again = finish(
-        engine.chat([Message("user", "é")], sampling=SamplingConfig(temperature=5, seed=seed), max_new_tokens=60)
+        engine.chat(
+            [Message("user", "é")],
+            GenerationOptions(sampling=SamplingConfig(temperature=5, seed=seed), max_new_tokens=60),
+        )
     )
     assert again.text == events[-1].text
     assert again.stats.reused_tokens == again.stats.prompt_tokens - 1
 
 
 def test_asking_again_ends_the_answer_before(engine: LocalEngine) -> None:
-    alone = finish(engine.complete("A", sampling=GREEDY, max_new_tokens=8)).tokens
-    older = engine.complete("The capital", sampling=GREEDY)
+    alone = finish(engine.complete("A", replace(GREEDY, max_new_tokens=8))).tokens
+    older = engine.complete("The capital", GREEDY)
     next(older)
-    newer = engine.complete("A", sampling=GREEDY, max_new_tokens=8)
+    newer = engine.complete("A", replace(GREEDY, max_new_tokens=8))
     next(newer)
     assert list(older) == []
     assert finish(newer).tokens == alone

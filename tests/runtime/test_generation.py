@@ -101,7 +101,7 @@ def test_a_full_context_ends_the_answer_and_says_so() -> None:
 def test_a_prompt_that_fills_the_context_gets_an_empty_answer() -> None:
     prompt = SMALL.encode("a b c")
     session = knowing("a", context_length=len(prompt))
-    last = list(generate(session, prompt, SMALL))[-1]
+    last = list(answer(session, prompt))[-1]
     assert isinstance(last, Finished)
     assert (last.reason, last.text, last.tokens) == ("context", "", ())
 
@@ -118,13 +118,13 @@ def test_a_prompt_longer_than_the_context_is_refused_at_the_call_before_anything
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "3", True])
 def test_a_bad_limit_is_refused_at_the_call(limit: Any) -> None:
     with pytest.raises(OptionError, match="max_new_tokens"):
-        generate(knowing("a"), [20], SMALL, max_new_tokens=limit)
+        answer(knowing("a"), [20], max_new_tokens=limit)
 
 
 def test_cancelling_ends_with_what_was_written() -> None:
     written: list[str] = []
     session = knowing("a: one two three four five")
-    events = generate(session, SMALL.encode("a:"), SMALL, sampling=GREEDY, cancelled=lambda: len(written) >= 3)
+    events = answer(session, SMALL.encode("a:"), cancelled=lambda: len(written) >= 3)
     for event in events:
         match event:
             case TextDelta(text):
@@ -147,7 +147,7 @@ def test_cancelling_while_the_prompt_is_read_ends_without_text_and_keeps_what_wa
 def test_closing_the_iterator_early_leaves_a_session_that_goes_on_rightly(taken: int) -> None:
     text = "a: one two three four five"
     session = knowing(text)
-    events = generate(session, SMALL.encode("a:"), SMALL, sampling=GREEDY)
+    events = answer(session, SMALL.encode("a:"))
     assert isinstance(events, Iterator)
     list(islice(events, taken))
     del events
@@ -160,12 +160,12 @@ def test_the_second_turn_feeds_only_what_is_new() -> None:
     talk = f"\n\nUser: {QUESTION}\n\nAssistant: {ANSWER}"
     session = knowing(talk)
     prompt = DEFAULT_TEMPLATE.encode(first, SMALL)
-    one = list(generate(session, prompt, SMALL, sampling=GREEDY, stop=DEFAULT_TEMPLATE.stop, trim=True))[-1]
+    one = list(answer(session, prompt, stop=DEFAULT_TEMPLATE.stop, trim=True))[-1]
     assert isinstance(one, Finished)
     assert one.text == ANSWER
     second = [*first, Message("assistant", one.text, one.tokens), Message("user", "And?")]
     again = DEFAULT_TEMPLATE.encode(second, SMALL)
-    prefilled = next(iter(generate(session, again, SMALL, sampling=GREEDY)))
+    prefilled = next(iter(answer(session, again)))
     assert isinstance(prefilled, Prefilled)
     assert prefilled.reused_tokens == len(prompt) + len(one.tokens)
     assert prefilled.prompt_tokens == len(again)
