@@ -1,0 +1,114 @@
+"""Prompt lookup on the embedded model, with against without: rewriting a story, and free text.
+
+python -m benchmarks.prompt_lookup [--rounds 5] [--write]
+
+Rewriting: a story is told, then asked for again about somebody else, so that most of it stands in the prompt. Free
+text: single questions, and text sampled from nothing. Both ways take turns in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from benchmarks.record import check_clean, make_record, write_record
+from runtime.chat import Message
+from runtime.embedded import embedded_bundle
+from runtime.engines.local import LocalEngine
+from runtime.events import Event, Finished, Stats
+from runtime.options import GenerationOptions
+from runtime.sampling import SamplingConfig
+
+ANIMALS = ("fox", "bear", "owl", "mouse", "horse", "frog")
+NAMES = (("Max", "Lily"), ("Anna", "Tom"))
+QUESTIONS = ("What is the capital of France?", "Count from 3 to 12.", "Spell garden.", "What is the opposite of hot?")
+GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=128)
+FREE = GenerationOptions(sampling=SamplingConfig(temperature=1, top_p=1, seed=0), max_new_tokens=200)
+
+
+@dataclass
+class Sum:
+    """Of all answers to one task, one way."""
+
+    tokens: int = 0
+    feeds: int = 0
+    seconds: float = 0.0
+
+    def add(self, stats: Stats) -> None:
+        self.tokens += stats.new_tokens - 1
+        self.feeds += stats.feeds
+        self.seconds += stats.decode_seconds
+
+
+def finish(events: Iterator[Event]) -> Finished:
+    """The last event."""
+    *_, last = events
+    assert isinstance(last, Finished)
+    return last
+
+
+def rewrite(engine: LocalEngine, lookup: bool) -> Iterator[Finished]:
+    """Second answers of conversations that ask for one story about two names."""
+    options = replace(GREEDY, prompt_lookup=lookup)
+    for animal in ANIMALS:
+        for first, second in NAMES:
+            asked = [Message("user", f"Tell me a story about a {animal} named {name}.") for name in (first, second)]
+            told = finish(engine.chat(asked[:1], options))
+            yield finish(engine.chat([asked[0], Message("assistant", told.text, told.tokens), asked[1]], options))
+
+
+def free(engine: LocalEngine, lookup: bool) -> Iterator[Finished]:
+    """Answers to single questions, and text that follows from nothing."""
+    for question in QUESTIONS:
+        yield finish(engine.chat([Message("user", question)], replace(GREEDY, prompt_lookup=lookup)))
+    yield finish(engine.complete("", replace(FREE, prompt_lookup=lookup)))
+
+
+def measure(
+    engine: LocalEngine, task: Callable[[LocalEngine, bool], Iterator[Finished]], rounds: int
+) -> dict[str, float]:
+    """Tokens a feed with prompt lookup, and its tokens/s against those without: the median of the rounds' ratios."""
+    ratios, last = [], Sum()
+    texts: dict[bool, list[str]] = {}
+    for number in range(rounds + 1):
+        sums = {}
+        for lookup in (False, True) if number % 2 else (True, False):
+            sums[lookup] = Sum()
+            answers = list(task(engine, lookup))
+            texts[lookup] = [answer.text for answer in answers]
+            for answer in answers:
+                sums[lookup].add(answer.stats)
+        if texts[True] != texts[False]:
+            raise SystemExit("prompt lookup changed an answer")
+        last = sums[True]
+        if number:  # the first round warms up
+            ratios.append(sums[False].seconds / sums[True].seconds)
+    return {
+        "tokens_per_feed": last.tokens / last.feeds,
+        "speed_ratio": statistics.median(ratios),
+        "speed_ratio_least": min(ratios),
+        "speed_ratio_most": max(ratios),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
+    args = parser.parse_args()
+    if args.write:
+        check_clean()
+    with LocalEngine.open(embedded_bundle(sys.stderr), backend="torch") as engine:
+        figures = {task.__name__: measure(engine, task, args.rounds) for task in (rewrite, free)}
+    result = make_record("prompt_lookup", ("torch", "numpy"), {"model": "falcon-tiny-instruct", **figures})
+    print(json.dumps(result, indent=2))
+    if args.write:
+        print(write_record(result))
+
+
+if __name__ == "__main__":
+    main()
