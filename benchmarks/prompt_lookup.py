@@ -14,8 +14,10 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from random import Random
 
 from benchmarks.record import check_clean, make_record, write_record
+from models.tiny.topics import TOPICS, single
 from runtime.chat import Message
 from runtime.embedded import embedded_bundle
 from runtime.engines.local import LocalEngine
@@ -25,7 +27,7 @@ from runtime.sampling import SamplingConfig
 
 ANIMALS = ("fox", "bear", "owl", "mouse", "horse", "frog")
 NAMES = (("Max", "Lily"), ("Anna", "Tom"))
-QUESTIONS = ("What is the capital of France?", "Count from 3 to 12.", "Spell garden.", "What is the opposite of hot?")
+QUESTIONS = 40  # of the embedded model's topics
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=128)
 FREE = GenerationOptions(sampling=SamplingConfig(temperature=1, top_p=1, seed=0), max_new_tokens=200)
 
@@ -63,8 +65,10 @@ def rewrite(engine: LocalEngine, lookup: bool) -> Iterator[Finished]:
 
 def free(engine: LocalEngine, lookup: bool) -> Iterator[Finished]:
     """Answers to single questions, and text that follows from nothing."""
-    for question in QUESTIONS:
-        yield finish(engine.chat([Message("user", question)], replace(GREEDY, prompt_lookup=lookup)))
+    rng = Random(0)
+    for _ in range(QUESTIONS):
+        question = Message("user", single(rng, rng.choice(list(TOPICS))).question)
+        yield finish(engine.chat([question], replace(GREEDY, prompt_lookup=lookup)))
     yield finish(engine.complete("", replace(FREE, prompt_lookup=lookup)))
 
 

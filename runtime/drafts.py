@@ -46,7 +46,9 @@ class PromptLookup:
         for ending, _ in reversed(self._late):
             place = self._places.get(ending)
             if place is not None:
-                return self._tokens[place : place + min(limit, self._size)]
+                # A short ending may have stood there by chance: less is staked on it.
+                most = self._size if len(ending) == _LONGEST else len(ending) - 1
+                return self._tokens[place : place + min(limit, self._size, most)]
         return []
 
     def checked(self, guessed: int, accepted: int) -> None:

@@ -12,7 +12,12 @@ streams = st.lists(st.integers(0, 3), max_size=60)
 
 
 def test_what_followed_the_same_ending_is_guessed() -> None:
-    assert PromptLookup([1, 2, 3, 4, 5, 6, 9, 1, 2]).guess(8) == [3, 4, 5, 6]
+    assert PromptLookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4]).guess(8) == [5, 6, 7, 8]
+
+
+def test_a_short_ending_is_followed_for_fewer_tokens() -> None:
+    assert PromptLookup([1, 2, 3, 4, 5, 6, 9, 1, 2]).guess(8) == [3]
+    assert PromptLookup([1, 2, 3, 4, 5, 6, 9, 1, 2, 3]).guess(8) == [4, 5]
 
 
 def test_a_longer_ending_is_trusted_before_a_shorter_one() -> None:
@@ -42,13 +47,13 @@ def test_a_guess_is_always_a_copy_of_what_followed_the_last_two_tokens_before(to
 
 
 def test_guesses_grow_while_they_are_right_and_never_past_a_bound() -> None:
-    lookup = PromptLookup([*range(100), 0, 1])
+    lookup = PromptLookup([*range(100), 0, 1, 2, 3])
     sizes = []
     for _ in range(5):
         guess = lookup.guess(99)
         sizes.append(len(guess))
         lookup.checked(len(guess), len(guess))
-    assert sizes[0] < sizes[1] == sizes[1] <= sizes[2]
+    assert sizes[0] < sizes[1] < sizes[2]
     assert sizes[-1] == sizes[-2] <= 16
 
 
