@@ -7,7 +7,7 @@ What is done to the scores, from top to bottom, by `SamplingConfig.order`:
 | allowed tokens | allowed tokens | the argument `allowed` |
 | bias | bias | `logit_bias` |
 | repetition penalty | repetition penalty | `repetition_penalty` over the last `repetition_window` tokens |
-| frequency, presence penalty | frequency, presence penalty | `frequency_penalty`, `presence_penalty` over generated tokens |
+| frequency, presence | frequency, presence | `frequency_penalty`, `presence_penalty` over generated tokens |
 | **temperature** | top-k | `temperature`, `top_k` |
 | top-k | typical | `top_k`, `typical_p` |
 | top-p | top-p | `top_p` |
@@ -15,7 +15,7 @@ What is done to the scores, from top to bottom, by `SamplingConfig.order`:
 | typical | **temperature** | `typical_p`, `temperature` |
 
 Each filter sees what those above it left, as a distribution of its own. At temperature 0 filters have no say: the
-likeliest token, after bias and penalties, is taken in both orders. docs/decisions/014-sampling-orders.md has the reasons.
+likeliest token, after bias and penalties, is taken in both orders. Reasons: docs/decisions/014-sampling-orders.md.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ import numpy.typing as npt
 from runtime.errors import ModelOutputError, OptionError
 from runtime.sampling.config import SamplingConfig
 from runtime.sampling.filters import filtered
-from runtime.sampling.penalties import Scores, Tokens, adjusted
+from runtime.sampling.penalties import Tokens, adjusted
+from runtime.sampling.scratch import Scores
 
 _BLOCK = 64  # tokens summed at a time
+_ONES = np.ones(_BLOCK, np.float32)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -88,12 +90,16 @@ def _pick(weights: Scores, chance: float) -> int:
 
     Sums blocks first: a running sum of all 65,024 weights would take most of a token's time.
     """
-    starts = np.arange(0, len(weights), _BLOCK)
-    masses = np.cumsum(np.add.reduceat(weights, starts), dtype=np.float64)
+    whole = len(weights) // _BLOCK * _BLOCK
+    masses = weights[:whole].reshape(-1, _BLOCK) @ _ONES
+    if whole < len(weights):
+        masses = np.append(masses, weights[whole:].sum())
+    masses = np.cumsum(masses, dtype=np.float64)
     wanted = chance * masses[-1]
     # Rounding may put `wanted` on the very end: then the last place that has any weight is meant.
     block = min(int(np.searchsorted(masses, wanted, side="right")), int(np.searchsorted(masses, masses[-1])))
     before = masses[block - 1] if block else 0.0
-    running = before + np.cumsum(weights[starts[block] : starts[block] + _BLOCK], dtype=np.float64)
+    start = block * _BLOCK
+    running = before + np.cumsum(weights[start : start + _BLOCK], dtype=np.float64)
     place = min(int(np.searchsorted(running, wanted, side="right")), int(np.searchsorted(running, running[-1])))
-    return int(starts[block]) + place
+    return start + place

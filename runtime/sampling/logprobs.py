@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from runtime.errors import OptionError
-from runtime.sampling.filters import top_edge
-from runtime.sampling.penalties import Scores, check_finite
+from runtime.sampling.filters import top_places
+from runtime.sampling.penalties import check_finite
+from runtime.sampling.scratch import Scores, scratch
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
         raise OptionError(f"token must be an id from 0 to {len(logits) - 1}, not {token}.")
     if top_n < 0:
         raise OptionError(f"top_n must be 0 or more tokens, not {top_n}.")
-    check_finite(logits)
     highest = logits.max()
+    if not (np.isfinite(highest) and np.isfinite(logits.min())):
+        check_finite(logits)
     with np.errstate(over="ignore"):
-        weights = logits - highest
+        weights = np.subtract(logits, highest, out=scratch("weights", len(logits)))
     np.exp(weights, out=weights)
-    whole = float(highest) + float(np.log(weights.sum(dtype=np.float64)))  # each term rounds to 1e-7 of itself
+    whole = float(highest) + math.log(float(weights.sum()))  # pairwise: a few 1e-7 off
     return TokenLogprobs(
         token, float(logits[token]) - whole, tuple((i, float(logits[i]) - whole) for i in _top(logits, top_n))
     )
@@ -43,9 +46,8 @@ def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
 
 def _top(logits: Scores, count: int) -> list[int]:
     """Ids of the `count` highest of `logits` [V], highest first, of equals the lowest."""
-    count = min(count, len(logits))
     if not count:
         return []
-    ids = np.flatnonzero(logits >= top_edge(logits, count))
+    ids = top_places(logits, count) if count < len(logits) else np.arange(len(logits))
     found: list[int] = ids[np.argsort(-logits[ids], kind="stable")[:count]].tolist()
     return found

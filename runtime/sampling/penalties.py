@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from runtime.errors import ModelOutputError, OptionError
 from runtime.sampling.config import LogitBias, SamplingConfig
+from runtime.sampling.scratch import Scores, scratch
 
-Scores = npt.NDArray[np.float32]
 Tokens = Sequence[int] | npt.NDArray[np.integer]
 
 _LARGEST = np.finfo(np.float32).max
@@ -26,14 +26,18 @@ def check_finite(logits: Scores) -> None:
 
 
 def adjusted(logits: Scores, history: Tokens, config: SamplingConfig, prompt_length: int) -> Scores:
-    """`logits` [V], or a copy with bias and penalties. Raises OptionError for a bias outside the vocabulary."""
+    """`logits` [V], or a copy (scratch) with bias and penalties.
+
+    Raises OptionError for a bias outside the vocabulary.
+    """
     if prompt_length < 0:
         raise OptionError(f"prompt_length must be 0 or more tokens, not {prompt_length}.")
     check_finite(logits)
     penalised = config.uses_history and len(history) > 0
     if not penalised and not config.logit_bias:
         return logits
-    scores = logits.copy()
+    scores = scratch("scores", len(logits))
+    scores[:] = logits
     if config.logit_bias:
         config.check_vocabulary(len(scores))
         assert isinstance(config.logit_bias, LogitBias)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -200,16 +199,3 @@ def test_whatever_the_options_a_token_with_a_chance_is_chosen(
     chances = distribution(logits, [0, 10**9], config)
     assert chances[token] > 0
     assert chances.sum() == pytest.approx(1)
-
-
-def test_a_token_costs_little_host_time() -> None:
-    """The aim is 0.5 ms, which benchmarks record; the test allows for a busy machine, not for a full sort."""
-    for spread in (0.1, 3.0):
-        logits, config = scores(FALCON_VOCABULARY, spread), SamplingConfig(seed=0)
-        chance = config.generator()
-        seconds = []
-        for _ in range(20):
-            begun = perf_counter()
-            sample(logits, [], config, chance)
-            seconds.append(perf_counter() - begun)
-        assert min(seconds) < 0.001
