@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from benchmarks.record import check_clean, make_record, write_record
 from runtime.detokenizer import Detokenizer
-from runtime.generation import TextDelta
+from runtime.events import TextDelta
 from runtime.sampling import Order, SamplingConfig, log_probabilities, sample
 from runtime.tokenizer import Tokenizer
 

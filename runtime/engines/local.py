@@ -99,7 +99,7 @@ class LocalEngine:
         *,
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
-        """Continue a text; an empty one begins after `<|endoftext|>`, as documents did in training. Raises as `chat`."""
+        """Continue a text; an empty one begins after `<|endoftext|>`, as documents do in training. Raises as `chat`."""
         ids = self.tokenizer.encode(prompt) or [self.tokenizer.eos_id]
         self._check_room(ids, "prompt", "shorten it")
         return self._begin(
