@@ -11,6 +11,7 @@ __all__ = [
     "ContextFullError",
     "ModelOutputError",
     "OptionError",
+    "SessionFileError",
     "TokenizerError",
     "UserFacingError",
 ]
@@ -42,3 +43,8 @@ class OptionError(UserFacingError, ValueError):
 
 class ModelOutputError(UserFacingError):
     """Scores that no next token can be chosen from: the model produced NaN or infinity."""
+
+
+class SessionFileError(UserFacingError):
+    """A saved session that is missing, damaged, newer than this program or another bundle's, or cannot be written.
+    Nothing is lost but time: the conversation is read again."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.backends.base import Backend, Logits, S, checked_tokens
+from runtime.backends.base import Backend, KeyValues, Logits, S, check_truncate, checked_tokens
+from runtime.errors import SessionFileError, UserFacingError
+from runtime.saved import SavedSession
 
 
 def never() -> bool:
@@ -29,16 +32,26 @@ class Feed:
 class Session(Generic[S]):
     """One conversation's tokens on a backend. `tokens` and the state agree whenever no call is running."""
 
-    def __init__(self, backend: Backend[S]) -> None:
+    def __init__(
+        self, backend: Backend[S], held: KeyValues | None = None, tokens: Sequence[int] = (), prompt_length: int = 0
+    ) -> None:
+        """An empty session, or one that holds `tokens`, whose keys and values are `held`; the first `prompt_length`
+        were the last prompt. ValueError where `held` is of another shape than the backend's."""
         self.backend = backend
-        self._state = backend.new_state()
-        self._tokens: list[int] = []
+        self._state = backend.new_state() if held is None else backend.restore_state(held)
+        self._tokens = list(tokens)
+        self._prompt_length = prompt_length
         self._logits: Logits | None = None
 
     @property
     def tokens(self) -> tuple[int, ...]:
         """The tokens held, oldest first."""
         return tuple(self._tokens)
+
+    @property
+    def prompt_length(self) -> int:
+        """Of the tokens held, the first so many were the last prompt; an answer follows."""
+        return min(self._prompt_length, len(self._tokens))
 
     @property
     def context_length(self) -> int:
@@ -73,6 +86,7 @@ class Session(Generic[S]):
             del self._tokens[shared:]
             self._logits = None
         complete = self._feed(wanted[shared:], cancelled)
+        self._prompt_length = len(self._tokens)
         return Feed(reused_tokens=shared, fed_tokens=len(self._tokens) - shared, complete=complete)
 
     def extend(self, tokens: Sequence[int]) -> Logits:
@@ -114,7 +128,39 @@ class Session(Generic[S]):
         """Forget everything."""
         self._state = self.backend.new_state()
         self._tokens = []
+        self._prompt_length = 0
         self._logits = None
+
+    def fork(self, length: int) -> Session[S]:
+        """Another session that holds the first `length` tokens. ValueError unless 0 <= length <= tokens held."""
+        check_truncate(length, len(self._tokens))
+        held = self.backend.save_state(self._state)
+        part = KeyValues(held.keys[:, :, :length], held.values[:, :, :length])
+        return Session(self.backend, part, self._tokens[:length], min(length, self.prompt_length))
+
+    def save(self, file: str | Path, *, bundle: str) -> None:
+        """Keep tokens, keys and values in `file`, for the bundle of this hash. Raises SessionFileError."""
+        SavedSession(bundle, self.tokens, self.prompt_length, self.backend.save_state(self._state)).write(Path(file))
+
+    @classmethod
+    def restore(cls, backend: Backend[S], file: str | Path, *, bundle: str) -> Session[S]:
+        """The session that `file` holds, on any backend of the bundle of this hash.
+
+        Raises SessionFileError for a file that is missing, damaged, newer than this program or another bundle's.
+        """
+        return cls.holding(backend, SavedSession.read(Path(file), bundle=bundle), file)
+
+    @classmethod
+    def holding(cls, backend: Backend[S], saved: SavedSession, file: str | Path) -> Session[S]:
+        """A session that holds `saved`, which was read from `file`. SessionFileError where the model is another."""
+        try:
+            if saved.tokens:
+                checked_tokens(
+                    saved.tokens, length=0, context_length=backend.context_length, vocab_size=backend.vocab_size
+                )
+            return cls(backend, saved.key_values, saved.tokens, saved.prompt_length)
+        except (ValueError, UserFacingError):
+            raise SessionFileError(f"{file} is of another model; the conversation has to be read again.") from None
 
     def _feed(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
         """Feed in the backend's pieces; false where cancelled before the last."""

@@ -11,27 +11,41 @@ from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
+from runtime.context import fit_messages, fit_prompt
 from runtime.engines.base import EngineInfo
-from runtime.errors import ContextFullError
-from runtime.events import Event
+from runtime.events import Event, Trimmed
 from runtime.generation import DEFAULT_OPTIONS, generate
 from runtime.options import GenerationOptions
+from runtime.pool import MOST_SESSIONS, SessionPool
+from runtime.saved import SavedSession
 from runtime.session import Session, never
 from runtime.tokenizer import Tokenizer
 
+_COMPLETIONS = "completions"  # texts to be continued count as one conversation: the oldest gives way first
+
 
 class LocalEngine:
-    """A bundle, its tokenizer and one session on a backend. One answer at a time: asking again ends the one before.
+    """A bundle, its tokenizer and a few sessions on a backend. One answer at a time: asking again ends the one before.
 
-    Not for several threads at once. As a context manager it closes itself.
+    The conversations answered last go on without being read again, as do those brought back by `restore_session`. Not
+    for several threads at once. As a context manager it closes itself.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend[Any], tokenizer: Tokenizer, template: ChatTemplate) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: Backend[Any],
+        tokenizer: Tokenizer,
+        template: ChatTemplate,
+        *,
+        most_sessions: int = MOST_SESSIONS,
+    ) -> None:
+        """`most_sessions`: conversations that are kept ready, fewer where their states take too much memory."""
         self.bundle = bundle
         self.backend = backend
         self.tokenizer = tokenizer
         self.template = template
-        self._session: Session[Any] = Session(backend)
+        self._pool: SessionPool[Any] = SessionPool(backend, most=most_sessions)
         self._answer: Generator[Event, None, None] | None = None
 
     @classmethod
@@ -73,23 +87,27 @@ class LocalEngine:
         *,
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
-        """Answer a conversation; what it shares with the one before is not read again.
+        """Answer a conversation; what it shares with those before is not read again.
 
-        Raises ChatError, TokenizerError, OptionError and ContextFullError at the call, before anything is fed.
+        One that is longer than its room is refused or cut by the context policy of `options`; where it is cut, the
+        first event says so (Trimmed). Raises ChatError, TokenizerError, OptionError and ContextFullError at the call,
+        before anything is fed.
         """
-        prompt = self.template.encode(messages, self.tokenizer)
-        self._check_room(prompt, "conversation", "shorten the last message or begin a new conversation")
+        fitted = fit_messages(messages, self.template, self.tokenizer, options, self.context_length)
+        # Another beginning, another conversation.
+        opening = tuple(message.content for message in messages[: 2 if messages[0].role == "system" else 1])
         return self._begin(
+            fitted.trimmed,
             generate(
-                self._session,
-                prompt,
+                self._pool.session_for(fitted.ids, opening),
+                fitted.ids,
                 self.tokenizer,
                 options,
                 stop=self.template.stop,
                 stop_ids=self.template.stop_ids(self.tokenizer),
                 trim=self.template.trims,
                 cancelled=cancelled,
-            )
+            ),
         )
 
     def complete(
@@ -101,26 +119,50 @@ class LocalEngine:
     ) -> Iterator[Event]:
         """Continue a text; an empty one begins after `<|endoftext|>`, as documents do in training. Raises as `chat`."""
         ids = self.tokenizer.encode(prompt) or [self.tokenizer.eos_id]
-        self._check_room(ids, "prompt", "shorten it")
+        fitted = fit_prompt(ids, self.tokenizer, options, self.context_length)
         return self._begin(
+            fitted.trimmed,
             generate(
-                self._session,
-                ids,
+                self._pool.session_for(fitted.ids, _COMPLETIONS),
+                fitted.ids,
                 self.tokenizer,
                 options,
                 stop_ids={self.tokenizer.eos_id},
                 cancelled=cancelled,
-            )
+            ),
         )
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt that `chat` would feed. Raises ChatError and TokenizerError."""
         return len(self.template.encode(messages, self.tokenizer))
 
+    def save_session(self, file: str | Path) -> int:
+        """Keep what was read and written last in `file`, for `restore_session`: one file a conversation, saved after an
+        answer. An answer in progress ends. Returns the tokens held; 0, and no file, where nothing is. Raises
+        SessionFileError where the file cannot be written; an older one is whole, then.
+        """
+        self._end()
+        session = self._pool.latest
+        if session is None or not session.tokens:
+            return 0
+        session.save(file, bundle=self.bundle.hash)
+        return len(session.tokens)
+
+    def restore_session(self, file: str | Path) -> int:
+        """Hold what `file` keeps: the conversation goes on as if it had never been away. Returns the tokens held.
+
+        Raises SessionFileError for a file that is missing, damaged, newer than this program or saved with another
+        bundle. Nothing is lost, then, but time: asked to go on, the engine reads the conversation again.
+        """
+        saved = SavedSession.read(Path(file), bundle=self.bundle.hash)
+        if not self._pool.use(saved.tokens):
+            self._pool.add(Session.holding(self.backend, saved, file))
+        return len(saved.tokens)
+
     def close(self) -> None:
         """Give back the backend's memory. Harmless when repeated; no other call may follow."""
-        if self._answer is not None:
-            self._answer.close()
+        self._end()
+        self._pool.clear()
         self.backend.close()
 
     def __enter__(self) -> LocalEngine:
@@ -131,15 +173,18 @@ class LocalEngine:
     ) -> None:
         self.close()
 
-    def _check_room(self, ids: Sequence[int], what: str, remedy: str) -> None:
-        if len(ids) > self.context_length:
-            raise ContextFullError(
-                f"The {what} has {len(ids):,} tokens and the model's context holds {self.context_length:,}: {remedy}."
-            )
-
-    def _begin(self, events: Iterator[Event]) -> Iterator[Event]:
+    def _begin(self, trimmed: Trimmed | None, events: Iterator[Event]) -> Iterator[Event]:
         """`events` as the one answer in progress: an older one, left unfinished, would feed this one's session."""
+        self._end()
+        self._answer = _told(trimmed, events)
+        return self._answer
+
+    def _end(self) -> None:
         if self._answer is not None:
             self._answer.close()
-        self._answer = (event for event in events)
-        return self._answer
+
+
+def _told(trimmed: Trimmed | None, events: Iterator[Event]) -> Generator[Event, None, None]:
+    if trimmed is not None:
+        yield trimmed
+    yield from events
