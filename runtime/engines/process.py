@@ -39,7 +39,7 @@ class ProcessEngine:
         self._arguments = arguments
         self._limits = limits
         self._lock = threading.RLock()
-        self._closed = False
+        self._closed = threading.Event()
         self._deaths: list[float] = []  # times of those that nobody asked for
         self._info: EngineInfo | None = None
         self._answer: weakref.ref[_ProcessAnswer] | None = None  # who drops an answer ends it
@@ -84,7 +84,7 @@ class ProcessEngine:
         finish = None if seconds is None else monotonic() + seconds
         while True:
             child = self._child
-            if self._closed:
+            if self._closed.is_set():
                 raise EngineError(_CLOSED)
             if child.gone.is_set():
                 raise self._why_it_ended(child)
@@ -143,7 +143,7 @@ class ProcessEngine:
 
     def close(self) -> None:
         """End the process: within two seconds, whatever it does. Harmless when repeated; no other call may follow."""
-        self._closed = True  # before the lock: who holds it waits for the child and looks here
+        self._closed.set()  # before the lock: who holds it waits for the child and looks here
         self._close_answer()
         self._child.close()
 
@@ -180,7 +180,7 @@ class ProcessEngine:
         child, call, reply = self._call(name, packed, cancelled)
         answer = _ProcessAnswer(self, child, call, cancelled, told=reply is not None)
         self._answer = weakref.ref(answer)
-        if self._closed:  # by another thread, which may have missed this answer
+        if self._closed.is_set():  # by another thread, which may have missed this answer
             answer.close()
         return answer
 
@@ -203,7 +203,7 @@ class ProcessEngine:
                 return child, call, reply
             if reply.say != "gone":
                 raise reply.value  # an exception, whole
-            if self._closed:
+            if self._closed.is_set():
                 raise EngineError(_CLOSED)
             if not was_well:
                 raise self._why_it_ended(child)
@@ -223,7 +223,7 @@ class ProcessEngine:
 
     def _living(self) -> Child:
         """The child, or a new one where it has died. Raises EngineError where too many died, or after `close`."""
-        if self._closed:
+        if self._closed.is_set():
             raise EngineError(_CLOSED)
         with self._lock:
             if self._child.gone.is_set():
@@ -231,7 +231,7 @@ class ProcessEngine:
                 self._check_crashes(self._child)
                 self._child = Child(self._arguments, self._limits)
             child = self._child
-        if self._closed:  # meanwhile, by a thread that saw the old child
+        if self._closed.is_set():  # meanwhile, by a thread that saw the old child
             child.close()
         return child
 
