@@ -70,4 +70,7 @@ def _left(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s left"
     minutes = round(seconds / 60)
-    return f"{minutes} min left" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min left"
+    if minutes < 60:
+        return f"{minutes} min left"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60:02d} min left" if hours < 48 else f"{hours // 24} days left"

@@ -14,21 +14,26 @@ from runtime.errors import OptionError
 from runtime.measure.models import OpenModel, open_model
 from runtime.measure.windows import DEFAULT_CONTEXT, Window, make_windows
 
-_OWN_TEXT = Path(__file__).resolve().parents[2] / "models" / "tiny" / "held-out.txt"
+OWN_TEXT = Path(__file__).resolve().parents[2] / "models" / "tiny" / "held-out.txt"
 
 
 def read_text(options: TextOptions, model: Path, stdin: TextIO) -> str:
-    """The text to score on. Raises OptionError where none is named and `model` is not the embedded one, TokenizerError
-    for what is no UTF-8, OSError for a file that cannot be read."""
+    """The text to score on. Raises OptionError where none is named and `model` is not the embedded one, and for a file
+    that cannot be read; TokenizerError for what is no UTF-8."""
     if options.text == "-":
         return input_text(stdin.buffer.read())
     if options.text is not None:
-        return input_text(Path(options.text).read_bytes(), options.text)
+        try:
+            data = Path(options.text).read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            said = error.strerror if isinstance(error, OSError) else error
+            raise OptionError(f"--text {options.text} cannot be read: {said}.") from None
+        return input_text(data, options.text)
     if str(model) != EMBEDDED:
         raise OptionError(
             f"Name a text with --text FILE, or - for the input; only the embedded model {EMBEDDED} has one of its own."
         )
-    return _OWN_TEXT.read_text(encoding="utf-8")
+    return OWN_TEXT.read_text(encoding="utf-8")
 
 
 def open_named(named: Path, place: Place, progress: ProgressLine, err: TextIO) -> OpenModel:
