@@ -54,7 +54,7 @@ def test_the_error_of_an_exponential_and_of_a_root_is_its_slope_times_the_error(
 
 
 def test_correlation_is_pearsons_and_undefined_for_constants() -> None:
-    assert correlation_of(FIRST, SECOND) == pytest.approx(statistics.correlation(FIRST, SECOND))
+    assert correlation_of(FIRST, SECOND) == pytest.approx(statistics.correlation(FIRST.tolist(), SECOND.tolist()))
     assert math.isnan(correlation_of(FIRST, np.ones(501)))
 
 
