@@ -1,4 +1,4 @@
-"""Command line: `python -m runtime chat|complete|doctor`. Exit codes: 0, 1 the world's fault, 130 Ctrl-C."""
+"""Command line: `python -m runtime COMMAND`. Exit codes: 0, 1 the world's fault, 130 Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stdin, out, err = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
     try:
         # Here, so that Ctrl-C while numpy loads is no traceback either.
-        from runtime.cli.arguments import DoctorOptions, parse
+        from runtime.cli.arguments import DoctorOptions, Options, parse
 
         options = parse(sys.argv[1:] if arguments is None else arguments)
         if isinstance(options, DoctorOptions):
             from runtime.doctor.checkup import run_doctor
 
             return run_doctor(options.bundle, options.report, out, err)
-        from runtime.cli.commands import run
-
         if isinstance(out, io.TextIOWrapper):
             # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
             out.reconfigure(encoding="utf-8" if options.json else out.encoding, errors="replace")
-        code = run(options, stdin, out, err)
+        if isinstance(options, Options):
+            from runtime.cli.commands import run
+
+            code = run(options, stdin, out, err)
+        else:
+            from runtime.cli.measuring import run_measuring
+
+            code = run_measuring(options, stdin, out, err)
         out.flush()
     except UserFacingError as error:
         print("error:", *str(error).splitlines(), file=err)  # libraries' own messages may have several lines

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime.backends.choice import NAMES
 from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.cli.measuring import MeasuringOptions, add_measuring
 from runtime.cli.parser import Parser
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
@@ -55,11 +56,14 @@ class DoctorOptions:
     report: Path | None
 
 
-def parse(arguments: Sequence[str]) -> Options | DoctorOptions:
+def parse(arguments: Sequence[str]) -> Options | DoctorOptions | MeasuringOptions:
     """Parse. Raises OptionError for wrong usage, a value outside its range, or text that is none."""
     chosen = _parser().parse_args(arguments)
     if chosen.command == "doctor":
         return DoctorOptions(bundle=chosen.bundle, report=chosen.json)
+    if (measuring := getattr(chosen, "measuring", None)) is not None:
+        options: MeasuringOptions = measuring(chosen)
+        return options
     if chosen.max_tokens < 1:
         raise OptionError(f"--max-tokens must be at least 1, not {chosen.max_tokens}.")
     return Options(
@@ -93,6 +97,7 @@ def _parser() -> Parser:
         _add_common(command)
     doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write a report to send with a bug")
+    add_measuring(commands)
     return parser
 
 

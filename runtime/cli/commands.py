@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TextIO
 
 from runtime.cli.arguments import Options
 from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.echo import no_echo
+from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output, has_colours
 from runtime.cli.text import input_text
 from runtime.engines.local import LocalEngine
-from runtime.errors import BundleError
-from runtime.manifest import MANIFEST_NAME
-
-_EMBEDDED = "falcon-tiny-instruct"
-_BUNDLES = Path("bundles")  # where `python -m export` writes unless told otherwise
 
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run one command; returns the exit code. Raises UserFacingError."""
     with no_echo(stdin):
-        engine = _opened(_folder(options.bundle, err), options, err)
+        engine = _opened(model_folder(options.bundle, err), options, err)
     with engine:
         output = Output(out, err, json_lines=options.json, backend=engine.backend.name)
         if options.command == "complete":
@@ -41,24 +36,6 @@ def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Outp
     with StopOnInterrupt() as stop, no_echo(stdin):
         finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))
     return INTERRUPTED if finished.reason == "cancelled" else 0
-
-
-def _folder(named: Path | None, err: TextIO) -> Path:
-    """The folder to open. Raises BundleError, with the nearest bundle here, for one that does not exist."""
-    if named is None or (str(named) == _EMBEDDED and not named.exists()):
-        from runtime.embedded import embedded_bundle
-
-        return embedded_bundle(err)
-    if named.exists():
-        return named
-    here = [path.parent.as_posix() for path in sorted(_BUNDLES.glob(f"*/{MANIFEST_NAME}"))]
-    near = difflib.get_close_matches((_BUNDLES / named.name).as_posix(), here, n=1, cutoff=0.5)
-    hint = (
-        f"did you mean {near[0]}?"
-        if near
-        else "`python -m export` makes bundles; without a name the embedded one runs."
-    )
-    raise BundleError(f"{named} does not exist: {hint}")
 
 
 def _opened(folder: Path, options: Options, err: TextIO) -> LocalEngine:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import platform
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ from runtime.bundle import Bundle
 from runtime.doctor.openers import Load
 from runtime.doctor.plan import Feed, Job, Speed
 from runtime.errors import BackendUnavailableError
+from runtime.measure.memory import peak_resident_bytes
 
 Opener = Callable[[Bundle], Load]
 
@@ -70,7 +70,7 @@ def main() -> int:
             channel.send("scored")
     if job.speed:
         _measure(backend, job.feeds[0].tokens, job.speed, channel)
-    channel.send("memory", peak_bytes=peak_bytes())
+    channel.send("memory", peak_bytes=peak_resident_bytes())
     backend.close()
     if job.reload:
         del backend
@@ -143,20 +143,6 @@ def _measure(backend: Backend[Any], tokens: tuple[int, ...], speed: Speed, chann
                 break
         rates.append(fed / max(seconds, 1e-9) if fed else None)
     channel.send("speed", prefill_tokens_per_second=rates[0], decode_tokens_per_second=rates[1])
-
-
-def peak_bytes() -> int | None:
-    """The most memory that this process had in use at once, or None where the system does not tell."""
-    if platform.system() == "Linux":  # getrusage would count what the parent had before this program was its own
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-        return None
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""The command `bench`."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from runtime.bundle import Bundle
+from runtime.cli.conversation import INTERRUPTED
+from runtime.cli.echo import no_echo
+from runtime.cli.folders import model_folder
+from runtime.cli.interrupt import StopOnInterrupt
+from runtime.cli.measuring import BenchOptions
+from runtime.cli.progress import ProgressLine
+from runtime.cli.table import number, table, wrapped, write_json
+from runtime.measure.bandwidth import read_bandwidth, thread_count
+from runtime.measure.bench import run_bench
+from runtime.measure.memory import peak_resident_bytes
+from runtime.measure.models import load_repeatedly
+from runtime.measure.report import BenchReport
+from runtime.measure.statistics import Spread
+from runtime.sizes import data_size
+from runtime.tokenizer import Tokenizer
+
+
+def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
+    """Measure and print; returns the exit code."""
+    folder = model_folder(options.bundle, err)
+    config, place = options.config, options.place
+    with ProgressLine(err) as progress, no_echo(stdin):
+        bundle = Bundle.open(folder)
+        config.check(bundle.manifest.context_length)
+        tokenizer = Tokenizer.open(folder)
+        progress.say(f"Loading {folder.name} ...")
+        backend, loads = load_repeatedly(
+            bundle, config.repeats, backend=place.backend, compute_units=place.compute_units
+        )
+        progress.start("bench", config.total)
+        with StopOnInterrupt() as stop:
+            found = run_bench(
+                backend,
+                config,
+                vocab_size=tokenizer.vocab_size,
+                control_ids=tokenizer.control_ids,
+                cancelled=stop.requested,
+                told=progress.advance,
+            )
+        peak = peak_resident_bytes()  # before the buffer that bandwidth is measured with
+        backend.close()
+        if found is None:
+            return INTERRUPTED
+        progress.say("Measuring how fast memory is read ...")
+        threads = thread_count()
+        report = BenchReport(
+            manifest=bundle.manifest,
+            backend=backend.name,
+            compute_units=place.compute_units,
+            bench=found,
+            load=Spread(loads),
+            peak_bytes=peak,
+            read_bandwidth=read_bandwidth(threads),
+            threads=threads,
+        )
+    if not options.json:
+        out.write(bench_text(report) + "\n\n")
+    write_json(out, report.to_json())
+    return 0 if found.complete else INTERRUPTED
+
+
+def bench_text(report: BenchReport) -> str:
+    """The figures for people."""
+    bench, config = report.bench, report.bench.config
+    memory = [
+        ("memory, most resident", _size(report.peak_bytes)),
+        ("memory, most private", _size(bench.private_bytes)),
+    ]
+    rows = [
+        ("prompt, tokens/s", *_spread(bench.prefill_rate)),
+        ("answer, tokens/s", *_spread(bench.decode_rate)),
+        ("first token after, s", *_spread(bench.first_token)),
+        ("load, s", *_spread(report.load)),
+        *memory,
+        ("read for a token of the answer", data_size(report.token_bytes)),
+        ("memory bandwidth", f"{report.read_bandwidth / 1e9:.1f} GB/s"),
+        ("share of the bandwidth", f"{100 * report.bandwidth_share:.1f} %"),
+    ]
+    runs = f"{len(bench.runs)} run{'' if len(bench.runs) == 1 else 's'}"
+    done = runs if bench.complete else f"stopped after {runs}"
+    head = (
+        f"{report.manifest.name} on {report.device}: prompt {config.prompt_tokens:,} tokens, answer "
+        f"{config.new_tokens:,} tokens, {done}, {report.threads} thread{'' if report.threads == 1 else 's'}"
+    )
+    lines = [wrapped(head), "", table(rows, heads=("", "median", "least", "most"))]
+    lines += [wrapped(note) for note in report.notes]
+    return "\n".join(lines)
+
+
+def _spread(spread: Spread) -> tuple[str, str, str]:
+    return number(spread.median), number(spread.low), number(spread.high)
+
+
+def _size(count: int | None) -> str:
+    return "not told by this system" if count is None else data_size(count)

@@ -1,0 +1,205 @@
+"""The commands that measure: `bench`, `perplexity`, `compare`, `devices`. Their options, and which function runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from runtime.backends.choice import NAMES
+from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.measure.bench import BenchConfig
+from runtime.measure.windows import DEFAULT_CONTEXT
+
+_BENCH = """\
+Measure how fast a bundle reads a prompt and writes an answer on this machine. A table for people, then one line of
+JSON; what each figure means is in docs/measuring.md."""
+_PERPLEXITY = "Measure how well a model predicts a text: perplexity with its standard error, and bits per byte."
+_COMPARE = """\
+Measure how far a bundle is from another, or from the checkpoint that it was made of, on a text: KL divergence, the
+likeliest token, perplexity, as llama.cpp's tool reports them. Both run side by side; Ctrl-C shows the figures so
+far."""
+_DEVICES = "Show what this machine has, which backends can run on it, and whether a bundle fits in its memory."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where bundles run; None is the best that the machine has."""
+
+    backend: str | None = None
+    compute_units: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """`bundle` None is the embedded model."""
+
+    bundle: Path | None
+    config: BenchConfig
+    place: Place = field(default_factory=Place)
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """The text to score on and its windows. `text` is a file, - the input, None the embedded model's own text."""
+
+    text: str | None
+    context: int | None
+    stride: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerplexityOptions:
+    """`model` is a bundle or a checkpoint."""
+
+    model: Path
+    text: TextOptions
+    place: Place = field(default_factory=Place)
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """`model` is judged against `reference`; each is a bundle or a checkpoint."""
+
+    model: Path
+    reference: Path
+    text: TextOptions
+    place: Place = field(default_factory=Place)
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesOptions:
+    """`bundle` is what may fit or not; None leaves the question out."""
+
+    bundle: Path | None
+    json: bool = False
+
+
+MeasuringOptions = BenchOptions | PerplexityOptions | CompareOptions | DevicesOptions
+
+
+def run_measuring(options: MeasuringOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
+    """Run one of the four commands; returns the exit code. Raises UserFacingError."""
+    match options:
+        case BenchOptions():
+            from runtime.cli.bench import run_bench_command
+
+            return run_bench_command(options, stdin, out, err)
+        case PerplexityOptions():
+            from runtime.cli.perplexity import run_perplexity
+
+            return run_perplexity(options, stdin, out, err)
+        case CompareOptions():
+            from runtime.cli.compare import run_compare
+
+            return run_compare(options, stdin, out, err)
+        case DevicesOptions():
+            from runtime.cli.devices import run_devices
+
+            return run_devices(options, out, err)
+
+
+def add_measuring(commands: Any) -> None:
+    """Add the four commands to argparse's `commands`; each sets `measuring`, which makes its options."""
+    _add_bench(_add(commands, "bench", "measure speed and memory", _BENCH, _bench_options))
+    perplexity = _add(commands, "perplexity", "measure how well a text is predicted", _PERPLEXITY, _perplexity_options)
+    perplexity.add_argument("model", type=Path, metavar="BUNDLE", help="folder of a bundle, or of a checkpoint")
+    compare = _add(commands, "compare", "measure how far two models are apart", _COMPARE, _compare_options)
+    compare.add_argument("model", type=Path, metavar="BUNDLE", help="folder of the bundle that is judged")
+    compare.add_argument(
+        "reference", type=Path, metavar="REFERENCE", help="folder of the bundle or checkpoint that counts as right"
+    )
+    for parser in (perplexity, compare):
+        _add_text(parser)
+        _add_place(parser)
+    devices = _add(commands, "devices", "show what this machine has", _DEVICES, _devices_options)
+    devices.add_argument(
+        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="say whether this one fits (default: none)"
+    )
+
+
+def _add(
+    commands: Any, name: str, summary: str, description: str, options: Callable[[argparse.Namespace], MeasuringOptions]
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description)
+    parser.set_defaults(measuring=options)
+    parser.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+    return parser
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="folder of a bundle (default: the embedded model)"
+    )
+    _add_place(parser)
+    for name, text in (
+        ("prompt-tokens", "length of the prompt, in tokens"),
+        ("new-tokens", "length of the answer, in tokens"),
+        ("repeats", "runs that count"),
+        ("warm-up", "runs before, which do not count"),
+        ("seed", "which random tokens"),
+    ):
+        default = getattr(BenchConfig, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
+
+
+def _add_text(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--text", metavar="FILE", help="UTF-8 text to score on; - reads the input (default: the embedded model's own)"
+    )
+    parser.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help=f"tokens of a window (default: {DEFAULT_CONTEXT}, or the model's context where that is less)",
+    )
+    parser.add_argument(
+        "--stride",
+        type=int,
+        metavar="N",
+        help="let windows begin N tokens apart and score every token once (default: windows side by side, the second "
+        "half of each scored)",
+    )
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", choices=NAMES, help="what computes (default: the first that this machine has)")
+    parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML (default: {COMPUTE_UNITS[0]})")
+
+
+def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
+    config = BenchConfig(
+        prompt_tokens=chosen.prompt_tokens,
+        new_tokens=chosen.new_tokens,
+        repeats=chosen.repeats,
+        warm_up=chosen.warm_up,
+        seed=chosen.seed,
+    )
+    return BenchOptions(bundle=chosen.bundle, config=config, place=_place(chosen), json=chosen.json)
+
+
+def _perplexity_options(chosen: argparse.Namespace) -> MeasuringOptions:
+    return PerplexityOptions(model=chosen.model, text=_text(chosen), place=_place(chosen), json=chosen.json)
+
+
+def _compare_options(chosen: argparse.Namespace) -> MeasuringOptions:
+    return CompareOptions(
+        model=chosen.model, reference=chosen.reference, text=_text(chosen), place=_place(chosen), json=chosen.json
+    )
+
+
+def _devices_options(chosen: argparse.Namespace) -> MeasuringOptions:
+    return DevicesOptions(bundle=chosen.bundle, json=chosen.json)
+
+
+def _text(chosen: argparse.Namespace) -> TextOptions:
+    return TextOptions(text=chosen.text, context=chosen.context, stride=chosen.stride)
+
+
+def _place(chosen: argparse.Namespace) -> Place:
+    return Place(backend=chosen.backend, compute_units=chosen.compute_units)

@@ -1,0 +1,88 @@
+"""What this machine has for a model to run on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from runtime.backends.cards import Cards, find_cards
+from runtime.backends.choice import NAMES, unavailable_reason
+from runtime.doctor.machine import machine, versions
+from runtime.manifest import Manifest
+from runtime.measure.bandwidth import usable_cores
+from runtime.measure.memory import available_bytes, limit_bytes
+from runtime.measure.needs import Needs, memory_needs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Devices:
+    """`backends` are names with the reason why each cannot run, None where it can. Memory in bytes, None unknown."""
+
+    machine: dict[str, str | int | None]
+    versions: dict[str, str]
+    cores: int  # that this process may use
+    memory: int | None  # the container's limit where it is lower than the machine's memory
+    available: int | None
+    cards: Cards
+    backends: dict[str, str | None]
+
+    @property
+    def chosen(self) -> str | None:
+        """The backend that runs unless the user names one."""
+        return next((name for name, reason in self.backends.items() if reason is None), None)
+
+    def to_json(self) -> dict[str, object]:
+        """For programs."""
+        return {
+            "command": "devices",
+            "machine": self.machine,
+            "versions": self.versions,
+            "usable_cores": self.cores,
+            "memory_limit_bytes": self.memory,
+            "memory_available_bytes": self.available,
+            "cards": asdict(self.cards),
+            "backends": {name: {"available": why is None, "reason": why} for name, why in self.backends.items()},
+            "chosen": self.chosen,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Whether a bundle fits: `verdict` is yes, not-now, no, or unknown."""
+
+    name: str
+    needs: Needs
+    verdict: str
+
+    def to_json(self) -> dict[str, object]:
+        """For programs."""
+        return {"model": self.name, "verdict": self.verdict, "total_bytes": self.needs.total} | {
+            f"{part}_bytes": size for part, size in asdict(self.needs).items()
+        }
+
+
+def find_devices() -> Devices:
+    """Ask the system, the backends, torch and the cards' driver."""
+    about = machine()
+    physical = about["memory_bytes"]
+    return Devices(
+        machine=about,
+        versions=versions(),
+        cores=usable_cores(),
+        memory=limit_bytes(physical if isinstance(physical, int) else None),
+        available=available_bytes(),
+        cards=find_cards(),
+        backends={name: unavailable_reason(name) for name in NAMES},
+    )
+
+
+def fit(manifest: Manifest, devices: Devices) -> Fit:
+    """Whether the bundle's needs are within this machine's memory, and within what is free of it now."""
+    needs = memory_needs(manifest)
+    verdict = "unknown"
+    if devices.memory is not None:
+        verdict = "yes"
+        if needs.total > devices.memory:
+            verdict = "no"
+        elif devices.available is not None and needs.total > devices.available:
+            verdict = "not-now"
+    return Fit(name=manifest.name, needs=needs, verdict=verdict)

@@ -1,0 +1,214 @@
+"""What is fed, what is counted, and sizes against a bundle's own files. No time is asserted."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.cache import KeyValueCache
+from models.config import FalconConfig
+from runtime.backends.base import Logits
+from runtime.backends.cards import Card, parse_card
+from runtime.bundle import Bundle
+from runtime.errors import OptionError
+from runtime.measure.bandwidth import read_bandwidth, thread_count, usable_cores
+from runtime.measure.bench import Bench, BenchConfig, Run, run_bench
+from runtime.measure.devices import Devices, find_devices, fit
+from runtime.measure.memory import available_bytes, limit_bytes, peak_resident_bytes, private_bytes
+from runtime.measure.needs import bytes_per_token, cache_bytes, memory_needs
+from runtime.measure.report import BenchReport
+from runtime.measure.statistics import Spread
+from tests.conftest import Bundles
+from tests.runtime.conftest import NgramBackend, TokenState
+
+CONFIG = BenchConfig(prompt_tokens=20, new_tokens=5, repeats=3, warm_up=2)
+
+
+class Recorder(NgramBackend):
+    """Keeps every state that was made."""
+
+    def __init__(self) -> None:
+        super().__init__(vocab_size=50, context_length=64, chunk_length=8)
+        self.states: list[TokenState] = []
+
+    def new_state(self) -> TokenState:
+        self.states.append(TokenState())
+        return self.states[-1]
+
+    def feed(self, tokens: Any, state: TokenState) -> Logits:
+        return super().feed(tokens, state)
+
+
+def measured(backend: Recorder, config: BenchConfig = CONFIG, stop_after: int = 1000) -> Bench | None:
+    told: list[int] = []
+    return run_bench(
+        backend,
+        config,
+        vocab_size=40,
+        control_ids=range(12),
+        cancelled=lambda: len(told) > stop_after,
+        told=told.append,
+    )
+
+
+def test_each_run_reads_a_prompt_in_pieces_and_an_answer_token_by_token() -> None:
+    backend = Recorder()
+    found = measured(backend)
+    assert found is not None
+    assert (len(found.runs), found.complete) == (3, True)
+    assert backend.calls == [8, 8, 4, 1, 1, 1, 1, 1] * 5
+    assert sum(backend.calls) == CONFIG.total
+
+
+def test_tokens_come_from_the_seed_and_are_no_control_tokens() -> None:
+    def tokens(seed: int) -> list[list[int]]:
+        backend = Recorder()
+        measured(backend, BenchConfig(prompt_tokens=20, new_tokens=5, repeats=2, seed=seed))
+        return [state.tokens for state in backend.states]
+
+    first = tokens(1)
+    assert first == tokens(1) != tokens(2)
+    assert first[0] != first[1]
+    assert {token for run in first for token in run} <= set(range(12, 40))
+
+
+@pytest.mark.parametrize(("steps", "runs"), [(0, None), (15, None), (24, 1), (39, 2)])
+def test_cancelling_keeps_whole_runs_that_count(steps: int, runs: int | None) -> None:
+    found = measured(Recorder(), stop_after=steps)  # eight steps a run, two runs of warm-up
+    assert (found and len(found.runs)) == runs
+    assert found is None or not found.complete
+
+
+def test_rates_are_tokens_over_seconds() -> None:
+    runs = tuple(Run(prefill=s, first_token=s + 1, decode=2 * s) for s in (2.0, 1.0, 4.0))
+    found = Bench(config=CONFIG, runs=runs, private_bytes=None, complete=True)
+    assert found.prefill_rate == Spread((10.0, 20.0, 5.0))
+    assert found.decode_rate.median == 1.25
+    assert (found.first_token.low, found.first_token.high) == (2.0, 5.0)
+
+
+@pytest.mark.parametrize("field", ["prompt_tokens", "new_tokens", "repeats"])
+def test_a_count_below_one_is_one_sentence(field: str) -> None:
+    with pytest.raises(OptionError, match=f"--{field.replace('_', '-')} must be at least 1, not 0."):
+        BenchConfig(**{field: 0})
+
+
+def test_more_than_a_context_is_one_sentence() -> None:
+    with pytest.raises(OptionError, match="--prompt-tokens 60 and --new-tokens 5 do not fit the model's context of 64"):
+        measured(Recorder(), BenchConfig(prompt_tokens=60, new_tokens=5))
+
+
+@pytest.mark.parametrize("variant", ["7b", "11b"])
+def test_cache_bytes_are_those_of_the_cache(bundles: Bundles, variant: str) -> None:
+    folder = bundles(variant, "lut4")
+    config = FalconConfig.open(folder / "config.json")
+    cache = KeyValueCache.zeros(config, context_length=7)
+    elements = cache.key_cache.numel() + cache.value_cache.numel()
+    assert 7 * cache_bytes(Bundle.open(folder).manifest) == 2 * elements
+
+
+@pytest.mark.parametrize("variant", ["7b", "11b"])
+def test_a_token_reads_every_weight_once_and_of_a_separate_embedding_one_row(bundles: Bundles, variant: str) -> None:
+    bundle = Bundle.open(bundles(variant, "lut4"))
+    manifest = bundle.manifest
+    weights = {name: sum(p.bytes for p in w.parts.values()) for name, w in manifest.weights.items()}
+    size = sum(weights.values())
+    assert size == pytest.approx((bundle.folder / manifest.weight_file).stat().st_size, rel=0.25)  # alignment
+    if "lm_head.weight" in weights:
+        size -= weights["transformer.word_embeddings.weight"] * (manifest.vocab_size - 1) // manifest.vocab_size
+    assert bytes_per_token(manifest, 0) == size
+    assert bytes_per_token(manifest, 9) == size + 9 * cache_bytes(manifest)
+
+
+def test_the_share_is_bytes_read_over_bytes_that_can_be(bundles: Bundles) -> None:
+    manifest = Bundle.open(bundles("7b", "lut4")).manifest
+    run = Run(prefill=1.0, first_token=1.0, decode=0.5)
+    report = BenchReport(
+        manifest=manifest,
+        backend="torch",
+        compute_units=None,
+        bench=Bench(config=CONFIG, runs=(run,), private_bytes=None, complete=False),
+        load=Spread((0.1,)),
+        peak_bytes=None,
+        read_bandwidth=1e6,
+        threads=1,
+    )
+    assert report.bandwidth_share == pytest.approx(bytes_per_token(manifest, 22) * 10 / 1e6)
+    assert json.loads(json.dumps(report.to_json(), allow_nan=False))["decode_tokens_per_second"]["median"] == 10
+    assert "the share says little" in report.notes[0]
+
+
+def test_bandwidth_is_a_positive_number_for_any_number_of_threads() -> None:
+    for threads in (1, 3):
+        assert math.isfinite(read_bandwidth(threads, size=1 << 16, passes=2))
+
+
+def test_threads_are_those_of_the_numeric_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert thread_count() == 1
+    for odd in ("", "many", "0", "100000"):
+        monkeypatch.setenv("OMP_NUM_THREADS", odd)
+        assert thread_count() == usable_cores()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="private memory is told by Linux")
+def test_memory_of_this_process_grows_with_what_it_holds() -> None:
+    before = private_bytes()
+    held = np.ones(40 << 20, np.uint8)
+    after, peak = private_bytes(), peak_resident_bytes()
+    assert before is not None
+    assert after is not None
+    assert peak is not None
+    assert after - before > 30 << 20
+    assert peak >= held.nbytes
+
+
+def test_a_limit_is_never_above_the_memory_that_there_is() -> None:
+    assert (limit_bytes(1) or 0) <= 1
+    assert available_bytes() is None or available_bytes() > 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("line", "card"),
+    [
+        ("NVIDIA H100 80GB HBM3, 81559, 570.86.15", Card("NVIDIA H100 80GB HBM3", 81559 * 2**20, "570.86.15")),
+        ("NVIDIA GB10, [N/A], 580.65.06", Card("NVIDIA GB10", None, "580.65.06")),
+        ("No devices were found", None),
+        ("", None),
+    ],
+)
+def test_a_card_is_read_from_its_drivers_words(line: str, card: Card | None) -> None:
+    assert parse_card(line) == card
+
+
+def test_a_bundle_fits_when_its_needs_do(bundles: Bundles) -> None:
+    manifest = Bundle.open(bundles("7b", "lut4")).manifest
+    needs = memory_needs(manifest)
+    found = find_devices()
+
+    def verdict(memory: int | None, available: int | None) -> str:
+        return fit(manifest, _with(found, memory, available)).verdict
+
+    assert needs.total > needs.weights + needs.cache
+    assert verdict(needs.total, needs.total) == "yes"
+    assert verdict(needs.total, None) == "yes"
+    assert verdict(needs.total, needs.total - 1) == "not-now"
+    assert verdict(needs.total - 1, needs.total) == "no"
+    assert verdict(None, None) == "unknown"
+
+
+def _with(devices: Devices, memory: int | None, available: int | None) -> Devices:
+    return Devices(
+        machine=devices.machine,
+        versions=devices.versions,
+        cores=devices.cores,
+        memory=memory,
+        available=available,
+        cards=devices.cards,
+        backends=devices.backends,
+    )

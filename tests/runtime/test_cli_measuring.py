@@ -1,0 +1,216 @@
+"""`bench`, `perplexity`, `compare`, `devices` at the command line: formats, bad input, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.tiny.held_out import held_out_text
+from runtime.cli.progress import progress_words
+from runtime.cli.scoring import OWN_TEXT
+from runtime.cli.table import number, table
+from tests.conftest import Bundles, Checkpoints
+from tests.runtime import test_cli
+from tests.runtime.test_cli import Cli, assert_sentence
+from tests.tools import save_checkpoint, train_tokenizer
+
+cli = test_cli.cli
+TEXT = "The quick brown fox jumps over the lazy dog; the end of the text is near. " * 12
+QUICK = ("--prompt-tokens", "9", "--new-tokens", "3", "--repeats", "2", "--warm-up", "0")
+COMMANDS = ("bench", "perplexity", "compare", "devices")
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    return file
+
+
+def fits(out: str) -> bool:
+    return all(len(line) <= 80 for line in out.splitlines() if not line.startswith("{"))
+
+
+@pytest.mark.parametrize("backend", ["torch", "reference"])
+def test_bench_is_a_table_whose_last_line_is_json(cli: Cli, bundles: Bundles, backend: str) -> None:
+    outcome = cli("bench", bundles("7b", "lut4"), *QUICK, "--backend", backend)
+    assert (outcome.code, outcome.err) == (0, "")
+    *lines, last = outcome.out.splitlines()
+    report = json.loads(last)
+    assert (report["command"], report["backend"], report["complete"]) == ("bench", backend, True)
+    assert len(report["decode_tokens_per_second"]["values"]) == 2
+    assert min(report["decode_tokens_per_second"]["values"]) > 0
+    assert report["first_token_seconds"]["median"] > 0
+    assert len(report["load_seconds"]["values"]) >= 1
+    assert report["peak_resident_bytes"] > 1e6
+    assert report["bandwidth_share"] > 0
+    assert lines[0].startswith("7b on ")
+    assert any(line.split()[:2] == ["answer,", "tokens/s"] for line in lines)
+    assert fits(outcome.out)
+
+
+def test_with_json_there_is_one_line_and_nothing_else(
+    cli: Cli, bundles: Bundles, checkpoints: Checkpoints, text: Path
+) -> None:
+    bundle, checkpoint = bundles("7b", "lut4"), checkpoints("7b")
+    for given in (
+        ("bench", bundle, *QUICK),
+        ("perplexity", bundle, "--text", text),
+        ("compare", bundle, checkpoint, "--text", text),
+        ("devices", bundle),
+        ("devices",),
+    ):
+        outcome = cli(*given, "--json")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert [event["command"] for event in outcome.events] == [given[0]]
+
+
+def test_perplexity_says_how_the_text_was_cut(cli: Cli, bundles: Bundles, text: Path) -> None:
+    bundle = bundles("7b", "lut4")
+    outcome = cli("perplexity", bundle, "--text", text, "--context", "32")
+    assert outcome.code == 0
+    assert "of 32, the second half of each" in outcome.out
+    assert "± " in outcome.out
+    assert fits(outcome.out)
+    sliding = cli("perplexity", bundle, "--text", text, "--context", "32", "--stride", "8")
+    assert "of 32, 8 tokens apart" in sliding.out
+    report: Any = cli("perplexity", bundle, "--text", "-", "--stride", "8", "--json", stdin=TEXT.encode()).events[0]
+    assert report["context"] == 64  # the model's
+    assert 0 < len(TEXT) - report["bytes"] < 5  # the first token is not scored
+
+
+def test_a_checkpoint_can_be_measured_too(cli: Cli, checkpoints: Checkpoints, text: Path) -> None:
+    assert cli("perplexity", checkpoints("rw"), "--text", text).code == 0
+    report: Any = cli("compare", checkpoints("rw"), checkpoints("rw"), "--text", text, "--json").events[0]
+    assert report["kl"]["max"] == 0
+
+
+def test_a_comparison_shows_every_figure_in_80_columns(
+    cli: Cli, bundles: Bundles, checkpoints: Checkpoints, text: Path
+) -> None:
+    outcome = cli("compare", bundles("7b", "lut4"), checkpoints("7b"), "--text", text)
+    assert outcome.out.startswith("7b (torch) against 7b (torch)\n")
+    for label in ("perplexity of the reference", "ln ratio", "likeliest token the same", "  99.9 %", "KL(", "Δp of"):
+        assert label in outcome.out
+    assert fits(outcome.out)
+
+
+def test_models_of_different_vocabularies_are_one_sentence(
+    cli: Cli, bundles: Bundles, checkpoints: Checkpoints, text: Path, tmp_path: Path
+) -> None:
+    other = save_checkpoint("7b", tmp_path / "other")
+    train_tokenizer(300).save(str(other / "tokenizer.json"))
+    given = ("compare", bundles("7b", "lut4"), other, "--text", text)
+    assert_sentence(cli(*given), "cut the text into different tokens: only models of one tokenizer can be compared.")
+    assert_sentence(
+        cli("compare", bundles("7b", "lut4"), "models/tiny", "--text", text), "only models of one vocabulary can be"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("bench", "BUNDLE", "--repeats", "0"), "--repeats must be at least 1, not 0."),
+        (("bench", "BUNDLE", "--prompt-tokens", "5000"), "do not fit the model's context of 64 together"),
+        (("bench", "BUNDLE", "--seed", "-1"), "--seed must be at least 0"),
+        (("bench", "nowhere"), "nowhere does not exist: "),
+        (("bench", "BUNDLE", *QUICK, "--backend", "torch", "--compute-units", "cpu_only"), "is for the coreml backend"),
+        (("perplexity",), "required: BUNDLE; `python -m runtime perplexity --help` lists"),
+        (("perplexity", "BUNDLE"), "Name a text with --text FILE, or - for the input; only the embedded model"),
+        (
+            ("perplexity", "BUNDLE", "--text", "nowhere.txt"),
+            "--text nowhere.txt cannot be read: No such file or directory.",
+        ),
+        (("perplexity", "BUNDLE", "--text", "."), "--text . cannot be read: Is a directory."),
+        (("perplexity", "BUNDLE", "--text", "-"), "The text has 0 tokens and one window takes 64"),
+        (("perplexity", "BUNDLE", "--text", "-", "--context", "65"), "--context 65 is more than the model's context"),
+        (("perplexity", "BUNDLE", "--text", "-", "--context", "-1"), "--context must be at least 4, not -1."),
+        (("perplexity", "BUNDLE", "--text", "-", "--stride", "64"), "--stride must be from 1 to 63"),
+        (("perplexity", "BUNDLE", "--text", "-", "--stride", "9"), "The text is too short"),
+        (("perplexity", "tests", "--text", "README.md"), "tests is neither a bundle, which has a manifest.json, nor"),
+        (("compare", "BUNDLE"), "required: REFERENCE"),
+        (("compare", "BUNDLE", "nowhere", "--text", "-"), "nowhere does not exist"),
+        (("devices", "nowhere"), "nowhere does not exist"),
+        (("devices", "tests"), "is not a bundle"),
+    ],
+)
+def test_bad_input_is_one_sentence(cli: Cli, bundles: Bundles, given: tuple[str, ...], sentence: str) -> None:
+    bundle = str(bundles("7b", "lut4"))
+    assert_sentence(cli(*(bundle if word == "BUNDLE" else word for word in given)), sentence)
+
+
+def test_text_that_is_no_utf_8_is_one_sentence(cli: Cli, bundles: Bundles, tmp_path: Path) -> None:
+    file = tmp_path / "latin.txt"
+    file.write_bytes(b"na\xefve")
+    for given in (("--text", file), ("--text", "-")):
+        outcome = cli("perplexity", bundles("7b", "lut4"), *given, stdin=b"na\xefve")
+        assert_sentence(outcome, "is not UTF-8 text (byte 3 is 0xEF)")
+
+
+def test_devices_says_what_runs_and_why_the_rest_does_not(
+    cli: Cli, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    outcome = cli("devices", bundles("7b", "lut4"))
+    assert outcome.code == 0
+    assert "coreml     not available: Core ML exists on macOS only" in outcome.out
+    assert "torch      available, taken unless --backend says otherwise" in outcome.out
+    assert "takes up to" in outcome.out
+    report: Any = cli("devices", "--json").events[0]
+    assert report["chosen"] == "torch"
+    assert report["backends"]["coreml"] == {"available": False, "reason": "Core ML exists on macOS only"}
+    assert report["bundle"] is None
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_the_command_and_its_options_with_defaults(
+    cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert re.search(rf"\n    {command}\s", cli("--help").out)
+    monkeypatch.setenv("COLUMNS", "500")
+    text = re.sub(r"}\n +", "} ", cli(command, "--help").out)
+    lines = [line for line in text.splitlines() if line.startswith("  --")]
+    assert all("(default: " in line for line in lines if not line.startswith("  --json"))
+
+
+def test_the_embedded_models_text_is_what_training_held_out() -> None:
+    assert OWN_TEXT.read_text(encoding="utf-8") == held_out_text() + "\n"
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert [number(x) for x in (3.33772, 1124.4, 0.0, 0.00012345, 4.51e-5, float("nan"))] == [
+        *("3.338", "1,124", "0", "0.0001234", "4.51e-05", "-")
+    ]
+    assert table([("a", "1", "± 2"), ("long", "10", "± 30"), ()]) == "a      1  ± 2\nlong  10  ± 30\n"
+
+
+def test_progress_tells_rate_and_time_left_within_80_columns() -> None:
+    assert (
+        progress_words("compare", 1024, 8192, 4.0) == "compare  12% · 1,024 of 8,192 tokens · 256 tokens/s · 28 s left"
+    )
+    assert progress_words("bench", 3, 10**7, 60.0).endswith("0.1 tokens/s · 2314 days left")
+    assert progress_words("bench", 0, 10, 9.0) == "bench   0% · 0 of 10 tokens"
+    assert len(progress_words("perplexity", 10**6 - 1, 10**7, 1e6)) <= 80
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+def test_ctrl_c_shows_the_figures_so_far(bundles: Bundles, tmp_path: Path) -> None:
+    from tests.runtime.test_cli_terminal import CTRL_C, Screen
+
+    text = tmp_path / "long.txt"
+    text.write_text(TEXT * 2000, encoding="utf-8")
+    bundle = str(bundles("7b", "lut4"))
+    screen = Screen("compare", bundle, bundle, "--text", str(text), "--context", "16")
+    try:
+        screen.expect(r"compare +\d+% · [1-9][\d,]* of [\d,]+ tokens · [\d,.]+ tokens/s · .* left")
+        screen.type(CTRL_C)
+        screen.expect("stopped; so far [1-9]")
+        assert "likeliest token the same" in screen.close()
+        assert screen.code == 130
+    finally:
+        screen.kill()
