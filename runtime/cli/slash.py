@@ -16,6 +16,7 @@ from runtime.errors import OptionError
 from runtime.events import FinishReason
 
 _NAME_COLUMN = 18
+_NARROW = 60  # columns below which names and texts do not stand side by side
 _KEYS = (
     ("Ctrl-C", "stop the answer, keep what was said; at the prompt: clear the line"),
     ("Ctrl-D", "leave"),
@@ -89,7 +90,10 @@ def _files(word: str) -> list[str]:
 def _help(argument: str, conversation: Conversation, out: TextIO) -> None:  # noqa: ARG001
     rows = [(f"{command.name} {command.argument}".strip(), command.help) for command in _COMMANDS]
     for name, text in (*rows, *_KEYS):
-        out.write(wrapped(f"{name:<{_NAME_COLUMN}}{text}", indent=" " * (_NAME_COLUMN if width() > 60 else 4)))
+        if width() < _NARROW:
+            out.write(f"{name}\n{wrapped(f'  {text}', indent='  ')}")
+        else:
+            out.write(wrapped(f"{name:<{_NAME_COLUMN}}{text}", indent=" " * _NAME_COLUMN))
 
 
 def _quit(argument: str, conversation: Conversation, out: TextIO) -> bool:  # noqa: ARG001

@@ -120,9 +120,9 @@ def _read(lines: list[str], out: TextIO) -> Typed:
         more = _more(out)
         if more is None:
             break
-        lines.append(more)
         parts.append(more)
-    return Typed("\n".join(parts).strip(), literal=lines[0][:1].isspace())
+    lines[:] = parts  # brought back by an arrow key it is one text, whose lines need no backslash
+    return Typed("\n".join(parts).strip(), literal=parts[0][:1].isspace())
 
 
 def _block(lines: list[str], begin: re.Match[str], out: TextIO) -> Typed:

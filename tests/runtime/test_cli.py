@@ -144,8 +144,8 @@ def test_any_text_is_a_message(cli: Cli, text: bytes) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("--max-tokens", "0"), "--max-tokens must be at least 1, not 0."),
-        (("--max-tokens", "-5"), "--max-tokens must be at least 1, not -5."),
+        (("--max-tokens", "0"), "--max-tokens must be a whole number above 0, not 0."),
+        (("--max-tokens", "-5"), "--max-tokens must be a whole number above 0, not -5."),
         (("--temperature", "nan"), "--temperature must be a number from 0 to 100, not nan."),
         (("--temperature", "-1"), "--temperature must be a number"),
         (("--temperature", "1e999"), "--temperature must be a number"),
@@ -193,8 +193,8 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
         (("chat", "--bogus"), "Unrecognized arguments: --bogus; `python -m runtime --help` lists"),
         (("complete",), "required: --prompt; `python -m runtime complete --help` lists"),
         (("chat", "--max", "3"), "Unrecognized arguments: --max"),
-        (("chat", "--max-tokens", "many"), "invalid int value: 'many'"),
-        (("chat", "--seed", "1.5"), "invalid int value: '1.5'"),
+        (("chat", "--max-tokens", "many"), "--max-tokens must be a whole number, not 'many'."),
+        (("chat", "--seed", "1.5"), "--seed must be a whole number, not '1.5'."),
         (("chat", "--backend", "gpu"), "invalid choice: 'gpu'"),
         (("chat", "--compute-units", "all"), "invalid choice: 'all'"),
         (("chat", "one", "two"), "Unrecognized arguments: two"),
