@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from runtime.engines.base import Engine as Engine
     from runtime.engines.base import EngineInfo as EngineInfo
     from runtime.engines.local import LocalEngine as LocalEngine
+    from runtime.engines.process import ProcessEngine as ProcessEngine
+    from runtime.engines.remote import RemoteEngine as RemoteEngine
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.events import Finished as Finished
     from runtime.events import Prefilled as Prefilled
@@ -39,6 +41,8 @@ _HOMES = {
     "LocalEngine": "runtime.engines.local",
     "Message": "runtime.chat",
     "Prefilled": "runtime.events",
+    "ProcessEngine": "runtime.engines.process",
+    "RemoteEngine": "runtime.engines.remote",
     "SamplingConfig": "runtime.sampling",
     "Session": "runtime.session",
     "TextDelta": "runtime.events",

@@ -9,6 +9,7 @@ __all__ = [
     "BundleError",
     "ChatError",
     "ContextFullError",
+    "EngineError",
     "ModelOutputError",
     "OptionError",
     "TokenizerError",
@@ -34,6 +35,10 @@ class TokenizerError(UserFacingError):
 
 class ChatError(UserFacingError):
     """Messages that make no conversation: a role out of order, an empty message."""
+
+
+class EngineError(UserFacingError):
+    """The process or the service that runs the model failed: what happened to it, and how to go on."""
 
 
 class OptionError(UserFacingError, ValueError):

@@ -1,0 +1,198 @@
+"""What an OpenAI-compatible service says: chunks of an answer, refusals and models, as values of ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import ContextFullError, EngineError, UserFacingError
+from runtime.options import Grammar
+from runtime.sampling import TokenLogprobs
+
+UNKNOWN_TOKEN = -1  # where a service names a token by its text alone
+_SHOWN = 300  # characters of a service's message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens, as the service counted them."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    new_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A piece of an answer. Empty pieces are common: the first names a role, the last counts."""
+
+    text: str = ""
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    finish: str | None = None  # the service's finish_reason
+    usage: Usage | None = None
+
+
+def read_chunk(data: str) -> Chunk:
+    """The chunk of one event. Raises ValueError for what is none, a UserFacingError for an error told in the stream."""
+    body = json.loads(data)
+    if not isinstance(body, dict):
+        raise ValueError("no object")  # noqa: TRY004  (the world's data, not a caller's)
+    if body.get("error"):
+        raise _told(body)
+    choices = body.get("choices")
+    usage = _usage(body.get("usage"))
+    if not choices:
+        if choices is None and usage is None:
+            raise ValueError("no choices")
+        return Chunk(usage=usage)
+    choice = choices[0] if isinstance(choices, list) and isinstance(choices[0], dict) else {}
+    part = choice.get("delta") or choice.get("message") or choice
+    text = part.get("content") if part is not choice else choice.get("text")
+    if not isinstance(text, str | None):
+        raise ValueError("a text that is none")  # noqa: TRY004
+    finish = choice.get("finish_reason")
+    return Chunk(
+        text=text or "",
+        logprobs=_logprobs(choice.get("logprobs")),
+        finish=str(finish) if finish else None,
+        usage=usage,
+    )
+
+
+def first_model(body: object) -> tuple[str, int | None]:
+    """Name and context length, where it is told, of the first model of GET /models. Raises ValueError for no list."""
+    models = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(models, list):
+        raise ValueError("no list of models")  # noqa: TRY004
+    if not models:
+        raise EngineError("The service offers no model; load one there and ask again.")
+    model = models[0]
+    if not isinstance(model, dict) or not isinstance(model.get("id"), str):
+        raise ValueError("a model without a name")  # noqa: TRY004
+    length = model.get("max_model_len") or model.get("context_length")  # vLLM, SGLang; others
+    return model["id"], length if isinstance(length, int) and length > 0 else None
+
+
+def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) -> UserFacingError:
+    """The sentence for an HTTP status that is not 200."""
+    try:
+        told = _message(json.loads(body))
+        code = _code(json.loads(body))
+    except ValueError:
+        told = code = ""
+    said = f" ({told})" if told else ""
+    match status:
+        case 401 | 403:
+            return EngineError(f"{address} refused the API key{said}; give a valid one as api_key.")
+        case 404 | 405:
+            return EngineError(
+                f"{address} has no such model or path{said}; check the model's name and that the address ends as the "
+                "service says, often in /v1."
+            )
+        case 429:
+            after = headers.get("retry-after", "")
+            when = f"in {after} s" if after.isdigit() else "later"
+            return EngineError(f"{address} has too many requests at the moment{said}; ask again {when}.")
+    if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in told.lower()):
+        return ContextFullError(f"The conversation is too long for {address}{said}; shorten it.")
+    if 300 <= status < 400:
+        target = headers.get("location", "").partition("?")[0]
+        return EngineError(f"{address} redirects to {target or 'another address'}; use that address.")
+    if status >= 500:
+        return EngineError(f"{address} failed with HTTP status {status}{said}; look at its log, or ask again later.")
+    return EngineError(f"{address} refused the request with HTTP status {status}{said}; change what it names.")
+
+
+def check_form(text: str, grammar: Grammar) -> None:
+    """EngineError where a finished answer has not the form that was asked for: services ignore much."""
+    if grammar.kind == "json_schema":
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            raise EngineError(
+                "The service did not keep to the JSON schema; it seems not to know response_format: leave the grammar "
+                "out, or use another service."
+            ) from None
+        return
+    try:
+        kept = re.fullmatch(grammar.text, text.strip(), re.DOTALL) or re.fullmatch(grammar.text, text, re.DOTALL)
+    except re.error:
+        return  # the service's dialect is another one
+    if not kept:
+        raise EngineError(
+            "The service did not keep to the regular expression, which vLLM alone is known to do; leave the grammar "
+            "out, or use another service."
+        )
+
+
+def _told(body: dict[str, Any]) -> UserFacingError:
+    message, code = _message(body), _code(body)
+    if code == "context_length_exceeded":
+        return ContextFullError(f"The conversation is too long for the service ({message}); shorten it.")
+    return EngineError(f"The service broke off the answer ({message or 'it gave no reason'}); ask again.")
+
+
+def _message(body: object) -> str:
+    """What a body says, in OpenAI's, vLLM's, TGI's or FastAPI's form, on one line."""
+    found: object = body
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    text = " ".join(str(found).split()).rstrip(".") if isinstance(found, str | list) else ""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _code(body: object) -> str:
+    error = body.get("error") if isinstance(body, dict) else None
+    holder = error if isinstance(error, dict) else body
+    return str(holder.get("code") or holder.get("type") or "") if isinstance(holder, dict) else ""
+
+
+def _usage(data: object) -> Usage | None:
+    if not isinstance(data, dict):
+        return None
+    details = data.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    counts = [data.get("prompt_tokens"), cached, data.get("completion_tokens")]
+    prompt, reused, new = (count if isinstance(count, int) and count >= 0 else 0 for count in counts)
+    return Usage(prompt_tokens=prompt, cached_tokens=min(reused, prompt), new_tokens=new)
+
+
+def _logprobs(data: object) -> tuple[TokenLogprobs, ...]:
+    """In the form of chats (`content`) or of completions (`tokens`, `token_logprobs`, `top_logprobs`)."""
+    if not isinstance(data, dict):
+        return ()
+    if isinstance(data.get("content"), list):
+        return tuple(
+            TokenLogprobs(
+                _token(entry),
+                float(entry["logprob"]),
+                tuple((_token(other), float(other["logprob"])) for other in entry.get("top_logprobs") or ()),
+            )
+            for entry in data["content"]
+        )
+    tokens, values = data.get("tokens") or [], data.get("token_logprobs") or []
+    tops = data.get("top_logprobs") or [None] * len(tokens)
+    return tuple(
+        TokenLogprobs(
+            _token({"token": token}),
+            float(value or 0),
+            tuple((_token({"token": name}), float(logprob)) for name, logprob in _ranked(top)),
+        )
+        for token, value, top in zip(tokens, values, tops, strict=False)
+    )
+
+
+def _ranked(top: object) -> list[tuple[str, float]]:
+    return sorted(top.items(), key=lambda item: -item[1]) if isinstance(top, dict) else []
+
+
+def _token(entry: Mapping[str, Any]) -> int:
+    """A token's id: llama.cpp's `id`, or the form of vLLM's return_tokens_as_token_ids, `token_id:123`."""
+    if isinstance(entry.get("id"), int):
+        return int(entry["id"])
+    found = re.fullmatch(r"token_id:(\d+)", str(entry.get("token", "")))
+    return int(found[1]) if found else UNKNOWN_TOKEN

@@ -1,0 +1,264 @@
+"""RemoteEngine: a model behind an OpenAI-compatible service, such as vLLM, TGI, llama.cpp's server or LM Studio."""
+
+from __future__ import annotations
+
+import queue
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from runtime.chat import Message, check_order
+from runtime.engines.answer import POLL_SECONDS, Answer
+from runtime.engines.base import EngineInfo
+from runtime.engines.connection import Arrival, Connection
+from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
+from runtime.engines.openai_request import chat_fields, completion_fields
+from runtime.errors import EngineError, OptionError
+from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
+from runtime.generation import DEFAULT_OPTIONS
+from runtime.options import GenerationOptions
+from runtime.sampling import TokenLogprobs
+from runtime.session import never
+
+
+class RemoteEngine:
+    """Answers come from a service. One answer at a time: asking again ends the one before.
+
+    Differences that the service makes: `Prefilled` counts no tokens, log-probabilities name tokens by id only where the
+    service does (vLLM, llama.cpp; else -1), `Finished.tokens` is empty unless they were asked for and have ids.
+    """
+
+    def __init__(self, connection: Connection, model: str, context_length: int | None) -> None:
+        """See `open`."""
+        self._connection = connection
+        self._info = EngineInfo(model=model, backend="remote", context_length=context_length)
+        self._answer: weakref.ref[_RemoteAnswer] | None = None  # who drops an answer ends it
+
+    @classmethod
+    def open(
+        cls,
+        base_url: str,
+        *,
+        model: str | None = None,
+        api_key: str | None = None,
+        context_length: int | None = None,
+        connect_seconds: float = 10,
+        read_seconds: float = 300,
+    ) -> RemoteEngine:
+        """The service at `base_url`, such as http://127.0.0.1:8000/v1. `model` None asks it for its first model.
+
+        `context_length` in tokens is for people and for `complete`; None takes what the service says about its first
+        model, if it was asked. `read_seconds` without a byte end an answer. Raises OptionError for a bad argument,
+        EngineError where httpx is not installed or the service cannot be asked. With `model` nothing is sent yet.
+        """
+        for name, seconds in (("connect_seconds", connect_seconds), ("read_seconds", read_seconds)):
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+                raise OptionError(f"{name} must be a number above 0, not {seconds!r:.60}.")
+        if model is not None and (not isinstance(model, str) or not model):
+            raise OptionError("model must be the name of one of the service's models.")
+        connection = Connection(base_url, api_key, connect_seconds=connect_seconds, read_seconds=read_seconds)
+        try:
+            if model is None:
+                model, told = _first_model(connection)
+                context_length = context_length or told
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, model, context_length)
+
+    def __repr__(self) -> str:
+        return f"RemoteEngine({self._connection.address!r}, model={self._info.model!r})"
+
+    @property
+    def info(self) -> EngineInfo:
+        """What answers."""
+        return self._info
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        options: GenerationOptions = DEFAULT_OPTIONS,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[Event]:
+        """Answer a conversation, in the chat format of the service. It is asked when the first event is.
+
+        ChatError, TokenizerError and OptionError are raised at the call, EngineError and ContextFullError later.
+        """
+        check_order(messages)
+        return self._begin("/chat/completions", chat_fields(messages, options, self._info.model), options, cancelled)
+
+    def complete(
+        self,
+        prompt: str,
+        options: GenerationOptions = DEFAULT_OPTIONS,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[Event]:
+        """Continue a text. Raises as `chat`."""
+        fields = completion_fields(prompt, options, self._info.model, self._info.context_length)
+        return self._begin("/completions", fields, options, cancelled)
+
+    def count_tokens(self, messages: Sequence[Message]) -> None:
+        """None: the service does not say. Raises ChatError for messages that make no conversation."""
+        check_order(messages)
+
+    def close(self) -> None:
+        """Close the connections. Harmless when repeated; no other call may follow."""
+        self._close_answer()
+        self._connection.close()
+
+    def __enter__(self) -> RemoteEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _close_answer(self) -> None:
+        answer = self._answer() if self._answer is not None else None
+        if answer is not None:
+            answer.close()
+
+    def _begin(
+        self, path: str, fields: dict[str, Any], options: GenerationOptions, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        self._close_answer()
+        answer = _RemoteAnswer(self._connection, path, fields, options, cancelled)
+        self._answer = weakref.ref(answer)
+        return answer
+
+
+def _first_model(connection: Connection) -> tuple[str, int | None]:
+    body = connection.get("/models")
+    try:
+        return first_model(body)
+    except ValueError:
+        raise connection.no_service() from None
+
+
+class _RemoteAnswer(Answer):
+    """The chunks of one request, as events."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        fields: dict[str, Any],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        super().__init__(cancelled)
+        self._connection = connection
+        self._path = path
+        self._fields = fields
+        self._options = options
+        self._arrivals: queue.SimpleQueue[Arrival] | None = None
+        self._hang_up: Callable[[], object] = lambda: None
+        self._asked_at = 0.0
+        self._times: list[float] = []  # when each chunk with text came
+        self._waiting: Arrival | None = None  # its Prefilled was handed on first
+        self._half = ""  # of a surrogate pair, whose other half is in the next chunk
+        self._tokens: list[int] = []
+        self._untold: list[TokenLogprobs] = []  # of chunks without text; they come with the next text
+        self._finish: str | None = None
+        self._usage: Usage | None = None
+
+    def _stop(self) -> None:
+        self._hang_up()
+
+    def _take(self) -> Event | None:
+        if self.cancelling:
+            return self._finished("cancelled")
+        if self._arrivals is None:
+            self._asked_at = monotonic()
+            self._arrivals, task = self._connection.post(self._path, self._fields)
+            self._hang_up = task.cancel
+        try:
+            arrival = self._waiting or self._arrivals.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            return None
+        self._waiting = None
+        if arrival.error is not None:
+            raise arrival.error
+        if self.received.prefilled is None:
+            if arrival.chunk is not None and not arrival.chunk.text and arrival.chunk.finish is None:
+                self._note(arrival.chunk)
+                return None  # it names a role: the prompt may not have been read yet
+            self._waiting = arrival
+            return Prefilled(0, 0, arrival.seconds - self._asked_at)
+        return self._end() if arrival.chunk is None else self._delta(arrival.chunk, arrival.seconds)
+
+    def _note(self, chunk: Chunk) -> None:
+        self._finish = self._finish or chunk.finish
+        self._usage = chunk.usage or self._usage
+
+    def _delta(self, chunk: Chunk, seconds: float) -> TextDelta | None:
+        self._note(chunk)
+        text = self._whole(chunk.text)
+        ids = [entry.token for entry in chunk.logprobs]
+        self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
+        if chunk.text:
+            self._times.append(seconds)
+        if self._options.logprobs is not None:
+            self._untold += chunk.logprobs
+        if not text:
+            return None
+        news, self._untold = tuple(self._untold), []
+        return TextDelta(text, len(self._tokens), news)
+
+    def _whole(self, text: str) -> str:
+        """`text` with the half character that is due, without one that is not complete."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _end(self) -> Finished:
+        reason = self._reason()
+        if self._options.grammar is not None and reason == "stop":
+            check_form(self.received.text, self._options.grammar)
+        return self._finished(reason)
+
+    def _reason(self) -> FinishReason:
+        """Services call a full context `length`, too."""
+        match self._finish:
+            case "length" | "max_tokens":
+                most, usage = self._options.max_new_tokens, self._usage
+                if most is None or (usage is not None and 0 < usage.new_tokens < most):
+                    return "context"
+                return "length"
+            case "abort" | "error":
+                raise EngineError("The service broke off the answer; ask again.")
+        return "stop"
+
+    def _finished(self, reason: FinishReason) -> Finished:
+        finished = self.received.finished(reason)
+        usage = self._usage
+        stats: Stats = finished.stats
+        if usage is not None:
+            fed = usage.prompt_tokens - usage.cached_tokens
+            stats = replace(
+                stats,
+                prompt_tokens=usage.prompt_tokens,
+                reused_tokens=usage.cached_tokens,
+                fed_tokens=fed,
+                new_tokens=usage.new_tokens or stats.new_tokens,
+            )
+        stats = replace(
+            stats,
+            feeds=max(stats.new_tokens - 1, 0),
+            first_token_seconds=self._times[0] - self._asked_at if self._times else None,
+            decode_seconds=self._times[-1] - self._times[0] if self._times else 0.0,
+        )
+        known = UNKNOWN_TOKEN not in self._tokens
+        return replace(
+            finished,
+            tokens=tuple(self._tokens) if known else (),
+            stats=stats,
+            logprobs=(*finished.logprobs, *self._untold),
+        )
