@@ -15,6 +15,9 @@ from runtime.cli.text import argument_text
 from runtime.errors import OptionError
 from runtime.options import MOST_LOGPROBS, GenerationOptions
 
+KEY_NAMES = ("FALCONET_API_KEY", "OPENAI_API_KEY")
+"""Where a service's key is looked for: never on the command line, which other users of a machine can read."""
+
 _CHAT = """\
 Talk with a model. On a terminal: type a message, /help lists what else can be typed, Ctrl-C stops an answer. From a
 pipe: one turn a line, all of one conversation."""
@@ -44,6 +47,9 @@ class Options:
     backend: str | None
     compute_units: str | None
     json: bool
+    process: bool  # the model in a process of its own
+    remote: str | None  # address of a service, in place of a bundle
+    model: str | None  # of the service's; None is its first
     input: str | None  # file with one turn a line; - is the input, None what fits: keys or the input
     load: Path | None  # conversation to go on with
     history: bool  # keep what is typed for the next run
@@ -62,6 +68,7 @@ def parse(arguments: Sequence[str]) -> Options | DoctorOptions:
     chosen = _parser().parse_args(arguments)
     if chosen.command == "doctor":
         return DoctorOptions(bundle=chosen.bundle, report=chosen.json)
+    _check_place(chosen)
     return Options(
         command=chosen.command,
         bundle=chosen.bundle,
@@ -72,6 +79,9 @@ def parse(arguments: Sequence[str]) -> Options | DoctorOptions:
         backend=chosen.backend,
         compute_units=chosen.compute_units,
         json=chosen.json,
+        process=chosen.process,
+        remote=_text(chosen, "remote"),
+        model=_text(chosen, "model"),
         input=getattr(chosen, "input", None),
         load=getattr(chosen, "load", None),
         history=not getattr(chosen, "no_history", False),
@@ -116,6 +126,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         choices=COMPUTE_UNITS,
         help=f"of Core ML; the doctor says which is best here (default: {COMPUTE_UNITS[0]})",
     )
+    parser.add_argument(
+        "--process", action="store_true", help="the model in a process of its own, whose end does not end the chat"
+    )
+    parser.add_argument(
+        "--remote",
+        metavar="URL",
+        help="an OpenAI-compatible service, such as http://127.0.0.1:8000/v1, in place of a bundle; its key is taken "
+        f"from {' or '.join(KEY_NAMES)} in the environment (default: none)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="with --remote: which of its models (default: its first)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: each event of each answer")
     parser.add_argument(
         "--logprobs",
@@ -124,6 +144,20 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help=f"with --json: log-probabilities of each token and the N likeliest, 0 to {MOST_LOGPROBS} (default: none)",
     )
     add_settings(parser)
+
+
+def _check_place(chosen: argparse.Namespace) -> None:
+    """OptionError for options of a bundle beside a service, and the other way round."""
+    if chosen.remote is None:
+        if chosen.model is not None:
+            raise OptionError(
+                "--model is one of a service's; name the service with --remote, or a bundle by its folder."
+            )
+        return
+    for name in ("bundle", "backend", "compute_units", "template", "process"):
+        if getattr(chosen, name, None):
+            option = "BUNDLE" if name == "bundle" else f"--{name.replace('_', '-')}"
+            raise OptionError(f"{option} is for models on this machine; leave it out, or leave out --remote.")
 
 
 def _generation(chosen: argparse.Namespace) -> GenerationOptions:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from runtime.cli.arguments import Options
+from runtime.cli.arguments import KEY_NAMES, Options
 from runtime.cli.chat import from_pipe, from_terminal
 from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.echo import no_echo
@@ -15,6 +16,7 @@ from runtime.cli.output import Output, has_colours
 from runtime.cli.text import input_text
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
+from runtime.engines.process import ProcessEngine
 from runtime.errors import BundleError, OptionError, UserFacingError
 from runtime.manifest import MANIFEST_NAME
 
@@ -34,7 +36,7 @@ def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
 
 def _run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     with no_echo(stdin):
-        engine = _opened(_folder(options.bundle, err), options, err)
+        engine = _service(options) if options.remote else _opened(_folder(options.bundle, err), options, err)
     with engine:
         if options.command == "complete":
             return _complete(engine, options, stdin, _output(engine, options, out, err))
@@ -98,13 +100,20 @@ def _folder(named: Path | None, err: TextIO) -> Path:
     raise BundleError(f"{named} does not exist: {hint}")
 
 
-def _opened(folder: Path, options: Options, err: TextIO) -> LocalEngine:
+def _service(options: Options) -> Engine:
+    from runtime.engines.remote import RemoteEngine
+
+    key = next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None)
+    return RemoteEngine.open(options.remote or "", model=options.model, api_key=key)
+
+
+def _opened(folder: Path, options: Options, err: TextIO) -> Engine:
     """Open the engine, with a word at a terminal, as large models take a while."""
     if err.isatty():
         err.write(f"Loading {folder.name} ...")
         err.flush()
     try:
-        return LocalEngine.open(
+        return (ProcessEngine if options.process else LocalEngine).open(
             folder, backend=options.backend, compute_units=options.compute_units, template=options.template
         )
     finally:

@@ -81,7 +81,7 @@ class Output:
     def _close(self, event: Finished) -> None:
         self._out.write("\n")
         parts = [_REASONS[event.reason]] if event.reason in _REASONS else []
-        used = event.stats.prompt_tokens + len(event.tokens)
+        used = event.stats.prompt_tokens + event.stats.new_tokens
         if self._context_length and event.reason != "context" and used >= _NEARLY_FULL * self._context_length:
             parts.append(f"context {used / self._context_length:.0%} full")
         parts += figures(event.stats, self._backend)
