@@ -109,9 +109,12 @@ def left_out(event: Trimmed) -> str:
     """What the context policy did, in a sentence."""
     tokens = _count(event.tokens, "token")
     if not event.messages:
-        return f"({tokens} in the middle were left out: the context holds no more)"
-    where = "the oldest " if event.policy == "rolling" else "the middle "
-    return f"({where}{_count(event.messages, 'message')}, {tokens}, were left out: the context holds no more)"
+        verb = "was" if event.tokens == 1 else "were"
+        return f"({tokens} in the middle {verb} left out: the context holds no more)"
+    where = "oldest" if event.policy == "rolling" else "middle"
+    count = f"{event.messages:,} messages" if event.messages != 1 else "message"
+    verb = "was" if event.messages == 1 else "were"
+    return f"(the {where} {count}, {tokens}, {verb} left out: the context holds no more)"
 
 
 def figures(stats: Stats, backend: str) -> list[str]:

@@ -242,3 +242,5 @@ _COMMANDS = (
     Command(name="/quit", help="leave", run=_quit, aliases=("/exit", "/bye", "/q")),
 )
 _BY_NAME = {name: command for command in _COMMANDS for name in (command.name, *command.aliases)}
+NAMES = tuple(_BY_NAME)
+"""Everything that can be typed as a command."""

@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from runtime.__main__ import main
 from runtime.manifest import FORMAT_VERSION
 from tests.runtime.bundles import talker
+from tests.runtime.program import Cli, Outcome, assert_sentence, run_program
 from tests.tools import read_manifest, write_manifest
 
 GREEDY = ("--temperature", "0", "--max-tokens", "8")
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def events(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Cli = Callable[..., Outcome]
-
-
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run a command in this process: arguments, and `stdin` in bytes."""
-
-    def run(*given: str | Path, stdin: bytes = b"") -> Outcome:
-        streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
-        for name, stream in streams.items():
-            monkeypatch.setattr(f"sys.{name}", stream)
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        try:
-            code = main([str(item) for item in given])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        texts = []
-        for stream in streams.values():
-            stream.flush()
-            assert isinstance(stream.buffer, io.BytesIO)
-            texts.append(stream.buffer.getvalue().decode())
-        return Outcome(code, *texts)
-
-    return run
-
-
-def assert_sentence(outcome: Outcome, sentence: str) -> None:
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1
-    assert outcome.err.rstrip().endswith((".", "?"))
-    assert sentence in outcome.err
+def cli() -> Cli:
+    return run_program
 
 
 def test_the_answer_goes_to_the_output_and_the_figures_beside_it(cli: Cli) -> None:
