@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.backends.choice import NAMES
 from runtime.backends.coreml import COMPUTE_UNITS
 from runtime.cli.measuring import MeasuringOptions, add_measuring
 from runtime.cli.parser import Parser
+from runtime.cli.settings import add_settings, chosen_settings
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
-from runtime.options import GenerationOptions
-from runtime.sampling import SamplingConfig
+from runtime.options import MOST_LOGPROBS, GenerationOptions
 
-DEFAULTS = SamplingConfig()
-DEFAULT_MAX_TOKENS = 512
+KEY_NAMES = ("FALCONET_API_KEY", "OPENAI_API_KEY")
+"""Where a service's key is looked for: never on the command line, which other users of a machine can read."""
+
 _CHAT = """\
 Talk with a model. On a terminal: type a message, /help lists what else can be typed, Ctrl-C stops an answer. From a
 pipe: one turn a line, all of one conversation."""
@@ -28,6 +29,7 @@ examples:
   python -m runtime chat                                   the embedded model
   python -m runtime chat bundles/falcon-7b-instruct-lut4 --system "Be brief."
   python -m runtime complete --prompt - --temperature 0 < draft.txt
+  python -m runtime complete --prompt "A cat:" --json-schema '{"type": "object"}' --json
   printf 'My name is Mia.\\nWhat is my name?\\n' | python -m runtime chat --json
 
 exit codes: 0 done, 1 error (one line says why), 130 stopped by Ctrl-C"""
@@ -46,6 +48,12 @@ class Options:
     backend: str | None
     compute_units: str | None
     json: bool
+    process: bool  # the model in a process of its own
+    remote: str | None  # address of a service, in place of a bundle
+    model: str | None  # of the service's; None is its first
+    input: str | None  # file with one turn a line; - is the input, None what fits: keys or the input
+    load: Path | None  # conversation to go on with
+    history: bool  # keep what is typed for the next run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +72,23 @@ def parse(arguments: Sequence[str]) -> Options | DoctorOptions | MeasuringOption
     if (measuring := getattr(chosen, "measuring", None)) is not None:
         options: MeasuringOptions = measuring(chosen)
         return options
-    if chosen.max_tokens < 1:
-        raise OptionError(f"--max-tokens must be at least 1, not {chosen.max_tokens}.")
+    _check_place(chosen)
     return Options(
         command=chosen.command,
         bundle=chosen.bundle,
         prompt=_text(chosen, "prompt"),
         system=_text(chosen, "system"),
         template=_text(chosen, "template"),
-        generation=GenerationOptions(sampling=_sampling(chosen), max_new_tokens=chosen.max_tokens),
+        generation=_generation(chosen),
         backend=chosen.backend,
         compute_units=chosen.compute_units,
         json=chosen.json,
+        process=chosen.process,
+        remote=_text(chosen, "remote"),
+        model=_text(chosen, "model"),
+        input=getattr(chosen, "input", None),
+        load=getattr(chosen, "load", None),
+        history=not getattr(chosen, "no_history", False),
     )
 
 
@@ -93,6 +106,9 @@ def _parser() -> Parser:
     complete.add_argument("--prompt", required=True, metavar="TEXT", help="the text; - reads it from the input")
     chat.add_argument("--system", metavar="TEXT", help="what the model is told first (default: nothing)")
     chat.add_argument("--template", metavar="NAME", help="chat format (default: the bundle's own)")
+    chat.add_argument("--input", metavar="FILE", help="one turn a line, as from a pipe; - is the input (default: keys)")
+    chat.add_argument("--load", type=Path, metavar="FILE", help="go on with what /save wrote (default: begin anew)")
+    chat.add_argument("--no-history", action="store_true", help="do not keep what is typed for the next run")
     for command in (chat, complete):
         _add_common(command)
     doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
@@ -115,45 +131,50 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         choices=COMPUTE_UNITS,
         help=f"of Core ML; the doctor says which is best here (default: {COMPUTE_UNITS[0]})",
     )
+    parser.add_argument(
+        "--process", action="store_true", help="the model in a process of its own, whose end does not end the chat"
+    )
+    parser.add_argument(
+        "--remote",
+        metavar="URL",
+        help="an OpenAI-compatible service, such as http://127.0.0.1:8000/v1, in place of a bundle; its key is taken "
+        f"from {' or '.join(KEY_NAMES)} in the environment (default: none)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="with --remote: which of its models (default: its first)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line: each event of each answer")
     parser.add_argument(
-        "--max-tokens",
+        "--logprobs",
         type=int,
-        default=DEFAULT_MAX_TOKENS,
         metavar="N",
-        help="length of an answer, in tokens, at most (default: %(default)s)",
+        help=f"with --json: log-probabilities of each token and the N likeliest, 0 to {MOST_LOGPROBS} (default: none)",
     )
-    group = parser.add_argument_group("choice of each token, in this order")
-    _add_number(group, "repetition-penalty", "X", "0.1 to 10; above 1 the last 64 tokens become less likely; 1 is off")
-    _add_number(group, "temperature", "T", "0 to 100; 0 takes the likeliest")
-    _add_number(group, "top-k", "K", "keep the K likeliest tokens; 0 keeps all", kind=int)
-    _add_number(group, "top-p", "P", "above 0 to 1; keep the likeliest tokens that hold this share; 1 keeps all")
-    _add_number(group, "min-p", "P", "0 to 1; drop tokens below this share of the likeliest; 0 keeps all")
-    group.add_argument(
-        "--seed", type=int, metavar="N", help="whole number; the same gives the same answer (default: a new one)"
-    )
+    add_settings(parser)
 
 
-def _add_number(
-    group: argparse._ArgumentGroup, name: str, metavar: str, text: str, *, kind: type[float] | type[int] = float
-) -> None:
-    default = kind(getattr(DEFAULTS, name.replace("-", "_")))
-    group.add_argument(f"--{name}", type=kind, default=default, metavar=metavar, help=f"{text} (default: {default:g})")
+def _check_place(chosen: argparse.Namespace) -> None:
+    """OptionError for options of a bundle beside a service, and the other way round."""
+    if chosen.remote is None:
+        if chosen.model is not None:
+            raise OptionError(
+                "--model is one of a service's; name the service with --remote, or a bundle by its folder."
+            )
+        return
+    for name in ("bundle", "backend", "compute_units", "template", "process"):
+        if getattr(chosen, name, None):
+            option = "BUNDLE" if name == "bundle" else f"--{name.replace('_', '-')}"
+            raise OptionError(f"{option} is for models on this machine; leave it out, or leave out --remote.")
 
 
-def _sampling(chosen: argparse.Namespace) -> SamplingConfig:
+def _generation(chosen: argparse.Namespace) -> GenerationOptions:
+    options = chosen_settings(chosen)
+    if chosen.logprobs is None:
+        return options
+    if not chosen.json:
+        raise OptionError("--logprobs are part of the events that --json prints; add --json.")
     try:
-        return SamplingConfig(
-            temperature=chosen.temperature,
-            top_k=chosen.top_k,
-            top_p=chosen.top_p,
-            min_p=chosen.min_p,
-            repetition_penalty=chosen.repetition_penalty,
-            seed=chosen.seed,
-        )
-    except OptionError as error:  # its sentence begins with the field's name; users know the option's
-        field, rest = str(error).split(" ", 1)
-        raise OptionError(f"--{field.replace('_', '-')} {rest}") from None
+        return replace(options, logprobs=chosen.logprobs)
+    except OptionError as error:
+        raise OptionError(f"--{error}") from None
 
 
 def _text(chosen: argparse.Namespace, name: str) -> str | None:

@@ -2,49 +2,96 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
-from runtime.cli.arguments import Options
+from runtime.cli.arguments import KEY_NAMES, Options
+from runtime.cli.chat import from_pipe, from_terminal
 from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.echo import no_echo
 from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output, has_colours
 from runtime.cli.text import input_text
+from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
+from runtime.engines.process import ProcessEngine
+from runtime.errors import OptionError, UserFacingError
 
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
-    """Run one command; returns the exit code. Raises UserFacingError."""
+    """Run one command; returns the exit code. Raises UserFacingError, after telling it among the events of --json."""
+    try:
+        return _run(options, stdin, out, err)
+    except UserFacingError as error:
+        if options.json:
+            Output(out, err, json_lines=True, backend="").refuse(error)
+        raise
+
+
+def _run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     with no_echo(stdin):
-        engine = _opened(model_folder(options.bundle, err), options, err)
+        engine = _service(options) if options.remote else _opened(model_folder(options.bundle, err), options, err)
     with engine:
-        output = Output(out, err, json_lines=options.json, backend=engine.backend.name)
         if options.command == "complete":
-            return _complete(engine, options, stdin, output)
-        conversation = Conversation(engine, options, output, stdin)
-        if stdin.isatty() and out.isatty() and not options.json:
-            return conversation.from_terminal(out)
-        return conversation.from_pipe(stdin.buffer)
+            return _complete(engine, options, stdin, _output(engine, options, out, err))
+        return _chat(engine, options, stdin, _output(engine, options, out, err), out)
 
 
-def _complete(engine: LocalEngine, options: Options, stdin: TextIO, output: Output) -> int:
+def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Output:
+    info = engine.info
+    context_length = info.context_length if options.command == "chat" else None
+    return Output(out, err, json_lines=options.json, backend=info.backend, context_length=context_length)
+
+
+def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO) -> int:
+    conversation = Conversation(engine, output, options.generation, stdin=stdin, system=options.system)
+    if options.load is not None:
+        conversation.load(options.load)
+        if options.system:
+            conversation.set_system(options.system)
+    if options.input not in (None, "-"):
+        with _opened_file(Path(str(options.input))) as stream:
+            return from_pipe(conversation, stream, output)
+    if options.input is None and stdin.isatty() and out.isatty() and not options.json:
+        return from_terminal(conversation, out, remember=options.history)
+    return from_pipe(conversation, stdin.buffer, output)
+
+
+def _opened_file(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OptionError(f"{file} cannot be read ({reason.lower()}); name a file with one turn a line.") from None
+
+
+def _complete(engine: Engine, options: Options, stdin: TextIO, output: Output) -> int:
     prompt = options.prompt or ""
     if prompt == "-":
+        if stdin.isatty():
+            output.aside("Write the text; Ctrl-D on a line of its own ends it.")
         prompt = input_text(stdin.buffer.read())
     with StopOnInterrupt() as stop, no_echo(stdin):
         finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))
     return INTERRUPTED if finished.reason == "cancelled" else 0
 
 
-def _opened(folder: Path, options: Options, err: TextIO) -> LocalEngine:
+def _service(options: Options) -> Engine:
+    from runtime.engines.remote import RemoteEngine
+
+    key = next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None)
+    return RemoteEngine.open(options.remote or "", model=options.model, api_key=key)
+
+
+def _opened(folder: Path, options: Options, err: TextIO) -> Engine:
     """Open the engine, with a word at a terminal, as large models take a while."""
     if err.isatty():
         err.write(f"Loading {folder.name} ...")
         err.flush()
     try:
-        return LocalEngine.open(
+        return (ProcessEngine if options.process else LocalEngine).open(
             folder, backend=options.backend, compute_units=options.compute_units, template=options.template
         )
     finally:

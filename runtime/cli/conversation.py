@@ -1,92 +1,129 @@
-"""The command `chat`: one conversation at a terminal or over a pipe."""
+"""Conversation: what was said so far and how the next answer is written. It asks the engine; it reads no keys."""
 
 from __future__ import annotations
 
-from typing import BinaryIO, TextIO
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
 
 from runtime.chat import Message
-from runtime.cli.arguments import Options
 from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output
-from runtime.cli.terminal import typed
-from runtime.cli.text import input_lines, input_text
-from runtime.engines.local import LocalEngine
-from runtime.errors import UserFacingError
-from runtime.events import FinishReason
+from runtime.cli.transcript import Transcript, load, save
+from runtime.engines.base import Engine
+from runtime.errors import ChatError, OptionError
+from runtime.events import Finished, FinishReason
+from runtime.options import GenerationOptions
 
 INTERRUPTED = 130
-_HELP = '''\
-/reset  begin a new conversation    Ctrl-C  stop the answer, keep what was said
-/quit   leave (so does Ctrl-D)      """     around a message of several lines
-/help   show this                   a space before / makes it a message
-'''
 
 
 class Conversation:
-    """What was said so far, and where the answers go. Raises ChatError where the format has no system message."""
+    """Turns, system message and options. Whatever raises, all three stay as they were. Raises ChatError at once where
+    the format has no system message."""
 
-    def __init__(self, engine: LocalEngine, options: Options, output: Output, stdin: TextIO) -> None:
-        self._engine = engine
-        self._options = options
-        self._output = output
+    def __init__(
+        self, engine: Engine, output: Output, options: GenerationOptions, *, stdin: TextIO, system: str | None = None
+    ) -> None:
+        self.engine = engine
+        self.output = output
+        self.options = options
+        self.turns: tuple[Message, ...] = ()
+        self.system: str | None = None
         self._stdin = stdin
-        self._begin = [Message("system", options.system)] if options.system else []
-        self._messages = list(self._begin)
-        engine.template.render([*self._begin, Message("user", "?")])  # refused now, not after the first question
+        self._earlier: list[tuple[str, Transcript]] = []  # by what they were left
+        self._unanswered: str | None = None
+        self._retries = 0  # of the last question
+        self._answered_by: object = None  # system message and options of the last answer
+        self.set_system(system)
 
-    def from_pipe(self, stream: BinaryIO) -> int:
-        """One turn a line, empty ones skipped; returns the exit code. A turn that cannot be answered is reported and
-        the next one read; Ctrl-C stops the answer and the rest."""
-        code = 0
-        for place, line in input_lines(stream):
-            try:
-                reason = self._turn(input_text(line, place).strip())
-            except UserFacingError as error:
-                self._output.refuse(error)
-                code = 1
-            else:
-                if reason == "cancelled":
-                    return INTERRUPTED
-        return code
+    @property
+    def transcript(self) -> Transcript:
+        """All that was said."""
+        return Transcript(self.system, self.turns)
 
-    def from_terminal(self, out: TextIO) -> int:
-        """Ask until the user leaves."""
-        name = self._engine.bundle.manifest.name
-        out.write(f"{name} on {self._engine.backend.name}, {self._engine.context_length:,} tokens of context. ")
-        out.write("/help for help.\n")
-        for line in typed(out):
-            if line.literal or not line.text.startswith("/"):
-                self._ask(line.text, out)
-            elif line.text in ("/quit", "/exit"):
-                break
-            elif line.text == "/reset":
-                self._messages = list(self._begin)
-                out.write("A new conversation.\n")
-            elif line.text == "/help":
-                out.write(_HELP)
-            else:
-                out.write(f"There is no command {line.text.split()[0]}; /help lists them.\n")
-        return 0
+    def ask(self, text: str) -> FinishReason:
+        """Stream the answer to `text`. Raises UserFacingError, and KeyboardInterrupt where Ctrl-C was pressed twice."""
+        self._retries = 0
+        return self._ask(text, self.turns, self.options)
 
-    def _ask(self, text: str, out: TextIO) -> None:
-        if not text:
-            return
-        try:
-            reason = self._turn(text)
-        except UserFacingError as error:
-            out.write(f"{error}\n")
-        except KeyboardInterrupt:  # pressed twice: the model did not look up in time
-            out.write("The answer was dropped.\n")
-        else:
-            if reason == "context":
-                out.write("/reset begins a new conversation.\n")
+    def retry(self) -> FinishReason:
+        """Ask the last question again, for another answer in place of its own. Raises ChatError where there is no
+        question, or where the answer would be the same."""
+        turns, question = self.turns, self._unanswered
+        if question is None:
+            if not turns:
+                raise ChatError("There is no question to ask again; write one first.")
+            if self.options.sampling.greedy and self._answered_by == (self.system, self.options):
+                raise ChatError("At temperature 0 the answer would be the same; `/set temperature 0.7` gives others.")
+            turns, question = turns[:-2], turns[-2].content
+            self._retries += 1
+        options = self.options
+        sampling = options.sampling
+        if sampling.seed is not None and self._retries and not sampling.greedy:
+            sampling = replace(sampling, seed=sampling.seed + self._retries)
+            options = replace(options, sampling=sampling)
+            self.output.aside(f"seed {sampling.seed}")
+        return self._ask(question, turns, options)
 
-    def _turn(self, text: str) -> FinishReason:
-        messages = [*self._messages, Message("user", text)]
+    def undo(self) -> str:
+        """Take back the last turn or, where none is left, what ended the conversation before. Returns what was done, in
+        words; raises ChatError where there is nothing to take back."""
+        self._unanswered, self._answered_by, self._retries = None, None, 0
+        if self.turns:
+            question = " ".join(self.turns[-2].content.split())
+            self.turns = self.turns[:-2]
+            return f"Taken back: {question if len(question) <= 60 else question[:59] + '…'}"
+        if self._earlier:
+            what, before = self._earlier.pop()
+            self.system, self.turns = before.system, before.turns
+            return f"The conversation before {what} is back."
+        raise ChatError("There is nothing to take back.")
+
+    def reset(self) -> None:
+        """Begin anew, with the same system message."""
+        self._leave("/reset", Transcript(self.system, ()))
+
+    def load(self, file: Path) -> None:
+        """Go on with the conversation in `file`. Raises OptionError and ChatError."""
+        found = load(file)
+        self._check(found.system)
+        self._leave("/load", found)
+
+    def save(self, file: Path, *, replace: bool = False) -> None:
+        """Write the conversation. Raises OptionError, also where nothing was said."""
+        if not self.turns:
+            raise OptionError("Nothing was said yet: there is nothing to save.")
+        save(self.transcript, file, model=self.engine.info.model, replace=replace)
+
+    def set_system(self, text: str | None) -> None:
+        """What the model is told first, from the next answer on. Raises ChatError where the format has none."""
+        text = text or None
+        self._check(text)
+        self.system = text
+
+    def used_tokens(self) -> int | None:
+        """Tokens before the next message; None where the service does not say."""
+        count = self.engine.count_tokens([*self.transcript.messages, Message("user", ".")])
+        return None if count is None else count - 1
+
+    def _check(self, system: str | None) -> None:
+        if system:
+            self.engine.count_tokens([Message("system", system), Message("user", ".")])
+
+    def _leave(self, what: str, for_: Transcript) -> None:
+        if self.turns:
+            self._earlier.append((what, self.transcript))
+        self.system, self.turns = for_.system, for_.turns
+        self._unanswered, self._answered_by, self._retries = None, None, 0
+
+    def _ask(self, text: str, turns: tuple[Message, ...], options: GenerationOptions) -> FinishReason:
+        messages = [*Transcript(self.system, turns).messages, Message("user", text)]
+        self._unanswered = text
         with StopOnInterrupt() as stop, no_echo(self._stdin):
-            finished = self._output.stream(
-                self._engine.chat(messages, self._options.generation, cancelled=stop.requested)
-            )
-        self._messages = [*messages, Message("assistant", finished.text, finished.tokens)]
+            finished: Finished = self.output.stream(self.engine.chat(messages, options, cancelled=stop.requested))
+        self.turns = (*turns, messages[-1], Message("assistant", finished.text, finished.tokens))
+        self._unanswered = None
+        self._answered_by = (self.system, self.options)
         return finished.reason

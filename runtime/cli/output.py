@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TextIO
 
+from runtime.cli.terminal import width
 from runtime.errors import UserFacingError
 from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}
+_NEARLY_FULL = 0.75  # of the context, from where on the figures say so
+_POINT = " · "
 
 # A model can write any byte: on a terminal, codes that would move the cursor or change settings are shown as symbols.
 _VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
@@ -20,13 +23,17 @@ _VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 class Output:
-    """Writes events to `out`; figures go there too on a terminal, to `err` when the answer is piped on."""
+    """Writes events to `out`; figures go there too on a terminal, to `err` when the answer is piped on. With
+    `context_length`, of a conversation, they say when the context is nearly full."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, json_lines: bool, backend: str) -> None:
+    def __init__(
+        self, out: TextIO, err: TextIO, *, json_lines: bool, backend: str, context_length: int | None = None
+    ) -> None:
         self._out = out
         self._err = err
         self._json = json_lines
         self._backend = backend
+        self._context_length = context_length
         self._terminal = out.isatty()
         self._colour = self._terminal and has_colours()
 
@@ -39,8 +46,10 @@ class Output:
                     self._line(_as_json(event))
                 elif isinstance(event, TextDelta):
                     begun = True
-                    self._out.write(event.text.translate(_VISIBLE) if self._terminal else event.text)
+                    self._out.write(visible(event.text) if self._terminal else event.text)
                     self._out.flush()
+                elif isinstance(event, Trimmed):
+                    self.aside(left_out(event))
                 if isinstance(event, Finished):
                     if not self._json:
                         self._close(event)
@@ -60,15 +69,25 @@ class Output:
             self._err.write(f"error: {error}\n")
             self._err.flush()
 
-    def _close(self, event: Finished) -> None:
-        self._out.write("\n")
-        text = figures(event.stats, self._backend)
-        if event.reason in _REASONS:
-            text = f"{_REASONS[event.reason]} · {text}"
+    def aside(self, text: str) -> None:
+        """A line about an answer, dim; nothing for programs."""
+        if self._json:
+            return
         self._out.flush()
         aside = self._out if self._terminal else self._err
         aside.write(f"{_DIM}{text}{_RESET}\n" if self._colour else f"{text}\n")
         aside.flush()
+
+    def _close(self, event: Finished) -> None:
+        self._out.write("\n")
+        parts = [_REASONS[event.reason]] if event.reason in _REASONS else []
+        used = event.stats.prompt_tokens + event.stats.new_tokens
+        if self._context_length and event.reason != "context" and used >= _NEARLY_FULL * self._context_length:
+            parts.append(f"context {used / self._context_length:.0%} full")
+        parts += figures(event.stats, self._backend)
+        while self._terminal and len(_POINT.join(parts)) > width() and len(parts) > 1:
+            parts.pop()  # the least important stand last
+        self.aside(_POINT.join(parts))
 
     def _line(self, value: dict[str, object]) -> None:
         self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -81,8 +100,25 @@ def has_colours() -> bool:
     return known and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def figures(stats: Stats, backend: str) -> str:
-    """One line: tokens, rate, wait for the first, the prompt's length and how much of it was read before."""
+def visible(text: str) -> str:
+    """`text` as a terminal may show it: what would move the cursor or change settings as symbols."""
+    return text.translate(_VISIBLE)
+
+
+def left_out(event: Trimmed) -> str:
+    """What the context policy did, in a sentence."""
+    tokens = _count(event.tokens, "token")
+    if not event.messages:
+        verb = "was" if event.tokens == 1 else "were"
+        return f"({tokens} in the middle {verb} left out: the context holds no more)"
+    where = "oldest" if event.policy == "rolling" else "middle"
+    count = f"{event.messages:,} messages" if event.messages != 1 else "message"
+    verb = "was" if event.messages == 1 else "were"
+    return f"(the {where} {count}, {tokens}, {verb} left out: the context holds no more)"
+
+
+def figures(stats: Stats, backend: str) -> list[str]:
+    """Tokens, rate, wait for the first, the prompt's length with how much of it was read before, the backend."""
     parts = [_count(stats.new_tokens, "token")]
     if stats.tokens_per_second is not None:
         parts.append(f"{stats.tokens_per_second:.1f} tokens/s")
@@ -90,7 +126,7 @@ def figures(stats: Stats, backend: str) -> str:
         parts.append(f"first after {stats.first_token_seconds:.2f} s")
     prompt = f"prompt {_count(stats.prompt_tokens, 'token')}"
     parts.append(f"{prompt}, {stats.reused_tokens:,} reused" if stats.reused_tokens else prompt)
-    return " · ".join([*parts, backend])
+    return [*parts, backend]
 
 
 def _count(number: int, noun: str) -> str:
@@ -101,11 +137,11 @@ def _as_json(event: Event) -> dict[str, object]:
     if isinstance(event, Prefilled):
         return {"event": "prefilled", **asdict(event)}
     if isinstance(event, TextDelta):
-        return {"event": "delta", **asdict(event)}
+        return _with_logprobs({"event": "delta", "text": event.text, "tokens": event.tokens}, event)
     if isinstance(event, Trimmed):
         return {"event": "trimmed", **asdict(event)}
     stats = event.stats
-    return {
+    finished = {
         "event": "finished",
         "reason": event.reason,
         "text": event.text,
@@ -113,3 +149,9 @@ def _as_json(event: Event) -> dict[str, object]:
         **asdict(stats),
         "tokens_per_second": stats.tokens_per_second,
     }
+    return _with_logprobs(finished, event)
+
+
+def _with_logprobs(value: dict[str, object], event: TextDelta | Finished) -> dict[str, object]:
+    """`value`, with the log-probabilities where they were asked for."""
+    return value | {"logprobs": [asdict(item) for item in event.logprobs]} if event.logprobs else value

@@ -1,13 +1,21 @@
-"""Messages typed at a terminal, with editing and history where the system has readline."""
+"""Messages typed at a terminal, with editing, completion and history where the system has readline."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
+from runtime.cli.history import History
+
 _BLOCK = '"""'
+_BLOCK_BEGINS = re.compile(r'\s*(/\w+\s+)?"""')
+Complete = Callable[[str, str], list[str]]
+"""The whole line so far and its last word, to what that word may become."""
 
 
 @dataclass(frozen=True)
@@ -18,22 +26,34 @@ class Typed:
     literal: bool
 
 
-def typed(out: TextIO) -> Iterator[Typed]:
-    """What the user types at a prompt: a line, or a block between triple quotes. Ctrl-D ends, Ctrl-C clears."""
-    try:
-        import readline
-    except ImportError:  # Windows: the console edits lines itself
-        pass
-    else:
-        readline.set_auto_history(True)
-        if os.environ.get("TERM", "dumb") != "dumb":
-            # Python turns it off, for its own prompt's sake; with it, pasted lines are one message.
-            readline.parse_and_bind("set enable-bracketed-paste on")
+def width() -> int:
+    """Columns that a line may have."""
+    return max(20, shutil.get_terminal_size().columns - 1)  # a full line would make some terminals skip one
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A sentence of ours, broken between words to fit the terminal; `indent` is before all lines but the first."""
+    fits = textwrap.fill(
+        text,
+        width(),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    return f"{fits}\n"
+
+
+def typed(out: TextIO, history: History | None = None, complete: Complete | None = None) -> Iterator[Typed]:
+    """What the user types at a prompt: a line, lines that end in a backslash and the next, or a block between triple
+    quotes. Ctrl-D ends, Ctrl-C clears. What is typed is kept in `history`."""
+    remember = _editing(history, complete)
     while True:
         out.write("\n")  # not in the prompt, whose length editing must know
         out.flush()
+        lines: list[str] = []
         try:
-            yield _read()
+            message = _read(lines, out)
         except EOFError:
             out.write("\n")
             return
@@ -41,14 +61,94 @@ def typed(out: TextIO) -> Iterator[Typed]:
             out.write("\n(Ctrl-D leaves)")
         except UnicodeDecodeError:
             out.write("That was not UTF-8 text; set the terminal to UTF-8.\n")
+        else:
+            remember("\n".join(lines))
+            yield message
 
 
-def _read() -> Typed:
-    line = input("> ")
-    if not line.lstrip().startswith(_BLOCK):
-        return Typed(line.strip(), literal=line[:1].isspace())
-    lines = [line.lstrip().removeprefix(_BLOCK)]
-    while not lines[-1].rstrip().endswith(_BLOCK):
-        lines.append(input(". "))
-    lines[-1] = lines[-1].rstrip().removesuffix(_BLOCK)
-    return Typed("\n".join(lines).strip(), literal=True)
+def _editing(history: History | None, complete: Complete | None) -> Callable[[str], None]:
+    """Set up readline; what is called with each text typed."""
+    try:
+        import readline
+    except ImportError:  # Windows: the console edits lines itself
+        return lambda _: None
+    readline.set_auto_history(False)  # a block is one entry, not one for each of its lines
+    if os.environ.get("TERM", "dumb") != "dumb":
+        # Python turns it off, for its own prompt's sake; with it, pasted lines are one message.
+        readline.parse_and_bind("set enable-bracketed-paste on")
+    if complete is not None:
+        apple = "libedit" in (readline.__doc__ or "")
+        readline.parse_and_bind("bind ^I rl_complete" if apple else "tab: complete")
+        readline.set_completer_delims(" ")
+        readline.set_completer(lambda word, place: _completion(complete, readline.get_line_buffer(), word, place))
+    before = ""
+    for text in history.load() if history else ():
+        _add(readline.add_history, text)
+        before = text
+
+    def remember(text: str) -> None:
+        nonlocal before
+        if text.strip() and text != before:
+            before = text
+            _add(readline.add_history, text)
+            if history:
+                history.append(text)
+
+    return remember
+
+
+def _completion(complete: Complete, line: str, word: str, place: int) -> str | None:
+    found = complete(line, word)
+    return found[place] if place < len(found) else None
+
+
+def _add(add: Callable[[str], None], text: str) -> None:
+    try:
+        add(text)
+    except ValueError:  # NUL or half a surrogate pair: nothing that an arrow key could bring back
+        return
+
+
+def _read(lines: list[str], out: TextIO) -> Typed:
+    """One message; `lines` become what was typed for it."""
+    lines.append(input("> "))
+    if begin := _BLOCK_BEGINS.match(lines[0]):
+        return _block(lines, begin, out)
+    parts = [lines[0]]
+    while _goes_on(parts[-1]):
+        parts[-1] = parts[-1][:-1]
+        more = _more(out)
+        if more is None:
+            break
+        parts.append(more)
+    lines[:] = parts  # brought back by an arrow key it is one text, whose lines need no backslash
+    return Typed("\n".join(parts).strip(), literal=parts[0][:1].isspace())
+
+
+def _block(lines: list[str], begin: re.Match[str], out: TextIO) -> Typed:
+    """What stands between triple quotes, alone or after a command's name."""
+    parts = [lines[0][begin.end() :]]
+    while not parts[-1].rstrip().endswith(_BLOCK):
+        more = _more(out)
+        if more is None:
+            break
+        lines.append(more)
+        parts.append(more)
+    else:
+        parts[-1] = parts[-1].rstrip().removesuffix(_BLOCK)
+    text = "\n".join(parts).strip()
+    return Typed(f"{begin[1]}{text}", literal=False) if begin[1] else Typed(text, literal=True)
+
+
+def _goes_on(line: str) -> bool:
+    """Whether the next line belongs to `line`: it ends in a backslash that none before it makes a plain one."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _more(out: TextIO) -> str | None:
+    """The next line of a message; None where Ctrl-D ends it."""
+    try:
+        return input(". ")
+    except EOFError:
+        out.write("\n")
+        return None

@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from runtime.__main__ import main
 from runtime.manifest import FORMAT_VERSION
 from tests.runtime.bundles import talker
+from tests.runtime.program import Cli, Outcome, assert_sentence, run_program
 from tests.tools import read_manifest, write_manifest
 
 GREEDY = ("--temperature", "0", "--max-tokens", "8")
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def events(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Cli = Callable[..., Outcome]
-
-
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run a command in this process: arguments, and `stdin` in bytes."""
-
-    def run(*given: str | Path, stdin: bytes = b"") -> Outcome:
-        streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
-        for name, stream in streams.items():
-            monkeypatch.setattr(f"sys.{name}", stream)
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        try:
-            code = main([str(item) for item in given])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        texts = []
-        for stream in streams.values():
-            stream.flush()
-            assert isinstance(stream.buffer, io.BytesIO)
-            texts.append(stream.buffer.getvalue().decode())
-        return Outcome(code, *texts)
-
-    return run
-
-
-def assert_sentence(outcome: Outcome, sentence: str) -> None:
-    assert outcome.code == 1
-    assert outcome.out == ""
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1
-    assert outcome.err.rstrip().endswith((".", "?"))
-    assert sentence in outcome.err
+def cli() -> Cli:
+    return run_program
 
 
 def test_the_answer_goes_to_the_output_and_the_figures_beside_it(cli: Cli) -> None:
@@ -144,8 +100,8 @@ def test_any_text_is_a_message(cli: Cli, text: bytes) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("--max-tokens", "0"), "--max-tokens must be at least 1, not 0."),
-        (("--max-tokens", "-5"), "--max-tokens must be at least 1, not -5."),
+        (("--max-tokens", "0"), "--max-tokens must be a whole number above 0, not 0."),
+        (("--max-tokens", "-5"), "--max-tokens must be a whole number above 0, not -5."),
         (("--temperature", "nan"), "--temperature must be a number from 0 to 100, not nan."),
         (("--temperature", "-1"), "--temperature must be a number"),
         (("--temperature", "1e999"), "--temperature must be a number"),
@@ -193,8 +149,8 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
         (("chat", "--bogus"), "Unrecognized arguments: --bogus; `python -m runtime --help` lists"),
         (("complete",), "required: --prompt; `python -m runtime complete --help` lists"),
         (("chat", "--max", "3"), "Unrecognized arguments: --max"),
-        (("chat", "--max-tokens", "many"), "invalid int value: 'many'"),
-        (("chat", "--seed", "1.5"), "invalid int value: '1.5'"),
+        (("chat", "--max-tokens", "many"), "--max-tokens must be a whole number, not 'many'."),
+        (("chat", "--seed", "1.5"), "--seed must be a whole number, not '1.5'."),
         (("chat", "--backend", "gpu"), "invalid choice: 'gpu'"),
         (("chat", "--compute-units", "all"), "invalid choice: 'all'"),
         (("chat", "one", "two"), "Unrecognized arguments: two"),

@@ -15,14 +15,17 @@ from runtime.cli.progress import progress_words
 from runtime.cli.scoring import OWN_TEXT
 from runtime.cli.table import number, table
 from tests.conftest import Bundles, Checkpoints
-from tests.runtime import test_cli
-from tests.runtime.test_cli import Cli, assert_sentence
+from tests.runtime.program import Cli, assert_sentence, run_program
 from tests.tools import save_checkpoint, train_tokenizer
 
-cli = test_cli.cli
 TEXT = "The quick brown fox jumps over the lazy dog; the end of the text is near. " * 12
 QUICK = ("--prompt-tokens", "9", "--new-tokens", "3", "--repeats", "2", "--warm-up", "0")
 COMMANDS = ("bench", "perplexity", "compare", "devices")
+
+
+@pytest.fixture
+def cli() -> Cli:
+    return run_program
 
 
 @pytest.fixture
@@ -200,7 +203,7 @@ def test_progress_tells_rate_and_time_left_within_80_columns() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
 def test_ctrl_c_shows_the_figures_so_far(bundles: Bundles, tmp_path: Path) -> None:
-    from tests.runtime.test_cli_terminal import CTRL_C, Screen
+    from tests.runtime.screen import CTRL_C, Screen
 
     text = tmp_path / "long.txt"
     text.write_text(TEXT * 2000, encoding="utf-8")
