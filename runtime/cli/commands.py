@@ -82,7 +82,10 @@ def _service(options: Options) -> Engine:
     from runtime.engines.remote import RemoteEngine
 
     key = next((os.environ[name] for name in KEY_NAMES if os.environ.get(name)), None)
-    return RemoteEngine.open(options.remote or "", model=options.model, api_key=key)
+    try:
+        return RemoteEngine.open(options.remote or "", model=options.model, api_key=key)
+    except OptionError as error:  # the library's names for what people know as options
+        raise OptionError(str(error).replace("base_url", "--remote").replace("api_key", KEY_NAMES[0])) from None
 
 
 def _opened(folder: Path, options: Options, err: TextIO) -> Engine:

@@ -155,7 +155,7 @@ def _set(argument: str, conversation: Conversation, out: TextIO) -> None:
     if not text:
         out.write(wrapped(f"{setting.name} {shown(setting.value(conversation.options))}: {setting.help}"))
         return
-    if text == "default" or (text == "none" and setting.value(BASE) is None):
+    if text == "default" or (text == "none" and shown(setting.value(BASE)) == "none"):
         conversation.options = setting.at_default(conversation.options)
     else:
         conversation.options = setting.changed(conversation.options, setting.split(text), label=setting.name)

@@ -17,6 +17,7 @@ if sys.platform == "win32":
 
 from tests.runtime.screen import CTRL_C, CTRL_D, TAB, UP, Screen
 
+CLEAR = "\x15"  # Ctrl-U
 PROMPT = r"\n\n> "
 FIGURES = r"stopped at --max-tokens · 4 tokens[^\n]*· prompt ([\d,]+) tokens[^\n]*"
 
@@ -71,16 +72,16 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("/set temperature 0.3", "temperature        0.3 (default: 0.7)"),
-        ("/set top_k=5", "top-k              5 (default: 0)"),
+        ("/set temperature 0.3", "temperature        0.3"),
+        ("/set top_k=5", "top-k              5"),
         ("/set seed default", "seed               none"),
-        ('/set stop ["\\n", "END"]', r'stop               ["\n", "END"] (default: none)'),
+        ('/set stop ["\\n", "END"]', r'stop               ["\n", "END"]'),
         ("/set stop default", "stop               none"),
-        ("/set logit-bias 5:-100,7:1", "logit-bias         5:-100,7:1 (default: none)"),
-        ("/set logit-bias none", "logit-bias: logit_bias must be"),
+        ("/set logit-bias 5:-100,7:1", "logit-bias         5:-100,7:1"),
+        ("/set logit-bias none", "logit-bias         none"),
         ("/set logit-bias default", "logit-bias         none"),
-        ("/set prompt-lookup off", "prompt-lookup      off (default: on)"),
-        ("/set regex [ab]+", "regex              [ab]+ (default: none)"),
+        ("/set prompt-lookup off", "prompt-lookup      off"),
+        ("/set regex [ab]+", "regex              [ab]+"),
         ("/set regex none", "regex              none"),
         ("/set top-p 0", "top-p must be above 0"),
         ("/set max-tokens many", "max-tokens must be a whole number, not 'many'."),
@@ -89,18 +90,15 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
         ("/rest", "There is no command /rest; did you mean /reset?"),
         ("/etc/hosts", "There is no command /etc/hosts; a space before it makes it a message."),
         ("/undo it", "/undo takes nothing after it; a space before the / makes it a message."),
-        ("/context", "[#......................................."),
+        ("/context", "[......................................."),
         ("/save", "Name a file: /save chat.json (which /load reads) or /save chat.md."),
         ("/load", "Name a file: /load chat.json."),
         ("/load /none.json", "/none.json cannot be read (no such file or directory)"),
-        ("/load /\0", "embedded null"),
     ],
 )
 def test_a_command_answers_in_a_line(screen: Screen, typed: str, sentence: str) -> None:
-    if "\0" in typed:
-        pytest.skip("a terminal takes no NUL")
     answer = said(screen, typed)
-    assert answer.startswith(sentence) or (typed.endswith("bias none") and "logit-bias" in answer)
+    assert answer.startswith(sentence)
 
 
 def test_settings_show_every_value(screen: Screen) -> None:
@@ -146,6 +144,7 @@ def test_a_backslash_at_the_end_of_a_line_goes_on_in_the_next(screen: Screen) ->
     screen.type("two\n")
     screen.expect(FIGURES + PROMPT)
     assert said(screen, "/show").startswith("> one \ntwo\n")
+    said(screen, "/reset")
     said(screen, "three \\\\")
     assert "> three \\\\\n" in said(screen, "/show")
 
@@ -168,12 +167,11 @@ def test_ctrl_c_in_a_block_drops_it(screen: Screen) -> None:
 def test_tab_completes_commands_and_settings(screen: Screen) -> None:
     screen.type(f"/sav{TAB}")
     screen.expect("/save")
-    screen.type(CTRL_C)
-    screen.expect("> ")
+    screen.type(CLEAR)
     screen.type(f"/set temp{TAB}")
     screen.expect("/set temperature ")
     screen.type("1\n")
-    screen.expect("temperature        1 ")
+    screen.expect("temperature        1\n")
     screen.expect("> ")
 
 
@@ -194,8 +192,7 @@ def test_history_lasts_between_runs_for_nobody_else_to_read(tmp_path: Path) -> N
             screen.type(UP)
             if sees:
                 screen.expect(sees)
-            screen.type(f"{CTRL_C}")
-            screen.expect("> ")
+            screen.type(CLEAR)
             if sees == "older":
                 screen.type("line one\\\r")
                 screen.expect(r"\. ")
@@ -226,7 +223,7 @@ def test_a_narrow_terminal_gets_short_lines(tmp_path: Path) -> None:
     screen = chat(FALCONET_CACHE=str(tmp_path), COLUMNS="40")
     try:
         screen.expect(PROMPT)
-        for typed in ("/help", "/settings", "/context", "/set stop " + "x" * 60):
-            assert max(map(len, said(screen, typed).splitlines()[1 if "xxx" in typed else 0 :])) < 40
+        for typed in ("/help", "/settings", "/context"):
+            assert max(map(len, said(screen, typed).splitlines())) < 40
     finally:
         screen.kill()

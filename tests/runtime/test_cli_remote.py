@@ -1,0 +1,98 @@
+"""`--remote`: the same commands, answered by a service."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.runtime.program import assert_sentence, run_program
+
+WORDS = ("Paris", " it", " is.")
+
+
+class Service(ThreadingHTTPServer):
+    """A service of OpenAI's kind that always says the same. `asked` are the bodies, `keys` what came with them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Service
+
+    def do_GET(self) -> None:
+        self._send("application/json", json.dumps({"object": "list", "data": [{"id": "falcon-40b"}]}).encode())
+
+    def do_POST(self) -> None:
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.keys.append(self.headers["Authorization"])
+        chat = self.path.endswith("/chat/completions")
+        choices = [{"index": 0, **({"delta": {"content": word}} if chat else {"text": word})} for word in WORDS]
+        choices.append({"index": 0, **({"delta": {}} if chat else {"text": ""}), "finish_reason": "stop"})
+        chunks = [json.dumps({"id": "1", "choices": [choice]}) for choice in choices]
+        usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+        chunks.append(json.dumps({"id": "1", "choices": [], "usage": usage}))
+        body = "".join(f"data: {chunk}\n\n" for chunk in (*chunks, "[DONE]"))
+        self._send("text/event-stream", body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def _send(self, kind: str, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    for name in ("FALCONET_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with Service() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def test_a_service_answers_a_conversation(service: Service) -> None:
+    given = ("--remote", service.url, "--system", "Be brief.", "--temperature", "0", "--stop", "END")
+    outcome = run_program("chat", *given, stdin=b"Where?\nAnd?\n")
+    assert outcome.code == 0
+    assert outcome.out == "Paris it is.\n" * 2
+    assert outcome.err.count("remote") == 2
+    roles = [message["role"] for message in service.asked[1]["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert service.asked[0]["model"] == "falcon-40b"
+    assert service.asked[0]["stop"] == ["END"]
+
+
+def test_a_service_continues_a_text_and_gets_its_key_from_the_environment(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-other")
+    monkeypatch.setenv("FALCONET_API_KEY", "secret-own")
+    given = ("--remote", service.url, "--model", "mine", "--prompt", "x", "--json")
+    outcome = run_program("complete", *given)
+    assert outcome.events[-1]["text"] == "Paris it is."
+    assert service.asked[0]["model"] == "mine"
+    assert service.keys == ["Bearer secret-own"]
+    assert "secret" not in outcome.out + outcome.err
+
+
+def test_a_service_that_is_not_there_is_one_sentence(service: Service) -> None:
+    assert_sentence(run_program("complete", "--remote", "http://127.0.0.1:9/v1", "--prompt", "x"), "127.0.0.1:9")
+    assert_sentence(run_program("complete", "--remote", "nonsense", "--prompt", "x"), "--remote must begin with http")
+    assert_sentence(
+        run_program("complete", "--remote", service.url, "--sampling-order", "llama.cpp", "--prompt", "x"),
+        "cannot be asked of a service",
+    )
