@@ -1,0 +1,175 @@
+"""Kernels that multiply a few vectors by a stored matrix, reading each of its rows once. T tokens, I columns.
+
+Codebooks and integers take activations as whole numbers of 15 bits with a scale for 32 columns: vpmaddwd multiplies
+and adds 16 of them exactly, and four products of 15 by 16 bits fit the 32 bits of a sum. Dense forms multiply in
+float32.
+"""
+
+from __future__ import annotations
+
+from models.kernels.code import F32, I64, Code, Value, element
+from models.kernels.forms import F8, SPAN, WHOLE_FORMS, Job, WholeForm, madd
+
+_BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
+DENSE_FORMS = {_BF16: 2, _FP16: 2, _FP32: 4}  # bytes an element
+AHEAD = 6144  # bytes at which memory is asked for: its own guess ends with each row
+_CHAINS = 8  # sums kept apart, so that one need not wait for another
+
+
+def write_product(form: str, tokens: int, rows: int) -> str:
+    """The module of kernel `product`: `tokens` vectors times the matrix, `rows` of its rows at once."""
+    code = Code("product")
+    columns = _Columns(code)
+    if form in DENSE_FORMS:
+        _write_dense(code, form, tokens, rows, columns)
+    else:
+        _write_whole(code, WHOLE_FORMS[form], tokens, rows, columns)
+    code.stop()
+    return code.text()
+
+
+class _Columns:
+    """What all rows share: the job's fields."""
+
+    def __init__(self, code: Code) -> None:
+        self.spans = code.field(Job.SPANS)
+        self.weights, self.row_bytes = code.field(Job.WEIGHTS, "ptr"), code.field(Job.ROW_BYTES)
+        self.x, self.x_scales = code.field(Job.X, "ptr"), code.field(Job.X_SCALES, "ptr")
+        self.out, self.out_bytes = code.field(Job.OUT, "ptr"), code.field(Job.OUT_BYTES)
+
+
+def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _Columns) -> None:
+    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
+    x_bytes, scale_bytes = columns.spans * (2 * SPAN), columns.spans * 32
+    zero = code.constant(F8, 0.0)
+
+    def rows_at(first: Value) -> None:
+        row = first * rows
+        record = code.shifted(aux, row // group * aux_bytes)
+        opened = [form.open(code, code.shifted(record, aux_bytes * k) if form.aux_a_row else record) for k in range(rows)]
+        weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
+
+        def span(index: Value, sums: list[Value]) -> list[Value]:
+            numbers = form.numbers(code, opened, weights, index)
+            sums = list(sums)
+            for r in range(rows):
+                code.prefetch(weights[r], index * form.span_bytes + AHEAD)
+            for t in range(tokens):
+                x = code.shifted(columns.x, index * (2 * SPAN) + x_bytes * t)
+                vectors = [code.load(x, 32 * k, "<16 x i16>") for k in range(4)]
+                x_scale = code.load(columns.x_scales, index * 32 + scale_bytes * t, F8)
+                for r in range(rows):
+                    a, b, c, d = (madd(w, v) for w, v in zip(numbers[r].vectors, vectors, strict=True))
+                    total = (a + b).cast("sitofp", F8) + (c + d).cast("sitofp", F8)
+                    weight_scale = numbers[r].scale
+                    scale = x_scale if weight_scale is None else x_scale * weight_scale
+                    sums[t * rows + r] = code.fma(total, scale, sums[t * rows + r])
+            return sums
+
+        sums = code.loop(columns.spans, [zero] * (tokens * rows), span)
+        for t in range(tokens):
+            for r in range(rows):
+                total = form.close(code, opened[r], sum_of(sums[t * rows + r]))
+                code.store(total, columns.out, (row + r) * 4 + columns.out_bytes * t)
+
+    _each(code, rows_at)
+
+
+def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Columns) -> None:
+    size = DENSE_FORMS[form]
+    chains = max(1, _CHAINS // (tokens * rows))
+    x_bytes = columns.spans * (4 * SPAN)
+    zero = code.constant(F8, 0.0)
+
+    def rows_at(first: Value) -> None:
+        row = first * rows
+        weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
+
+        def span(index: Value, sums: list[Value]) -> list[Value]:
+            sums = list(sums)
+            for r in range(rows):
+                for line in range(0, SPAN * size, 64):
+                    code.prefetch(weights[r], index * (SPAN * size) + (AHEAD + line))
+            for k in range(SPAN // 8):
+                expanded = [_floats(code, form, weights[r], index * (SPAN * size) + 8 * size * k) for r in range(rows)]
+                for t in range(tokens):
+                    x = code.load(columns.x, index * (SPAN * 4) + x_bytes * t + 32 * k, F8)
+                    for r in range(rows):
+                        place = (t * rows + r) * chains + k % chains
+                        sums[place] = code.fma(expanded[r], x, sums[place])
+            return sums
+
+        sums = code.loop(columns.spans, [zero] * (tokens * rows * chains), span)
+        for t in range(tokens):
+            for r in range(rows):
+                total, *rest = sums[(t * rows + r) * chains : (t * rows + r + 1) * chains]
+                for other in rest:
+                    total = total + other
+                code.store(sum_of(total), columns.out, (row + r) * 4 + columns.out_bytes * t)
+
+    _each(code, rows_at)
+
+
+def _each(code: Code, body: object) -> None:
+    def piece(first: Value, count: Value) -> None:
+        def one(index: Value, nothing: list[Value]) -> list[Value]:
+            body(first + index)  # type: ignore[operator]
+            return nothing
+
+        code.loop(count, [], one)
+
+    code.share(piece)
+
+
+def _floats(code: Code, form: str, pointer: Value, offset: Value) -> Value:
+    """Eight weights in float32."""
+    if form == _FP32:
+        return code.load(pointer, offset, F8)
+    if form == _FP16:
+        return code.load(pointer, offset, "<8 x half>").cast("fpext", F8)
+    return (code.load(pointer, offset, "<8 x i16>").cast("zext", "<8 x i32>") << 16).bits(F8)
+
+
+def sum_of(vector: Value) -> Value:
+    """The eight elements added, in a fixed order."""
+    four = vector.pick(range(4)) + vector.pick(range(4, 8))
+    two = four.pick((0, 1)) + four.pick((2, 3))
+    return two.at(0) + two.at(1)
+
+
+def write_quantize(order: tuple[int, ...]) -> str:
+    """The module of kernel `quantize`: float32 rows to whole numbers in `order`, with the scales of each span's lanes.
+
+    The job's rows are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
+    """
+    code = Code("quantize")
+    spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
+    scales = code.field(Job.X_SCALES, "ptr")
+    largest = code.constant(F32, float(Job.LARGEST))
+
+    def span(index: Value, nothing: list[Value]) -> list[Value]:
+        parts = [code.load(source, index * (SPAN * 4) + 32 * k, F8) for k in range(8)]
+        lanes = [sorted({c // 8 for v in range(4) for c in order[v * 16 + 8 * lane : v * 16 + 8 * lane + 8]}) for lane in (0, 1)]
+        whole: dict[int, Value] = {}
+        wide = []
+        for lane in (0, 1):
+            top = parts[lanes[lane][0]].magnitude()
+            for k in lanes[lane][1:]:
+                top = top.most(parts[k].magnitude())
+            four = top.pick(range(4)).most(top.pick(range(4, 8)))
+            two = four.pick((0, 1)).most(four.pick((2, 3)))
+            most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))
+            inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
+            for k in lanes[lane]:
+                whole[k] = code.call("<8 x i32>", "llvm.x86.avx.cvt.ps2dq.256", parts[k] * inverse).cast("trunc", "<8 x i16>")
+            wide.append(code.splat(code.emit(F32, f"fdiv float {most.name}, {largest.name}"), 4))
+        code.store(wide[0].pick(range(8), wide[1]), scales, index * 32)
+        pairs = [whole[2 * k].pick(range(16), whole[2 * k + 1]) for k in range(4)]
+        every = [pairs[0].pick(range(32), pairs[1]), pairs[2].pick(range(32), pairs[3])]
+        for v in range(4):
+            code.store(every[0].pick(order[16 * v : 16 * v + 16], every[1]), out, index * (2 * SPAN) + 32 * v)
+        return nothing
+
+    code.loop(spans * code.field(Job.UNITS), [], span)
+    code.stop()
+    return code.text()

@@ -1,0 +1,68 @@
+"""KernelWeight: a stored weight multiplied by kernels where they fit, by torch elsewhere."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
+from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matrix, lut_matrix
+
+_TILE_BYTES = 1 << 22  # of a dense matrix in float32, expanded at once
+
+
+def with_kernels(weight: Weight) -> Weight:
+    """The same numbers, multiplied by kernels where this machine and the weight's form have them."""
+    matrix: Matrix | None = None
+    if isinstance(weight, LutWeight):
+        matrix = lut_matrix(weight.indices, weight.codebook, weight.index_bits)
+    elif isinstance(weight, BlockWeight):
+        matrix = block_matrix(weight.values, weight.scale)
+    elif isinstance(weight, DenseWeight):
+        matrix = dense_matrix(weight.values)
+    return weight if matrix is None else KernelWeight(weight, matrix)
+
+
+class KernelWeight(Weight):
+    """`stored` in whose place it stands, for float32 activations."""
+
+    def __init__(self, stored: Weight, matrix: Matrix) -> None:
+        super().__init__(stored.shape)
+        self.stored = stored
+        self.matrix = matrix
+
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        return self.stored.part(first, last, dtype)
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.stored.rows(ids, dtype)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        return self.stored.dense(dtype)
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        flat = x.reshape(-1, self.shape[1])
+        if len(flat) <= MOST_TOKENS:
+            out = self.matrix.product(flat)
+        elif isinstance(self.stored, DenseWeight):
+            out = self._by_tiles(flat, self.stored.values)
+        else:
+            # Faster than expanding: 16-bit whole numbers are multiplied at twice the rate of float32.
+            out = torch.cat([self.matrix.product(piece) for piece in flat.split(MOST_TOKENS)])
+        if bias is not None:
+            out += bias
+        return out.view(*x.shape[:-1], self.shape[0])
+
+    def _by_tiles(self, x: Tensor, values: Tensor) -> Tensor:
+        """x Wᵀ with as much of W in float32 as a processor's cache holds."""
+        if values.dtype == x.dtype:
+            return F.linear(x, values)
+        step = max(1, _TILE_BYTES // (4 * self.shape[1]))
+        tile = torch.empty((step, self.shape[1]), dtype=x.dtype)
+        out = torch.empty((self.shape[0], len(x)), dtype=x.dtype)
+        for first in range(0, self.shape[0], step):
+            last = min(first + step, self.shape[0])
+            expanded = tile[: last - first].copy_(values[first:last])
+            torch.mm(expanded, x.T, out=out[first:last])
+        return out.T.contiguous()
