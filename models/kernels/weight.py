@@ -9,7 +9,8 @@ from torch import Tensor
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matrix, lut_matrix
 
-_TILE_BYTES = 1 << 22  # of a dense matrix in float32, expanded at once
+# Of a dense matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
+_TILE_BYTES = 1 << 26
 
 
 def with_kernels(weight: Weight) -> Weight:
@@ -55,14 +56,13 @@ class KernelWeight(Weight):
         return out.view(*x.shape[:-1], self.shape[0])
 
     def _by_tiles(self, x: Tensor, values: Tensor) -> Tensor:
-        """x Wᵀ with as much of W in float32 as a processor's cache holds."""
+        """x Wᵀ with a part of W at a time in float32."""
         if values.dtype == x.dtype:
             return F.linear(x, values)
         step = max(1, _TILE_BYTES // (4 * self.shape[1]))
-        tile = torch.empty((step, self.shape[1]), dtype=x.dtype)
-        out = torch.empty((self.shape[0], len(x)), dtype=x.dtype)
+        tile = torch.empty((min(step, self.shape[0]), self.shape[1]), dtype=x.dtype)
+        out = []
         for first in range(0, self.shape[0], step):
             last = min(first + step, self.shape[0])
-            expanded = tile[: last - first].copy_(values[first:last])
-            torch.mm(expanded, x.T, out=out[first:last])
-        return out.T.contiguous()
+            out.append(F.linear(x, tile[: last - first].copy_(values[first:last])))
+        return torch.cat(out, dim=-1)
