@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import Checkpoint
-from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight
+from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight, Weight
 from models.falcon import Falcon, position_tables
 from models.kernels.machine import supported
 from models.kernels.weight import with_kernels
@@ -40,25 +40,23 @@ class _CheckpointLayers:
     def __init__(self, checkpoint: Checkpoint, *, rounded: bool) -> None:
         self._checkpoint = checkpoint
         self._rounded = rounded
-        self._made: dict[str, DenseWeight] = {}
+        self._made: dict[str, Weight] = {}
 
     def linear(self, name: str, in_features: int, out_features: int, *, bias: bool) -> nn.Module:  # noqa: ARG002
         weight = f"{name}.weight"
         if name == "lm_head" and self._checkpoint.config.tie_word_embeddings:
             weight = _EMBEDDING
-        with torch.device("cpu"):
-            stored = with_kernels(self._weight(weight))
-        return CompressedLinear(stored, torch.empty(out_features) if bias else None)
+        return CompressedLinear(self._weight(weight), torch.empty(out_features) if bias else None)
 
     def embedding(self, name: str, rows: int, columns: int) -> nn.Module:  # noqa: ARG002
-        with torch.device("cpu"):
-            return CompressedEmbedding(self._weight(f"{name}.weight"), torch.float32)
+        return CompressedEmbedding(self._weight(f"{name}.weight"), torch.float32)
 
-    def _weight(self, name: str) -> DenseWeight:
+    def _weight(self, name: str) -> Weight:
         if name not in self._made:
             tensor = self._checkpoint.tensor(name)
             tensor = tensor.bfloat16() if self._rounded else narrowed(tensor)
-            self._made[name] = DenseWeight(tensor if supported() else tensor.float())
+            with torch.device("cpu"):
+                self._made[name] = with_kernels(DenseWeight(tensor if supported() else tensor.float()))
         return self._made[name]
 
 

@@ -55,6 +55,13 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
         self._device = device
 
     @property
+    def model(self) -> Falcon:
+        """The decoder. ValueError once the backend is closed."""
+        if self._model is None:
+            raise ValueError("the backend is closed")
+        return self._model
+
+    @property
     def name(self) -> str:
         """The word by which users choose it."""
         return "torch"
@@ -96,14 +103,13 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
     def feed_batch(self, feeds: Sequence[tuple[Sequence[int], CountedState[KeyValueCache]]]) -> list[Logits]:
         """`feed` for several states, as if one by one; single tokens go through the model together."""
         batch = check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
-        if self._model is None:
-            raise ValueError("the backend is closed")
+        model = self.model
         scores: list[Logits | None] = [None] * len(batch)
         together = [place for place, tokens in enumerate(batch) if len(tokens) == 1]
         if len(together) > 1:
             states = [feeds[place][1] for place in together]
             tokens = torch.from_numpy(np.concatenate([batch[place] for place in together])).to(self._device)
-            out = step_batch(self._model, tokens, [s.inner for s in states], [s.length for s in states])
+            out = step_batch(model, tokens, [s.inner for s in states], [s.length for s in states])
             for place, state, row in zip(together, states, out.float().cpu(), strict=True):
                 state.advance(1)
                 scores[place] = row.numpy().copy()
@@ -142,14 +148,13 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
         ids = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
         )
-        if self._model is None:
-            raise ValueError("the backend is closed")
+        model = self.model
         rows: list[Tensor] = []
         for first in range(0, len(ids), self._chunk):
             piece = torch.from_numpy(ids[first : first + self._chunk]).to(self._device)
             end = state.length + len(piece)
             mask = make_causal_mask(len(piece), end, device=self._device)
-            out = self._model(piece[None], mask, state.inner, last_only=last_only)[0]
+            out = model(piece[None], mask, state.inner, last_only=last_only)[0]
             rows = [out] if last_only else [*rows, out]
             state.advance(len(piece))
         logits: npt.NDArray[np.float32] = torch.cat(rows).float().cpu().numpy().astype(np.float32, copy=True)
@@ -193,11 +198,9 @@ class _BundleLayers:
         weight = f"{name}.weight"
         if name == "lm_head" and weight not in self._bundle.manifest.weights:
             weight = _EMBEDDING
-        stored = self._weight(weight, (out_features, in_features))
-        if not self._expand:
-            with torch.device("cpu"):
-                stored = with_kernels(stored)
-        return CompressedLinear(stored, torch.empty(out_features) if bias else None)
+        return CompressedLinear(
+            self._weight(weight, (out_features, in_features)), torch.empty(out_features) if bias else None
+        )
 
     def embedding(self, name: str, rows: int, columns: int) -> nn.Module:
         return CompressedEmbedding(self._weight(f"{name}.weight", (rows, columns)), torch.float32)
@@ -209,7 +212,7 @@ class _BundleLayers:
                 raise BundleError(
                     f"{self._bundle.folder}: {name} has another shape than config.json asks for; export it again."
                 )
-            return DenseWeight(weight.dense(torch.float32)) if self._expand else weight
+            return DenseWeight(weight.dense(torch.float32)) if self._expand else with_kernels(weight)
 
 
 def _entry(bundle: Bundle, name: str) -> WeightEntry:
