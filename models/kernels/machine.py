@@ -65,8 +65,8 @@ def supported() -> bool:
     return all(features.get(name) for name in _NEEDED)
 
 
-@functools.cache
 def _target_machine() -> Any:
+    """One for each module: its engine frees it."""
     from llvmlite import binding
 
     binding.initialize_native_target()

@@ -14,7 +14,9 @@ from models.kernels.products import DENSE_FORMS, write_product, write_quantize
 
 MOST_TOKENS = 8  # more are multiplied faster by expanding the matrix
 _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
-_PIECE_BYTES = 1 << 16  # of the matrix, that a thread takes at once
+# Of the matrix, that a thread takes at once: smaller pieces cut the processor's runs of reads, larger ones make it wait.
+_PIECE_BYTES = 1 << 18
+_LEAST_PIECES = 16
 
 
 class Matrix:
@@ -45,7 +47,7 @@ class Matrix:
         rows = self.rows_at_once if tokens <= 4 else 1
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
         job[Job.UNITS] = self.shape[0] // rows
-        job[Job.PIECE] = max(1, _PIECE_BYTES // (self._row_bytes * rows))
+        job[Job.PIECE] = max(1, min(_PIECE_BYTES // (self._row_bytes * rows), job[Job.UNITS] // _LEAST_PIECES))
         job[Job.X], job[Job.OUT] = x.data_ptr(), out.data_ptr()
         if self._whole:
             whole = torch.empty((tokens, self._spans, 5 * 32), dtype=torch.uint8)  # numbers, then scales
