@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,7 +12,7 @@ from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matrix, lut_matrix
 
 # Of a dense matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
-_TILE_BYTES = 1 << 26
+_TILE_BYTES = 1 << 25
 
 
 def with_kernels(weight: Weight) -> Weight:
@@ -59,10 +61,28 @@ class KernelWeight(Weight):
         """x Wᵀ with a part of W at a time in float32."""
         if values.dtype == x.dtype:
             return F.linear(x, values)
-        step = max(1, _TILE_BYTES // (4 * self.shape[1]))
-        tile = torch.empty((min(step, self.shape[0]), self.shape[1]), dtype=x.dtype)
-        out = []
+        step = max(1, min(_TILE_BYTES // (4 * self.shape[1]), self.shape[0]))
+        tile = _scratch.tile(step * self.shape[1]).view(step, self.shape[1])
+        if step == self.shape[0]:
+            return F.linear(x, tile.copy_(values))
+        out = torch.empty((len(x), self.shape[0]), dtype=x.dtype)
         for first in range(0, self.shape[0], step):
             last = min(first + step, self.shape[0])
-            out.append(F.linear(x, tile[: last - first].copy_(values[first:last])))
-        return torch.cat(out, dim=-1)
+            out[:, first:last] = F.linear(x, tile[: last - first].copy_(values[first:last]))
+        return out
+
+
+class _Scratch(threading.local):
+    """A thread's own memory for tiles: fresh memory would cost more than what is written to it."""
+
+    def __init__(self) -> None:
+        self._tile = torch.empty(0)
+
+    def tile(self, elements: int) -> Tensor:
+        """Float32 [elements], to be overwritten."""
+        if len(self._tile) < elements:
+            self._tile = torch.empty(elements, dtype=torch.float32)
+        return self._tile[:elements]
+
+
+_scratch = _Scratch()
