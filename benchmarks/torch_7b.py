@@ -2,9 +2,9 @@
 
     python -m benchmarks.torch_7b CHECKPOINT BUNDLE... [--tokens 8] [--rounds 7] [--write]
 
-CHECKPOINT is what `benchmarks.random_checkpoint` made, of a few layers; BUNDLE its exports. A token's time is split into
-layers, and embedding and head: each is timed alone by its forward, and 32 layers are that many times one layer plus
-the rest once. Rounds of all contestants alternate, so that what else the machine does meets them alike.
+CHECKPOINT is what `benchmarks.random_checkpoint` made, of a few layers; BUNDLE its exports. A token's time is split
+into head and layers: the head is timed alone, and 32 layers are 32 times what one layer takes, plus the head once.
+Rounds of all contestants alternate, so that what else the machine does meets them alike.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -105,7 +105,7 @@ def main() -> None:
         check_clean()
     torch.set_num_threads(args.threads)
     prompt: list[int] = np.random.default_rng(0).integers(12, 65024, args.prompt).tolist()
-    figures = {}
+    figures: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = args.checkpoint or make_checkpoint(Path(folder))
         for dtype in DTYPES:

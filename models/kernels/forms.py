@@ -34,7 +34,7 @@ class WholeForm:
     span_bytes = 32
     aux_a_row = False  # whether each row has its own record beside the weights, or a group shares one
 
-    def open(self, code: Code, record: Value) -> list[Value]:
+    def open(self, record: Value) -> list[Value]:
         """What the rows need throughout, from their record."""
         raise NotImplementedError
 
@@ -42,7 +42,7 @@ class WholeForm:
         """A span of each of the rows at `weights`."""
         raise NotImplementedError
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:
         """A row's sum in its true scale."""
         raise NotImplementedError
 
@@ -72,8 +72,8 @@ _NIBBLES = (*_order(range(0, 64, 2)), *_order(range(1, 64, 2)))
 _BYTES = (*_order(range(32)), *_order(range(32, 64)))
 
 
-def _both_lanes(code: Code, pointer: Value, offset: int) -> Value:
-    return code.load(pointer, offset, "<16 x i8>").pick([*range(16), *range(16)])
+def _both_lanes(pointer: Value, offset: int) -> Value:
+    return pointer.code.load(pointer, offset, "<16 x i8>").pick([*range(16), *range(16)])
 
 
 def _nibbles(code: Code, weights: Value, span: Value) -> tuple[Value, Value]:
@@ -88,8 +88,8 @@ class Lut4(WholeForm):
 
     order = _NIBBLES
 
-    def open(self, code: Code, record: Value) -> list[Value]:
-        return [_both_lanes(code, record, 0), _both_lanes(code, record, 16), code.load(record, 32, F32)]
+    def open(self, record: Value) -> list[Value]:
+        return [_both_lanes(record, 0), _both_lanes(record, 16), record.code.load(record, 32, F32)]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         out = []
@@ -100,7 +100,7 @@ class Lut4(WholeForm):
             out.append(Numbers(vectors))
         return out
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:
         return total * opened[2]
 
 
@@ -113,21 +113,21 @@ class Lut6(WholeForm):
     order = _BYTES
     span_bytes = 48
 
-    def open(self, code: Code, record: Value) -> list[Value]:
-        return [record, code.load(record, 128, F32)]
+    def open(self, record: Value) -> list[Value]:
+        return [record, record.code.load(record, 128, F32)]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         vectors: list[list[Value]] = [[] for _ in weights]
         for half in (0, 1):
             indices = [self._indices(code, row, span, half) for row in weights]
-            low, high = (self._entries(code, opened[0][0], 64 * plane, indices) for plane in (0, 1))
+            low, high = (self._entries(opened[0][0], 64 * plane, indices) for plane in (0, 1))
             for vector, *bytes_ in zip(vectors, low, high, strict=True):
                 vector += interleave(*bytes_)
         return [Numbers(vector) for vector in vectors]
 
-    def _entries(self, code: Code, record: Value, at: int, indices: list[Value]) -> list[Value]:
+    def _entries(self, record: Value, at: int, indices: list[Value]) -> list[Value]:
         """One byte of the entry of each index, for each row."""
-        tables = [_both_lanes(code, record, at + 16 * table) for table in range(4)]
+        tables = [_both_lanes(record, at + 16 * table) for table in range(4)]
         out = []
         for index in indices:
             first, second, third, fourth = (look_up(table, index & 15) for table in tables)
@@ -145,7 +145,7 @@ class Lut6(WholeForm):
         a, b, c, d = ((words << 2 * k) & (0x3F << 8 * k) for k in range(4))
         return (a | b | c | d).bits(B32)
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:
         return total * opened[1]
 
 
@@ -160,8 +160,8 @@ class Lut8(WholeForm):
     order = tuple(range(SPAN))
     span_bytes = 64
 
-    def open(self, code: Code, record: Value) -> list[Value]:
-        return [record, code.load(record, 512, F32)]
+    def open(self, record: Value) -> list[Value]:
+        return [record, record.code.load(record, 512, F32)]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         out = []
@@ -175,7 +175,7 @@ class Lut8(WholeForm):
             out.append(Numbers(vectors))
         return out
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:
         return total * opened[1]
 
 
@@ -185,7 +185,7 @@ class Int4(WholeForm):
     order = _NIBBLES
     aux_a_row = True
 
-    def open(self, code: Code, record: Value) -> list[Value]:
+    def open(self, record: Value) -> list[Value]:
         return [record]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
@@ -200,7 +200,7 @@ class Int4(WholeForm):
             out.append(Numbers(vectors, scales))
         return out
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:  # noqa: ARG002
         return total * (1.0 / 4096)
 
 
@@ -212,10 +212,16 @@ class Int8(WholeForm):
     order = _BYTES
     aux_a_row = True
 
-    def open(self, code: Code, record: Value) -> list[Value]:
-        return [code.load(record, 0, F32)]
+    def open(self, record: Value) -> list[Value]:
+        return [record.code.load(record, 0, F32)]
 
-    def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
+    def numbers(
+        self,
+        code: Code,
+        opened: list[list[Value]],  # noqa: ARG002
+        weights: list[Value],
+        span: Value,
+    ) -> list[Numbers]:
         zero = code.constant(B32, 0)
         out = []
         for row in weights:
@@ -223,7 +229,7 @@ class Int8(WholeForm):
             out.append(Numbers(interleave(zero, halves[0]) + interleave(zero, halves[1])))
         return out
 
-    def close(self, code: Code, opened: list[Value], total: Value) -> Value:
+    def close(self, opened: list[Value], total: Value) -> Value:
         return total * opened[0] * (1.0 / 256)
 
 

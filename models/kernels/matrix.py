@@ -14,7 +14,7 @@ from models.kernels.products import DENSE_FORMS, write_product, write_quantize
 
 MOST_TOKENS = 8  # more are multiplied faster by expanding the matrix
 _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
-# Of the matrix, that a thread takes at once: smaller pieces cut the processor's runs of reads, larger ones make it wait.
+# Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
 _PIECE_BYTES = 1 << 18
 _LEAST_PIECES = 16
 

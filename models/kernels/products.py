@@ -7,8 +7,10 @@ float32.
 
 from __future__ import annotations
 
-from models.kernels.code import F32, I64, Code, Value, element
-from models.kernels.forms import F8, SPAN, WHOLE_FORMS, Job, WholeForm, madd
+from collections.abc import Callable
+
+from models.kernels.code import F32, Code, Value
+from models.kernels.forms import D8, F8, SPAN, WHOLE_FORMS, Job, WholeForm, madd
 
 _BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
 DENSE_FORMS = {_BF16: 2, _FP16: 2, _FP32: 4}  # bytes an element
@@ -46,7 +48,7 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
     def rows_at(first: Value) -> None:
         row = first * rows
         record = code.shifted(aux, row // group * aux_bytes)
-        opened = [form.open(code, code.shifted(record, aux_bytes * k) if form.aux_a_row else record) for k in range(rows)]
+        opened = [form.open(code.shifted(record, aux_bytes * k) if form.aux_a_row else record) for k in range(rows)]
         weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
 
         def span(index: Value, sums: list[Value]) -> list[Value]:
@@ -69,7 +71,7 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
         sums = code.loop(columns.spans, [zero] * (tokens * rows), span)
         for t in range(tokens):
             for r in range(rows):
-                total = form.close(code, opened[r], sum_of(sums[t * rows + r]))
+                total = form.close(opened[r], sum_of(sums[t * rows + r]))
                 code.store(total, columns.out, (row + r) * 4 + columns.out_bytes * t)
 
     _each(code, rows_at)
@@ -110,10 +112,12 @@ def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Column
     _each(code, rows_at)
 
 
-def _each(code: Code, body: object) -> None:
+def _each(code: Code, body: Callable[[Value], None]) -> None:
+    """Write `body` for every unit of rows that this thread takes."""
+
     def piece(first: Value, count: Value) -> None:
         def one(index: Value, nothing: list[Value]) -> list[Value]:
-            body(first + index)  # type: ignore[operator]
+            body(first + index)
             return nothing
 
         code.loop(count, [], one)
@@ -140,36 +144,44 @@ def sum_of(vector: Value) -> Value:
 def write_quantize(order: tuple[int, ...]) -> str:
     """The module of kernel `quantize`: float32 rows to whole numbers in `order`, with the scales of each span's lanes.
 
-    The job's rows are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
+    The job's units are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
     """
     code = Code("quantize")
     spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
     scales = code.field(Job.X_SCALES, "ptr")
-    largest = code.constant(F32, float(Job.LARGEST))
+    # Which eights of columns stand in each lane of the four vectors.
+    lanes = [sorted({column // 8 for v in range(4) for column in order[16 * v :][8 * lane :][:8]}) for lane in (0, 1)]
 
     def span(index: Value, nothing: list[Value]) -> list[Value]:
         parts = [code.load(source, index * (SPAN * 4) + 32 * k, F8) for k in range(8)]
-        lanes = [sorted({c // 8 for v in range(4) for c in order[v * 16 + 8 * lane : v * 16 + 8 * lane + 8]}) for lane in (0, 1)]
         whole: dict[int, Value] = {}
-        wide = []
-        for lane in (0, 1):
-            top = parts[lanes[lane][0]].magnitude()
-            for k in lanes[lane][1:]:
-                top = top.most(parts[k].magnitude())
-            four = top.pick(range(4)).most(top.pick(range(4, 8)))
-            two = four.pick((0, 1)).most(four.pick((2, 3)))
-            most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))
-            inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
-            for k in lanes[lane]:
-                whole[k] = code.call("<8 x i32>", "llvm.x86.avx.cvt.ps2dq.256", parts[k] * inverse).cast("trunc", "<8 x i16>")
-            wide.append(code.splat(code.emit(F32, f"fdiv float {most.name}, {largest.name}"), 4))
-        code.store(wide[0].pick(range(8), wide[1]), scales, index * 32)
+        steps = []
+        for eights in lanes:
+            step, numbers = _quantized(code, [parts[k] for k in eights])
+            steps.append(code.splat(step, 4))
+            whole |= zip(eights, numbers, strict=True)
+        code.store(steps[0].pick(range(8), steps[1]), scales, index * 32)
         pairs = [whole[2 * k].pick(range(16), whole[2 * k + 1]) for k in range(4)]
-        every = [pairs[0].pick(range(32), pairs[1]), pairs[2].pick(range(32), pairs[3])]
+        low, high = pairs[0].pick(range(32), pairs[1]), pairs[2].pick(range(32), pairs[3])
         for v in range(4):
-            code.store(every[0].pick(order[16 * v : 16 * v + 16], every[1]), out, index * (2 * SPAN) + 32 * v)
+            code.store(low.pick(order[16 * v : 16 * v + 16], high), out, index * (2 * SPAN) + 32 * v)
         return nothing
 
     code.loop(spans * code.field(Job.UNITS), [], span)
     code.stop()
     return code.text()
+
+
+def _quantized(code: Code, parts: list[Value]) -> tuple[Value, list[Value]]:
+    """The step between whole numbers for the largest of `parts`, and each part in them."""
+    top = parts[0].magnitude()
+    for part in parts[1:]:
+        top = top.most(part.magnitude())
+    four = top.pick(range(4)).most(top.pick(range(4, 8)))
+    two = four.pick((0, 1)).most(four.pick((2, 3)))
+    most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))  # not zero: it divides
+    largest = code.constant(F32, float(Job.LARGEST))
+    inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
+    rounded = [code.call(D8, "llvm.x86.avx.cvt.ps2dq.256", part * inverse) for part in parts]
+    step = code.emit(F32, f"fdiv float {most.name}, {largest.name}")
+    return step, [numbers.cast("trunc", "<8 x i16>") for numbers in rounded]

@@ -52,7 +52,8 @@ class KernelWeight(Weight):
             out = self._by_tiles(flat, self.stored.values)
         else:
             # Faster than expanding: 16-bit whole numbers are multiplied at twice the rate of float32.
-            out = torch.cat([self.matrix.product(piece) for piece in flat.split(MOST_TOKENS)])
+            firsts = range(0, len(flat), MOST_TOKENS)
+            out = torch.cat([self.matrix.product(flat[first : first + MOST_TOKENS]) for first in firsts])
         if bias is not None:
             out += bias
         return out.view(*x.shape[:-1], self.shape[0])

@@ -22,7 +22,7 @@ def open_checkpoint(folder: str | Path, *, dtype: Literal["float32", "bfloat16"]
     """Open a Falcon in Hugging Face's layout, its context as trained. Computes in float32.
 
     `float32` keeps every weight as it is; matrices whose numbers all are 16-bit ones stay so in memory. `bfloat16`
-    rounds the matrices to that type. Raises CheckpointError for a folder that is not a whole checkpoint.
+    rounds the matrices to that type. Raises ConfigError or CheckpointError for a folder that is no whole checkpoint.
     """
     checkpoint = Checkpoint.open(folder)
     with torch.device("meta"):
