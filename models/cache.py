@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from models.config import FalconConfig
+
+
+class Cache(Protocol):
+    """Where attention puts the new keys and values, and finds all of them."""
+
+    def update(self, layer: int, key: Tensor, value: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:
+        """Store `key` and `value` [B, K, Q, D]; return what the queries look at, [B, K, S, D] each."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,3 +52,20 @@ class KeyValueCache:
         self.value_cache[layer, :, :, begin:end, :] = value
         keys, values = self.key_cache[layer, :, :, :end, :], self.value_cache[layer, :, :, :end, :]
         return keys.to(key.dtype), values.to(value.dtype)
+
+
+@dataclass(frozen=True)
+class CacheBatch:
+    """One new token for each of B sequences, whose caches hold `lengths` tokens so far."""
+
+    caches: Sequence[KeyValueCache]  # each of one sequence
+    lengths: Sequence[int]
+
+    def update(self, layer: int, key: Tensor, value: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Store `key` and `value` [B, K, 1, D]; return all of the layer's, [B, K, end, D] each, zero where unused."""
+        keys, values = (new.new_zeros(*new.shape[:2], end, new.shape[-1]) for new in (key, value))
+        for row, (cache, length) in enumerate(zip(self.caches, self.lengths, strict=True)):
+            one = slice(row, row + 1)
+            own = cache.update(layer, key[one], value[one], length, length + 1)
+            keys[one, :, : length + 1], values[one, :, : length + 1] = own
+        return keys, values

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cache import KeyValueCache
+from models.cache import Cache, KeyValueCache
 from models.config import FalconConfig
 
 
@@ -38,8 +38,8 @@ class Step:
     begin: int
     end: int
     mask: Tensor  # [B, 1 or K, Q·G, S], added to the scores
-    rotary: tuple[Tensor, Tensor] | None  # cosine and sine [Q, 1, 1, D]
-    cache: KeyValueCache | None
+    rotary: tuple[Tensor, Tensor] | None  # cosine and sine [B or none, Q, 1, 1, D]
+    cache: Cache | None
 
 
 class DenseLayers:
@@ -125,12 +125,12 @@ class Transformer(nn.Module):
         end = causal_mask.shape[-1]
         begin = end - queries
         rotary = None if self.config.alibi else self._rotary(begin, end, dtype)
-        return Step(batch, begin, end, self._fold_mask(causal_mask, end), rotary, cache)
+        return Step(batch, begin, end, self.fold_mask(causal_mask, end), rotary, cache)
 
     def _rotary(self, begin: int, end: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return self.cos[begin:end, None, None].to(dtype), self.sin[begin:end, None, None].to(dtype)
 
-    def _fold_mask(self, causal_mask: Tensor, end: int) -> Tensor:
+    def fold_mask(self, causal_mask: Tensor, end: int) -> Tensor:
         """The mask [B, 1, Q, S] for folded queries: [B, 1 or K, Q·G, S], with ALiBi's bias where the model has it."""
         bias = self.head_bias[..., :end] if self.config.alibi else self.head_bias
         mask = causal_mask[:, :, :, None, :] + bias.to(causal_mask.dtype)

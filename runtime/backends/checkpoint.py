@@ -1,51 +1,67 @@
-"""A Hugging Face checkpoint in torch: weights as they are stored, computed in float32. The standard for bundles."""
+"""A checkpoint folder opened in the torch backend as it is, without a bundle: to compare with, and to measure."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
+from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from models.checkpoint import Checkpoint, expected_shapes
-from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight
+from models.checkpoint import Checkpoint
+from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight, Weight
 from models.falcon import Falcon, position_tables
+from models.kernels.machine import supported
+from models.kernels.weight import with_kernels
 from runtime.backends.torch import TorchBackend
 
-_EXPAND_LIMIT = 1 << 28  # weights: 1 GiB in float32; larger models stay mapped and are widened a piece at a time
-_HEAD, _EMBEDDING = "lm_head", "transformer.word_embeddings"
+_EMBEDDING = "transformer.word_embeddings.weight"
 
 
-def open_checkpoint(folder: str | Path) -> TorchBackend:
-    """Load the checkpoint in `folder`. Raises ConfigError and CheckpointError for what is none."""
+def open_checkpoint(folder: str | Path, *, dtype: Literal["float32", "bfloat16"] = "float32") -> TorchBackend:
+    """Open a Falcon in Hugging Face's layout, its context as trained. Computes in float32.
+
+    `float32` keeps every weight as it is; matrices whose numbers all are 16-bit ones stay so in memory. `bfloat16`
+    rounds the matrices to that type. Raises ConfigError or CheckpointError for a folder that is no whole checkpoint.
+    """
     checkpoint = Checkpoint.open(folder)
-    config = checkpoint.config
-    expand = sum(math.prod(shape) for shape in expected_shapes(config).values()) <= _EXPAND_LIMIT
     with torch.device("meta"):
-        model = Falcon(config, _CheckpointLayers(checkpoint, expand=expand))
+        model = Falcon(checkpoint.config, _CheckpointLayers(checkpoint, rounded=dtype == "bfloat16"))
     state = {name: checkpoint.tensor(name).float() for name, _ in model.named_parameters()}
     model.load_state_dict(state, assign=True, strict=False)
-    for name, table in position_tables(config).items():
+    for name, table in position_tables(checkpoint.config).items():
         setattr(model.transformer, name, table)
     return TorchBackend(model.eval().requires_grad_(False))
 
 
 class _CheckpointLayers:
-    """Layers over the checkpoint's tensors; a tied head gets the embedding's in Falcon's constructor."""
+    """Layers over the checkpoint's mapped tensors; a tied head shares the embedding's."""
 
-    def __init__(self, checkpoint: Checkpoint, *, expand: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, rounded: bool) -> None:
         self._checkpoint = checkpoint
-        self._expand = expand
+        self._rounded = rounded
+        self._made: dict[str, Weight] = {}
 
     def linear(self, name: str, in_features: int, out_features: int, *, bias: bool) -> nn.Module:  # noqa: ARG002
-        tied = name == _HEAD and self._checkpoint.config.tie_word_embeddings
-        return CompressedLinear(self._weight(_EMBEDDING if tied else name), torch.empty(out_features) if bias else None)
+        weight = f"{name}.weight"
+        if name == "lm_head" and self._checkpoint.config.tie_word_embeddings:
+            weight = _EMBEDDING
+        return CompressedLinear(self._weight(weight), torch.empty(out_features) if bias else None)
 
     def embedding(self, name: str, rows: int, columns: int) -> nn.Module:  # noqa: ARG002
-        return CompressedEmbedding(self._weight(name), torch.float32)
+        return CompressedEmbedding(self._weight(f"{name}.weight"), torch.float32)
 
-    def _weight(self, name: str) -> DenseWeight:
-        with torch.device("cpu"):
-            values = self._checkpoint.tensor(f"{name}.weight")
-            return DenseWeight(values.float() if self._expand else values)
+    def _weight(self, name: str) -> Weight:
+        if name not in self._made:
+            tensor = self._checkpoint.tensor(name)
+            tensor = tensor.bfloat16() if self._rounded else narrowed(tensor)
+            with torch.device("cpu"):
+                self._made[name] = with_kernels(DenseWeight(tensor if supported() else tensor.float()))
+        return self._made[name]
+
+
+def narrowed(tensor: Tensor) -> Tensor:
+    """`tensor` in bfloat16 where that loses nothing: most float32 files of Falcons hold bfloat16 numbers."""
+    if tensor.dtype != torch.float32 or torch.any(tensor.view(torch.int32) & 0xFFFF):
+        return tensor
+    return tensor.bfloat16()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from models.batch import step_batch
 from models.cache import KeyValueCache
+from models.checkpoint import expected_shapes
 from models.compressed import (
     CompressedEmbedding,
     CompressedLinear,
@@ -21,7 +24,9 @@ from models.compressed import (
 )
 from models.config import FalconConfig
 from models.falcon import Falcon, make_causal_mask, position_tables
-from runtime.backends.base import Backend, KeyValues, Logits, check_saved, checked_tokens
+from models.kernels.machine import supported as kernels_supported
+from models.kernels.weight import with_kernels
+from runtime.backends.base import Backend, KeyValues, Logits, check_batch, check_saved, checked_tokens
 from runtime.backends.state import CountedState
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
@@ -32,8 +37,10 @@ _TYPES |= {"int4": torch.uint8, "int8": torch.int8}
 _INDEX_BITS = {"lut4": 4, "lut6": 6, "lut8": 8}
 _EMBEDDING = "transformer.word_embeddings.weight"
 
-# Models up to this many weights are expanded when loaded: 1 GiB in float32. Larger ones are expanded a layer at a time.
+# Models up to this many weights are expanded when loaded: 1 GiB in float32. Larger ones are expanded a layer at a time;
+# where there are kernels, which read weights as they are stored, that begins at 128 MiB.
 _EXPAND_LIMIT = 1 << 28
+_EXPAND_LIMIT_WITH_KERNELS = 1 << 25
 CHUNK = 64
 
 
@@ -41,9 +48,18 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
     """The bundle's model on the CPU, in float32."""
 
     def __init__(self, model: Falcon, *, device: str = "cpu") -> None:
+        size = sum(math.prod(shape) for shape in expected_shapes(model.config).values())
+        self._chunk = CHUNK if size > _EXPAND_LIMIT else 4 * CHUNK  # a pass stays under some seconds
         self._model: Falcon | None = model
         self._config = model.config
         self._device = device
+
+    @property
+    def model(self) -> Falcon:
+        """The decoder. ValueError once the backend is closed."""
+        if self._model is None:
+            raise ValueError("the backend is closed")
+        return self._model
 
     @property
     def name(self) -> str:
@@ -63,7 +79,7 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
     @property
     def chunk_length(self) -> int:
         """Tokens a pass at which a prompt is fed."""
-        return CHUNK
+        return self._chunk
 
     def new_state(self) -> CountedState[KeyValueCache]:
         """An empty state."""
@@ -82,6 +98,25 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
     def feed_all(self, tokens: Sequence[int], state: CountedState[KeyValueCache]) -> npt.NDArray[np.float32]:
         """Append `tokens` [N] to `state` and score the token after each, [N, vocab_size]."""
         return self._feed(tokens, state, last_only=False)
+
+    @torch.inference_mode()
+    def feed_batch(self, feeds: Sequence[tuple[Sequence[int], CountedState[KeyValueCache]]]) -> list[Logits]:
+        """`feed` for several states, as if one by one; single tokens go through the model together."""
+        batch = check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
+        model = self.model
+        scores: list[Logits | None] = [None] * len(batch)
+        together = [place for place, tokens in enumerate(batch) if len(tokens) == 1]
+        if len(together) > 1:
+            states = [feeds[place][1] for place in together]
+            tokens = torch.from_numpy(np.concatenate([batch[place] for place in together])).to(self._device)
+            out = step_batch(model, tokens, [s.inner for s in states], [s.length for s in states])
+            for place, state, row in zip(together, states, out.float().cpu(), strict=True):
+                state.advance(1)
+                scores[place] = row.numpy().copy()
+        return [
+            self.feed(tokens, state) if score is None else score
+            for score, (tokens, state) in zip(scores, feeds, strict=True)
+        ]
 
     def save_state(self, state: CountedState[KeyValueCache]) -> KeyValues:
         """A copy of what `state` holds."""
@@ -113,14 +148,13 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
         ids = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
         )
-        if self._model is None:
-            raise ValueError("the backend is closed")
+        model = self.model
         rows: list[Tensor] = []
-        for first in range(0, len(ids), CHUNK):
-            piece = torch.from_numpy(ids[first : first + CHUNK]).to(self._device)
+        for first in range(0, len(ids), self._chunk):
+            piece = torch.from_numpy(ids[first : first + self._chunk]).to(self._device)
             end = state.length + len(piece)
             mask = make_causal_mask(len(piece), end, device=self._device)
-            out = self._model(piece[None], mask, state.inner, last_only=last_only)[0]
+            out = model(piece[None], mask, state.inner, last_only=last_only)[0]
             rows = [out] if last_only else [*rows, out]
             state.advance(len(piece))
         logits: npt.NDArray[np.float32] = torch.cat(rows).float().cpu().numpy().astype(np.float32, copy=True)
@@ -137,7 +171,8 @@ def open_torch(bundle: Bundle) -> TorchBackend:
         FalconConfig.open(bundle.folder / "config.json"), context_length=bundle.manifest.context_length
     )
     entries = bundle.manifest.weights
-    expand = sum(int(np.prod(entry.shape)) for entry in entries.values()) <= _EXPAND_LIMIT
+    limit = min(_EXPAND_LIMIT, _EXPAND_LIMIT_WITH_KERNELS) if kernels_supported() else _EXPAND_LIMIT
+    expand = sum(int(np.prod(entry.shape)) for entry in entries.values()) <= limit
     with torch.device("meta"):
         model = Falcon(config, _BundleLayers(bundle, expand=expand))
     state = {}
@@ -177,7 +212,7 @@ class _BundleLayers:
                 raise BundleError(
                     f"{self._bundle.folder}: {name} has another shape than config.json asks for; export it again."
                 )
-            return DenseWeight(weight.dense(torch.float32)) if self._expand else weight
+            return DenseWeight(weight.dense(torch.float32)) if self._expand else with_kernels(weight)
 
 
 def _entry(bundle: Bundle, name: str) -> WeightEntry:

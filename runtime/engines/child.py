@@ -119,16 +119,16 @@ class Child:
             return
         if self.info is None:
             if now - self._begun > limits.load_seconds:
-                self.kill(f"it had not loaded the model after {limits.load_seconds:,.0f} s")
+                self.kill(f"it had not loaded the model after {limits.load_seconds:g} s")
             return
         with self._lock:
             calls = list(self._calls.values())
         cancelled = [max(call.cancelled_at, self._loaded) for call in calls if call.cancelled_at is not None]
         if cancelled and now - min(cancelled) > limits.grace_seconds:
             self.stubborn = True
-            self.kill(f"it went on for {limits.grace_seconds:,.0f} s after it was told to stop")
+            self.kill(f"it went on for {limits.grace_seconds:g} s after it was told to stop")
         elif calls and now - max(self._heard, min(call.asked_at for call in calls)) > limits.silence_seconds:
-            self.kill(f"nothing was heard of it for {limits.silence_seconds:,.0f} s")
+            self.kill(f"nothing was heard of it for {limits.silence_seconds:g} s")
 
     def kill(self, reason: str) -> None:
         """End it at once."""

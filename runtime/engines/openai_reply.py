@@ -48,7 +48,9 @@ def read_chunk(data: str) -> Chunk:
         if choices is None and usage is None:
             raise ValueError("no choices")
         return Chunk(usage=usage)
-    choice = choices[0] if isinstance(choices, list) and isinstance(choices[0], dict) else {}
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise ValueError("choices that are none")  # noqa: TRY004
+    choice = choices[0]
     part = choice.get("delta") or choice.get("message") or choice
     text = part.get("content") if part is not choice else choice.get("text")
     if not isinstance(text, str | None):

@@ -33,6 +33,7 @@ class Channel:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = threading.Lock()
+        file.write(b"\n")  # ends a line that a library began while it was imported
 
     def say(self, call: int, say: str, **details: object) -> None:
         """Write one message. Never blocks the work for long: the parent always reads."""

@@ -239,16 +239,42 @@ def test_the_backends_agree_with_each_other(variant: str, weights: str, bundles:
     assert divergence(left, right) < KL
 
 
-def test_large_models_are_expanded_a_layer_at_a_time_with_the_same_scores(
-    bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variant", ["7b", "40b"])
+@pytest.mark.parametrize("kernels", [True, False])
+def test_large_models_stay_as_stored_with_the_same_scores(
+    variant: str, kernels: bool, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ids = random_ids(9)
+    feedings = [ids], [[token] for token in ids]
     for weights in ("lut4", "lut6", "lut8", "int4", "int8", "fp16"):
-        bundle = Bundle.open(bundles("7b", weights))
-        wanted = fed(open_backend(bundle, "torch"), random_ids(9))
+        bundle = Bundle.open(bundles(variant, weights))
+        expanded = open_backend(bundle, "torch")
         with monkeypatch.context() as patch:
             patch.setattr("runtime.backends.torch._EXPAND_LIMIT", 0)
-            got = fed(open_backend(bundle, "torch"), random_ids(9))
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=EXACT)
+            if not kernels:
+                patch.setattr("models.kernels.matrix.supported", lambda: False)
+            stored = open_backend(bundle, "torch")
+        for pieces in feedings:
+            wanted, got = fed(expanded, *pieces), fed(stored, *pieces)
+            if kernels:  # activations are whole numbers of 15 bits
+                assert divergence(wanted, got) < 1e-6
+            else:
+                np.testing.assert_allclose(got, wanted, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("variant", ["7b", "40b", "11b", "rw", "7b-biased"])
+def test_a_batch_of_single_tokens_scores_like_one_by_one(variant: str, bundles: Bundles) -> None:
+    """After prompts of different lengths, one of them at the context's end."""
+    backend = open_backend(Bundle.open(bundles(variant, "lut4")), "torch")
+    prompts = [random_ids(count, seed=count) for count in (1, 7, CONTEXT - 1)]
+    states = [backend.new_state() for _ in prompts]
+    for prompt, state in zip(prompts, states, strict=True):
+        backend.feed(prompt, state)
+    got = backend.feed_batch([([5], states[0]), ([6], states[1]), ([7], states[2])])
+    assert [state.length for state in states] == [2, 8, CONTEXT]
+    for prompt, token, scores in zip(prompts, (5, 6, 7), got, strict=True):
+        np.testing.assert_allclose(scores, fed(backend, prompt, [token]), rtol=0, atol=EXACT)
+    np.testing.assert_allclose(backend.feed([9], states[0]), fed(backend, prompts[0], [5], [9]), rtol=0, atol=EXACT)
 
 
 @pytest.mark.parametrize("variant", ["7b", "40b", "rw"])

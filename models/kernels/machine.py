@@ -1,0 +1,94 @@
+"""What runs kernels: LLVM compiles them in memory for this processor, and torch's own threads share their rows.
+
+A kernel takes the address of its job: int64 fields, of which the first three say how rows are shared (see Code.share).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Job = ctypes.Array[ctypes.c_int64]
+_NEEDED = ("avx2", "fma", "f16c")
+_Kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class Kernel:
+    """A compiled function and what keeps it in memory."""
+
+    def __init__(self, text: str, name: str) -> None:
+        from llvmlite import binding
+
+        machine = _target_machine()
+        module = binding.parse_assembly(text)
+        module.verify()
+        self._engine = binding.create_mcjit_compiler(module, machine)
+        self._engine.finalize_object()
+        self.address = self._engine.get_function_address(name)
+        self._call = _Kernel(self.address)
+
+    def run(self, job: Job) -> None:
+        """On the calling thread."""
+        self._call(ctypes.addressof(job))
+
+    def run_shared(self, job: Job) -> None:
+        """On as many threads as torch uses. Which thread takes which rows does not change a result."""
+        threads = torch.get_num_threads()
+        if threads == 1:
+            self.run(job)
+        elif (parallel := _openmp()) is not None:
+            parallel(self.address, ctypes.addressof(job), threads, 0)
+        else:
+            others = [_pool(threads).submit(self.run, job) for _ in range(threads - 1)]
+            self.run(job)
+            for other in others:
+                other.result()
+
+
+@functools.cache
+def supported() -> bool:
+    """Whether kernels can be compiled and run here: llvmlite is there, and an x86 processor with AVX2."""
+    try:
+        from llvmlite import binding
+    except ImportError:
+        return False
+    if not binding.get_process_triple().startswith("x86_64"):
+        return False
+    features = binding.get_host_cpu_features()
+    return all(features.get(name) for name in _NEEDED)
+
+
+def _target_machine() -> Any:
+    """One for each module: its engine frees it."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    # AVX-512 would change nothing here but the clock.
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3
+    )
+
+
+@functools.cache
+def _openmp() -> Callable[[int, int, int, int], None] | None:
+    """The parallel region of the OpenMP library that torch has loaded, whose threads are then the same; or None."""
+    for file in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
+        function = ctypes.CDLL(str(file)).GOMP_parallel
+        function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        function.restype = None
+        call: Callable[[int, int, int, int], None] = function
+        return call
+    return None
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, min(threads, os.cpu_count() or 1) - 1), thread_name_prefix="kernels")

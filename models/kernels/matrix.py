@@ -1,0 +1,115 @@
+"""Matrix: a stored weight as kernels read it, and its product with a few vectors. O rows, I columns, T tokens."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import torch
+from torch import Tensor
+
+from models.kernels.forms import SPAN, WHOLE_FORMS, Job
+from models.kernels.machine import Kernel, supported
+from models.kernels.products import DENSE_FORMS, write_product, write_quantize
+
+MOST_TOKENS = 8  # more are multiplied faster by expanding the matrix
+_DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+# Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
+_PIECE_BYTES = 1 << 18
+_LEAST_PIECES = 16
+
+
+class Matrix:
+    """Multiplies float32 vectors by a matrix [O, I]; what it reads stays where it is mapped."""
+
+    def __init__(
+        self, form: str, shape: tuple[int, int], weights: Tensor, aux: Tensor | None = None, *, group: int = 1
+    ) -> None:
+        self.form, self.shape = form, shape
+        self.rows_at_once = 2 if shape[0] % 2 == 0 and (group % 2 == 0 or group == 1) else 1
+        self._kept = weights, aux
+        self._whole = form in WHOLE_FORMS
+        self._spans = shape[1] // SPAN
+        row_bytes = weights.stride(0) * weights.element_size()
+        fields = [0] * Job.FIELDS
+        fields[Job.WEIGHTS], fields[Job.ROW_BYTES] = weights.data_ptr(), row_bytes
+        if aux is not None:
+            fields[Job.AUX], fields[Job.AUX_BYTES] = aux.data_ptr(), aux.stride(0) * aux.element_size()
+        fields[Job.GROUP], fields[Job.SPANS], fields[Job.OUT_BYTES] = group, self._spans, 4 * shape[0]
+        self._fields = tuple(fields)
+        self._row_bytes = row_bytes
+
+    def product(self, x: Tensor) -> Tensor:
+        """x [T, I], float32, 1 <= T <= MOST_TOKENS -> x Wᵀ [T, O], float32."""
+        tokens = len(x)
+        x = x.contiguous()
+        out = torch.empty((tokens, self.shape[0]), dtype=torch.float32)
+        rows = self.rows_at_once if tokens <= 4 else 1
+        job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
+        job[Job.UNITS] = self.shape[0] // rows
+        job[Job.PIECE] = max(1, min(_PIECE_BYTES // (self._row_bytes * rows), job[Job.UNITS] // _LEAST_PIECES))
+        job[Job.X], job[Job.OUT] = x.data_ptr(), out.data_ptr()
+        if self._whole:
+            whole = torch.empty((tokens, self._spans, 5 * 32), dtype=torch.uint8)  # numbers, then scales
+            job[Job.X], job[Job.X_SCALES] = whole.data_ptr(), whole.data_ptr() + tokens * self._spans * 2 * SPAN
+            _quantize(self.form, x, job, tokens)
+        _product(self.form, tokens, rows).run_shared(job)
+        return out
+
+
+def lut_matrix(indices: Tensor, codebook: Tensor, bits: int) -> Matrix | None:
+    """Of packed indices [O, I·bits/8] and a codebook [O/group, N]; None where no kernel fits."""
+    shape = (len(indices), indices.shape[1] * 8 // bits)
+    if codebook.shape[1] != 1 << bits or not _fits(shape, indices):
+        return None
+    tables = codebook.float()
+    largest = tables.abs().amax(1, keepdim=True).clamp_min(1e-30)
+    whole = (tables * (32767 / largest)).round().to(torch.int16)
+    low, high = (whole & 255).to(torch.uint8), (whole >> 8).to(torch.int8).view(torch.uint8)
+    scale = (largest / 32767).view(torch.uint8)
+    if bits == 8:
+        low, high = whole.view(torch.uint8), torch.empty((len(whole), 0), dtype=torch.uint8)
+    record = torch.cat((low, high, scale), dim=1).contiguous()
+    return Matrix(f"lut{bits}", shape, indices, record, group=len(indices) // len(codebook))
+
+
+def block_matrix(values: Tensor, scale: Tensor) -> Matrix | None:
+    """Of integers [O, I], or [O, I/2] packed, and scales [O, I/block]; None where no kernel fits."""
+    packed = values.dtype == torch.uint8
+    shape = (len(values), values.shape[1] * (2 if packed else 1))
+    if not _fits(shape, values):
+        return None
+    if packed and scale.dtype == torch.float16 and scale.shape[1] * 32 == shape[1]:
+        return Matrix("int4", shape, values, scale.contiguous())
+    if not packed and scale.shape[1] == 1:
+        return Matrix("int8", shape, values, scale.float().contiguous())
+    return None
+
+
+def dense_matrix(values: Tensor) -> Matrix | None:
+    """Of plain numbers [O, I]; None where no kernel fits."""
+    form = _DENSE.get(values.dtype)
+    shape = (values.shape[0], values.shape[1])
+    return Matrix(form, shape, values) if form in DENSE_FORMS and _fits(shape, values) else None
+
+
+def _fits(shape: tuple[int, int], stored: Tensor) -> bool:
+    return shape[1] % SPAN == 0 and stored.device.type == "cpu" and stored.stride(1) == 1 and supported()
+
+
+@functools.cache
+def _product(form: str, tokens: int, rows: int) -> Kernel:
+    return Kernel(write_product(form, tokens, rows), "product")
+
+
+def _quantize(form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64], tokens: int) -> None:
+    """Write the job's numbers and scales from `x`."""
+    inner = (ctypes.c_int64 * Job.FIELDS)()
+    inner[Job.UNITS], inner[Job.SPANS] = tokens, job[Job.SPANS]
+    inner[Job.X], inner[Job.OUT], inner[Job.X_SCALES] = x.data_ptr(), job[Job.X], job[Job.X_SCALES]
+    _quantizer(WHOLE_FORMS[form].order).run(inner)
+
+
+@functools.cache
+def _quantizer(order: tuple[int, ...]) -> Kernel:
+    return Kernel(write_quantize(order), "quantize")

@@ -1,0 +1,187 @@
+"""Kernels that multiply a few vectors by a stored matrix, reading each of its rows once. T tokens, I columns.
+
+Codebooks and integers take activations as whole numbers of 15 bits with a scale for 32 columns: vpmaddwd multiplies
+and adds 16 of them exactly, and four products of 15 by 16 bits fit the 32 bits of a sum. Dense forms multiply in
+float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.kernels.code import F32, Code, Value
+from models.kernels.forms import D8, F8, SPAN, WHOLE_FORMS, Job, WholeForm, madd
+
+_BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
+DENSE_FORMS = {_BF16: 2, _FP16: 2, _FP32: 4}  # bytes an element
+AHEAD = 6144  # bytes at which memory is asked for: its own guess ends with each row
+_CHAINS = 8  # sums kept apart, so that one need not wait for another
+
+
+def write_product(form: str, tokens: int, rows: int) -> str:
+    """The module of kernel `product`: `tokens` vectors times the matrix, `rows` of its rows at once."""
+    code = Code("product")
+    columns = _Columns(code)
+    if form in DENSE_FORMS:
+        _write_dense(code, form, tokens, rows, columns)
+    else:
+        _write_whole(code, WHOLE_FORMS[form], tokens, rows, columns)
+    code.stop()
+    return code.text()
+
+
+class _Columns:
+    """What all rows share: the job's fields."""
+
+    def __init__(self, code: Code) -> None:
+        self.spans = code.field(Job.SPANS)
+        self.weights, self.row_bytes = code.field(Job.WEIGHTS, "ptr"), code.field(Job.ROW_BYTES)
+        self.x, self.x_scales = code.field(Job.X, "ptr"), code.field(Job.X_SCALES, "ptr")
+        self.out, self.out_bytes = code.field(Job.OUT, "ptr"), code.field(Job.OUT_BYTES)
+
+
+def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _Columns) -> None:
+    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
+    x_bytes, scale_bytes = columns.spans * (2 * SPAN), columns.spans * 32
+    zero = code.constant(F8, 0.0)
+
+    def rows_at(first: Value) -> None:
+        row = first * rows
+        record = code.shifted(aux, row // group * aux_bytes)
+        opened = [form.open(code.shifted(record, aux_bytes * k) if form.aux_a_row else record) for k in range(rows)]
+        weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
+
+        def span(index: Value, sums: list[Value]) -> list[Value]:
+            numbers = form.numbers(code, opened, weights, index)
+            sums = list(sums)
+            for r in range(rows):
+                code.prefetch(weights[r], index * form.span_bytes + AHEAD)
+            for t in range(tokens):
+                x = code.shifted(columns.x, index * (2 * SPAN) + x_bytes * t)
+                vectors = [code.load(x, 32 * k, "<16 x i16>") for k in range(4)]
+                x_scale = code.load(columns.x_scales, index * 32 + scale_bytes * t, F8)
+                for r in range(rows):
+                    a, b, c, d = (madd(w, v) for w, v in zip(numbers[r].vectors, vectors, strict=True))
+                    total = (a + b).cast("sitofp", F8) + (c + d).cast("sitofp", F8)
+                    weight_scale = numbers[r].scale
+                    scale = x_scale if weight_scale is None else x_scale * weight_scale
+                    sums[t * rows + r] = code.fma(total, scale, sums[t * rows + r])
+            return sums
+
+        sums = code.loop(columns.spans, [zero] * (tokens * rows), span)
+        for t in range(tokens):
+            for r in range(rows):
+                total = form.close(opened[r], sum_of(sums[t * rows + r]))
+                code.store(total, columns.out, (row + r) * 4 + columns.out_bytes * t)
+
+    _each(code, rows_at)
+
+
+def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Columns) -> None:
+    size = DENSE_FORMS[form]
+    chains = max(1, _CHAINS // (tokens * rows))
+    x_bytes = columns.spans * (4 * SPAN)
+    zero = code.constant(F8, 0.0)
+
+    def rows_at(first: Value) -> None:
+        row = first * rows
+        weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
+
+        def span(index: Value, sums: list[Value]) -> list[Value]:
+            sums = list(sums)
+            for r in range(rows):
+                for line in range(0, SPAN * size, 64):
+                    code.prefetch(weights[r], index * (SPAN * size) + (AHEAD + line))
+            for k in range(SPAN // 8):
+                expanded = [_floats(code, form, weights[r], index * (SPAN * size) + 8 * size * k) for r in range(rows)]
+                for t in range(tokens):
+                    x = code.load(columns.x, index * (SPAN * 4) + x_bytes * t + 32 * k, F8)
+                    for r in range(rows):
+                        place = (t * rows + r) * chains + k % chains
+                        sums[place] = code.fma(expanded[r], x, sums[place])
+            return sums
+
+        sums = code.loop(columns.spans, [zero] * (tokens * rows * chains), span)
+        for t in range(tokens):
+            for r in range(rows):
+                total, *rest = sums[(t * rows + r) * chains : (t * rows + r + 1) * chains]
+                for other in rest:
+                    total = total + other
+                code.store(sum_of(total), columns.out, (row + r) * 4 + columns.out_bytes * t)
+
+    _each(code, rows_at)
+
+
+def _each(code: Code, body: Callable[[Value], None]) -> None:
+    """Write `body` for every unit of rows that this thread takes."""
+
+    def piece(first: Value, count: Value) -> None:
+        def one(index: Value, nothing: list[Value]) -> list[Value]:
+            body(first + index)
+            return nothing
+
+        code.loop(count, [], one)
+
+    code.share(piece)
+
+
+def _floats(code: Code, form: str, pointer: Value, offset: Value) -> Value:
+    """Eight weights in float32."""
+    if form == _FP32:
+        return code.load(pointer, offset, F8)
+    if form == _FP16:
+        return code.load(pointer, offset, "<8 x half>").cast("fpext", F8)
+    return (code.load(pointer, offset, "<8 x i16>").cast("zext", "<8 x i32>") << 16).bits(F8)
+
+
+def sum_of(vector: Value) -> Value:
+    """The eight elements added, in a fixed order."""
+    four = vector.pick(range(4)) + vector.pick(range(4, 8))
+    two = four.pick((0, 1)) + four.pick((2, 3))
+    return two.at(0) + two.at(1)
+
+
+def write_quantize(order: tuple[int, ...]) -> str:
+    """The module of kernel `quantize`: float32 rows to whole numbers in `order`, with the scales of each span's lanes.
+
+    The job's units are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
+    """
+    code = Code("quantize")
+    spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
+    scales = code.field(Job.X_SCALES, "ptr")
+    # Which eights of columns stand in each lane of the four vectors.
+    lanes = [sorted({column // 8 for v in range(4) for column in order[16 * v :][8 * lane :][:8]}) for lane in (0, 1)]
+
+    def span(index: Value, nothing: list[Value]) -> list[Value]:
+        parts = [code.load(source, index * (SPAN * 4) + 32 * k, F8) for k in range(8)]
+        whole: dict[int, Value] = {}
+        steps = []
+        for eights in lanes:
+            step, numbers = _quantized(code, [parts[k] for k in eights])
+            steps.append(code.splat(step, 4))
+            whole |= zip(eights, numbers, strict=True)
+        code.store(steps[0].pick(range(8), steps[1]), scales, index * 32)
+        pairs = [whole[2 * k].pick(range(16), whole[2 * k + 1]) for k in range(4)]
+        low, high = pairs[0].pick(range(32), pairs[1]), pairs[2].pick(range(32), pairs[3])
+        for v in range(4):
+            code.store(low.pick(order[16 * v : 16 * v + 16], high), out, index * (2 * SPAN) + 32 * v)
+        return nothing
+
+    code.loop(spans * code.field(Job.UNITS), [], span)
+    code.stop()
+    return code.text()
+
+
+def _quantized(code: Code, parts: list[Value]) -> tuple[Value, list[Value]]:
+    """The step between whole numbers for the largest of `parts`, and each part in them."""
+    top = parts[0].magnitude()
+    for part in parts[1:]:
+        top = top.most(part.magnitude())
+    four = top.pick(range(4)).most(top.pick(range(4, 8)))
+    two = four.pick((0, 1)).most(four.pick((2, 3)))
+    most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))  # not zero: it divides
+    largest = code.constant(F32, float(Job.LARGEST))
+    inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
+    rounded = [code.call(D8, "llvm.x86.avx.cvt.ps2dq.256", part * inverse) for part in parts]
+    step = code.emit(F32, f"fdiv float {most.name}, {largest.name}")
+    return step, [numbers.cast("trunc", "<8 x i16>") for numbers in rounded]

@@ -1,0 +1,89 @@
+"""KernelWeight: a stored weight multiplied by kernels where they fit, by torch elsewhere."""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
+from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matrix, lut_matrix
+
+# Of a dense matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
+_TILE_BYTES = 1 << 25
+
+
+def with_kernels(weight: Weight) -> Weight:
+    """The same numbers, multiplied by kernels where this machine and the weight's form have them."""
+    matrix: Matrix | None = None
+    if isinstance(weight, LutWeight):
+        matrix = lut_matrix(weight.indices, weight.codebook, weight.index_bits)
+    elif isinstance(weight, BlockWeight):
+        matrix = block_matrix(weight.values, weight.scale)
+    elif isinstance(weight, DenseWeight):
+        matrix = dense_matrix(weight.values)
+    return weight if matrix is None else KernelWeight(weight, matrix)
+
+
+class KernelWeight(Weight):
+    """`stored` in whose place it stands, for float32 activations."""
+
+    def __init__(self, stored: Weight, matrix: Matrix) -> None:
+        super().__init__(stored.shape)
+        self.stored = stored
+        self.matrix = matrix
+
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        return self.stored.part(first, last, dtype)
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.stored.rows(ids, dtype)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        return self.stored.dense(dtype)
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        flat = x.reshape(-1, self.shape[1])
+        if len(flat) <= MOST_TOKENS:
+            out = self.matrix.product(flat)
+        elif isinstance(self.stored, DenseWeight):
+            out = self._by_tiles(flat, self.stored.values)
+        else:
+            # Faster than expanding: 16-bit whole numbers are multiplied at twice the rate of float32.
+            firsts = range(0, len(flat), MOST_TOKENS)
+            out = torch.cat([self.matrix.product(flat[first : first + MOST_TOKENS]) for first in firsts])
+        if bias is not None:
+            out += bias
+        return out.view(*x.shape[:-1], self.shape[0])
+
+    def _by_tiles(self, x: Tensor, values: Tensor) -> Tensor:
+        """x Wᵀ with a part of W at a time in float32."""
+        if values.dtype == x.dtype:
+            return F.linear(x, values)
+        step = max(1, min(_TILE_BYTES // (4 * self.shape[1]), self.shape[0]))
+        tile = _scratch.tile(step * self.shape[1]).view(step, self.shape[1])
+        if step == self.shape[0]:
+            return F.linear(x, tile.copy_(values))
+        out = torch.empty((len(x), self.shape[0]), dtype=x.dtype)
+        for first in range(0, self.shape[0], step):
+            last = min(first + step, self.shape[0])
+            out[:, first:last] = F.linear(x, tile[: last - first].copy_(values[first:last]))
+        return out
+
+
+class _Scratch(threading.local):
+    """A thread's own memory for tiles: fresh memory would cost more than what is written to it."""
+
+    def __init__(self) -> None:
+        self._tile = torch.empty(0)
+
+    def tile(self, elements: int) -> Tensor:
+        """Float32 [elements], to be overwritten."""
+        if len(self._tile) < elements:
+            self._tile = torch.empty(elements, dtype=torch.float32)
+        return self._tile[:elements]
+
+
+_scratch = _Scratch()

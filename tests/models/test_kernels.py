@@ -1,0 +1,181 @@
+"""Kernels against torch's product with the matrix that a weight expands to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
+from models.kernels import machine
+from models.kernels.weight import KernelWeight, with_kernels
+
+needs_kernels = pytest.mark.skipif(not machine.supported(), reason="kernels need an x86 processor with AVX2")
+GROUP = 4
+WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of 16 (seen: 5e-5)
+DENSE = 2e-6  # relative: float32 sums in another order
+
+
+def lut(bits: int, rows: int, columns: int) -> Weight:
+    indices = torch.randint(0, 256, (rows, columns * bits // 8), dtype=torch.uint8)
+    codebook = torch.randn(rows // GROUP, 1 << bits).sort(dim=1).values.half()
+    return LutWeight(indices, codebook, index_bits=bits)
+
+
+def int4(rows: int, columns: int) -> Weight:
+    values = torch.randint(0, 256, (rows, columns // 2), dtype=torch.uint8)
+    return BlockWeight(values, (torch.rand(rows, columns // 32) + 0.1).half())
+
+
+def int8(rows: int, columns: int) -> Weight:
+    values = torch.randint(-128, 128, (rows, columns), dtype=torch.int8)
+    return BlockWeight(values, (torch.rand(rows, 1) + 0.1).half())
+
+
+def plain(dtype: torch.dtype) -> Callable[[int, int], Weight]:
+    return lambda rows, columns: DenseWeight(torch.randn(rows, columns).to(dtype))
+
+
+FORMS: dict[str, Callable[[int, int], Weight]] = {
+    "lut4": lambda rows, columns: lut(4, rows, columns),
+    "lut6": lambda rows, columns: lut(6, rows, columns),
+    "lut8": lambda rows, columns: lut(8, rows, columns),
+    "int4": int4,
+    "int8": int8,
+    "fp16": plain(torch.float16),
+    "bf16": plain(torch.bfloat16),
+    "fp32": plain(torch.float32),
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def made(form: str, rows: int, columns: int) -> tuple[Weight, Weight]:
+    torch.manual_seed(rows + columns)
+    stored = FORMS[form](rows, columns)
+    return stored, with_kernels(stored)
+
+
+def relative_error(got: Tensor, wanted: Tensor) -> float:
+    return float((got - wanted).norm() / wanted.norm())
+
+
+@needs_kernels
+@pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9, 21])
+@pytest.mark.parametrize(("rows", "columns"), [(4, 64), (36, 192), (100, 320)])
+def test_the_product_is_torchs_with_the_expanded_matrix(form: str, rows: int, columns: int, tokens: int) -> None:
+    stored, weight = made(form, rows, columns)
+    assert isinstance(weight, KernelWeight)
+    x, bias = torch.randn(1, tokens, columns), torch.randn(rows)
+    got = weight.linear(x, bias)
+    assert got.shape == (1, tokens, rows)
+    wanted = F.linear(x.double(), stored.dense(torch.float64), bias.double())
+    assert relative_error(got, wanted) < (DENSE if form in ("fp16", "bf16", "fp32") else WHOLE)
+
+
+@needs_kernels
+@pytest.mark.parametrize("form", ["int4", "int8", "fp16", "bf16", "fp32"])
+@pytest.mark.parametrize("rows", [1, 7, 33])
+def test_an_odd_number_of_rows_is_multiplied(form: str, rows: int) -> None:
+    stored, weight = made(form, rows, 128)
+    assert isinstance(weight, KernelWeight)
+    x = torch.randn(3, 128)
+    assert relative_error(weight.linear(x, None), F.linear(x, stored.dense(torch.float32))) < WHOLE
+
+
+def test_columns_that_kernels_do_not_take_are_left_to_torch(form: str) -> None:
+    stored, weight = made(form, 8, 96)
+    assert weight is stored
+
+
+def test_without_kernels_a_weight_stays_as_it_is(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.kernels.matrix.supported", lambda: False)
+    stored, weight = made(form, 8, 64)
+    assert weight is stored
+
+
+@needs_kernels
+@pytest.mark.parametrize("tokens", [1, 3, 8])
+def test_results_do_not_depend_on_threads(form: str, tokens: int, threads: Callable[[int], None]) -> None:
+    _, weight = made(form, 100, 128)
+    x = torch.randn(tokens, 128)
+    got = []
+    for count in (1, 2, 5):
+        threads(count)
+        got.append(weight.linear(x, None))
+    assert torch.equal(got[0], got[1])
+    assert torch.equal(got[0], got[2])
+
+
+@needs_kernels
+def test_threads_of_its_own_serve_where_torch_shows_none(
+    form: str, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, weight = made(form, 100, 128)
+    x = torch.randn(2, 128)
+    threads(3)
+    wanted = weight.linear(x, None)
+    monkeypatch.setattr("models.kernels.machine._openmp", lambda: None)
+    assert torch.equal(weight.linear(x, None), wanted)
+
+
+@needs_kernels
+@pytest.mark.parametrize("form", ["lut4", "lut6", "lut8", "int4", "int8"])
+def test_tokens_multiplied_together_give_the_same_bits_as_alone(form: str) -> None:
+    _, weight = made(form, 36, 192)
+    x = torch.randn(11, 192)
+    together = weight.linear(x, None)
+    assert all(torch.equal(together[k], weight.linear(x[k : k + 1], None)[0]) for k in range(len(x)))
+
+
+@needs_kernels
+def test_the_largest_numbers_do_not_overflow(form: str) -> None:
+    stored, _ = made(form, 4, 64)
+    if isinstance(stored, BlockWeight):
+        stored.values.fill_(-128 if form == "int8" else 0x88)  # the lowest number of each width
+    elif isinstance(stored, LutWeight):
+        stored.codebook.fill_(-60000.0)
+    else:
+        pytest.skip("no whole numbers")
+    x = torch.full((1, 64), 1000.0)
+    got = with_kernels(stored).linear(x, None)
+    assert relative_error(got, F.linear(x, stored.dense(torch.float32))) < WHOLE
+
+
+@needs_kernels
+def test_zeros_and_single_large_activations_stay_exact_enough(form: str) -> None:
+    stored, weight = made(form, 36, 128)
+    x = torch.zeros(2, 128)
+    x[1, 5] = 3e4
+    got = weight.linear(x, None)
+    assert torch.equal(got[0], torch.zeros(36))
+    assert relative_error(got[1], F.linear(x, stored.dense(torch.float32))[1]) < WHOLE
+
+
+@needs_kernels
+def test_rows_and_parts_are_the_stored_weights(form: str) -> None:
+    stored, weight = made(form, 8, 64)
+    ids = torch.tensor([[3, 0], [7, 7]])
+    assert torch.equal(weight.rows(ids, torch.float32), stored.rows(ids, torch.float32))
+    assert torch.equal(weight.dense(torch.float32), stored.dense(torch.float32))
+    assert torch.equal(weight.part(0, 4, torch.float32), stored.part(0, 4, torch.float32))
+
+
+def test_dense_matrices_of_many_tiles_are_multiplied_by_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.kernels.weight._TILE_BYTES", 4 * 64 * 3)
+    stored, weight = made("bf16", 10, 64)
+    x = torch.randn(12, 64)
+    torch.testing.assert_close(weight.linear(x, None), F.linear(x, stored.dense(torch.float32)))
