@@ -1,0 +1,308 @@
+"""RemoteEngine: what services are seen to do beyond the usual, and who hangs up when."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runtime.chat import Message
+from runtime.engines.remote import RemoteEngine
+from runtime.engines.sse import EventStream
+from runtime.errors import EngineError, OptionError, UserFacingError
+from runtime.events import Event, Finished, TextDelta
+from runtime.options import GenerationOptions, Grammar
+from tests.runtime.openai_server import Handler, OpenAIServer
+
+pytest.importorskip("httpx", reason="httpx is not installed (extra `remote`)")
+HELLO = [Message("user", "Hello!")]
+KEY = "sk-secret-0123456789"
+
+
+def ask(url: str, options: GenerationOptions | None = None, **arguments: Any) -> list[Event]:
+    with RemoteEngine.open(url, **{"model": "falcon", "api_key": KEY, **arguments}) as engine:
+        return list(engine.chat(HELLO, options or GenerationOptions()))
+
+
+def end(events: list[Event]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+def said(behave: Callable[[Handler], None], options: GenerationOptions | None = None, **arguments: Any) -> Finished:
+    with OpenAIServer(behave) as server:
+        return end(ask(server.url, options, **arguments))
+
+
+def chunk(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "finish_reason": None, **fields}]}
+
+
+def whole(handler: Handler) -> None:
+    handler.begin()
+    handler.text("Hi")
+    handler.text("", "stop")
+    handler.event("[DONE]")
+
+
+def sent(options: GenerationOptions, *, complete: bool = False, **arguments: Any) -> dict[str, Any]:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.event(chunk(text="{}", delta={"content": "{}"}, finish_reason="stop"))
+
+    with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon", **arguments) as engine:
+        list(engine.complete("The", options) if complete else engine.chat(HELLO, options))
+        return server.requests[0][2]
+
+
+def test_a_text_is_continued_as_far_as_the_context_surely_reaches() -> None:
+    assert sent(GenerationOptions(), complete=True, context_length=1000)["max_tokens"] == 997
+    assert sent(GenerationOptions(), complete=True)["max_tokens"] == 2045
+    assert sent(GenerationOptions(max_new_tokens=3), complete=True)["max_tokens"] == 3
+
+
+def test_grammars_are_sent_and_an_answer_out_of_form_is_an_error() -> None:
+    schema = GenerationOptions(grammar=Grammar(kind="json_schema", text='{"type": "object"}'))
+    assert sent(schema)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": True},
+    }
+    regex = GenerationOptions(grammar=Grammar(kind="regex", text="[{}]+"))
+    fields = sent(regex)
+    assert fields["structured_outputs"] == {"regex": "[{}]+"}
+    assert fields["guided_regex"] == "[{}]+"
+    for options in (schema, GenerationOptions(grammar=Grammar(kind="regex", text="[a-z]+"))):
+        with pytest.raises(EngineError, match="did not keep to the"):
+            said(whole, options)
+
+
+@pytest.mark.parametrize("key", ["two words", "naïve", "a\nb", 5])
+def test_what_is_no_key_is_refused_without_showing_it(key: Any) -> None:
+    with pytest.raises(OptionError, match="api_key") as caught:
+        RemoteEngine.open("http://127.0.0.1:9", model="falcon", api_key=key)
+    assert str(key) not in str(caught.value)
+
+
+def status(code: int, body: object = b"", kind: str = "application/json", **headers: str) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(code, body, kind, **headers)
+
+
+def cut(handler: Handler) -> None:
+    handler.begin()
+    handler.text("Hi")
+    handler.break_off()
+
+
+def nonsense(handler: Handler) -> None:
+    handler.begin()
+    handler.raw(b"\x00\xff garbage\n" * 20_000)
+
+
+def half_event(handler: Handler) -> None:
+    handler.begin()
+    handler.text("Hi")
+    handler.raw(b'data: {"choices": [{"del')
+
+
+def error_within(handler: Handler) -> None:
+    handler.begin()
+    handler.text("Hi")
+    handler.event({"error": {"message": f"CUDA out of memory for {KEY}", "code": 500}})
+
+
+def no_http(handler: Handler) -> None:
+    handler.raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+    handler.break_off()
+
+
+def not_json(handler: Handler) -> None:
+    handler.begin()
+    handler.event("{")
+
+
+@pytest.mark.parametrize(
+    ("behave", "words"),
+    [
+        (status(401, {"error": {"message": f"Incorrect key {KEY}."}}), r"refused the API key \(Incorrect key \*\*\*\)"),
+        (status(403), "refused the API key;"),
+        (status(404, {"error": {"message": "The model `falcon` does not exist."}}), "no such model or path .*falcon"),
+        (status(429, {"detail": "slow down"}, **{"Retry-After": "7"}), "too many requests .*slow down.* in 7 s"),
+        (status(500, b"<html>"), "HTTP status 500;"),
+        (status(503, {"error": "loading", "error_type": "x"}), r"503 \(loading\)"),
+        (status(400, {"object": "error", "message": "top_k must be -1"}), r"400 \(top_k must be -1\)"),
+        (status(307, **{"Location": "https://elsewhere/v1?key=1"}), "redirects to https://elsewhere/v1; use"),
+        (status(200, b"<html>Log in</html>" * 9, "text/html"), "does not answer as an OpenAI"),
+        (status(200, [1, 2]), "does not answer as an OpenAI"),
+        (status(200, {"choices": 5}), "does not answer as an OpenAI"),
+        (nonsense, "does not answer as an OpenAI"),
+        (not_json, "does not answer as an OpenAI"),
+        (no_http, "does not speak HTTP"),
+        (cut, "broke before the answer was complete; ask again"),
+        (half_event, "broke before the answer was complete"),
+        (lambda handler: handler.break_off(), "broke before"),
+        (error_within, r"broke off the answer \(CUDA out of memory for \*\*\*\)"),
+    ],
+)
+def test_each_failure_is_one_sentence_without_the_key(
+    behave: Callable[[Handler], None], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(EngineError, match=words) as caught:
+        said(behave)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert KEY not in sentence + caplog.text
+    assert "127.0.0.1" in sentence or "The service" in sentence
+
+
+def test_https_where_http_is_spoken_is_told() -> None:
+    with OpenAIServer(whole) as server, pytest.raises(EngineError, match="does not speak TLS"):
+        ask(server.url.replace("http", "https"))
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before the first byte", "in the middle"])
+def test_cancelling_hangs_up_though_the_service_says_nothing(begun: bool) -> None:
+    def behave(handler: Handler) -> None:
+        if begun:
+            handler.begin()
+            handler.text("Hi")
+        handler.hang()
+
+    with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon") as engine:
+        flag = threading.Event()
+        threading.Timer(0.2, flag.set).start()
+        finished = end(list(engine.chat(HELLO, cancelled=flag.is_set)))
+        assert (finished.reason, finished.text) == ("cancelled", "Hi" if begun else "")
+        assert server.hung_up.wait(5)
+
+
+def test_closing_dropping_or_asking_again_hangs_up() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Hi")
+        handler.hang()
+
+    for leave in ("close", "drop", "ask", "engine"):
+        with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon") as engine:
+            answer: Any = engine.chat(HELLO)
+            next(answer)
+            if leave == "close":
+                answer.close()
+            elif leave == "drop":
+                del answer
+            elif leave == "ask":
+                engine.complete("The")
+            else:
+                begun = time.monotonic()
+                engine.close()
+                assert time.monotonic() - begun < 5
+            assert server.hung_up.wait(5)
+
+
+def test_a_service_that_does_not_hang_up_after_its_answer_is_not_waited_for() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Hi", "stop")
+        handler.hang()
+
+    assert said(behave).text == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("finish", "most", "usage", "reason"),
+    [
+        ("stop", None, None, "stop"),
+        ("eos_token", None, None, "stop"),
+        ("length", 5, 5, "length"),
+        ("length", 5, None, "length"),
+        ("length", 5, 3, "context"),
+        ("length", None, 3, "context"),
+    ],
+)
+def test_reasons_and_counts_are_the_services(finish: str, most: int | None, usage: int | None, reason: str) -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Hi")
+        handler.text(" you", finish)
+        if usage:
+            counts = {"prompt_tokens": 11, "completion_tokens": usage, "prompt_tokens_details": {"cached_tokens": 4}}
+            handler.event({"choices": [], "usage": counts})
+        handler.event("[DONE]")
+
+    finished = said(behave, GenerationOptions(max_new_tokens=most))
+    assert (finished.reason, finished.text) == (reason, "Hi you")
+    stats = finished.stats
+    assert stats.new_tokens == (usage or 2)
+    assert (stats.prompt_tokens, stats.reused_tokens, stats.fed_tokens) == ((11, 4, 7) if usage else (0, 0, 0))
+    assert stats.first_token_seconds is not None
+
+
+def test_a_service_that_does_not_stream_is_understood() -> None:
+    body = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}
+    finished = said(status(200, body))
+    assert (finished.reason, finished.text, finished.stats.prompt_tokens) == ("stop", "Hi", 3)
+
+
+def test_half_a_character_is_never_shown() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        for half in ("a\\ud83d", "\\ude00", "\\ud83d"):
+            handler.event('{"choices": [{"delta": {"content": "' + half + '"}}]}')
+        handler.event("[DONE]")
+
+    with OpenAIServer(behave) as server:
+        events = ask(server.url)
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["a", "😀"]
+    assert end(events).reason == "stop"
+
+
+def test_tokens_without_ids_are_unknown_and_llama_cpps_ids_are_read() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        for name, more in (("H", {"id": 5}), ("i", {})):
+            entry = {"token": name, "logprob": -0.5, "top_logprobs": [{"token": name, "logprob": -0.5, **more}], **more}
+            handler.event(chunk(delta={"content": name}, logprobs={"content": [entry]}))
+        handler.event("[DONE]")
+
+    finished = said(behave, GenerationOptions(logprobs=1))
+    assert [entry.token for entry in finished.logprobs] == [5, -1]
+    assert finished.logprobs[0].top == ((5, -0.5),)
+    assert finished.tokens == ()
+
+
+def test_the_proxy_of_the_environment_serves_the_world_but_not_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with OpenAIServer(whole) as proxy, OpenAIServer(whole) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert end(ask(server.url)).text == "Hi"
+        assert end(ask(server.url.replace("127.0.0.1", "localhost"))).text == "Hi"
+        assert proxy.requests == []
+        assert end(ask("http://falcon.invalid")).text == "Hi"
+        assert proxy.requests[0][0] == "http://falcon.invalid/v1/chat/completions"
+
+
+def test_httpx_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(EngineError, match=r"falconet\[remote\]"):
+        RemoteEngine.open("http://127.0.0.1:9", model="falcon")
+
+
+def test_a_closed_engine_is_a_sentence() -> None:
+    engine = RemoteEngine.open("http://127.0.0.1:9", model="falcon")
+    engine.close()
+    with pytest.raises(UserFacingError, match="closed"):
+        list(engine.chat(HELLO))
+
+
+def test_an_endless_event_is_refused() -> None:
+    parser = EventStream()
+    parser.feed(b"data: " + b"x" * 2**23)
+    with pytest.raises(EngineError, match="16 MiB"):
+        parser.feed(b"x" * 2**23)
