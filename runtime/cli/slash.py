@@ -45,7 +45,7 @@ def run(line: str, conversation: Conversation, out: TextIO) -> bool:
         return False
     command = _BY_NAME.get(name.lower())
     if command is None:
-        near = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
+        near = difflib.get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}?" if near else "/help lists them."
         if "/" in name[1:]:
             hint = "a space before it makes it a message."
