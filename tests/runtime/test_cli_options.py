@@ -149,6 +149,18 @@ def test_a_file_that_holds_no_conversation_is_one_sentence(tmp_path: Path, conte
     assert_sentence(run_program("chat", talker(), "--load", file), sentence)
 
 
+def test_a_rolling_conversation_says_what_was_left_out() -> None:
+    turns = (b"no " * 300 + b"\n") * 8
+    outcome = run_program("chat", talker(), *GREEDY, "--context-policy", "rolling", stdin=turns)
+    assert outcome.code == 0
+    assert "(the oldest " in outcome.err
+    assert outcome.out.count("\n") >= 8
+    events = run_program("chat", talker(), *GREEDY, "--context-policy", "rolling", "--json", stdin=turns).events
+    trimmed = [event for event in events if event["event"] == "trimmed"]
+    assert trimmed
+    assert {event["policy"] for event in trimmed} == {"rolling"}
+
+
 def test_what_was_left_out_is_said_in_a_line() -> None:
     assert left_out(Trimmed("rolling", 2, 1410)) == (
         "(the oldest 2 messages, 1,410 tokens, were left out: the context holds no more)"
