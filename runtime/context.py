@@ -28,10 +28,10 @@ class Fitted:
     messages: tuple[Message, ...] = ()
 
 
-def answer_room(options: GenerationOptions, context_length: int) -> int:
-    """Tokens that a policy that drops keeps free for the answer: `max_new_tokens`, at most a quarter of the context."""
-    quarter = max(1, context_length // 4)
-    return quarter if options.max_new_tokens is None else min(options.max_new_tokens, quarter)
+def answer_room(context_length: int) -> int:
+    """Tokens that a policy that drops keeps free for the answer: a quarter of the context, whatever `max_new_tokens`
+    is, so that what is kept depends on the messages alone."""
+    return max(1, context_length // 4)
 
 
 def fit_messages(
@@ -50,7 +50,7 @@ def fit_messages(
     if options.context_policy == "stop":
         _check(len(ids), context_length, "conversation", "shorten the last message or begin a new conversation")
         return Fitted(ids, None, tuple(messages))
-    budget = context_length - answer_room(options, context_length)
+    budget = context_length - answer_room(context_length)
     if len(ids) <= budget:
         return Fitted(ids, None, tuple(messages))
     conversation = _Conversation(messages, template, tokenizer)
@@ -74,7 +74,7 @@ def fit_prompt(ids: list[int], tokenizer: Tokenizer, options: GenerationOptions,
     if options.context_policy == "stop":
         _check(len(ids), context_length, "prompt", "shorten it")
         return Fitted(ids)
-    budget = context_length - answer_room(options, context_length)
+    budget = context_length - answer_room(context_length)
     if len(ids) <= budget:
         return Fitted(ids)
     gap = tokenizer.encode(GAP) if options.context_policy == "truncate-middle" else []
