@@ -12,7 +12,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m export.demo
 
 test: system $(STAMP) lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
