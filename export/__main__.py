@@ -9,10 +9,12 @@ import argparse
 import contextlib
 import itertools
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.parser import Parser
 from runtime.errors import UserFacingError
 
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _export(arguments)
     except UserFacingError as error:
         _report(arguments, "error: ", " ".join(str(error).splitlines()))  # libraries' own may have several lines
+        return 1
+    except BrokenPipeError:  # the reader left, as `| head -1` does: no error to speak of
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         _report(arguments, "error: ", _describe(error))
@@ -48,7 +53,12 @@ def _export(arguments: Sequence[str]) -> int:
         return _version()
     chosen = _parser().parse_args(arguments)
 
-    from export.pipeline import ExportOptions, export
+    # coremltools imports half a dozen packages under `except:`, which would take Ctrl-C for a package that is missing.
+    with StopOnInterrupt() as stop:
+        from export.pipeline import ExportOptions, export
+    if stop.requested():
+        raise KeyboardInterrupt
+
     from export.progress import JsonProgress, Progress, TerminalProgress
 
     options = ExportOptions(

@@ -17,6 +17,7 @@ from models.config import FalconConfig
 from models.errors import CheckpointError
 from models.falcon import Falcon, position_tables
 
+_TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 _LAYOUTS = (  # in order of preference; an index names its shards
     "model.safetensors.index.json",
     "model.safetensors",
@@ -101,6 +102,12 @@ class Checkpoint:
                     f"{name} has shape {list(self.shape(name))} where config.json asks for {list(shape)}; "
                     "weights and config.json are of different models."
                 )
+        for name in expected:
+            if (kind := self._shards[name].types[name]) not in _TYPES.values():
+                raise CheckpointError(
+                    f"{name} is stored as {kind}, and weights are read as float32, float16 or bfloat16; "
+                    "fetch the model in one of these, or convert it first."
+                )
         spare = [name for name in self._shards if name not in expected]
         if _HEAD in spare:  # Falcon-7B stores its tied head once more
             spare.remove(_HEAD)
@@ -156,6 +163,7 @@ def _indexed_files(index: Path) -> list[Path]:
 class _Shard:
     file: Path
     shapes: dict[str, tuple[int, ...]]
+    types: dict[str, str]  # in safetensors' words
 
     def read(self, name: str) -> Tensor:
         raise NotImplementedError
@@ -166,7 +174,9 @@ class _SafetensorsShard(_Shard):
         self.file = file
         try:
             with self._open() as opened:
-                self.shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+                slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                self.shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+                self.types = {name: str(part.get_dtype()) for name, part in slices.items()}
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file} is damaged or cut short ({error}); fetch the file again.") from None
 
@@ -191,6 +201,7 @@ class _PickleShard(_Shard):
         try:
             tensors: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
             self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+            self.types = {name: _TYPES.get(tensor.dtype, str(tensor.dtype)) for name, tensor in tensors.items()}
         except pickle.UnpicklingError:  # its message is a page on how to let the file run code
             raise CheckpointError(
                 f"{file} is damaged, or holds other things than tensors; fetch the file again from a source you trust."

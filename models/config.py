@@ -15,6 +15,8 @@ from models.errors import ConfigError
 
 _DEFAULT_CONTEXT = 2048  # 7B, 40B, 180B and RW were trained on 2,048 tokens; their early files do not say so
 _MOST_LAYERS = 1000  # the largest Falcon has 80
+_MOST_CONTEXT = 1 << 20  # tokens; the longest Falcon's is 8,192
+_KEYS = {"num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"}  # where config.json has another name
 _EARLY_NAMES = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_embed": "hidden_size"}
 _MODEL_TYPES = ("falcon", "RefinedWeb", "RefinedWebModel")
 _ACTIVATIONS = ("gelu",)  # exact, by the error function; every Falcon has it
@@ -49,13 +51,18 @@ class FalconConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "ffn_hidden_size"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"config.json: {name} must be at least 1, not {getattr(self, name)}.")
+                raise ConfigError(
+                    f"config.json: {_KEYS.get(name, name)} must be at least 1, not {getattr(self, name)}."
+                )
         if self.num_layers > _MOST_LAYERS:
             raise ConfigError(
                 f"config.json: num_hidden_layers {self.num_layers} is in no Falcon; fetch the file again."
             )
-        if self.context_length < 1:
-            raise ConfigError(f"config.json: max_position_embeddings must be at least 1, not {self.context_length}.")
+        if not 1 <= self.context_length <= _MOST_CONTEXT:
+            raise ConfigError(
+                f"config.json: max_position_embeddings must be from 1 to {_MOST_CONTEXT:,}, not "
+                f"{self.context_length:,}; fetch the file again."
+            )
         if self.hidden_size % self.num_heads:
             raise ConfigError(
                 f"config.json: hidden_size {self.hidden_size} is not a multiple "

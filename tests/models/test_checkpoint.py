@@ -150,6 +150,18 @@ def test_a_misshapen_tensor_is_named(folder: Path) -> None:
         Checkpoint.open(folder)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "said"), [(torch.float64, "F64"), (torch.int8, "I8"), (torch.float8_e4m3fn, "F8_E4M3")]
+)
+def test_a_tensor_of_another_type_is_named(folder: Path, dtype: torch.dtype, said: str) -> None:
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    name = "transformer.h.1.mlp.dense_h_to_4h.weight"
+    save_file(tensors | {name: tensors[name].to(dtype)}, file)
+    with pytest.raises(CheckpointError, match=rf"{name} is stored as {said}"):
+        Checkpoint.open(folder)
+
+
 def test_a_truncated_file_is_named(folder: Path) -> None:
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
