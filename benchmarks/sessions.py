@@ -1,6 +1,6 @@
 """What sessions save: the second turn of a conversation with and without reuse, and a saved conversation reopened.
 
-    python -m benchmarks.sessions [--models tiny mid falcon-7b-cache] [--repeats 5] [--write]
+    python -m benchmarks.sessions [--models tiny mid falcon-7b-cache] [--repeats 5] [--threads N] [--write]
 
 `tiny` is falcon-tiny-instruct. `mid` (12 layers, hidden 1,024, vocabulary 65,024) and `falcon-7b-cache` (Falcon-7B's 32
 layers of one 64-wide key head, so its 16 MiB at 2,048 tokens; everything else small) have random weights, so their
@@ -145,10 +145,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=["tiny", *_SHAPES], default=["tiny", *_SHAPES])
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement, after a warm-up (default: 5)")
+    parser.add_argument("--threads", type=int, help="of torch, where the cores are shared (default: all cores)")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
     if args.write:
         check_clean()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     rows = {}
     print("model              second turn afresh    reused     ratio    reopen    (worst)    file")
     for name in args.models:
