@@ -1,6 +1,6 @@
 """What sessions save: the second turn of a conversation with and without reuse, and a saved conversation reopened.
 
-    python -m benchmarks.sessions [--models tiny mid falcon-7b-cache] [--repeats 5] [--write]
+    python -m benchmarks.sessions [--models tiny mid falcon-7b-cache] [--repeats 5] [--threads N] [--write]
 
 `tiny` is falcon-tiny-instruct. `mid` (12 layers, hidden 1,024, vocabulary 65,024) and `falcon-7b-cache` (Falcon-7B's 32
 layers of one 64-wide key head, so its 16 MiB at 2,048 tokens; everything else small) have random weights, so their
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +83,20 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def second_turn(engine: LocalEngine, repeats: int) -> dict[str, Any]:
-    """Median seconds to the first token of a second turn, with the first one held and with nothing held."""
+def second_turn(engine: LocalEngine, folder: Path, repeats: int) -> dict[str, Any]:
+    """Median seconds to the first token of a second turn, with nothing held and with the first turn held."""
     held = conversation(engine)
+    first = another(engine)
+    list(first.complete(first.template.render(held, for_answer=False), _ONE))
+    first.save_session(folder / "first")  # so that every repeat begins with the first turn held and nothing else
     reused: list[float] = []
     afresh: list[float] = []
     for number in range(repeats + 1):  # the first is a warm-up
         asked = [*held, Message("user", f"What was number {number} about?")]
-        fresh = LocalEngine(engine.bundle, engine.backend, engine.tokenizer, engine.template)
-        afresh.append(seconds(lambda ask=asked, on=fresh: list(on.chat(ask, _ONE))))  # type: ignore[misc]
-        going = LocalEngine(engine.bundle, engine.backend, engine.tokenizer, engine.template)
-        list(going.complete(going.template.render(held, for_answer=False), _ONE))
-        list(going.chat([*held, Message("user", "Is it?")], _ONE))
-        reused.append(seconds(lambda ask=asked, on=going: list(on.chat(ask, _ONE))))  # type: ignore[misc]
+        going = another(engine)
+        going.restore_session(folder / "first")
+        reused.append(seconds(partial(answer, going, asked)))
+        afresh.append(seconds(partial(answer, another(engine), asked)))
     without, with_reuse = statistics.median(afresh[1:]), statistics.median(reused[1:])
     return {
         "prompt_tokens": engine.count_tokens(asked),
@@ -104,6 +106,16 @@ def second_turn(engine: LocalEngine, repeats: int) -> dict[str, Any]:
     }
 
 
+def answer(engine: LocalEngine, messages: list[Message]) -> None:
+    """Write one token."""
+    list(engine.chat(messages, _ONE))
+
+
+def another(engine: LocalEngine) -> LocalEngine:
+    """An engine that holds nothing, on the same loaded model."""
+    return LocalEngine(engine.bundle, engine.backend, engine.tokenizer, engine.template)
+
+
 def reopening(engine: LocalEngine, folder: Path, repeats: int) -> dict[str, Any]:
     """Median seconds to save and to reopen a conversation of _SAVED tokens."""
     session = Session(engine.backend)
@@ -111,12 +123,7 @@ def reopening(engine: LocalEngine, folder: Path, repeats: int) -> dict[str, Any]
     session.set_prompt(ids)
     file, bundle = folder / "session", engine.bundle.hash
     saving = [seconds(lambda: session.save(file, bundle=bundle)) for _ in range(repeats + 1)]
-    opening = [
-        seconds(
-            lambda: LocalEngine(engine.bundle, engine.backend, engine.tokenizer, engine.template).restore_session(file)
-        )
-        for _ in range(repeats + 1)
-    ]
+    opening = [seconds(lambda: another(engine).restore_session(file)) for _ in range(repeats + 1)]
     restored = Session.restore(engine.backend, file, bundle=bundle)
     assert restored.set_prompt([*ids, 7]).fed_tokens == 1
     return {
@@ -131,17 +138,20 @@ def reopening(engine: LocalEngine, folder: Path, repeats: int) -> dict[str, Any]
 def measure(name: str, folder: Path, repeats: int) -> dict[str, Any]:
     bundle = embedded_bundle(sys.stderr) if name == "tiny" else random_bundle(_SHAPES[name], folder)
     with LocalEngine.open(bundle, backend="torch", template="falcon-instruct") as engine:
-        return second_turn(engine, repeats) | reopening(engine, folder, max(repeats, 20))
+        return second_turn(engine, folder, repeats) | reopening(engine, folder, max(repeats, 20))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=["tiny", *_SHAPES], default=["tiny", *_SHAPES])
     parser.add_argument("--repeats", type=int, default=5, help="of each measurement, after a warm-up (default: 5)")
+    parser.add_argument("--threads", type=int, help="of torch, where the cores are shared (default: all cores)")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
     if args.write:
         check_clean()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     rows = {}
     print("model              second turn afresh    reused     ratio    reopen    (worst)    file")
     for name in args.models:
