@@ -52,8 +52,8 @@ class Decoder(Generic[S]):
         self._chance = options.sampling.generator()
         self._history = list(session.tokens)  # what was read and written; the session may lag behind or run ahead
         self._prompt_length = len(self._history)
-        drafts = options.prompt_lookup and session.backend.verifies_drafts
-        self._lookup = PromptLookup(self._history) if drafts else None
+        self._drafts = options.prompt_lookup and session.backend.verifies_drafts
+        self._lookup: PromptLookup | None = None  # made at the second token: the first need not wait for it
         self._rows: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)  # scores of places fed ahead
         self._guesses: list[int] = []
         self._used = 0  # of the guesses, those that stood
@@ -104,8 +104,9 @@ class Decoder(Generic[S]):
         return first
 
     def _guess(self, limit: int) -> list[int]:
-        if self._lookup is None:
+        if not self._drafts:
             return []
+        self._lookup = self._lookup or PromptLookup(self._history)
         # The last place is scored, too: `limit` tokens need one guess less.
         guesses = self._lookup.guess(min(limit - 1, self._session.room_left - 1))
         return list(_until(guesses, self._end_ids))
