@@ -26,6 +26,7 @@ class Matcher:
         except ImportError:
             raise OptionError("a grammar needs llguidance: `pip install 'falconet[grammar]'`.") from None
         self._eos_id = tokenizer.eos_id
+        self._kind = grammar.kind
         source = _source(grammar, leading_space=leading_space)
         self._matcher = LLMatcher(_vocabulary(tokenizer), source, log_level=0)
         if self._matcher.is_error():
@@ -33,17 +34,26 @@ class Matcher:
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
+        self._check_limits()
         if self._matcher.is_stopped():
             allowed = np.zeros(count, np.bool_)
             allowed[self._eos_id] = True
             return allowed
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        self._check_limits()
         return np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)
 
     def accept(self, token: int) -> None:
         """`token`, which was allowed, comes next."""
         if not self._matcher.is_stopped() and not self._matcher.consume_token(token):
+            self._check_limits()
             raise RuntimeError(f"token {token} was chosen against the grammar: {self._matcher.get_error()}")
+
+    def _check_limits(self) -> None:
+        """OptionError where the grammar turned out to be more than llguidance follows."""
+        said = str(self._matcher.get_error()) if self._matcher.is_error() else ""
+        if said.startswith("lexer error") or "too many" in said.partition("\n")[0]:
+            raise OptionError(f"the {self._kind} is too complex to be followed; simplify it.")
 
 
 def _source(grammar: Grammar, *, leading_space: bool) -> str:

@@ -28,6 +28,8 @@ class Grammar:
             raise OptionError(f"a grammar is a json_schema or a regex, not {self.kind!r}.")
         if not isinstance(self.text, str) or not self.text.strip():
             raise OptionError(f"a {self.kind} must be a text that is not empty.")
+        if not _is_unicode(self.text):
+            raise OptionError(f"the {self.kind} holds half of a surrogate pair, which is no character; remove it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,4 +63,10 @@ def _texts(stop: object) -> tuple[str, ...]:
         raise OptionError("stop must be a list of texts.")
     if not all(stop):
         raise OptionError("A stop text must not be empty: it would end every answer before it begins.")
+    if not all(map(_is_unicode, stop)):
+        raise OptionError("A stop text holds half of a surrogate pair, which is no character; remove it.")
     return tuple(stop)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -56,5 +56,6 @@ def from_terminal(conversation: Conversation, out: TextIO, *, remember: bool) ->
 def _greeting(conversation: Conversation) -> str:
     info = conversation.engine.info
     context = "" if info.context_length is None else f", {info.context_length:,} tokens of context"
-    said = f" {len(conversation.turns) // 2} turns were loaded." if conversation.turns else ""
+    turns = len(conversation.turns) // 2
+    said = f" {turns} turn{' was' if turns == 1 else 's were'} loaded." if turns else ""
     return f"{info.model} on {info.backend}{context}.{said} /help for help."

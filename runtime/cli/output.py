@@ -110,7 +110,8 @@ def left_out(event: Trimmed) -> str:
     tokens = _count(event.tokens, "token")
     if not event.messages:
         verb = "was" if event.tokens == 1 else "were"
-        return f"({tokens} in the middle {verb} left out: the context holds no more)"
+        place = "at the beginning" if event.policy == "rolling" else "in the middle"
+        return f"({tokens} {place} {verb} left out: the context holds no more)"
     where = "oldest" if event.policy == "rolling" else "middle"
     count = f"{event.messages:,} messages" if event.messages != 1 else "message"
     verb = "was" if event.messages == 1 else "were"

@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -251,7 +252,8 @@ def _start() -> subprocess.Popen[bytes]:
 def _bug(trace: str) -> RuntimeError:
     """An exception of the child that no user can mend; its traceback is a note."""
     lines = trace.rstrip().splitlines() or ["no traceback"]
-    error = RuntimeError(f"in the process that runs the model: {lines[-1]}")
+    told = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception)\b", line)]  # not a note after it
+    error = RuntimeError(f"in the process that runs the model: {(told or lines)[-1]}")
     error.add_note("\n".join(lines))
     return error
 

@@ -125,7 +125,15 @@ def test_what_is_no_grammar_is_refused_in_a_sentence(kind: Any, text: str, says:
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize(("kind", "text"), [("xml", "a"), ("regex", ""), ("regex", "  "), ("regex", 3)])
+def test_a_grammar_that_is_too_complex_is_refused_in_a_sentence() -> None:
+    with pytest.raises(OptionError, match="the regex is too complex to be followed; simplify it") as caught:
+        answer(Grammar(kind="regex", text="(a{1000}){1000}{1000}"), 0)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("xml", "a"), ("regex", ""), ("regex", "  "), ("regex", 3), ("regex", "\ud800")]
+)
 def test_a_grammar_of_another_kind_or_without_text_is_refused(kind: Any, text: Any) -> None:
     with pytest.raises(OptionError):
         Grammar(kind=kind, text=text)

@@ -44,12 +44,13 @@ samplings = st.builds(
     order=st.sampled_from(["transformers", "llama.cpp"]),
     seed=st.none() | st.integers(0) | st.just(10**5000),
 )
-grammars = st.builds(Grammar, kind=st.sampled_from(["json_schema", "regex"]), text=texts.filter(str.strip))
+written = st.text()  # whole characters, as options ask for
+grammars = st.builds(Grammar, kind=st.sampled_from(["json_schema", "regex"]), text=written.filter(str.strip))
 options = st.builds(
     GenerationOptions,
     sampling=samplings,
     max_new_tokens=st.none() | st.integers(1),
-    stop=st.lists(texts.filter(bool), max_size=3),
+    stop=st.lists(written.filter(bool), max_size=3),
     logprobs=st.none() | st.integers(0, 20),
     context_policy=st.sampled_from(CONTEXT_POLICIES),
     grammar=st.none() | grammars,
