@@ -34,7 +34,6 @@ class Matcher:
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
-        self._check_limits()
         if self._matcher.is_stopped():
             allowed = np.zeros(count, np.bool_)
             allowed[self._eos_id] = True
@@ -56,16 +55,21 @@ class Matcher:
             raise OptionError(f"the {self._kind} is too complex to be followed; simplify it.")
 
 
+def parsed_schema(grammar: Grammar) -> Any:
+    """The JSON of a `json_schema`. Raises OptionError for text that is no JSON."""
+    try:
+        return json.loads(grammar.text)
+    except (ValueError, RecursionError) as error:
+        raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
+
+
 def _source(grammar: Grammar, *, leading_space: bool) -> str:
     """The grammar in llguidance's own form."""
     from llguidance import LLMatcher
 
     if grammar.kind == "regex":
         return LLMatcher.grammar_from_regex(f" ?(?:{grammar.text})" if leading_space else grammar.text)
-    try:
-        schema = json.loads(grammar.text)
-    except (ValueError, RecursionError) as error:
-        raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
+    schema = parsed_schema(grammar)
     if not isinstance(schema, dict | bool):
         raise OptionError('a JSON schema is an object, such as {"type": "object"}.')
     if isinstance(schema, dict):  # a small model may write white space for ever where it is free to

@@ -84,7 +84,7 @@ class Tokenizer:
         Raises TokenizerError for what is no text: another type, or half of a surrogate pair.
         """
         if not isinstance(text, str):
-            raise TokenizerError(f"Text must be a str, not {type(text).__name__}.")
+            raise _no_text(text)
         if not control_tokens or not self.control_tokens:
             return self._encode_plain(text)
         ids: list[int] = []
@@ -115,13 +115,7 @@ class Tokenizer:
             raise TokenizerError(f"This tokenizer has no control token {name!r}; it has {known}.") from None
 
     def _encode_plain(self, text: str) -> list[int]:
-        try:
-            data = text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise TokenizerError(
-                f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
-                f"{error.start + 1:,}), which is no character; remove it."
-            ) from None
+        data = utf8(text)
         if not self._unspelled.isdisjoint(data):
             text = "".join(c if self._unspelled.isdisjoint(c.encode("utf-8")) else "\ufffd" for c in text)
         return self._core.encode(text, add_special_tokens=False).ids
@@ -136,6 +130,23 @@ class Tokenizer:
             return bytes(_BYTE_OF_SYMBOL[symbol] for symbol in symbols)
         except KeyError:  # a token outside the byte alphabet stands for itself, as in the library's own decoder
             return symbols.encode("utf-8")
+
+
+def utf8(text: str) -> bytes:
+    """`text` in UTF-8. Raises TokenizerError for what is no text: another type, or half of a surrogate pair."""
+    if not isinstance(text, str):
+        raise _no_text(text)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TokenizerError(
+            f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
+            f"{error.start + 1:,}), which is no character; remove it."
+        ) from None
+
+
+def _no_text(found: object) -> TokenizerError:
+    return TokenizerError(f"Text must be a str, not {type(found).__name__}.")
 
 
 def resolve_eos(config: Mapping[str, Any], tokenizer: Tokenizer) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -120,3 +121,20 @@ class Answer(Iterator[Event]):
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # half-built, or at the interpreter's end
             self.close()
+
+
+class CurrentAnswer:
+    """The one answer that an engine has in progress. Held weakly: who drops an answer ends it."""
+
+    def __init__(self) -> None:
+        self._answer: weakref.ref[Answer] | None = None
+
+    def begin(self, answer: Answer) -> None:
+        """`answer` is the one in progress now."""
+        self._answer = weakref.ref(answer)
+
+    def close(self) -> None:
+        """End it, if there is one."""
+        answer = self._answer() if self._answer is not None else None
+        if answer is not None:
+            answer.close()

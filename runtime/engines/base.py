@@ -61,8 +61,10 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back memory, files and processes. Harmless when repeated; no other call may follow."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()

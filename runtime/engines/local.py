@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from runtime.backends.base import Backend
@@ -12,7 +11,7 @@ from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
 from runtime.context import fit_messages, fit_prompt
-from runtime.engines.base import EngineInfo
+from runtime.engines.base import Engine, EngineInfo
 from runtime.events import Event, Trimmed
 from runtime.generation import DEFAULT_OPTIONS, generate
 from runtime.options import GenerationOptions
@@ -24,7 +23,7 @@ from runtime.tokenizer import Tokenizer
 _COMPLETIONS = "completions"  # texts to be continued count as one conversation: the oldest gives way first
 
 
-class LocalEngine:
+class LocalEngine(Engine):
     """A bundle, its tokenizer and a few sessions on a backend. One answer at a time: asking again ends the one before.
 
     The conversations answered last go on without being read again, as do those brought back by `restore_session`. Not
@@ -164,14 +163,6 @@ class LocalEngine:
         self._end()
         self._pool.clear()
         self.backend.close()
-
-    def __enter__(self) -> LocalEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _begin(self, trimmed: Trimmed | None, events: Iterator[Event]) -> Iterator[Event]:
         """`events` as the one answer in progress: an older one, left unfinished, would feed this one's session."""

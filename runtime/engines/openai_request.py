@@ -7,14 +7,15 @@ they are not at their defaults; a regular expression goes under vLLM's two names
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.chat import Message
-from runtime.errors import OptionError, TokenizerError
+from runtime.errors import OptionError
+from runtime.grammar import parsed_schema
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
+from runtime.tokenizer import utf8
 
 _UNKNOWN_CONTEXT = 2_048  # tokens, where a text is to be continued until an unknown context is full
 _LEAST_TOKENS = 256
@@ -23,7 +24,7 @@ _LEAST_TOKENS = 256
 def chat_fields(messages: Sequence[Message], options: GenerationOptions, model: str) -> dict[str, Any]:
     """The body of POST /chat/completions. Raises OptionError for an option that has no field, TokenizerError."""
     for message in messages:
-        _check_text(message.content)
+        utf8(message.content)
     fields = _fields(options, model) | {"messages": [{"role": m.role, "content": m.content} for m in messages]}
     if options.logprobs is not None:
         fields |= {"logprobs": True, "top_logprobs": options.logprobs, "return_tokens_as_token_ids": True}
@@ -38,10 +39,10 @@ def completion_fields(
     Without `max_new_tokens` services write 16 tokens here. A token is at least a byte, so what the prompt leaves of the
     context is at least what is asked for instead.
     """
-    _check_text(prompt)
+    prompt_bytes = len(utf8(prompt))
     fields = _fields(options, model) | {"prompt": prompt}
     if options.max_new_tokens is None:
-        room = (context_length or _UNKNOWN_CONTEXT) - len(prompt.encode())
+        room = (context_length or _UNKNOWN_CONTEXT) - prompt_bytes
         fields["max_tokens"] = max(room, _LEAST_TOKENS)
     if options.logprobs is not None:
         fields |= {"logprobs": options.logprobs, "return_tokens_as_token_ids": True}
@@ -95,24 +96,9 @@ def _refuse(options: GenerationOptions) -> None:
 def _grammar_fields(grammar: Grammar) -> dict[str, Any]:
     if grammar.kind == "regex":  # vLLM from 0.12 on, and before
         return {"structured_outputs": {"regex": grammar.text}, "guided_regex": grammar.text}
-    try:
-        schema = json.loads(grammar.text)
-    except (ValueError, RecursionError) as error:
-        raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
+    schema = parsed_schema(grammar)
     if not isinstance(schema, dict):
         raise OptionError('a JSON schema is an object, such as {"type": "object"}.')
     return {
         "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
     }
-
-
-def _check_text(text: str) -> None:
-    if not isinstance(text, str):
-        raise TokenizerError(f"Text must be a str, not {type(text).__name__}.")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TokenizerError(
-            f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
-            f"{error.start + 1:,}), which is no character; remove it."
-        ) from None

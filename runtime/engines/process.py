@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from runtime.chat import Message, check_order
-from runtime.engines.answer import POLL_SECONDS, Answer
-from runtime.engines.base import EngineInfo
+from runtime.engines.answer import POLL_SECONDS, Answer, CurrentAnswer
+from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.child import Call, Child, Limits, Reply
 from runtime.engines.wire import pack
 from runtime.errors import EngineError
@@ -27,7 +25,7 @@ __all__ = ["Limits", "ProcessEngine"]
 _CLOSED = "The engine was closed; open it again."
 
 
-class ProcessEngine:
+class ProcessEngine(Engine):
     """What LocalEngine is, in a child process. One answer at a time: asking again ends the one before.
 
     A child that dies ends its answer with an EngineError; the next call starts another one. A child that does not stop
@@ -42,7 +40,7 @@ class ProcessEngine:
         self._closed = threading.Event()
         self._deaths: list[float] = []  # times of those that nobody asked for
         self._info: EngineInfo | None = None
-        self._answer: weakref.ref[_ProcessAnswer] | None = None  # who drops an answer ends it
+        self._answer = CurrentAnswer()
         self._child = Child(arguments, limits)
         self._counted: Child | None = None  # the last child whose end was looked at
 
@@ -144,23 +142,15 @@ class ProcessEngine:
     def close(self) -> None:
         """End the process: within two seconds, whatever it does. Harmless when repeated; no other call may follow."""
         self._closed.set()  # before the lock: who holds it waits for the child and looks here
-        self._close_answer()
+        self._answer.close()
         self._child.close()
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError):  # the process could not be started
             self._child.leave()
 
-    def __enter__(self) -> ProcessEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _ask_of_session(self, name: str, file: str | Path) -> int:
-        self._close_answer()
+        self._answer.close()
         tokens = self._ask(name, str(Path(file).absolute()))
         assert isinstance(tokens, int)
         return tokens
@@ -176,18 +166,13 @@ class ProcessEngine:
     ) -> Iterator[Event]:
         """The answer to a prompt that the child has accepted."""
         packed = pack([prompt, options])
-        self._close_answer()
+        self._answer.close()
         child, call, reply = self._call(name, packed, cancelled)
         answer = _ProcessAnswer(self, child, call, cancelled, told=reply is not None)
-        self._answer = weakref.ref(answer)
+        self._answer.begin(answer)
         if self._closed.is_set():  # by another thread, which may have missed this answer
             answer.close()
         return answer
-
-    def _close_answer(self) -> None:
-        answer = self._answer() if self._answer is not None else None
-        if answer is not None:
-            answer.close()
 
     def _call(self, name: str, arguments: list[Any], cancelled: Callable[[], bool]) -> tuple[Child, Call, Reply | None]:
         """Ask the child and wait for its first word; None where `cancelled` said so before it came.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import queue
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from runtime.chat import Message, check_order
-from runtime.engines.answer import POLL_SECONDS, Answer
-from runtime.engines.base import EngineInfo
+from runtime.engines.answer import POLL_SECONDS, Answer, CurrentAnswer
+from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
 from runtime.engines.openai_request import chat_fields, completion_fields
@@ -24,7 +22,7 @@ from runtime.sampling import TokenLogprobs
 from runtime.session import never
 
 
-class RemoteEngine:
+class RemoteEngine(Engine):
     """Answers come from a service. One answer at a time: asking again ends the one before.
 
     Differences that the service makes: `Prefilled` counts no tokens, log-probabilities name tokens by id only where the
@@ -35,7 +33,7 @@ class RemoteEngine:
         """See `open`."""
         self._connection = connection
         self._info = EngineInfo(model=model, backend="remote", context_length=context_length)
-        self._answer: weakref.ref[_RemoteAnswer] | None = None  # who drops an answer ends it
+        self._answer = CurrentAnswer()
 
     @classmethod
     def open(
@@ -108,28 +106,15 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Close the connections. Harmless when repeated; no other call may follow."""
-        self._close_answer()
+        self._answer.close()
         self._connection.close()
-
-    def __enter__(self) -> RemoteEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _close_answer(self) -> None:
-        answer = self._answer() if self._answer is not None else None
-        if answer is not None:
-            answer.close()
 
     def _begin(
         self, path: str, fields: dict[str, Any], options: GenerationOptions, cancelled: Callable[[], bool]
     ) -> Iterator[Event]:
-        self._close_answer()
+        self._answer.close()
         answer = _RemoteAnswer(self._connection, path, fields, options, cancelled)
-        self._answer = weakref.ref(answer)
+        self._answer.begin(answer)
         return answer
 
 
