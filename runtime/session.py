@@ -76,44 +76,29 @@ class Session(Generic[S]):
         `cancelled` is asked before every piece; where it says yes, what was fed until then is held. Raises what
         `checked_tokens` raises, before anything is forgotten or fed.
         """
-        array = checked_tokens(tokens, length=0, context_length=self.context_length, vocab_size=self.backend.vocab_size)
-        wanted: list[int] = array.tolist()
+        wanted = self._checked(tokens, after=0)
         shared = shared_prefix(self._tokens, wanted)
         if shared == len(wanted) and (shared < len(self._tokens) or self._logits is None):
             shared -= 1  # scores come from feeding only: the last token is fed again
-        if shared < len(self._tokens):
-            self._state.truncate(shared)
-            del self._tokens[shared:]
-            self._logits = None
+        self.truncate(shared)
         complete = self._feed(wanted[shared:], cancelled)
         self._prompt_length = len(self._tokens)
         return Feed(reused_tokens=shared, fed_tokens=len(self._tokens) - shared, complete=complete)
 
     def extend(self, tokens: Sequence[int]) -> Logits:
         """Append `tokens` and score the next: [vocab_size]. Raises what `checked_tokens` raises, changing nothing."""
-        array = checked_tokens(
-            tokens,
-            length=len(self._tokens),
-            context_length=self.context_length,
-            vocab_size=self.backend.vocab_size,
-        )
-        self._feed(array.tolist(), never)
+        self._feed(self._checked(tokens, after=len(self._tokens)), never)
         return self.last_logits
 
     def extend_all(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Append `tokens` [N] and score the token after each: [N, vocab_size]. Raises as `extend`."""
-        array = checked_tokens(
-            tokens,
-            length=len(self._tokens),
-            context_length=self.context_length,
-            vocab_size=self.backend.vocab_size,
-        )
+        wanted = self._checked(tokens, after=len(self._tokens))
         try:
-            rows = self.backend.feed_all(array.tolist(), self._state)
+            rows = self.backend.feed_all(wanted, self._state)
         except BaseException:
             self.clear()  # half-written, as in `_feed`
             raise
-        self._tokens += array.tolist()
+        self._tokens += wanted
         self._logits = rows[-1]
         return rows
 
@@ -161,6 +146,14 @@ class Session(Generic[S]):
             return cls(backend, saved.key_values, saved.tokens, saved.prompt_length)
         except (ValueError, UserFacingError):
             raise SessionFileError(f"{file} is of another model; the conversation has to be read again.") from None
+
+    def _checked(self, tokens: Sequence[int], *, after: int) -> list[int]:
+        """`tokens` where they may follow `after` others. Raises what `checked_tokens` raises."""
+        backend = self.backend
+        ids: list[int] = checked_tokens(
+            tokens, length=after, context_length=backend.context_length, vocab_size=backend.vocab_size
+        ).tolist()
+        return ids
 
     def _feed(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
         """Feed in the backend's pieces; false where cancelled before the last."""

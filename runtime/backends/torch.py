@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from models.batch import step_batch
 from models.cache import KeyValueCache
-from models.checkpoint import expected_shapes
 from models.compressed import (
     CompressedEmbedding,
     CompressedLinear,
@@ -48,7 +47,8 @@ class TorchBackend(Backend[CountedState[KeyValueCache]]):
     """The bundle's model on the CPU, in float32."""
 
     def __init__(self, model: Falcon, *, device: str = "cpu") -> None:
-        size = sum(math.prod(shape) for shape in expected_shapes(model.config).values())
+        layers = (m for m in model.modules() if isinstance(m, CompressedLinear | CompressedEmbedding))
+        size = sum(math.prod(weight.shape) for weight in {layer.weight for layer in layers})  # a tied one once
         self._chunk = CHUNK if size > _EXPAND_LIMIT else 4 * CHUNK  # a pass stays under some seconds
         self._model: Falcon | None = model
         self._config = model.config
@@ -181,9 +181,16 @@ def open_torch(bundle: Bundle) -> TorchBackend:
         if entry.shape != tuple(parameter.shape):
             raise BundleError(f"{bundle.folder}: {name} has another shape than config.json asks for; export it again.")
         state[name] = _array(bundle, entry.parts["values"]).float()
-    model.load_state_dict(state, assign=True, strict=False)
-    for name, table in position_tables(config).items():
-        setattr(model.transformer, name, table.half().float())  # as the Core ML program holds them
+    # Tables as the Core ML program holds them.
+    return assembled(model, state, {name: table.half().float() for name, table in position_tables(config).items()})
+
+
+def assembled(model: Falcon, parameters: Mapping[str, Tensor], tables: Mapping[str, Tensor]) -> TorchBackend:
+    """The backend of a model that was made on the meta device over layers with weights of their own: its other
+    parameters and its position tables put in."""
+    model.load_state_dict(parameters, assign=True, strict=False)
+    for name, table in tables.items():
+        setattr(model.transformer, name, table)
     return TorchBackend(model.eval().requires_grad_(False))
 
 

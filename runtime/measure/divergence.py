@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.backends.base import Backend
-from runtime.measure.perplexity import Told
-from runtime.measure.scores import log_normalizer, piece_length, shifted, window_scores
+from runtime.measure.scores import Told, log_normalizer, score, shifted
 from runtime.measure.statistics import (
     Estimate,
     Values,
@@ -101,26 +100,18 @@ def compare_models(
     The backends have one vocabulary. Raises ModelOutputError.
     """
     figures: list[tuple[float, float, float, bool]] = []
-    piece = piece_length(other, reference)
-    begun, complete = 0, True
-    for window in windows:
-        at = window.scored
-        sides = (window_scores(backend, ids, window, piece) for backend in (other, reference))
-        for (fed, ours), (_, theirs) in zip(*sides, strict=True):
-            for row, true, target in zip(ours, theirs, ids[at : at + len(ours)], strict=True):
-                figures.append(compare_rows(row, true, target))
-            at += len(ours)
-            told(fed)
-            if cancelled():
-                complete = at == window.end and window is windows[-1]
-                break
-        begun += at > window.scored
-        if not complete:
-            break
+
+    def take(target: int, rows: tuple[npt.NDArray[np.float32], ...]) -> None:
+        ours, theirs = rows
+        figures.append(compare_rows(ours, theirs, target))
+
+    done = score((other, reference), ids, windows, take=take, cancelled=cancelled, told=told)
     if not figures:
         return None
     loss, reference_loss, kl, same = np.array(figures, np.float64).T
-    return Comparison(loss=loss, reference_loss=reference_loss, kl=kl, same_top=same, windows=begun, complete=complete)
+    return Comparison(
+        loss=loss, reference_loss=reference_loss, kl=kl, same_top=same, windows=done.windows, complete=done.complete
+    )
 
 
 def compare_rows(

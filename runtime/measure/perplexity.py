@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from runtime.backends.base import Backend
-from runtime.measure.scores import log_normalizer, piece_length, shifted, window_scores
+from runtime.measure.scores import Told, log_normalizer, score, shifted
 from runtime.measure.statistics import Estimate, mean_of
 from runtime.measure.windows import Window
-
-Told = Callable[[int], None]
-"""Is told how many tokens more have been read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,25 +60,16 @@ def measure_perplexity(
 ) -> Perplexity | None:
     """Score `windows` of `ids`; what there is when `cancelled`, None if that is nothing. Raises ModelOutputError."""
     losses: list[float] = []
-    text = begun = 0
-    piece = piece_length(backend)
-    complete = True
-    for window in windows:
-        at = window.scored
-        for fed, rows in window_scores(backend, ids, window, piece):
-            for row, target in zip(rows, ids[at : at + len(rows)], strict=True):
-                scores = shifted(row)
-                losses.append(log_normalizer(scores) - float(scores[target]))
-                text += len(token_bytes(target))
-            at += len(rows)
-            told(fed)
-            if cancelled():
-                complete = at == window.end and window is windows[-1]
-                break
-        begun += at > window.scored
-        if not complete:
-            break
+    text = 0
+
+    def take(target: int, rows: tuple[npt.NDArray[np.float32], ...]) -> None:
+        nonlocal text
+        scores = shifted(rows[0])
+        losses.append(log_normalizer(scores) - float(scores[target]))
+        text += len(token_bytes(target))
+
+    done = score((backend,), ids, windows, take=take, cancelled=cancelled, told=told)
     if not losses:
         return None
     loss = mean_of(np.array(losses))
-    return Perplexity(loss=loss, tokens=len(losses), bytes=text, windows=begun, complete=complete)
+    return Perplexity(loss=loss, tokens=len(losses), bytes=text, windows=done.windows, complete=done.complete)

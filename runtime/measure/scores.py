@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from runtime.errors import ModelOutputError
 from runtime.measure.windows import Window
 
 Rows = npt.NDArray[np.float32]
+Told = Callable[[int], None]
+"""Is told how many tokens more have been read."""
+
 _PIECE_SCORES = 1 << 22  # 16 MiB in float32: 64 tokens of Falcon's vocabulary
 
 
@@ -33,6 +37,41 @@ def window_scores(backend: Backend[Any], ids: Sequence[int], window: Window, pie
     for at in range(first, window.end - 1, piece):
         part = ids[at : min(at + piece, window.end - 1)]
         yield len(part), backend.feed_all(part, state)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How far `score` came: windows begun, and whether all tokens were scored."""
+
+    windows: int
+    complete: bool
+
+
+def score(
+    backends: Sequence[Backend[Any]],
+    ids: Sequence[int],
+    windows: Sequence[Window],
+    *,
+    take: Callable[[int, tuple[npt.NDArray[np.float32], ...]], None],
+    cancelled: Callable[[], bool],
+    told: Told,
+) -> Pass:
+    """Score every window by all `backends` side by side, a piece at a time: `take` gets each token and its rows [V],
+    one a backend. `cancelled` is asked after every piece."""
+    piece = piece_length(*backends)
+    begun = 0
+    for window in windows:
+        at = window.scored
+        for pieces in zip(*(window_scores(backend, ids, window, piece) for backend in backends), strict=True):
+            fed, rows = pieces[0][0], [scores for _, scores in pieces]
+            for target, *each in zip(ids[at : at + len(rows[0])], *rows, strict=True):
+                take(target, tuple(each))
+            at += len(rows[0])
+            told(fed)
+            if cancelled():
+                return Pass(begun + (at > window.scored), at == window.end and window is windows[-1])
+        begun += at > window.scored
+    return Pass(begun, complete=True)
 
 
 def shifted(row: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
