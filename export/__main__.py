@@ -9,13 +9,13 @@ import argparse
 import contextlib
 import itertools
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.parser import Parser
+from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(arguments, "error: ", " ".join(str(error).splitlines()))  # libraries' own may have several lines
         return 1
     except BrokenPipeError:  # the reader left, as `| head -1` does: no error to speak of
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)
         return 1
     except OSError as error:
         _report(arguments, "error: ", _describe(error))

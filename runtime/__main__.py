@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
 
 
@@ -43,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(file=err)
         return 130
     except BrokenPipeError:  # the reader left, as `| head -1` does: no error to speak of
-        _drop(out)
+        drop(out)
         return 1
     except OSError as error:
         print(f"error: {_describe(error)}", file=err)
-        _drop(out)
+        drop(out)
         return 1
     return code
 
@@ -55,11 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _stream(stream: TextIO | None, mode: str) -> TextIO:
     """`stream`, or nothing to read and nowhere to write where the caller closed it."""
     return io.TextIOWrapper(io.FileIO(os.devnull, mode), encoding="utf-8") if stream is None else stream
-
-
-def _drop(out: TextIO) -> None:
-    """Send what is left in the buffer nowhere: Python would complain once more while flushing it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def _describe(error: OSError) -> str:

@@ -7,11 +7,9 @@ head_dim]. The header's `crc32` is that of all after it. Backends have no part i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import struct
-import tempfile
 import zlib
 from dataclasses import dataclass
 from io import BufferedReader
@@ -23,6 +21,7 @@ import numpy.typing as npt
 
 from runtime.backends.base import KeyValues
 from runtime.errors import SessionFileError
+from runtime.whole import write_whole
 
 MAGIC = b"FALCSESS"
 FORMAT_VERSION = 1
@@ -58,7 +57,7 @@ class SavedSession:
         ).encode()
         prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
         try:
-            _replace(file, [prefix, _CRC.pack(zlib.crc32(header, zlib.crc32(prefix))), header, *parts])
+            write_whole(file, [prefix, _CRC.pack(zlib.crc32(header, zlib.crc32(prefix))), header, *parts])
         except OSError as error:
             raise SessionFileError(
                 f"{file} cannot be written ({error.strerror}); the conversation is as it was, but not saved."
@@ -147,17 +146,3 @@ def _array(stream: BufferedReader, dtype: str, shape: tuple[int, ...]) -> npt.ND
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
     """The memory of a contiguous array."""
     return array.reshape(-1).view(np.uint8).data
-
-
-def _replace(file: Path, parts: list[Any]) -> None:
-    """Write `parts` beside `file`, then put it in its place. Raises OSError, leaving nothing."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with open(handle, "wb") as stream:  # noqa: PTH123  (a descriptor has no path)
-            for part in parts:
-                stream.write(part)
-        Path(name).replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

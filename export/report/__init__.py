@@ -6,9 +6,6 @@ and every figure of a manifest is material: texts are escaped, and what is no nu
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 from export.report.facts import Facts
 from export.report.gather import gather
 from export.report.page import page
+from runtime.whole import write_whole
 
 __all__ = ["gather", "render_html", "write_html"]
 
@@ -31,13 +29,4 @@ def write_html(bundle: Path, target: Path) -> None:
     Raises BundleError for what is no bundle, OSError where the page cannot be written.
     """
     text = render_html(gather(bundle))
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
-            file.write(text)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(partial).unlink()
-        raise
+    write_whole(target, [text.encode("utf-8", errors="xmlcharrefreplace")], mode=0o644)

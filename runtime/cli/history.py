@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from runtime.paths import cache_folder
+from runtime.whole import write_whole
 
 MOST_LINES = 1000
 _LONGEST = 10_000  # characters; what is pasted as a document is not remembered
@@ -55,14 +55,7 @@ class History:
             self._fail(error)
 
     def _cut(self, lines: list[bytes]) -> None:
-        handle, beside = tempfile.mkstemp(dir=self._file.parent)  # 0600
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(b"\n".join(lines) + b"\n")
-            os.replace(beside, self._file)  # noqa: PTH105
-        except BaseException:
-            os.unlink(beside)  # noqa: PTH108
-            raise
+        write_whole(self._file, [b"\n".join(lines) + b"\n"])
 
     def _fail(self, error: OSError) -> None:
         self.problem = f"{self._file}: {error.strerror or error}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from runtime.chat import Message, check_order
 from runtime.errors import ChatError, OptionError
+from runtime.whole import write_whole
 
 _FORMAT = "falconet conversation"
 _VERSION = 1
@@ -113,19 +113,12 @@ def _as_markdown(messages: Sequence[Message], model: str) -> str:
 
 
 def _write(file: Path, data: bytes, replace: bool) -> None:
-    """Beside it first, then in its place. Raises FileExistsError, and OSError of any other kind."""
+    """Write `file` whole. Raises FileExistsError, and OSError of any other kind."""
     if not replace and os.path.lexists(file):
         raise FileExistsError(file)
     if file.is_dir():
         raise IsADirectoryError(21, "it is a folder")
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:64]}.")  # for nobody but the user
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(beside, file)  # noqa: PTH105
-    except BaseException:
-        os.unlink(beside)  # noqa: PTH108
-        raise
+    write_whole(file, [data])
 
 
 def _reason(error: Exception) -> str:
