@@ -161,6 +161,7 @@ def test_ctrl_d_in_a_block_ends_the_block(screen: Screen) -> None:
 def test_ctrl_c_in_a_block_drops_it(screen: Screen) -> None:
     screen.type('"""first\n')
     screen.expect(r"\n\. ")
+    screen.rest()
     screen.type(CTRL_C)
     screen.expect(r"\(Ctrl-D leaves\)\n> ")
 

@@ -59,6 +59,7 @@ def test_what_is_typed_while_an_answer_streams_is_the_next_message_and_not_shown
 def test_ctrl_c_at_the_prompt_clears_the_line(screen: Screen) -> None:
     screen.type("half a quest")
     screen.expect("half a quest")
+    screen.rest()
     screen.type(CTRL_C)
     screen.expect(r"\n\(Ctrl-D leaves\)\n> ")
 
