@@ -1,0 +1,1 @@
+"""The chat window: PySide6 over runtime's public names."""
