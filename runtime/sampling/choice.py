@@ -12,6 +12,7 @@ from runtime.sampling.penalties import Tokens, adjusted
 from runtime.sampling.scratch import Scores
 
 _BLOCK = 64  # tokens summed at a time
+_FEW = 4096  # tokens summed one by one
 _ONES = np.ones(_BLOCK, np.float32)
 
 Mask = npt.NDArray[np.bool_]
@@ -90,16 +91,24 @@ def _pick(weights: Scores, chance: float) -> int:
 
     Sums blocks first: a running sum of all 65,024 weights would take most of a token's time.
     """
+    if len(weights) <= _FEW:
+        return _passing(np.cumsum(weights, dtype=np.float64), chance)
     whole = len(weights) // _BLOCK * _BLOCK
     masses = weights[:whole].reshape(-1, _BLOCK) @ _ONES
     if whole < len(weights):
         masses = np.append(masses, weights[whole:].sum())
     masses = np.cumsum(masses, dtype=np.float64)
-    wanted = chance * masses[-1]
-    # Rounding may put `wanted` on the very end: then the last place that has any weight is meant.
-    block = min(int(np.searchsorted(masses, wanted, side="right")), int(np.searchsorted(masses, masses[-1])))
+    block = _passing(masses, chance)
     before = masses[block - 1] if block else 0.0
     start = block * _BLOCK
-    running = before + np.cumsum(weights[start : start + _BLOCK], dtype=np.float64)
-    place = min(int(np.searchsorted(running, wanted, side="right")), int(np.searchsorted(running, running[-1])))
-    return start + place
+    running = np.cumsum(weights[start : start + _BLOCK], dtype=np.float64)
+    return start + _passing(running, max(0.0, (chance * masses[-1] - before) / running[-1]))
+
+
+def _passing(running: npt.NDArray[np.float64], share: float) -> int:
+    """The first place where a running sum passes a share of its end.
+
+    Rounding may put that on the very end: then the last place that adds anything is meant.
+    """
+    end = running[-1]
+    return min(int(running.searchsorted(share * end, side="right")), int(running.searchsorted(end)))

@@ -18,7 +18,9 @@ _GROUPS = 1024  # by whose tops the edge of top-k is narrowed
 _DENSE = 1 / 16  # share of tokens from which dropping the others costs more than giving them no weight
 _SORTED = 6144  # tokens that are sorted without a thought: 0.1 ms
 _SAMPLED = 1024  # tokens by which an edge is guessed
-_MARGIN = 0.04  # of the mass, on either side of the guess: two and a half standard deviations
+_MARGIN = 0.002  # of the mass, on either side of the guess: two of the sampled tokens
+_BLOCK = 64  # tokens summed at a time
+_ONES = np.ones(_BLOCK, np.float32)
 _LARGEST = np.finfo(np.float32).max
 
 
@@ -57,7 +59,7 @@ class Candidates:
         """Top-p (Holtzman et al. 2020): a token stays while all likelier ones hold less than `share` of the mass."""
         if share >= 1:
             return
-        total = float(self.weights.sum())  # pairwise, so exact enough in float32
+        total = total_of(self.weights)
         # All tokens below this together hold less than top-p leaves out.
         within = self.weights >= np.float32((1 - share) * total / len(self.weights))
         if np.count_nonzero(within) <= len(within) * _DENSE:
@@ -79,7 +81,7 @@ class Candidates:
             return
         # 0 · infinity is no number
         distance = np.minimum(self.gaps, _LARGEST, out=scratch("distance", len(self.gaps)))
-        total = float(self.weights.sum())
+        total = total_of(self.weights)
         distance -= np.float32(float(np.dot(self.weights, distance)) / total)
         np.abs(distance, out=distance)
         self.keep(distance <= mass_edge(distance, self.weights, share * total))
@@ -147,8 +149,8 @@ def mass_edge(keys: Scores, weights: Scores, wanted: float) -> np.float32:
     A sample tells about where it is; what lies around it is then looked through in the same way.
     """
     while len(keys) > _SORTED:
-        total = float(weights.sum())
-        low, high = _guess(keys, weights, wanted / total)
+        total = total_of(weights)
+        low, high = _guess(keys, weights, wanted, total)
         mass = _mass(weights, keys <= low)
         if wanted <= mass:
             inside = keys < low  # without the guess itself, so that every round leaves fewer
@@ -172,6 +174,12 @@ def mass_edge(keys: Scores, weights: Scores, wanted: float) -> np.float32:
     return np.float32(keys[order[min(place, len(keys) - 1)]])
 
 
+def total_of(weights: Scores) -> float:
+    """The sum of `weights` [C], by blocks in float32 whose sums are added in float64."""
+    whole = len(weights) // _BLOCK * _BLOCK
+    return float((weights[:whole].reshape(-1, _BLOCK) @ _ONES).sum(dtype=np.float64)) + float(weights[whole:].sum())
+
+
 def _mass(weights: Scores, mask: npt.NDArray[np.bool_]) -> float:
     """The sum of `weights` [C] where `mask` [C] is True."""
     chosen = scratch("chosen", len(mask))
@@ -179,15 +187,25 @@ def _mass(weights: Scores, mask: npt.NDArray[np.bool_]) -> float:
     return float(np.dot(weights, chosen))
 
 
-def _guess(keys: Scores, weights: Scores, share: float) -> tuple[np.float32, np.float32]:
-    """Two of `keys` [C] between which the running sum of `weights` [C] probably passes `share` of the whole."""
+def _guess(keys: Scores, weights: Scores, wanted: float, total: float) -> tuple[np.float32, np.float32]:
+    """Two of `keys` [C] between which the running sum of `weights` [C] probably passes `wanted` of `total`.
+
+    What lies below a first guess is summed exactly, and below a second one: how far that is off tells where to look.
+    """
     stride = len(keys) // _SAMPLED
-    keys, weights = keys[::stride], weights[::stride]
-    order = _order(keys)
-    sums = np.cumsum(weights[order], dtype=np.float64)
-    low, high = np.searchsorted(sums, ((share - _MARGIN) * sums[-1], (share + _MARGIN) * sums[-1]))
-    last = len(keys) - 1
-    return keys[order[min(int(low), last)]], keys[order[min(int(high), last)]]
+    few, masses = keys[::stride], weights[::stride]
+    order = _order(few)
+    sums = np.cumsum(masses[order], dtype=np.float64)
+    shares = sums / sums[-1]
+    last = len(few) - 1
+    aim, miss = wanted / total, 0.0
+    for _ in range(2):
+        guess = few[order[min(int(np.searchsorted(shares, aim)), last)]]
+        miss = (wanted - _mass(weights, keys <= guess)) / total
+        aim += miss
+    margin = abs(miss) / 2 + _MARGIN
+    low, high = np.searchsorted(shares, (aim - margin, aim + margin))
+    return few[order[min(int(low), last)]], few[order[min(int(high), last)]]
 
 
 def _order(keys: Scores) -> npt.NDArray[np.uint64]:
