@@ -1,0 +1,37 @@
+"""Translation: the user's language for our texts and Qt's own, and the direction that it is written in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+from PySide6.QtWidgets import QApplication
+
+FOLDER = Path(__file__).with_name("translations")
+_translators: list[QTranslator] = []
+
+
+def locale_of(language: str) -> QLocale:
+    """The locale of a language of the settings: `system`, or a name as `zh_CN` or `ar`."""
+    return QLocale.system() if language == "system" else QLocale(language)
+
+
+def set_language(application: QApplication, language: str) -> None:
+    """Show the window in `language`, live: widgets get a LanguageChange event and set their texts anew.
+
+    A language that there is no translation for is shown in English, in its own direction.
+    """
+    for translator in _translators:
+        QCoreApplication.removeTranslator(translator)
+    _translators.clear()
+    locale = locale_of(language)
+    QLocale.setDefault(locale)
+    application.setLayoutDirection(locale.textDirection())
+    if locale.language() == QLocale.Language.English:
+        return
+    qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    for name, folder in (("qtbase", qt_folder), ("falconet", str(FOLDER))):
+        translator = QTranslator(application)
+        if translator.load(locale, name, "_", folder):
+            QCoreApplication.installTranslator(translator)
+            _translators.append(translator)

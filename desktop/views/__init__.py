@@ -1,0 +1,1 @@
+"""Widgets: they draw state and say what the user asks for; they decide nothing."""

@@ -1,0 +1,80 @@
+"""Banner: one sentence over the composer, with at most one button, which says what happened and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAccessible, QAccessibleEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from desktop.views.icons import icon
+from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
+
+
+class Banner(QFrame):
+    """Hidden until `show_notice`. A screen reader is told the sentence at once."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_kind(self, "notice")
+        self._action: Callable[[], None] | None = None
+        self._picture = QLabel()
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.button = QPushButton()
+        self.close_button = QToolButton()
+        self.close_button.setIcon(icon("x"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 8, 8, 8)
+        layout.setSpacing(12)
+        layout.addWidget(self._picture)
+        layout.addWidget(self.label, 1)
+        layout.addWidget(self.button)
+        layout.addWidget(self.close_button)
+        self.button.clicked.connect(self._act)
+        self.close_button.clicked.connect(self.dismiss)
+        theme().changed.connect(self._draw)
+        self._draw()
+        self.retranslate()
+        self.hide()
+
+    @property
+    def sentence(self) -> str:
+        """What it says; empty while it is hidden."""
+        return "" if self.isHidden() else self.label.text()
+
+    def show_notice(
+        self, sentence: str, *, button: str | None = None, action: Callable[[], None] | None = None
+    ) -> None:
+        """Say `sentence`; with `button`, its text, `action` is called when it is pressed and the banner goes."""
+        self.label.setText(sentence)
+        self.setAccessibleName(sentence)
+        self._action = action
+        self.button.setVisible(button is not None)
+        self.button.setText(button or "")
+        self.show()
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+
+    def dismiss(self) -> None:
+        """Hide it; its button can no longer be pressed."""
+        self._action = None
+        self.hide()
+
+    def retranslate(self) -> None:
+        """Texts in the language of now."""
+        self.close_button.setAccessibleName(self.tr("Dismiss"))
+        self.close_button.setToolTip(self.tr("Dismiss"))
+
+    def _act(self) -> None:
+        action = self._action
+        self.dismiss()
+        if action is not None:
+            action()
+
+    def _draw(self) -> None:
+        side = theme().scaled(18)
+        self._picture.setPixmap(icon("alert", "warning").pixmap(QSize(side, side), self.devicePixelRatioF()))

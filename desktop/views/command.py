@@ -1,0 +1,52 @@
+"""Command: one thing that the window can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QAction, QKeySequence
+
+Menu = Literal["file", "edit", "chat", "view", "model", "help"]
+Key = QKeySequence.StandardKey
+Role = QAction.MenuRole
+
+
+def QT_TRANSLATE_NOOP(context: str, source: str) -> str:  # noqa: ARG001
+    """`source`, marked for pyside6-lupdate, which knows this name. (PySide6's own function is not typed.)"""
+    return source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """`text` and `help` are English sources; `title` and `explanation` say them in the user's language.
+
+    A shortcut is one of Qt's standard keys (the platform's own), or keys where Ctrl means Cmd on a Mac.
+    """
+
+    id: str
+    menu: Menu
+    text: str
+    help: str
+    shortcut: Key | str | None = None
+    role: Role = Role.NoRole
+    checkable: bool = False
+    begins_group: bool = False  # a line above it in the menu
+    bound: bool = True  # False: a widget listens to the keys itself, and the table only tells of them
+
+    def title(self) -> str:
+        return QCoreApplication.translate("Commands", self.text)
+
+    def explanation(self) -> str:
+        return QCoreApplication.translate("Commands", self.help)
+
+    def keys(self) -> list[QKeySequence]:
+        """The shortcuts on this platform; empty where it has none."""
+        match self.shortcut:
+            case None:
+                return []
+            case str():
+                return [QKeySequence(self.shortcut)]
+            case _:
+                return QKeySequence.keyBindings(self.shortcut)

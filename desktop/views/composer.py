@@ -1,0 +1,183 @@
+"""Composer: where the user writes. It grows with its text to eight lines, keeps a draft, sends and stops."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+
+from desktop.settings import SendWith
+from desktop.views.icons import icon
+from desktop.views.sheet import set_kind, set_property
+from desktop.views.theme import theme
+
+MOST_LINES = 8
+DRAFT_DELAY_MS = 400  # typing is not written to the disk key by key
+
+
+class ComposerEdit(QPlainTextEdit):
+    """The text itself."""
+
+    submitted = Signal()
+    focusChanged = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.send_with: SendWith = "enter"
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            with_control = held == Qt.KeyboardModifier.ControlModifier
+            if with_control or (self.send_with == "enter" and held == Qt.KeyboardModifier.NoModifier):
+                self.submitted.emit()
+            else:
+                self.insertPlainText("\n")
+                self.ensureCursorVisible()
+            return
+        super().keyPressEvent(event)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        self.insertPlainText(source.text())  # never a file's path or rich text
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focusChanged.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focusChanged.emit(False)
+
+    def lines(self) -> int:
+        """Lines as they are shown, long ones wrapped."""
+        return max(1, round(self.document().size().height()))
+
+
+class Composer(QWidget):
+    """Emits what was asked for and clears nothing: whoever kept the message calls `set_draft("")`."""
+
+    sendRequested = Signal(str)
+    stopRequested = Signal()
+    draftChanged = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._busy = False
+        self.edit = ComposerEdit()
+        self.button = QToolButton()
+        set_kind(self.button, "round")
+        self._field = QFrame()
+        set_kind(self._field, "field")
+        inside = QHBoxLayout(self._field)
+        inside.setContentsMargins(16, 8, 8, 8)
+        inside.setSpacing(8)
+        inside.addWidget(self.edit, 1, Qt.AlignmentFlag.AlignVCenter)
+        inside.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._field)
+        self.setFocusProxy(self.edit)
+
+        self._draft_timer = QTimer(self, singleShot=True, interval=DRAFT_DELAY_MS)
+        self._draft_timer.timeout.connect(self._tell_draft)
+        self.edit.textChanged.connect(self._on_text)
+        self.edit.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self.edit.submitted.connect(self._send)
+        self.edit.focusChanged.connect(self._on_focus)
+        self.button.clicked.connect(self._on_button)
+        theme().changed.connect(self._on_theme)
+        self.retranslate()
+        self._on_theme()
+
+    def text(self) -> str:
+        """What stands in it now."""
+        return self.edit.toPlainText()
+
+    def set_draft(self, text: str) -> None:
+        """Show another chat's draft. A draft of the chat before must have been taken: see `flush`."""
+        self._draft_timer.stop()
+        self.edit.blockSignals(True)
+        self.edit.setPlainText(text)
+        self.edit.blockSignals(False)
+        self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
+        self._draw_button()
+        self._fit()
+
+    def flush(self) -> None:
+        """Tell the draft at once, where it changed since it was told: before another chat is shown, or the end."""
+        if self._draft_timer.isActive():
+            self._draft_timer.stop()
+            self._tell_draft()
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether an answer is being written: the button then stops it."""
+        self._busy = busy
+        self._draw_button()
+
+    def set_send_with(self, send_with: SendWith) -> None:
+        """Whether Enter sends (Shift+Enter begins a line) or Ctrl+Enter does (Enter begins a line)."""
+        self.edit.send_with = send_with
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Texts in the language of now."""
+        self.edit.setPlaceholderText(self.tr("Write a message"))
+        self.edit.setAccessibleName(self.tr("Message"))
+        if self.edit.send_with == "enter":
+            hint = self.tr("Enter sends, Shift+Enter begins a new line.")
+        else:
+            hint = self.tr("Ctrl+Enter sends, Enter begins a new line.")
+        self.edit.setAccessibleDescription(hint)
+        self.edit.setToolTip(hint)
+        self._draw_button()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+
+    def _send(self) -> None:
+        if not self._busy and self.text().strip():
+            self._draft_timer.stop()
+            self.sendRequested.emit(self.text())
+
+    def _on_button(self) -> None:
+        if self._busy:
+            self.stopRequested.emit()
+        else:
+            self._send()
+
+    def _on_text(self) -> None:
+        self._draft_timer.start()
+        self._draw_button()
+
+    def _tell_draft(self) -> None:
+        self.draftChanged.emit(self.text())
+
+    def _on_focus(self, focused: bool) -> None:
+        set_property(self._field, "focused", focused)
+        if not focused:
+            self.flush()
+
+    def _draw_button(self) -> None:
+        ready = self._busy or not self.edit.document().isEmpty()
+        name = self.tr("Stop the answer") if self._busy else self.tr("Send")
+        self.button.setEnabled(ready)
+        self.button.setIcon(icon("stop" if self._busy else "send", "on_accent"))
+        self.button.setAccessibleName(name)
+        self.button.setToolTip(name)
+
+    def _on_theme(self) -> None:
+        side = theme().scaled(32)
+        self.button.setFixedSize(side, side)
+        self.button.setIconSize(QSize(theme().scaled(16), theme().scaled(16)))
+        self._fit()
+
+    def _fit(self) -> None:
+        spacing = self.edit.fontMetrics().lineSpacing()
+        self.edit.setFixedHeight(min(self.edit.lines(), MOST_LINES) * spacing + 2)

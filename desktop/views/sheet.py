@@ -1,0 +1,107 @@
+"""The style sheet: what Qt's style does not draw as the window wants it, by the property `kind` of a widget.
+
+Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
+`notice`; QWidget `sidebar`, `page`. Under a native style (macOS, Windows) buttons and fields stay its own.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from desktop.views.tokens import Tokens
+
+
+def set_kind(widget: QWidget, kind: str) -> None:
+    """Give `widget` a look of the sheet, also when it is shown already."""
+    set_property(widget, "kind", kind)
+
+
+def set_property(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the sheet asks for, and have the widget drawn anew."""
+    if widget.property(name) == value:
+        return
+    widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def style_sheet(tokens: Tokens, scale: float, *, native: bool) -> str:
+    """The sheet for the whole application. `scale`: 1 is the system's text size."""
+    return _own(tokens, scale) + ("" if native else _fusion(tokens, scale))
+
+
+def _own(t: Tokens, scale: float) -> str:
+    unit = round(4 * scale)
+    return f"""
+QWidget[kind="page"] {{ background: {t.window}; }}
+QWidget[kind="sidebar"] {{ background: {t.sidebar}; }}
+QFrame[kind="line"] {{ background: {t.hairline}; border: none; }}
+QLabel[kind="muted"] {{ color: {t.muted}; }}
+QLabel[kind="danger"] {{ color: {t.danger}; }}
+QLabel[kind="title"] {{ font-weight: 600; }}
+QLabel[kind="heading"] {{ font-weight: 600; font-size: {round(24 * scale)}px; }}
+QFrame[kind="field"] {{ background: {t.raised}; border: 1px solid {t.outline}; border-radius: {3 * unit}px; }}
+QFrame[kind="field"][focused="true"] {{ border: 2px solid {t.accent}; }}
+QFrame[kind="field"] QPlainTextEdit {{ background: transparent; border: none; padding: 0; }}
+QFrame[kind="notice"] {{ background: {t.notice}; border-radius: {2 * unit}px; }}
+QToolButton {{
+    border: 2px solid transparent; border-radius: {2 * unit}px; padding: {unit}px; background: transparent;
+    color: {t.text};
+}}
+QToolButton:hover, QToolButton:checked {{ background: {t.hover}; }}
+QToolButton:pressed {{ background: {t.accent_soft}; }}
+QToolButton:focus {{ border-color: {t.accent}; }}
+QToolButton:disabled {{ color: {t.outline}; }}
+QToolButton::menu-indicator {{ image: none; }}
+QToolButton[kind="round"] {{ background: {t.accent}; border-radius: {round(16 * scale)}px; }}
+QToolButton[kind="round"]:hover {{ background: {t.accent_hover}; }}
+QToolButton[kind="round"]:focus {{ border-color: {t.text}; }}
+QToolButton[kind="round"]:disabled {{ background: {t.hover}; }}
+QPushButton[kind="primary"] {{
+    background: {t.accent}; color: {t.on_accent}; border: 2px solid {t.accent};
+    border-radius: {2 * unit}px; padding: {unit}px {4 * unit}px; font-weight: 600;
+}}
+QPushButton[kind="primary"]:hover {{ background: {t.accent_hover}; border-color: {t.accent_hover}; }}
+QPushButton[kind="primary"]:focus {{ border-color: {t.text}; }}
+QPushButton[kind="primary"]:disabled {{ background: {t.hover}; color: {t.muted}; border-color: {t.hover}; }}
+QSplitter::handle {{ background: {t.hairline}; }}
+"""
+
+
+def _fusion(t: Tokens, scale: float) -> str:
+    unit = round(4 * scale)
+    return f"""
+QDialog, QMessageBox {{ background: {t.window}; }}
+QPushButton {{
+    background: {t.raised}; color: {t.text}; border: 1px solid {t.outline};
+    border-radius: {2 * unit}px; padding: {unit + 1}px {4 * unit + 1}px;
+}}
+QPushButton:hover {{ background: {t.hover}; }}
+QPushButton:pressed {{ background: {t.accent_soft}; }}
+QPushButton:focus {{ border: 2px solid {t.accent}; padding: {unit}px {4 * unit}px; }}
+QPushButton:disabled {{ color: {t.outline}; border-color: {t.hairline}; }}
+QLineEdit, QTextEdit, QPlainTextEdit {{
+    background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
+    padding: {unit}px {2 * unit}px; selection-background-color: {t.accent}; selection-color: {t.on_accent};
+}}
+QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus {{
+    border: 2px solid {t.accent}; padding: {unit - 1}px {2 * unit - 1}px;
+}}
+QMenuBar {{ background: {t.sidebar}; color: {t.text}; border: none; padding: 2px {unit}px; }}
+QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; border-radius: {unit}px; }}
+QMenuBar::item:selected {{ background: {t.hover}; }}
+QMenu {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; padding: {unit}px; }}
+QMenu::item {{ padding: {unit + 2}px {6 * unit}px; border-radius: {unit}px; }}
+QMenu::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+QMenu::item:disabled {{ color: {t.outline}; }}
+QMenu::separator {{ height: 1px; background: {t.hairline}; margin: {unit}px {2 * unit}px; }}
+QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; padding: {unit}px; }}
+QScrollBar:vertical {{ background: transparent; width: {3 * unit}px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: {3 * unit}px; margin: 0; }}
+QScrollBar::handle {{ background: {t.outline}; border-radius: {unit - 1}px; margin: 3px; }}
+QScrollBar::handle:vertical {{ min-height: {8 * unit}px; }}
+QScrollBar::handle:horizontal {{ min-width: {8 * unit}px; }}
+QScrollBar::handle:hover {{ background: {t.muted}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+"""

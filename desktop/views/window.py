@@ -1,0 +1,258 @@
+"""MainWindow: the list of chats, the conversation under its header, the composer, and the chat's settings beside it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.views.banner import Banner
+from desktop.views.composer import Composer
+from desktop.views.header import Header
+from desktop.views.menus import Menus
+from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
+from desktop.views.window_state import WindowState
+
+_SIDEBAR_WIDTH = 264
+_PANEL_WIDTH = 320
+_EDGE = 24  # pixels between the composer and the window's edge
+
+
+class MainWindow(QMainWindow):
+    """Does by itself what concerns only the window (panes, full screen); every other command is emitted."""
+
+    commandTriggered = Signal(str)  # id of a Command
+    closing = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("falconet")
+        self.setMinimumSize(560, 420)
+        self.header = Header()
+        self.banner = Banner()
+        self.composer = Composer()
+        self._state: WindowState | None = None
+        self._busy = False
+        self._sidebar: QWidget = QWidget()
+        self._conversation: QWidget = QWidget()
+        self._panel: QWidget | None = None
+        self._welcome: QWidget | None = None
+
+        self._chat = QWidget()
+        column = QVBoxLayout(self._chat)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        line = QFrame()
+        set_kind(line, "line")
+        line.setFixedHeight(1)
+        column.addWidget(line)
+        self._middle = QVBoxLayout()
+        self._middle.addWidget(self._conversation)
+        column.addLayout(self._middle, 1)
+        self._foot = QWidget()
+        foot = QVBoxLayout(self._foot)
+        foot.setContentsMargins(0, 0, 0, 0)
+        foot.setSpacing(8)
+        foot.addWidget(self.banner)
+        foot.addWidget(self.composer)
+        self._foot_row = QHBoxLayout()
+        self._foot_row.setContentsMargins(_EDGE, 8, _EDGE, 16)
+        self._foot_row.addStretch(1)
+        self._foot_row.addWidget(self._foot, 1000)
+        self._foot_row.addStretch(1)
+        column.addLayout(self._foot_row)
+        set_kind(self._chat, "page")
+        self._chat.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._chat)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self._sidebar)
+        self.splitter.addWidget(self._pages)
+        self.setCentralWidget(self.splitter)
+        self.set_sidebar(self._sidebar)
+
+        self.menus = Menus(self, self._on_command)
+        self.action("sidebar").setChecked(True)
+        self.header.sidebarRequested.connect(self.action("sidebar").trigger)
+        self.header.modelRequested.connect(self.action("choose-model").trigger)
+        self.header.chatSettingsRequested.connect(self.action("chat-settings").trigger)
+        self.action("chat-settings").toggled.connect(self.header.settings_button.setChecked)
+        theme().changed.connect(self._on_theme)
+        self._on_theme()
+        self.retranslate()
+
+    def action(self, command: str) -> QAction:
+        """The QAction of a command; KeyError for what is none."""
+        return self.menus.actions[command]
+
+    def set_sidebar(self, widget: QWidget) -> None:
+        """Put the list of chats in its place."""
+        widget.setMinimumWidth(200)
+        set_kind(widget, "sidebar")
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        if widget is not self._sidebar:
+            self.splitter.replaceWidget(0, widget)
+            self._sidebar.deleteLater()
+            self._sidebar = widget
+        self.splitter.setStretchFactor(0, 0)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([_SIDEBAR_WIDTH, 10_000])
+        self._order()
+
+    def set_conversation(self, widget: QWidget) -> None:
+        """Put the view of messages in its place."""
+        self._middle.replaceWidget(self._conversation, widget)
+        self._conversation.deleteLater()
+        self._conversation = widget
+        self._order()
+
+    def set_chat_settings(self, panel: QWidget) -> None:
+        """Put the panel in its place; shown with the command `chat-settings`."""
+        self._panel = panel
+        panel.setMinimumWidth(260)
+        self.splitter.addWidget(panel)
+        self.splitter.setStretchFactor(2, 0)
+        panel.setVisible(self.action("chat-settings").isChecked())
+        self._order()
+
+    def show_welcome(self, widget: QWidget) -> None:
+        """Show a page instead of the chat, until `show_chat`."""
+        self.show_chat()
+        self._welcome = widget
+        self._pages.addWidget(widget)
+        self._pages.setCurrentWidget(widget)
+        widget.setFocus()
+
+    def show_chat(self) -> None:
+        """Show the chat, where a page was in its place."""
+        if self._welcome is not None:
+            self._pages.removeWidget(self._welcome)
+            self._welcome.deleteLater()
+            self._welcome = None
+        self._pages.setCurrentWidget(self._chat)
+        self.composer.setFocus()
+
+    def set_busy(self, busy: bool) -> None:
+        """Whether an answer is being written in the chat that is shown."""
+        self._busy = busy
+        self.composer.set_busy(busy)
+        self.action("stop").setEnabled(busy)
+        for command in ("regenerate", "continue"):
+            self.action(command).setEnabled(not busy)
+
+    def keep_state(self, state: WindowState) -> None:
+        """Put the window where `state` says, and tell it at the end."""
+        self._state = state
+        state.restore(self, self.splitter)
+
+    def bring_to_front(self) -> None:
+        """Show it over other windows, out of the dock too."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def panes(self) -> list[QWidget]:
+        """What F6 goes through, in order."""
+        every = [self._sidebar, self._conversation, self.composer, self._panel]
+        return [pane for pane in every if pane is not None and pane.isVisibleTo(self)]
+
+    def retranslate(self) -> None:
+        """Texts in the language of now."""
+        self.menus.retranslate()
+        self.setWindowTitle("Falconet")
+        self._sidebar.setAccessibleName(self._sidebar.accessibleName() or self.tr("Chats"))
+        self._conversation.setAccessibleName(self._conversation.accessibleName() or self.tr("Conversation"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        elif event.type() == QEvent.Type.WindowStateChange:
+            self.action("full-screen").setChecked(self.isFullScreen())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Reached by an Escape that no widget wanted for itself, such as a search that it closes.
+        if event.key() == Qt.Key.Key_Escape:
+            if self._busy:
+                self.composer.stopRequested.emit()
+            self.composer.setFocus()
+            return
+        super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.composer.flush()
+        if self._state is not None:
+            self._state.save(self, self.splitter)
+        self.closing.emit()
+        super().closeEvent(event)
+
+    def _on_command(self, command: str) -> None:
+        match command:
+            case "sidebar":
+                self._sidebar.setVisible(self.action(command).isChecked())
+            case "chat-settings":
+                self.commandTriggered.emit(command)  # the panel may not have been made yet
+                if self._panel is not None:
+                    self._panel.setVisible(self.action(command).isChecked())
+            case "next-pane":
+                self._cycle(1)
+            case "previous-pane":
+                self._cycle(-1)
+            case "compose":
+                self.composer.setFocus()
+            case "full-screen":
+                self.showFullScreen() if self.action(command).isChecked() else self.showNormal()
+            case "stop":
+                if self._busy:
+                    self.composer.stopRequested.emit()
+            case "quit":
+                self.close()
+            case _:
+                self.commandTriggered.emit(command)
+
+    def _cycle(self, step: int) -> None:
+        panes = self.panes()
+        focused = QApplication.focusWidget()
+        at = next((n for n, pane in enumerate(panes) if focused and (pane is focused or pane.isAncestorOf(focused))), 0)
+        for distance in range(1, len(panes) + 1):
+            pane = panes[(at + step * distance) % len(panes)]
+            target = pane if pane.focusPolicy() or pane.focusProxy() else _first_focusable(pane)
+            if target is not None:
+                target.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+
+    def _order(self) -> None:
+        """Tab goes list, header, conversation, composer, panel."""
+        self.setTabOrder(self._sidebar, self.header.sidebar_button)
+        self.setTabOrder(self.header.sidebar_button, self.header.model_button)
+        self.setTabOrder(self.header.model_button, self.header.settings_button)
+        self.setTabOrder(self.header.settings_button, self._conversation)
+        self.setTabOrder(self._conversation, self.composer)
+        self.setTabOrder(self.composer.edit, self.composer.button)
+        if self._panel is not None:
+            self.setTabOrder(self.composer.button, self._panel)
+
+    def _on_theme(self) -> None:
+        self._foot.setMaximumWidth(theme().measure() + 2 * _EDGE)
+
+
+def _first_focusable(pane: QWidget) -> QWidget | None:
+    for child in pane.findChildren(QWidget):
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisibleTo(pane) and child.isEnabled():
+            return child
+    return None

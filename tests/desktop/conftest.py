@@ -1,0 +1,41 @@
+"""The window's tests: no screen, a data folder of their own, and the application as the program makes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before Qt is asked for an application.
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtWidgets import QApplication
+
+from desktop.settings import Settings
+from desktop.translation import set_language
+from desktop.views.theme import theme
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of one test; it does not exist yet."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("FALCONET_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def qapp(qapp: QApplication) -> QApplication:
+    """The application with its theme: style, fonts, palette and sheet."""
+    theme()
+    return qapp
+
+
+@pytest.fixture
+def application(qapp: QApplication) -> Iterator[QApplication]:
+    """For tests that change theme or language: both are put back."""
+    yield qapp
+    set_language(qapp, "en")
+    theme().apply(Settings())
