@@ -12,17 +12,26 @@ if TYPE_CHECKING:
     from runtime.bundle import Bundle as Bundle
     from runtime.chat import ChatTemplate as ChatTemplate
     from runtime.chat import Message as Message
+    from runtime.embedded import embedded_bundle as embedded_bundle
+    from runtime.embedded import embedded_folder as embedded_folder
     from runtime.engines.base import Engine as Engine
     from runtime.engines.base import EngineInfo as EngineInfo
     from runtime.engines.local import LocalEngine as LocalEngine
     from runtime.engines.process import ProcessEngine as ProcessEngine
     from runtime.engines.remote import RemoteEngine as RemoteEngine
+    from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.events import Finished as Finished
     from runtime.events import Prefilled as Prefilled
     from runtime.events import TextDelta as TextDelta
     from runtime.events import Trimmed as Trimmed
     from runtime.generation import generate as generate
+    from runtime.launch import module_command as module_command
+    from runtime.launch import run_module as run_module
+    from runtime.measure.memory import Memory as Memory
+    from runtime.measure.memory import machine_memory as machine_memory
+    from runtime.measure.needs import Needs as Needs
+    from runtime.measure.needs import memory_needs as memory_needs
     from runtime.options import GenerationOptions as GenerationOptions
     from runtime.options import Grammar as Grammar
     from runtime.sampling import SamplingConfig as SamplingConfig
@@ -34,12 +43,15 @@ _HOMES = {
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
     "Engine": "runtime.engines.base",
+    "EngineError": "runtime.errors",
     "EngineInfo": "runtime.engines.base",
     "Finished": "runtime.events",
     "GenerationOptions": "runtime.options",
     "Grammar": "runtime.options",
     "LocalEngine": "runtime.engines.local",
+    "Memory": "runtime.measure.memory",
     "Message": "runtime.chat",
+    "Needs": "runtime.measure.needs",
     "Prefilled": "runtime.events",
     "ProcessEngine": "runtime.engines.process",
     "RemoteEngine": "runtime.engines.remote",
@@ -50,7 +62,13 @@ _HOMES = {
     "Tokenizer": "runtime.tokenizer",
     "Trimmed": "runtime.events",
     "UserFacingError": "runtime.errors",
+    "embedded_bundle": "runtime.embedded",
+    "embedded_folder": "runtime.embedded",
     "generate": "runtime.generation",
+    "machine_memory": "runtime.measure.memory",
+    "memory_needs": "runtime.measure.needs",
+    "module_command": "runtime.launch",
+    "run_module": "runtime.launch",
 }
 
 __all__ = sorted(_HOMES)

@@ -6,33 +6,50 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
 from runtime.hashing import sha256_of
+from runtime.launch import module_command
 from runtime.paths import cache_folder
+from runtime.session import never
 
 NAME = "falcon-tiny-instruct"
 _ROOT = Path(__file__).resolve().parents[1]  # the packages lie side by side, installed or not
 _MODEL = _ROOT / "models" / "tiny"
 _NEEDED = ("coremltools", "torch", "numba", "safetensors")
+_CANCELLED = f"The export of the embedded model {NAME} was stopped; it goes on where it was when it is asked for again."
+_POLL_SECONDS = 0.05  # between two looks at `cancelled`
+_GRACE_SECONDS = 1.0  # from asking an export to stop to killing it
+
+Notice = Callable[[str, float], None]
+"""Told of an export's stage and the finished share of it, 0 to 1."""
 
 
-def embedded_bundle(log: TextIO) -> Path:
+def embedded_bundle(
+    log: TextIO | None = None, *, notice: Notice | None = None, cancelled: Callable[[], bool] = never
+) -> Path:
     """Folder of the embedded model's bundle; made by the exporter in a child process if it is not there yet.
 
     Of two starts at once the second waits for the first. A damaged bundle is made anew. What happens is written to
-    `log`. Raises BackendUnavailableError where nothing can be exported, BundleError where the export fails.
+    `log` and told to `notice`. `cancelled` is asked twenty times a second, from a thread of its own while the exporter
+    works; what was finished is kept for the next export. Raises BackendUnavailableError where nothing can be exported,
+    BundleError where the export fails or was cancelled.
     """
-    folder = cache_folder().absolute() / "bundles" / f"{NAME}-{_version()}"
+    log = io.StringIO() if log is None else log
+    folder = embedded_folder()
     if _is_whole(folder):
         return folder
     if sys.platform == "win32":
@@ -48,16 +65,21 @@ def embedded_bundle(log: TextIO) -> Path:
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, log):
+        with _alone(folder, log, cancelled):
             if not _is_whole(folder):
                 if folder.exists():
                     shutil.rmtree(folder)
-                _export(folder, log)
+                _export(folder, log, notice, cancelled)
     except OSError as error:
         raise BundleError(
             f"{folder.parent} cannot be written ({error.strerror}); set FALCONET_CACHE to a folder that can be."
         ) from None
     return folder
+
+
+def embedded_folder() -> Path:
+    """Where the embedded model's bundle is or will be. Its name changes with the program and with the model."""
+    return cache_folder().absolute() / "bundles" / f"{NAME}-{_version()}"
 
 
 def _is_whole(folder: Path) -> bool:
@@ -81,52 +103,94 @@ def _version() -> str:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, log: TextIO) -> Iterator[None]:
+def _alone(folder: Path, log: TextIO, cancelled: Callable[[], bool]) -> Iterator[None]:
     """Hold the lock of `folder`; whoever comes second waits for it."""
-    import fcntl
-
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             log.write(f"Waiting for another program that exports {NAME} ...\n")
             log.flush()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _locked(lock):
+                if cancelled():
+                    raise BundleError(_CANCELLED)
+                time.sleep(_POLL_SECONDS)
         yield
 
 
-def _export(folder: Path, log: TextIO) -> None:
+def _locked(lock: TextIO) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callable[[], bool]) -> None:
     """Run the exporter and show how far it is. Raises BundleError with the exporter's own sentence."""
     begun = time.monotonic()
     live = log.isatty()
     start = f"Exporting the embedded model {NAME}, once"
     log.write(f"{start} ..." if live else f"{start} ...\n")
     log.flush()
-    command = [sys.executable, "-m", "export", NAME, "--output", str(folder), "--progress", "json"]
+    command = module_command("export", NAME, "--output", str(folder), "--progress", "json")
     reason = "the exporter broke down."
-    with subprocess.Popen(
-        command,
-        cwd=_ROOT,  # a file called export.py where the user happens to be must not be run instead
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
+    places = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with (
+        subprocess.Popen(
+            command,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        ) as child,
+        _stopping(child, cancelled) as stopped,
+    ):
         assert child.stderr is not None
         for line in child.stderr:
             event = _event(line)
             if event.get("event") == "error":
                 reason = str(event.get("message"))
-            elif live and (stage := _stage(event)):
-                log.write(f"\r\x1b[K{start}: {stage}")
-                log.flush()
+            elif (stage := _stage(event)) is not None:
+                name, share = stage
+                if notice is not None:
+                    notice(name, share)
+                if live:
+                    log.write(f"\r\x1b[K{start}: {name} {share:.0%}")
+                    log.flush()
     if live:
         log.write("\r\x1b[K")
+    if stopped.is_set() and not _is_whole(folder):
+        raise BundleError(_CANCELLED)
     if child.returncode or not _is_whole(folder):
         raise BundleError(f"The embedded model could not be exported: {reason} `python -m export {NAME}` shows more.")
     log.write(f"Exported the embedded model {NAME} in {time.monotonic() - begun:.0f} s to {folder}\n")
     log.flush()
+
+
+@contextlib.contextmanager
+def _stopping(child: subprocess.Popen[str], cancelled: Callable[[], bool]) -> Iterator[threading.Event]:
+    """Ask `child` to stop when `cancelled` says so, and kill it where it does not. The event: it was asked."""
+    stopped, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_POLL_SECONDS):
+            if cancelled():
+                stopped.set()
+                child.send_signal(signal.SIGINT)
+                if not over.wait(_GRACE_SECONDS):
+                    child.kill()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if cancelled is not never:
+        watcher.start()
+    try:
+        yield stopped
+    finally:
+        over.set()
 
 
 def _event(line: str) -> dict[str, Any]:
@@ -138,10 +202,10 @@ def _event(line: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _stage(event: dict[str, Any]) -> str | None:
-    """What an event says of a stage, for people; None for an event of another kind."""
+def _stage(event: dict[str, Any]) -> tuple[str, float] | None:
+    """The stage that an event tells of and the finished share of it; None for an event of another kind."""
     try:
         share = event["done"] / event["total"] if event["total"] else 0.0
-        return f"{event['stage']} {1.0 if event['event'] == 'finish' else share:.0%}"
+        return str(event["stage"]), 1.0 if event["event"] == "finish" else min(share, 1.0)
     except (KeyError, TypeError):
         return None

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from runtime.measure.memory import physical_bytes
+
 _PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
 _PATH = re.compile(r"(?<![\w.<>~/-])(?:/|~/|[A-Za-z]:\\)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\])*([^\s'\"`:;,()<>\[\]|/\\]*)")
 
@@ -27,7 +29,7 @@ def machine() -> dict[str, str | int | None]:
         "model": _sysctl("hw.model") if is_mac else None,
         "processor": _sysctl("machdep.cpu.brand_string") if is_mac else _linux_processor(),
         "cores": os.cpu_count(),
-        "memory_bytes": _memory(),
+        "memory_bytes": physical_bytes(),
     }
 
 
@@ -78,10 +80,3 @@ def _linux_processor() -> str | None:
     except OSError:
         return platform.processor() or None
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

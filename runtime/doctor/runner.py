@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.doctor.plan import Job
+from runtime.launch import module_command
 
 Scores = npt.NDArray[np.float32]
 Notice = Callable[[str], None]
@@ -188,7 +189,7 @@ def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     places = [str(Path(place).resolve()) for place in sys.path if place]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONFAULTHANDLER": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "runtime.doctor.probe"],
+        module_command("runtime.doctor.probe"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

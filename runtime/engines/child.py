@@ -23,6 +23,7 @@ from typing import Any
 
 from runtime.engines.base import EngineInfo
 from runtime.engines.wire import from_line, to_line, unpack, unpack_error
+from runtime.launch import module_command
 
 _log = logging.getLogger(__name__)
 _PRINTED_BYTES = 16_384  # of the end of what a child printed
@@ -239,7 +240,7 @@ def _start() -> subprocess.Popen[bytes]:
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "runtime.engines.worker"],
+        module_command("runtime.engines.worker"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _STATUS = "/proc/self/status"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """A machine's memory in bytes; None where the system does not tell."""
+
+    total: int | None  # the container's limit where it is lower than what the machine has
+    available: int | None  # what programs can get now without swapping; told by Linux only
+
+
+def machine_memory() -> Memory:
+    """What this machine has, and what is free of it now."""
+    return Memory(total=limit_bytes(physical_bytes()), available=available_bytes())
+
+
+def physical_bytes() -> int | None:
+    """What the machine has in all; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def peak_resident_bytes() -> int | None:

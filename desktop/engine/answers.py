@@ -1,0 +1,85 @@
+"""Answer: one request on its way, as the window's thread knows it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from desktop.engine.events import AnswerEnd, AnswerProgress
+from desktop.engine.runner import Request
+from desktop.store.records import Dropped, Figures
+from runtime import EngineInfo, Finished, Prefilled, TextDelta, Trimmed
+
+
+class Answer:
+    """What was told of an answer until now. `opening` is what it began with, where one goes on."""
+
+    def __init__(self, request: Request, *, opening: str = "") -> None:
+        self.request = request
+        self.begun = False  # its turn has come
+        self.changed = False  # since its progress was last told
+        self._texts = [opening]
+        self._prefilled: Prefilled | None = None
+        self._dropped: Dropped | None = None
+        self._tokens = 0
+
+    def take(self, event: Trimmed | Prefilled | TextDelta | Finished, info: EngineInfo | None) -> AnswerEnd | None:
+        """Note an event of the engine's; the end where it is one."""
+        match event:
+            case Trimmed(policy, messages, tokens):
+                self._dropped = Dropped(policy=policy, messages=messages, tokens=tokens)
+            case Prefilled():
+                self._prefilled = event
+            case TextDelta(text, tokens):
+                self._texts.append(text)
+                self._tokens = tokens
+            case Finished():
+                state: Literal["interrupted", "complete"] = "interrupted" if event.reason == "cancelled" else "complete"
+                return AnswerEnd(
+                    request=self.request.number,
+                    text=self._text(),
+                    state=state,
+                    figures=_figures(event, info),
+                    dropped=self._dropped,
+                    tokens=event.tokens,
+                )
+        self.changed = True
+        return None
+
+    def progress(self) -> AnswerProgress:
+        """All so far, which counts as told."""
+        self.changed = False
+        return AnswerProgress(
+            request=self.request.number,
+            text=self._text(),
+            prefilled=self._prefilled,
+            dropped=self._dropped,
+            tokens=self._tokens,
+        )
+
+    def interrupted(self) -> AnswerEnd:
+        """The end of an answer whose engine left."""
+        return AnswerEnd(request=self.request.number, text=self._text(), state="interrupted", dropped=self._dropped)
+
+    def failed(self, sentence: str) -> AnswerEnd:
+        """The end of an answer in an error."""
+        return AnswerEnd(
+            request=self.request.number, text=self._text(), state="failed", dropped=self._dropped, error=sentence
+        )
+
+    def _text(self) -> str:
+        text = "".join(self._texts)
+        self._texts = [text]
+        return text
+
+
+def _figures(finished: Finished, info: EngineInfo | None) -> Figures:
+    stats = finished.stats
+    return Figures(
+        prompt_tokens=stats.prompt_tokens,
+        reused_tokens=stats.reused_tokens,
+        new_tokens=stats.new_tokens,
+        first_token_seconds=stats.first_token_seconds,
+        tokens_per_second=stats.tokens_per_second,
+        reason=finished.reason,
+        context_length=None if info is None else info.context_length,
+    )

@@ -1,0 +1,53 @@
+"""What the engine's host tells the window: frozen records, whole each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from desktop.engine.sources import Source
+from desktop.store.records import Dropped, Figures
+from runtime import EngineInfo, Prefilled
+
+StatusKind = Literal["none", "loading", "ready", "answering", "failed", "unloaded"]
+"""`none`: nothing was chosen yet; `unloaded`: the user gave its memory back, and the next question loads it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStatus:
+    """How the engine is. `sentence` is for people: what is being done, or why it failed and what to do next."""
+
+    kind: StatusKind
+    source: Source | None = None
+    sentence: str = ""
+    seconds: int = 0  # whole ones, that loading has taken so far, or took
+    info: EngineInfo | None = None  # once it was loaded
+    share: float | None = None  # of the embedded model's export, 0 to 1, while that is under way
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerProgress:
+    """An answer so far. `text` is all of it; with `prefilled` the prompt was read."""
+
+    request: int
+    text: str = ""
+    prefilled: Prefilled | None = None
+    dropped: Dropped | None = None
+    tokens: int = 0  # written by the model
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerEnd:
+    """An answer's end. `text` is all that was written, also where it failed.
+
+    `interrupted`: stopped by the user (`figures` say `cancelled`), or by unloading the model or leaving (no figures);
+    `failed`: `error` is a sentence that says why.
+    """
+
+    request: int
+    text: str
+    state: Literal["complete", "failed", "interrupted"]
+    figures: Figures | None = None
+    dropped: Dropped | None = None
+    error: str | None = None
+    tokens: tuple[int, ...] = ()  # the ids that the model wrote: given back in a Message they are not read again

@@ -1,0 +1,290 @@
+"""Runner: one source in a thread of its own, which loads it and answers one request after the other.
+
+What happens is posted as frozen words to a function that may be called from any thread; nothing here knows Qt. A
+runner that hangs in an engine is left behind: whoever made it goes on, and its words are not listened to any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from desktop.engine.safe_start import SafeStart
+from desktop.engine.sources import EmbeddedModel, LocalModel, RemoteModel, Source
+from runtime import (
+    EngineError,
+    EngineInfo,
+    Finished,
+    GenerationOptions,
+    Message,
+    Prefilled,
+    ProcessEngine,
+    RemoteEngine,
+    TextDelta,
+    Trimmed,
+    UserFacingError,
+    embedded_bundle,
+)
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.05  # between two looks at whether to leave, while a model loads
+_IDLE_SECONDS = 2.0  # between two looks at whether an idle engine still lives
+_MEMORY_SECONDS = 3.0  # for the runner before to give its memory back
+
+
+@dataclass(frozen=True)
+class Request:
+    """One answer that is asked for. `continues`: the last message is the answer's own beginning."""
+
+    number: int
+    messages: tuple[Message, ...]
+    options: GenerationOptions
+    continues: bool = False
+
+
+@dataclass(frozen=True)
+class Exporting:
+    """The embedded model's bundle is being made: its stage, and the finished share of it."""
+
+    stage: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The model answers from now on."""
+
+    info: EngineInfo
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The engine is gone, while it loaded, answered or rested; the runner ends."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A request's turn has come."""
+
+    request: int
+
+
+@dataclass(frozen=True)
+class Said:
+    """An event of a request's answer."""
+
+    request: int
+    event: Trimmed | Prefilled | TextDelta | Finished
+
+
+@dataclass(frozen=True)
+class Broke:
+    """A request's answer ended in an error: a sentence."""
+
+    request: int
+    sentence: str
+
+
+Word = Exporting | Loaded | Failed | Begun | Said | Broke
+Engine = ProcessEngine | RemoteEngine
+
+
+class Runner:
+    """See the module. `before` is closed first, so that two models never share the machine's memory."""
+
+    def __init__(
+        self,
+        source: Source,
+        post: Callable[[Runner, Word], None],
+        *,
+        before: Runner | None = None,
+        safe_start: SafeStart | None = None,
+    ) -> None:
+        self.source = source
+        self._post = post
+        self._before = before
+        self._safe_start = safe_start if not isinstance(source, RemoteModel) else None
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._leaving = threading.Event()
+        self._engine: Engine | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._closer: threading.Thread | None = None
+        self._thread.start()
+
+    def ask(self, request: Request) -> None:
+        """Answer `request` after those before it."""
+        self._requests.put(request)
+
+    def cancel(self, number: int) -> None:
+        """End the answer to a request, or do not begin it."""
+        self._cancelled.add(number)
+
+    def count(self, messages: Sequence[Message]) -> int | None:
+        """Tokens of a conversation's prompt; None where that is not known, or the messages make no conversation.
+
+        Waits until the model is loaded, and as long as an engine that hangs takes: not for the window's thread.
+        """
+        try:
+            while not self._leaving.is_set():
+                engine = self._engine
+                if isinstance(engine, ProcessEngine) and not engine.ready(_POLL_SECONDS):
+                    continue
+                if engine is not None:
+                    return engine.count_tokens(messages)
+                if self._thread.is_alive():
+                    self._leaving.wait(_POLL_SECONDS)
+                else:
+                    break
+        except UserFacingError:
+            pass  # its reason is told by who loads or asks
+        return None
+
+    def leave(self) -> None:
+        """Stop everything and close the engine, in the background. Waits for nothing."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        self._requests.put(None)
+        self._closer = threading.Thread(target=self._close, name="engine closer", daemon=True)
+        self._closer.start()
+
+    def join(self, seconds: float) -> bool:
+        """Whether it has left, after at most so many seconds."""
+        finish = monotonic() + seconds
+        for thread in (self._closer, self._thread):
+            if thread is not None:
+                thread.join(max(finish - monotonic(), 0))
+        return not self._thread.is_alive() and (self._closer is None or not self._closer.is_alive())
+
+    def _say(self, word: Word) -> None:
+        if not self._leaving.is_set():
+            self._post(self, word)
+
+    def _run(self) -> None:
+        if self._before is not None:
+            self._before.leave()
+            self._before.join(_MEMORY_SECONDS)
+            self._before = None
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._close)
+            try:
+                if self._load():
+                    self._serve()
+            except UserFacingError as error:
+                self._say(Failed(str(error)))
+            except Exception as error:  # noqa: BLE001  (a bug: the window shows one line of it, the log the rest)
+                _log.exception("the engine of %s broke down", self.source.key)
+                self._say(Failed(_bug_sentence(error)))
+
+    def _load(self) -> bool:
+        """Open the engine and wait until it answers; False where it was told to leave."""
+        if self._leaving.is_set():
+            return False
+        if isinstance(self.source, RemoteModel):
+            remote = RemoteEngine.open(self.source.url, model=self.source.model, api_key=self.source.api_key)
+            if not self._keep(remote):
+                return False
+            self._say(Loaded(remote.info))
+            return True
+        folder = self._folder(self.source)
+        with self._marked():
+            engine = ProcessEngine.open(folder, backend=self.source.backend, wait=False)
+            if not self._keep(engine):
+                return False
+            while not engine.ready(_POLL_SECONDS):
+                if self._leaving.is_set():
+                    return False
+        self._say(Loaded(engine.info))
+        return True
+
+    def _folder(self, source: LocalModel | EmbeddedModel) -> str:
+        if isinstance(source, LocalModel):
+            return str(source.path)
+        return str(
+            embedded_bundle(
+                notice=lambda stage, share: self._say(Exporting(stage, share)), cancelled=self._leaving.is_set
+            )
+        )
+
+    @contextlib.contextmanager
+    def _marked(self) -> Iterator[None]:
+        """The mark of a loading that may crash, which stays where it did."""
+        if self._safe_start is None:
+            yield
+            return
+        self._safe_start.begin(self.source.key)
+        try:
+            yield
+        except EngineError:  # the process died, hung or ran out of memory
+            if self._leaving.is_set():
+                self._safe_start.end()
+            raise
+        except BaseException:
+            self._safe_start.end()
+            raise
+        self._safe_start.end()
+
+    def _keep(self, engine: Engine) -> bool:
+        """Make `engine` known to who closes it; False, and it is closed, where that has happened already."""
+        self._engine = engine
+        if self._leaving.is_set():
+            engine.close()
+            return False
+        return True
+
+    def _serve(self) -> None:
+        while not self._leaving.is_set():
+            try:
+                request = self._requests.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._check_alive()
+                continue
+            if request is not None:
+                self._answer(request)
+
+    def _check_alive(self) -> None:
+        """Raises EngineError where the model's process has died."""
+        if isinstance(self._engine, ProcessEngine):
+            self._engine.ready()
+
+    def _answer(self, request: Request) -> None:
+        number = request.number
+        if number in self._cancelled:
+            return
+        self._say(Begun(number))
+        try:
+            for event in self._events(request):
+                self._say(Said(number, event))
+        except UserFacingError as error:
+            self._say(Broke(number, str(error)))
+        except Exception as error:  # noqa: BLE001  (a bug, which ends this answer only)
+            _log.exception("an answer of %s broke off", self.source.key)
+            self._say(Broke(number, _bug_sentence(error)))
+        self._check_alive()
+
+    def _events(self, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
+        engine = self._engine
+        assert engine is not None
+
+        def cancelled() -> bool:
+            return request.number in self._cancelled or self._leaving.is_set()
+
+        return engine.chat(request.messages, request.options, cancelled=cancelled)
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+
+def _bug_sentence(error: Exception) -> str:
+    return (
+        f"The program has a fault ({type(error).__name__}: {error}); restart the engine, and report it if it returns."
+    )

@@ -1,0 +1,53 @@
+"""Sources: what can be loaded. Frozen, comparable, each with a key that settings and chats can keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalModel:
+    """A bundle on this machine, run in a process of its own. `backend` None takes the best that the machine has."""
+
+    path: Path
+    name: str
+    backend: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same in every run of the program."""
+        return f"bundle:{self.path.absolute()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedModel:
+    """The model that comes with the program. Its bundle is exported into the user's cache when it is first loaded."""
+
+    name: str = "falcon-tiny-instruct"
+    backend: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same in every run of the program."""
+        return "embedded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteModel:
+    """A model of an OpenAI-compatible service; `model` None asks the service for its first. The key is never shown."""
+
+    url: str
+    name: str
+    model: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """The same in every run of the program, whatever the service's key is."""
+        return f"service:{self.url.rstrip('/')}#{self.model or ''}"
+
+
+Source = LocalModel | EmbeddedModel | RemoteModel
+
+EMBEDDED = EmbeddedModel()
