@@ -97,12 +97,12 @@ def _pick(weights: Scores, chance: float) -> int:
     masses = weights[:whole].reshape(-1, _BLOCK) @ _ONES
     if whole < len(weights):
         masses = np.append(masses, weights[whole:].sum())
-    masses = np.cumsum(masses, dtype=np.float64)
-    block = _passing(masses, chance)
-    before = masses[block - 1] if block else 0.0
+    sums: npt.NDArray[np.float64] = np.cumsum(masses, dtype=np.float64)
+    block = _passing(sums, chance)
+    before = sums[block - 1] if block else 0.0
     start = block * _BLOCK
     running = np.cumsum(weights[start : start + _BLOCK], dtype=np.float64)
-    return start + _passing(running, max(0.0, (chance * masses[-1] - before) / running[-1]))
+    return start + _passing(running, max(0.0, (chance * sums[-1] - before) / running[-1]))
 
 
 def _passing(running: npt.NDArray[np.float64], share: float) -> int:

@@ -96,7 +96,7 @@ def test_many_groups_are_expanded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_traced_weight_leaves_a_mark_of_the_right_shape() -> None:
     layer = CompressedLinear(TracedWeight("a.weight", (ROWS, COLUMNS)))
-    traced = torch.jit.trace(layer, torch.zeros(1, 2, COLUMNS), check_trace=False)  # type: ignore[no-untyped-call]
+    traced = torch.jit.trace(layer, torch.zeros(1, 2, COLUMNS), check_trace=False)
     assert "falconet::linear" in str(traced.inlined_graph)
     assert layer(torch.zeros(1, 2, COLUMNS)).shape == (1, 2, ROWS)
 

@@ -66,7 +66,7 @@ def package(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("decoder") / "decoder.mlpackage"
     query, end = (ct.RangeDim(1, CONTEXT, default=1) for _ in range(2))
     with quiet():
-        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(
             Decoder().eval(), (torch.zeros(1, 2, dtype=torch.int32), torch.zeros(1, 1, 2, 5)), check_trace=False
         )
         model = ct.convert(

@@ -249,9 +249,7 @@ CONFIGS: dict[str, Callable[[], tuple[str, Any]]] = {
 def converted() -> Any:
     ids = torch.zeros(1, 3, dtype=torch.int32)
     with quiet():
-        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            Layers().eval(), (ids,)
-        )
+        traced = torch.jit.trace(Layers().eval(), (ids,))
         return ct.convert(
             traced,
             inputs=[ct.TensorType("ids", (1, 3), np.int32)],
