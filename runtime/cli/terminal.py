@@ -7,9 +7,11 @@ import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
+from runtime.cli.heard import HeardAtOnce
 from runtime.cli.history import History
 
 _BLOCK = '"""'
@@ -48,12 +50,14 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
     """What the user types at a prompt: a line, lines that end in a backslash and the next, or a block between triple
     quotes. Ctrl-D ends, Ctrl-C clears. What is typed is kept in `history`."""
     remember = _editing(history, complete)
+    hearing: Callable[[], AbstractContextManager[object]] = HeardAtOnce if os.name == "posix" else nullcontext
     while True:
-        out.write("\n")  # not in the prompt, whose length editing must know
-        out.flush()
         lines: list[str] = []
         try:
-            message = _read(lines, out)
+            out.write("\n")  # not in the prompt, whose length editing must know
+            out.flush()
+            with hearing():
+                message = _read(lines, out)
         except EOFError:
             out.write("\n")
             return

@@ -10,7 +10,6 @@ import signal
 import sys
 import termios
 import time
-from pathlib import Path
 
 CTRL_C, CTRL_D, CTRL_Z, UP, TAB = "\x03", "\x04", "\x1a", "\x1b[A", "\t"
 TIMEOUT = 60  # seconds
@@ -29,18 +28,6 @@ class Screen:
 
     def type(self, keys: str) -> None:
         os.write(self._file, keys.encode())
-
-    def rest(self) -> None:
-        """Wait until the program waits for a key. Python's readline tells of Ctrl-C only where it already waits: one
-        that comes between the prompt and that moment is kept until the next key, which no person is quick enough to
-        see."""
-        asleep = 0
-        until = time.monotonic() + TIMEOUT
-        while asleep < 5 and time.monotonic() < until:
-            time.sleep(0.02)
-            state = Path(f"/proc/{self.pid}/stat")
-            sleeps = not state.exists() or state.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "S"
-            asleep = asleep + 1 if sleeps else 0
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Read on until `pattern` has been written; what is before it is behind us then."""

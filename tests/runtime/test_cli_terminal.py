@@ -59,9 +59,15 @@ def test_what_is_typed_while_an_answer_streams_is_the_next_message_and_not_shown
 def test_ctrl_c_at_the_prompt_clears_the_line(screen: Screen) -> None:
     screen.type("half a quest")
     screen.expect("half a quest")
-    screen.rest()
     screen.type(CTRL_C)
     screen.expect(r"\n\(Ctrl-D leaves\)\n> ")
+
+
+def test_ctrl_c_right_after_keys_is_heard_before_the_next_one(screen: Screen) -> None:
+    for _ in range(20):
+        screen.type("x" * 300)  # readline is busy with them when Ctrl-C comes
+        screen.type(CTRL_C)
+        screen.expect(r"\n\(Ctrl-D leaves\)\n> ")
 
 
 def test_commands_are_no_messages(screen: Screen) -> None:
