@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from runtime.cli.failure import tell_failure, wants_json
 from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
 
@@ -16,18 +17,20 @@ from runtime.errors import UserFacingError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, and turn the world's faults into one line."""
     stdin, out, err = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
+    given = sys.argv[1:] if arguments is None else arguments
+    json_lines = wants_json(given)
+    if isinstance(out, io.TextIOWrapper):
+        # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
+        out.reconfigure(encoding="utf-8" if json_lines else out.encoding, errors="replace")
     try:
         # Here, so that Ctrl-C while numpy loads is no traceback either.
         from runtime.cli.arguments import DoctorOptions, Options, parse
 
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+        options = parse(given)
         if isinstance(options, DoctorOptions):
             from runtime.doctor.checkup import run_doctor
 
             return run_doctor(options.bundle, options.report, out, err)
-        if isinstance(out, io.TextIOWrapper):
-            # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
-            out.reconfigure(encoding="utf-8" if options.json else out.encoding, errors="replace")
         if isinstance(options, Options):
             from runtime.cli.commands import run
 
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = run_measuring(options, stdin, out, err)
         out.flush()
     except UserFacingError as error:
-        print("error:", *str(error).splitlines(), file=err)  # libraries' own messages may have several lines
+        tell_failure(str(error), out, err, json_lines=json_lines)
         return 1
     except KeyboardInterrupt:
         print(file=err)
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop(out)
         return 1
     except OSError as error:
-        print(f"error: {_describe(error)}", file=err)
+        tell_failure(_describe(error), out, err, json_lines=json_lines)
         drop(out)
         return 1
     return code

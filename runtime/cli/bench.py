@@ -25,10 +25,10 @@ from runtime.tokenizer import Tokenizer
 def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Measure and print; returns the exit code."""
     folder = model_folder(options.bundle, err)
-    config, place = options.config, options.place
+    place = options.place
     with ProgressLine(err) as progress, no_echo(stdin):
         bundle = Bundle.open(folder)
-        config.check(bundle.manifest.context_length)
+        config = options.config.fitted(bundle.manifest.context_length, free=options.free)
         tokenizer = Tokenizer.open(folder)
         progress.say(f"Loading {folder.name} ...")
         backend, loads = load_repeatedly(
@@ -61,13 +61,13 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
             threads=threads,
         )
     if not options.json:
-        out.write(bench_text(report) + "\n\n")
+        out.write(bench_text(report, shortened=config != options.config) + "\n\n")
     write_json(out, report.to_json())
     return 0 if found.complete else INTERRUPTED
 
 
-def bench_text(report: BenchReport) -> str:
-    """The figures for people."""
+def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
+    """The figures for people. `shortened`: prompt and answer are not as long as they are elsewhere."""
     bench, config = report.bench, report.bench.config
     memory = [
         ("memory, most resident", _size(report.peak_bytes)),
@@ -90,6 +90,9 @@ def bench_text(report: BenchReport) -> str:
         f"{config.new_tokens:,} tokens, {done}, {report.threads} thread{'' if report.threads == 1 else 's'}"
     )
     lines = [wrapped(head), "", table(rows, heads=("", "median", "least", "most"))]
+    if shortened:
+        context = f"{report.manifest.context_length:,}"
+        lines.append(wrapped(f"Prompt and answer were shortened to fit the model's context of {context} tokens."))
     lines += [wrapped(note) for note in report.notes]
     return "\n".join(lines)
 

@@ -17,20 +17,11 @@ from runtime.cli.text import input_text
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
-from runtime.errors import OptionError, UserFacingError
+from runtime.errors import OptionError
 
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
-    """Run one command; returns the exit code. Raises UserFacingError, after telling it among the events of --json."""
-    try:
-        return _run(options, stdin, out, err)
-    except UserFacingError as error:
-        if options.json:
-            Output(out, err, json_lines=True, backend="").refuse(error)
-        raise
-
-
-def _run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
+    """Run one command; returns the exit code. Raises UserFacingError."""
     with no_echo(stdin):
         engine = _service(options) if options.remote else _opened(model_folder(options.bundle, err), options, err)
     with engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,6 +21,7 @@ _COMPARE = """\
 Measure how far a bundle is from another, or from the checkpoint that it was made of, on a text: KL divergence, the
 likeliest token, perplexity, as llama.cpp's tool reports them. Both run side by side; Ctrl-C shows the figures so
 far."""
+_FITS = ", less where the model's context is short"
 _DEVICES = "Show what this machine has, which backends can run on it, and whether a bundle fits in its memory."
 
 
@@ -34,10 +35,11 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """`bundle` None is the embedded model."""
+    """`bundle` None is the embedded model. `free` are the counts of `config` that may be lowered to fit its context."""
 
     bundle: Path | None
     config: BenchConfig
+    free: frozenset[str] = frozenset()
     place: Place = field(default_factory=Place)
     json: bool = False
 
@@ -53,9 +55,9 @@ class TextOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PerplexityOptions:
-    """`model` is a bundle or a checkpoint."""
+    """`model` is a bundle or a checkpoint, None the embedded model."""
 
-    model: Path
+    model: Path | None
     text: TextOptions
     place: Place = field(default_factory=Place)
     json: bool = False
@@ -108,7 +110,13 @@ def add_measuring(commands: Any) -> None:
     """Add the four commands to argparse's `commands`; each sets `measuring`, which makes its options."""
     _add_bench(_add(commands, "bench", "measure speed and memory", _BENCH, _bench_options))
     perplexity = _add(commands, "perplexity", "measure how well a text is predicted", _PERPLEXITY, _perplexity_options)
-    perplexity.add_argument("model", type=Path, metavar="BUNDLE", help="folder of a bundle, or of a checkpoint")
+    perplexity.add_argument(
+        "model",
+        nargs="?",
+        type=Path,
+        metavar="BUNDLE",
+        help="folder of a bundle, or of a checkpoint (default: the embedded model)",
+    )
     compare = _add(commands, "compare", "measure how far two models are apart", _COMPARE, _compare_options)
     compare.add_argument("model", type=Path, metavar="BUNDLE", help="folder of the bundle that is judged")
     compare.add_argument(
@@ -137,15 +145,15 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "bundle", nargs="?", type=Path, metavar="BUNDLE", help="folder of a bundle (default: the embedded model)"
     )
     _add_place(parser)
-    for name, text in (
-        ("prompt-tokens", "length of the prompt, in tokens"),
-        ("new-tokens", "length of the answer, in tokens"),
-        ("repeats", "runs that count"),
-        ("warm-up", "runs before, which do not count"),
-        ("seed", "which random tokens"),
+    for name, text, less in (
+        ("prompt-tokens", "length of the prompt, in tokens", _FITS),
+        ("new-tokens", "length of the answer, in tokens", _FITS),
+        ("repeats", "runs that count", ""),
+        ("warm-up", "runs before, which do not count", ""),
+        ("seed", "which random tokens", ""),
     ):
         default = getattr(BenchConfig, name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text} (default: {default}{less})")
 
 
 def _add_text(parser: argparse.ArgumentParser) -> None:
@@ -173,14 +181,15 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
-    config = BenchConfig(
-        prompt_tokens=chosen.prompt_tokens,
-        new_tokens=chosen.new_tokens,
-        repeats=chosen.repeats,
-        warm_up=chosen.warm_up,
-        seed=chosen.seed,
+    names = [field.name for field in fields(BenchConfig)]
+    given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    return BenchOptions(
+        bundle=chosen.bundle,
+        config=BenchConfig(**given),
+        free=frozenset({"prompt_tokens", "new_tokens"} - set(given)),
+        place=_place(chosen),
+        json=chosen.json,
     )
-    return BenchOptions(bundle=chosen.bundle, config=config, place=_place(chosen), json=chosen.json)
 
 
 def _perplexity_options(chosen: argparse.Namespace) -> MeasuringOptions:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TextIO
 
+from runtime.cli.failure import error_line
 from runtime.cli.terminal import width
 from runtime.errors import UserFacingError
 from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
@@ -64,7 +65,8 @@ class Output:
     def refuse(self, error: UserFacingError) -> None:
         """Say why there is no answer to this turn: to programs among the events, to people beside the answers."""
         if self._json:
-            self._line({"event": "error", "message": str(error)})
+            self._out.write(error_line(str(error)))
+            self._out.flush()
         else:
             self._err.write(f"error: {error}\n")
             self._err.flush()

@@ -17,7 +17,7 @@ from runtime.measure.windows import DEFAULT_CONTEXT, Window, make_windows
 OWN_TEXT = Path(__file__).resolve().parents[2] / "models" / "tiny" / "held-out.txt"
 
 
-def read_text(options: TextOptions, model: Path, stdin: TextIO) -> str:
+def read_text(options: TextOptions, model: Path | None, stdin: TextIO) -> str:
     """The text to score on. Raises OptionError where none is named and `model` is not the embedded one, and for a file
     that cannot be read; TokenizerError for what is no UTF-8."""
     if options.text == "-":
@@ -29,15 +29,15 @@ def read_text(options: TextOptions, model: Path, stdin: TextIO) -> str:
             said = error.strerror if isinstance(error, OSError) else error
             raise OptionError(f"--text {options.text} cannot be read: {said}.") from None
         return input_text(data, options.text)
-    if str(model) != EMBEDDED:
+    if model is not None and str(model) != EMBEDDED:
         raise OptionError(
             f"Name a text with --text FILE, or - for the input; only the embedded model {EMBEDDED} has one of its own."
         )
     return OWN_TEXT.read_text(encoding="utf-8")
 
 
-def open_named(named: Path, place: Place, progress: ProgressLine, err: TextIO) -> OpenModel:
-    """The model in a folder that the user named."""
+def open_named(named: Path | None, place: Place, progress: ProgressLine, err: TextIO) -> OpenModel:
+    """The model in a folder that the user named; None is the embedded one."""
     folder = model_folder(named, err)
     progress.say(f"Loading {folder.name} ...")
     return open_model(folder, backend=place.backend, compute_units=place.compute_units)

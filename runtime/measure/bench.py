@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,24 @@ class BenchConfig:
     def total(self) -> int:
         """Tokens that are fed in all."""
         return (self.prompt_tokens + self.new_tokens) * (self.warm_up + self.repeats)
+
+    def fitted(self, context_length: int, *, free: Collection[str]) -> BenchConfig:
+        """This, where it fits; else with fewer tokens of what `free` names (`prompt_tokens`, `new_tokens`), in their
+        proportion where it names both. OptionError where that cannot be."""
+        prompt, new = self.prompt_tokens, self.new_tokens
+        if prompt + new > context_length:
+            if "prompt_tokens" in free and "new_tokens" in free:
+                new = max(1, context_length * new // (prompt + new))
+                prompt = context_length - new
+            elif "prompt_tokens" in free:
+                prompt = context_length - new
+            elif "new_tokens" in free:
+                new = context_length - prompt
+            if prompt < 1 or new < 1:
+                self.check(context_length)
+        fitted = replace(self, prompt_tokens=prompt, new_tokens=new)
+        fitted.check(context_length)
+        return fitted
 
     def check(self, context_length: int) -> None:
         """OptionError unless prompt and answer fit a context together."""

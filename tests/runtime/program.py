@@ -52,3 +52,13 @@ def assert_sentence(outcome: Outcome, sentence: str) -> None:
     assert outcome.err.count("\n") == 1
     assert outcome.err.rstrip().endswith((".", "?"))
     assert sentence in outcome.err
+
+
+def assert_error_event(outcome: Outcome, sentence: str = "") -> None:
+    """The output is one object that says what the error output says."""
+    (event,) = outcome.events
+    assert set(event) == {"event", "message"}
+    assert event["event"] == "error"
+    assert sentence in str(event["message"])
+    assert outcome.err == f"error: {event['message']}\n"
+    assert outcome.code == 1

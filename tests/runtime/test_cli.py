@@ -146,7 +146,7 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
     [
         ((), "required: COMMAND; `python -m runtime --help` lists the options."),
         (("chatter",), "invalid choice: 'chatter'"),
-        (("chat", "--bogus"), "Unrecognized arguments: --bogus; `python -m runtime --help` lists"),
+        (("chat", "--bogus"), "Unrecognized arguments: --bogus; `python -m runtime chat --help` lists"),
         (("complete",), "required: --prompt; `python -m runtime complete --help` lists"),
         (("chat", "--max", "3"), "Unrecognized arguments: --max"),
         (("chat", "--max-tokens", "many"), "--max-tokens must be a whole number, not 'many'."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -14,8 +15,10 @@ from models.tiny.held_out import held_out_text
 from runtime.cli.progress import progress_words
 from runtime.cli.scoring import OWN_TEXT
 from runtime.cli.table import number, table
+from runtime.embedded import embedded_bundle
+from runtime.errors import BackendUnavailableError
 from tests.conftest import Bundles, Checkpoints
-from tests.runtime.program import Cli, assert_sentence, run_program
+from tests.runtime.program import Cli, assert_error_event, assert_sentence, run_program
 from tests.tools import save_checkpoint, train_tokenizer
 
 TEXT = "The quick brown fox jumps over the lazy dog; the end of the text is near. " * 12
@@ -121,9 +124,13 @@ def test_models_of_different_vocabularies_are_one_sentence(
         (("bench", "BUNDLE", "--repeats", "0"), "--repeats must be at least 1, not 0."),
         (("bench", "BUNDLE", "--prompt-tokens", "5000"), "do not fit the model's context of 64 together"),
         (("bench", "BUNDLE", "--seed", "-1"), "--seed must be at least 0"),
-        (("bench", "nowhere"), "nowhere does not exist: "),
+        (
+            ("bench", "nowhere"),
+            "nowhere does not exist: `python -m export` makes bundles, and falcon-tiny-instruct names",
+        ),
+        (("bench", "BUNDLE", "--new-tokens", "64"), "--new-tokens 64 do not fit the model's context of 64 together"),
         (("bench", "BUNDLE", *QUICK, "--backend", "torch", "--compute-units", "cpu_only"), "is for the coreml backend"),
-        (("perplexity",), "required: BUNDLE; `python -m runtime perplexity --help` lists"),
+        (("compare",), "required: BUNDLE, REFERENCE; `python -m runtime compare --help` lists"),
         (("perplexity", "BUNDLE"), "Name a text with --text FILE, or - for the input; only the embedded model"),
         (
             ("perplexity", "BUNDLE", "--text", "nowhere.txt"),
@@ -145,6 +152,45 @@ def test_models_of_different_vocabularies_are_one_sentence(
 def test_bad_input_is_one_sentence(cli: Cli, bundles: Bundles, given: tuple[str, ...], sentence: str) -> None:
     bundle = str(bundles("7b", "lut4"))
     assert_sentence(cli(*(bundle if word == "BUNDLE" else word for word in given)), sentence)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("bench", "nowhere"),
+        ("bench", "--repeats", "0"),
+        ("perplexity", "nowhere", "--text", "README.md"),
+        ("compare", "nowhere"),
+        ("compare", "tests", "tests", "--text", "README.md"),
+        ("devices", "nowhere"),
+        ("devices", "--no-such-option"),
+    ],
+)
+def test_with_json_an_error_is_one_object_too(cli: Cli, given: tuple[str, ...]) -> None:
+    assert_error_event(cli(*given, "--json"))
+    assert_sentence(cli(*given), "")
+
+
+def test_bench_fits_a_short_context_and_says_so(cli: Cli, bundles: Bundles) -> None:
+    once = ("bench", bundles("7b", "lut4"), "--repeats", "1", "--warm-up", "0")
+    outcome = cli(*once)
+    assert "prompt 52 tokens, answer 12 tokens, 1 run" in outcome.out.replace("\n", " ")
+    assert "shortened to fit the model's context of 64 tokens." in outcome.out.replace("\n", " ")
+    assert fits(outcome.out)
+    for given, used in ((("--prompt-tokens", "40"), (40, 24)), (("--new-tokens", "4"), (60, 4))):
+        (report,) = cli(*once, *given, "--json").events
+        assert (report["prompt_tokens"], report["new_tokens"]) == used
+    assert "shortened" not in cli(*once, *QUICK[:4]).out
+
+
+def test_without_a_bundle_perplexity_is_the_embedded_models(cli: Cli) -> None:
+    try:
+        embedded_bundle(io.StringIO())
+    except BackendUnavailableError as error:
+        pytest.skip(str(error))
+    given = ("perplexity", "--text", "models/tiny/README.md", "--json")
+    (report,) = cli(*given).events
+    assert (report["command"], report["model"]) == ("perplexity", "falcon-tiny-instruct")
 
 
 def test_text_that_is_no_utf_8_is_one_sentence(cli: Cli, bundles: Bundles, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_ctrl_c_ends_a_pipe_after_the_answer_that_it_stopped() -> None:
         ((), b"error: The following arguments are required: COMMAND; `python -m runtime --help` lists the options.\n"),
         (
             ("chat", "--bogus"),
-            b"error: Unrecognized arguments: --bogus; `python -m runtime --help` lists the options.\n",
+            b"error: Unrecognized arguments: --bogus; `python -m runtime chat --help` lists the options.\n",
         ),
     ],
 )

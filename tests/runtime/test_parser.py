@@ -34,5 +34,6 @@ def test_wrong_usage_is_one_sentence_that_names_the_help(arguments: list[str], s
 
 
 def test_subcommands_raise_too_and_are_named() -> None:
-    with pytest.raises(OptionError, match=r"python -m thing go --help"):
-        parser().parse_args(["go"])
+    for arguments in (["go"], ["go", "home", "--bogus"]):
+        with pytest.raises(OptionError, match=r"python -m thing go --help"):
+            parser().parse_args(arguments)

@@ -214,3 +214,31 @@ def _with(devices: Devices, memory: int | None, available: int | None) -> Device
         cards=devices.cards,
         backends=devices.backends,
     )
+
+
+@pytest.mark.parametrize(
+    ("context", "free", "used"),
+    [
+        (25, (), (20, 5)),
+        (64, ("prompt_tokens", "new_tokens"), (20, 5)),
+        (10, ("prompt_tokens", "new_tokens"), (8, 2)),
+        (3, ("prompt_tokens", "new_tokens"), (2, 1)),
+        (10, ("prompt_tokens",), (5, 5)),
+        (22, ("new_tokens",), (20, 2)),
+    ],
+)
+def test_only_counts_that_nobody_named_are_lowered_to_fit(
+    context: int, free: tuple[str, ...], used: tuple[int, int]
+) -> None:
+    fitted = CONFIG.fitted(context, free=free)
+    assert (fitted.prompt_tokens, fitted.new_tokens) == used
+    assert fitted.repeats == CONFIG.repeats
+
+
+@pytest.mark.parametrize(
+    ("context", "free"),
+    [(24, ()), (5, ("prompt_tokens",)), (20, ("new_tokens",)), (1, ("prompt_tokens", "new_tokens"))],
+)
+def test_what_cannot_fit_is_refused(context: int, free: tuple[str, ...]) -> None:
+    with pytest.raises(OptionError, match="--prompt-tokens 20 and --new-tokens 5 do not fit"):
+        CONFIG.fitted(context, free=free)
