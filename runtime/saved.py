@@ -60,7 +60,7 @@ class SavedSession:
             write_whole(file, [prefix, _CRC.pack(zlib.crc32(header, zlib.crc32(prefix))), header, *parts])
         except OSError as error:
             raise SessionFileError(
-                f"{file} cannot be written ({error.strerror}); the conversation is as it was, but not saved."
+                f"{file} cannot be written ({error.strerror}); the model's state was not saved."
             ) from None
 
     @classmethod

@@ -39,7 +39,9 @@ def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Outpu
 def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO) -> int:
     conversation = Conversation(engine, output, options.generation, stdin=stdin, system=options.system)
     if options.load is not None:
-        conversation.load(options.load)
+        note = conversation.load(options.load)
+        if note:
+            output.aside(note)
         if options.system:
             conversation.set_system(options.system)
     if options.input not in (None, "-"):

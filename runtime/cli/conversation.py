@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -10,6 +11,7 @@ from runtime.chat import Message
 from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.output import Output
+from runtime.cli.state import bring_back_state, drop_state, has_state, keep_state, state_file
 from runtime.cli.transcript import Transcript, load, save
 from runtime.engines.base import Engine
 from runtime.errors import ChatError, OptionError
@@ -36,12 +38,18 @@ class Conversation:
         self._unanswered: str | None = None
         self._retries = 0  # of the last question
         self._answered_by: object = None  # system message and options of the last answer
+        self._held: Transcript | None = None  # what the engine's latest state is of
         self.set_system(system)
 
     @property
     def transcript(self) -> Transcript:
         """All that was said."""
         return Transcript(self.system, self.turns)
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether the engine's latest state is this conversation's."""
+        return self._held == self.transcript
 
     def ask(self, text: str) -> FinishReason:
         """Stream the answer to `text`. Raises UserFacingError, and KeyboardInterrupt where Ctrl-C was pressed twice."""
@@ -85,17 +93,35 @@ class Conversation:
         """Begin anew, with the same system message."""
         self._leave("/reset", Transcript(self.system, ()))
 
-    def load(self, file: Path) -> None:
-        """Go on with the conversation in `file`. Raises OptionError and ChatError."""
+    def load(self, file: Path) -> str | None:
+        """Go on with the conversation in `file`, and with the engine's state where it lies beside. Returns a note where
+        it does not, though it could. Raises OptionError and ChatError."""
         found = load(file)
         self._check(found.system)
         self._leave("/load", found)
+        if not self.turns or not has_state(self.engine):
+            return None
+        self._held = None
+        note = bring_back_state(self.engine, state_file(file))
+        self._held = found if note is None else None
+        return note
 
-    def save(self, file: Path, *, replace: bool = False) -> None:
-        """Write the conversation. Raises OptionError, also where nothing was said."""
+    def save(self, file: Path, *, replace: bool = False) -> str:
+        """Write the conversation, and the engine's state beside one that `load` reads. Returns what was done, in words.
+        Raises OptionError, also where nothing was said."""
         if not self.turns:
             raise OptionError("Nothing was said yet: there is nothing to save.")
+        beside = state_file(file) if file.suffix.lower() == ".json" and has_state(self.engine) else None
+        if beside and not replace and os.path.lexists(beside) and not os.path.lexists(file):
+            raise OptionError(f"{beside} exists, where the model's state would go; `/save! {file}` replaces it.")
         save(self.transcript, file, model=self.engine.info.model, replace=replace)
+        if beside is None:
+            return f"Saved to {file}"
+        if not self.holds_state:
+            drop_state(beside)
+            return f"Saved to {file}. Text only: the model's state is not that of this conversation's last answer."
+        note = keep_state(self.engine, beside)
+        return f"Saved to {file}. {note}" if note else f"Saved to {file}, the model's state to {beside.name}"
 
     def set_system(self, text: str | None) -> None:
         """What the model is told first, from the next answer on. Raises ChatError where the format has none."""
@@ -121,9 +147,11 @@ class Conversation:
     def _ask(self, text: str, turns: tuple[Message, ...], options: GenerationOptions) -> FinishReason:
         messages = [*Transcript(self.system, turns).messages, Message("user", text)]
         self._unanswered = text
+        self._held = None
         with StopOnInterrupt() as stop, no_echo(self._stdin):
             finished: Finished = self.output.stream(self.engine.chat(messages, options, cancelled=stop.requested))
         self.turns = (*turns, messages[-1], Message("assistant", finished.text, finished.tokens))
         self._unanswered = None
         self._answered_by = (self.system, self.options)
+        self._held = self.transcript
         return finished.reason

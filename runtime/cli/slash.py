@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -45,8 +45,9 @@ def run(line: str, conversation: Conversation, out: TextIO) -> bool:
         return False
     command = _BY_NAME.get(name.lower())
     if command is None:
-        near = difflib.get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.7)
-        hint = f"did you mean {near[0]}?" if near else "/help lists them."
+        begun = [known for known in _BY_NAME if len(name) > 1 and known.startswith(name.lower())]
+        near = begun or difflib.get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.7)
+        hint = f"did you mean {_either(near)}?" if near else "/help lists them."
         if "/" in name[1:]:
             hint = "a space before it makes it a message."
         raise OptionError(f"There is no command {name[:40].translate(_ONE_LINE)}; {hint}")
@@ -171,11 +172,20 @@ def _setting(name: str) -> Setting:
     known = name.strip().lower().lstrip("-").replace("_", "-")
     if known in SETTINGS:
         return SETTINGS[known]
+    begun = [name for name in SETTINGS if known and name.startswith(known)]
+    if len(begun) == 1:
+        return SETTINGS[begun[0]]
+    if begun:
+        raise OptionError(f"{known} may be {_either(begun)}; write more of it.")
     near = difflib.get_close_matches(known, SETTINGS, n=1)
     raise OptionError(
         f"There is no setting {name[:40].translate(_ONE_LINE)}; "
         + (f"did you mean {near[0]}?" if near else "/settings lists them.")
     )
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _context(argument: str, conversation: Conversation, out: TextIO) -> None:  # noqa: ARG001
@@ -200,15 +210,16 @@ def _show(argument: str, conversation: Conversation, out: TextIO) -> None:  # no
 
 def _save(argument: str, conversation: Conversation, out: TextIO, *, replace: bool = False) -> None:
     file = _path(argument, "/save chat.json (which /load reads) or /save chat.md")
-    conversation.save(file, replace=replace)
-    out.write(wrapped(f"Saved to {visible(str(file))}"))
+    out.write(wrapped(visible(conversation.save(file, replace=replace))))
 
 
 def _load(argument: str, conversation: Conversation, out: TextIO) -> None:
     file = _path(argument, "/load chat.json")
-    conversation.load(file)
+    note = conversation.load(file)
     turns = len(conversation.turns) // 2
-    out.write(wrapped(f"Loaded {turns} {'turn' if turns == 1 else 'turns'}; /show shows them."))
+    state = " and the model's state" if conversation.holds_state else ""
+    out.write(wrapped(f"Loaded {turns} {'turn' if turns == 1 else 'turns'}{state}; /show shows them."))
+    out.write(wrapped(visible(note)) if note else "")
 
 
 def _path(argument: str, example: str) -> Path:
@@ -235,8 +246,18 @@ _COMMANDS = (
         run=_system,
     ),
     Command(name="/settings", help="how answers are written", run=_settings),
-    Command(name="/set", argument="NAME VALUE", help="change a setting, as /set temperature 0.3; or default", run=_set),
-    Command(name="/save", argument="FILE", help="to .json or .md; /save! replaces what is there", run=_save),
+    Command(
+        name="/set",
+        argument="NAME VALUE",
+        help="change a setting, as /set temp 0.3; default puts it back",
+        run=_set,
+    ),
+    Command(
+        name="/save",
+        argument="FILE",
+        help="to .json, with the model's state beside it, or to .md; /save! replaces what is there",
+        run=_save,
+    ),
     Command(name="/load", argument="FILE", help="go on with a conversation saved as .json", run=_load),
     Command(name="/help", help="show this", run=_help, aliases=("/?",)),
     Command(name="/quit", help="leave", run=_quit, aliases=("/exit", "/bye", "/q")),

@@ -1,4 +1,4 @@
-"""Options of `chat` and `complete`: every one works, is refused in a sentence, and stands in docs/command-line.md."""
+"""Options: those of `chat` and `complete` work or are refused in a sentence; docs/command-line.md names all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from runtime.cli.output import left_out
 from runtime.events import Trimmed
 from tests.runtime.bundles import talker
-from tests.runtime.program import Outcome, assert_sentence, run_program
+from tests.runtime.program import Outcome, assert_error_event, assert_sentence, run_program
 
 GREEDY = ("--temperature", "0", "--max-tokens", "8")
+COMMANDS = re.findall(r"^    ([a-z]+)  ", run_program("--help").out, flags=re.MULTILINE)
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
@@ -103,10 +104,7 @@ def test_a_grammar_from_a_file_or_the_arguments_binds_the_answer(tmp_path: Path)
 
 def test_an_error_is_an_event_too() -> None:
     outcome = complete("--json", prompt="word " * 5000)
-    (event,) = outcome.events
-    assert event["event"] == "error"
-    assert outcome.err == f"error: {event['message']}\n"
-    assert outcome.code == 1
+    assert_error_event(outcome)
 
 
 def test_turns_come_from_a_file_and_a_conversation_goes_on(tmp_path: Path) -> None:
@@ -168,11 +166,12 @@ def test_what_was_left_out_is_said_in_a_line() -> None:
     assert left_out(Trimmed("truncate-middle", 0, 1)).startswith("(1 token in the middle was left out")
 
 
-@pytest.mark.parametrize("command", ["chat", "complete", "doctor"])
-def test_the_page_of_the_command_line_names_every_option(command: str) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_of_the_command_line_names_every_option_of_every_command(command: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", run_program(command, "--help").out)) - {"--help"}
     assert options
+    assert f"`{command}`" in page
     assert {option for option in options if f"`{option}" not in page} == set()
 
 

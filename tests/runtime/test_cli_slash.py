@@ -85,9 +85,13 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
         ("/set regex none", "regex              none"),
         ("/set top-p 0", "top-p must be above 0"),
         ("/set max-tokens many", "max-tokens must be a whole number, not 'many'."),
+        ("/set temp 0.3", "temperature        0.3"),
+        ("/set top 1", "top may be top-k or top-p; write more of it."),
         ("/set temprature 1", "There is no setting temprature; did you mean temperature?"),
         ("/set min-p", "min-p 0: 0 to 1; drop tokens"),
         ("/rest", "There is no command /rest; did you mean /reset?"),
+        ("/un", "There is no command /un; did you mean /undo?"),
+        ("/sh now", "There is no command /sh; did you mean /show?"),
         ("/etc/hosts", "There is no command /etc/hosts; a space before it makes it a message."),
         ("/undo it", "/undo takes nothing after it; a space before the / makes it a message."),
         ("/context", "[......................................."),
@@ -120,10 +124,10 @@ def test_a_saved_conversation_comes_back_and_nothing_is_replaced_silently(screen
     assert said(screen, f"/save {file}") == "Nothing was said yet: there is nothing to save."
     said(screen, "Hello ✓")
     before = said(screen, "/show")
-    assert said(screen, f"/save {file}") == f"Saved to {file}"
+    assert said(screen, f"/save {file}") == f"Saved to {file}, the model's state to with space.session"
     refused = " ".join(said(screen, f"/save {file}").split())  # a long name wraps at the terminal's edge
     assert refused == f"{file} exists; `/save! {file}` replaces it."
-    assert said(screen, f"/save! {file}") == f"Saved to {file}"
+    assert said(screen, f"/save! {file}") == f"Saved to {file}, the model's state to with space.session"
     assert said(screen, f"/save {tmp_path}/talk.txt").startswith(f"{tmp_path}/talk.txt would be neither")
     assert said(screen, f"/save {tmp_path}/none/talk.md").startswith(
         f"{tmp_path}/none/talk.md cannot be written (no such"
@@ -131,11 +135,11 @@ def test_a_saved_conversation_comes_back_and_nothing_is_replaced_silently(screen
     assert said(screen, f"/save {tmp_path}/talk.md") == f"Saved to {tmp_path}/talk.md"
     assert "## User\n\nHello ✓\n\n## Assistant\n\n" in (tmp_path / "talk.md").read_text(encoding="utf-8")
     said(screen, "/reset")
-    assert said(screen, f"/load {file}") == "Loaded 1 turn; /show shows them."
+    assert said(screen, f"/load {file}") == "Loaded 1 turn and the model's state; /show shows them."
     assert said(screen, "/show") == before
     assert said(screen, f"/load {tmp_path}/talk.md").startswith(f"{tmp_path}/talk.md is not JSON")
     assert said(screen, "/show") == before
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["talk.md", "with space.json"]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [*("talk.md", "with space.json", "with space.session")]
     assert [item["role"] for item in json.loads(file.read_text(encoding="utf-8"))["messages"]] == ["user", "assistant"]
 
 
@@ -161,7 +165,6 @@ def test_ctrl_d_in_a_block_ends_the_block(screen: Screen) -> None:
 def test_ctrl_c_in_a_block_drops_it(screen: Screen) -> None:
     screen.type('"""first\n')
     screen.expect(r"\n\. ")
-    screen.rest()
     screen.type(CTRL_C)
     screen.expect(r"\(Ctrl-D leaves\)\n> ")
 
