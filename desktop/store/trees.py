@@ -1,0 +1,169 @@
+"""ChatTree: a chat with all its messages, apart from any database: what is exported and imported."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from desktop.store import chats
+from desktop.store.coding import options_to_json, record_to_json
+from desktop.store.database import Database
+from desktop.store.messages import to_message
+from desktop.store.records import Dropped, Figures, MessageState
+from desktop.store.words import clean
+from runtime import GenerationOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A message of a tree. `parent` and `chosen` are places in the tree's list; a parent stands before its children."""
+
+    parent: int | None
+    role: Literal["user", "assistant"]
+    text: str
+    created: float
+    chosen: int | None = None  # the child that the path goes on with
+    state: MessageState = "complete"
+    model: str | None = None
+    figures: Figures | None = None
+    dropped: Dropped | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatTree:
+    """A whole chat. `first` is the place of the message that the current path begins with."""
+
+    title: str
+    created: float
+    updated: float
+    titled_by_user: bool = False
+    folder: str | None = None  # its name
+    pinned: bool = False
+    archived: bool = False
+    system_prompt: str = ""
+    options: GenerationOptions = field(default_factory=GenerationOptions)
+    draft: str = ""
+    model: str | None = None
+    first: int | None = None
+    nodes: tuple[Node, ...] = ()
+
+    def path(self) -> list[Node]:
+        """The current path, from the first message to the last."""
+        steps: list[Node] = []
+        at = self.first
+        while at is not None:
+            steps.append(self.nodes[at])
+            at = steps[-1].chosen
+        return steps
+
+
+def read_tree(db: Database, chat: int) -> ChatTree:
+    """A chat with all its messages, at one moment."""
+
+    def query(connection: sqlite3.Connection) -> ChatTree:
+        kept = chats.to_chat(row := chats.get_row(connection, chat))
+        found = connection.execute("SELECT * FROM messages WHERE chat = ? ORDER BY id", (chat,)).fetchall()
+        places = {message["id"]: place for place, message in enumerate(found)}
+        folder = connection.execute("SELECT name FROM folders WHERE id = ?", (kept.folder,)).fetchone()
+        return ChatTree(
+            title=kept.title,
+            created=kept.created,
+            updated=kept.updated,
+            titled_by_user=kept.titled_by_user,
+            folder=folder[0] if folder else None,
+            pinned=kept.pinned,
+            archived=kept.archived,
+            system_prompt=kept.system_prompt,
+            options=kept.options,
+            draft=kept.draft,
+            model=kept.model,
+            first=places.get(row["first"]),
+            nodes=tuple(_to_node(message, places) for message in found),
+        )
+
+    return db.read(query)
+
+
+def _to_node(row: sqlite3.Row, places: dict[int, int]) -> Node:
+    message = to_message(row)
+    return Node(
+        parent=places.get(row["parent"]),
+        role=message.role,
+        text=message.text,
+        created=message.created,
+        chosen=places.get(row["chosen"]),
+        state="interrupted" if message.state == "streaming" else message.state,
+        model=message.model,
+        figures=message.figures,
+        dropped=message.dropped,
+        error=message.error,
+    )
+
+
+def add_trees(db: Database, trees: Sequence[ChatTree]) -> list[int]:
+    """Add whole chats in one transaction, into folders by name, and return their ids."""
+
+    def work(connection: sqlite3.Connection) -> list[int]:
+        folders = {
+            row["name"]: row["id"] for row in connection.execute("SELECT id, name FROM folders ORDER BY id DESC")
+        }
+        added: list[int] = []
+        for tree in trees:
+            if tree.folder is not None and tree.folder not in folders:
+                folders[tree.folder] = chats.add_folder(connection, tree.folder).id
+            added.append(_add_tree(connection, tree, None if tree.folder is None else folders[tree.folder]))
+        return added
+
+    return db.change(work)
+
+
+def _add_tree(connection: sqlite3.Connection, tree: ChatTree, folder: int | None) -> int:
+    sql = """INSERT INTO chats (title, titled_by_user, created, updated, folder, pinned, archived, model, options,
+        system_prompt, draft) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    values = (
+        clean(tree.title),
+        int(tree.titled_by_user),
+        tree.created,
+        tree.updated,
+        folder,
+        int(tree.pinned),
+        int(tree.archived),
+        _clean(tree.model),
+        options_to_json(tree.options),
+        clean(tree.system_prompt),
+        clean(tree.draft),
+    )
+    chat = int(connection.execute(sql, values).lastrowid or 0)
+    ids: list[int] = []
+    for node in tree.nodes:
+        ids.append(_add_node(connection, chat, node, None if node.parent is None else ids[node.parent]))
+    links = [(ids[node.chosen], at) for node, at in zip(tree.nodes, ids, strict=True) if node.chosen is not None]
+    connection.executemany("UPDATE messages SET chosen = ? WHERE id = ?", links)
+    first = None if tree.first is None else ids[tree.first]
+    connection.execute("UPDATE chats SET first = ? WHERE id = ?", (first, chat))
+    return chat
+
+
+def _add_node(connection: sqlite3.Connection, chat: int, node: Node, parent: int | None) -> int:
+    sql = """INSERT INTO messages (chat, parent, role, state, created, model, figures, dropped, error, text)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    values = (
+        chat,
+        parent,
+        node.role,
+        node.state,
+        node.created,
+        _clean(node.model),
+        record_to_json(node.figures),
+        record_to_json(node.dropped),
+        _clean(node.error),
+        clean(node.text),
+    )
+    return int(connection.execute(sql, values).lastrowid or 0)
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean(text)
