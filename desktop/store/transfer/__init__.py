@@ -1,0 +1,9 @@
+"""Transfer: chats to Markdown, HTML and JSON; chats from this program's JSON, from ChatGPT and from LM Studio."""
+
+from __future__ import annotations
+
+from desktop.store.transfer.errors import TransferError
+from desktop.store.transfer.exporting import Kind, export_chats, render
+from desktop.store.transfer.importing import import_file
+
+__all__ = ["Kind", "TransferError", "export_chats", "import_file", "render"]
