@@ -1,12 +1,14 @@
-"""The window's settings: frozen data, and the file that keeps them."""
+"""Settings: what the user chose for the whole program, and the file that keeps it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+import time
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from desktop.files import unused, write_whole
 from runtime import UserFacingError
 
 ThemeName = Literal["system", "light", "dark"]
@@ -15,44 +17,108 @@ ReducedMotion = Literal["system", "on", "off"]
 SendWith = Literal["enter", "ctrl_enter"]
 ContextPolicy = Literal["stop", "rolling", "truncate-middle"]
 
+TEXT_SIZES = range(80, 201)  # percent
+
+
+class SettingsError(UserFacingError):
+    """The settings cannot be kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user chose."""
+    """Frozen; `dataclasses.replace` makes changed ones. Raises ValueError for a value that is none of the allowed."""
 
     theme: ThemeName = "system"
-    text_size: int = 100  # percent, 80 to 200
+    text_size: int = 100  # percent
     language: Language = "system"
     reduced_motion: ReducedMotion = "system"
     high_contrast: bool = False
     send_with: SendWith = "enter"
-    context_policy: ContextPolicy = "rolling"
+    model: str | None = None  # key of the model that new chats begin with
+    models_folders: tuple[str, ...] = ()  # where bundles are looked for, beside the usual places
+    context_policy: ContextPolicy = "rolling"  # runtime's, of new chats
     welcomed: bool = False
 
-
-class SettingsError(UserFacingError):
-    """Settings that cannot be written."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models_folders", _folders(self.models_folders))
+        for name, hint in get_type_hints(type(self)).items():
+            if name != "models_folders" and not _fits(getattr(self, name), hint):
+                raise ValueError(f"{name} cannot be {getattr(self, name)!r:.60}")
+        if self.text_size not in TEXT_SIZES:
+            raise ValueError(f"text_size must be {TEXT_SIZES.start} to {TEXT_SIZES.stop - 1}, not {self.text_size}")
 
 
 class SettingsFile:
-    """settings.json in the data folder."""
+    """The settings on disk, as JSON by field."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notice: str | None = None
+        """One sentence for the user where the file was damaged."""
+        self._unknown: dict[str, Any] = {}  # what a newer program keeps here; it stays in the file
 
     def load(self) -> Settings:
-        """What the file says; defaults where there is none."""
+        """What is on disk; where a field is missing, unknown or not allowed, its default. Never raises for the disk.
+
+        A file that is damaged is set aside under a name with the date, and `notice` says so.
+        """
         try:
             values = json.loads(self.path.read_text(encoding="utf-8"))
-            return Settings(**{field.name: values[field.name] for field in fields(Settings) if field.name in values})
-        except (OSError, ValueError, TypeError):
+        except FileNotFoundError:
             return Settings()
+        except OSError as error:
+            self.notice = (
+                f"{self.path} could not be read ({error.strerror or error}), so every setting has its default."
+            )
+            return Settings()
+        except (ValueError, RecursionError):
+            values = None
+        if not isinstance(values, dict):
+            self._set_aside()
+            return Settings()
+        known = {field.name for field in fields(Settings)}
+        self._unknown = {name: value for name, value in values.items() if name not in known}
+        settings = Settings()
+        for name in known & values.keys():
+            try:
+                settings = replace(settings, **{name: values[name]})
+            except ValueError:  # its default stays: settings must not keep a program from starting
+                continue
+        return settings
 
     def save(self, settings: Settings) -> None:
-        """Raises SettingsError where the disk fails."""
+        """Keep settings, whole or not at all. Raises SettingsError."""
+        text = json.dumps(self._unknown | asdict(settings), ensure_ascii=False, indent=1) + "\n"
         try:
-            beside = self.path.with_suffix(".new")
-            beside.write_text(json.dumps(asdict(settings)), encoding="utf-8")
-            beside.replace(self.path)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self.path, text)
         except OSError as error:
-            raise SettingsError(f"The settings could not be kept in {self.path}: {error.strerror}.") from error
+            raise SettingsError(
+                f"The settings could not be saved in {self.path.parent} ({error.strerror or error}); free some space "
+                "or allow writing there."
+            ) from error
+
+    def _set_aside(self) -> None:
+        name = f"{self.path.stem}-damaged-{time.strftime('%Y%m%d-%H%M%S')}{self.path.suffix}"
+        aside = unused(self.path.with_name(name))
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            self.notice = f"The file of your settings is damaged and could not be moved ({error.strerror or error})."
+            return
+        self.notice = (
+            f"The file of your settings was damaged: every setting has its default, and {aside.name} keeps it."
+        )
+
+
+def _folders(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(folder, str) and folder for folder in value):
+        raise ValueError("models_folders must be a list of folders")
+    return tuple(dict.fromkeys(value))
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    kinds = get_args(hint) or (hint,)
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
