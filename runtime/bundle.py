@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from runtime.arguments import check_callable, check_kind, checked_path
 from runtime.errors import BundleError
 from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, Manifest, Part
@@ -20,7 +21,8 @@ class Bundle:
     """A folder written by `python -m export`. Opening compares file sizes; hashes take `verify`."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+        check_kind("manifest", manifest, Manifest, "a Manifest")
+        self.folder = checked_path("folder", folder)
         self.manifest = manifest
         self._weights: npt.NDArray[np.uint8] | None = None
 
@@ -32,7 +34,8 @@ class Bundle:
         second for each gigabyte or so. Raises BundleError where a file is missing, cut short or changed, or the format
         is newer than this program.
         """
-        bundle = cls(Path(folder), Manifest.read(folder))
+        path = checked_path("folder", folder)
+        bundle = cls(path, Manifest.read(path))
         bundle._check_sizes()
         if not hashes:
             return bundle
@@ -44,6 +47,8 @@ class Bundle:
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Hash every file; `progress` gets (bytes done, bytes in all). Raises BundleError, which names the file."""
+        if progress is not None:
+            check_callable("progress", progress)
         total = sum(entry.bytes for entry in self.manifest.files.values())
         done = 0
         for name, entry in self.manifest.files.items():
@@ -77,6 +82,7 @@ class Bundle:
 
     def array(self, part: Part) -> npt.NDArray[np.uint8]:
         """The bytes of one part of a weight, mapped from the weight file."""
+        check_kind("part", part, Part, "a Part")
         if self._weights is None:
             self._weights = np.memmap(self._path(self.manifest.weight_file), dtype=np.uint8, mode="r")
         if part.offset < 0 or part.offset + part.bytes > len(self._weights):

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from runtime.arguments import check_kind, check_text, checked_texts, kind_of, shown
 from runtime.errors import ChatError, OptionError
-from runtime.tokenizer import END_OF_TEXT, Tokenizer
+from runtime.tokenizer import END_OF_TEXT, Tokenizer, utf8
 
 Role = Literal["system", "user", "assistant"]
 _ROLES = ("system", "user", "assistant")
@@ -31,10 +32,13 @@ class Message:
     tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.role not in _ROLES:
-            raise ChatError(f"A message's role must be system, user or assistant, not {self.role!r}.")
+        if not isinstance(self.role, str) or self.role not in _ROLES:
+            raise ChatError(f"A message's role must be system, user or assistant, not {shown(self.role)}.")
         if not isinstance(self.content, str):
-            raise ChatError(f"A message's content must be a text, not {type(self.content).__name__}.")
+            raise ChatError(f"A message's content must be a text, not {kind_of(self.content)}.")
+        if not isinstance(self.tokens, list | tuple) or not all(type(token) is int for token in self.tokens):
+            raise ChatError(f"A message's tokens must be token ids, whole numbers, not {shown(self.tokens)}.")
+        object.__setattr__(self, "tokens", tuple(self.tokens))
         if self.role != "assistant" and not self.content.strip():  # a model may have nothing to say
             raise ChatError(f"The {self.role}'s message is empty; write something first.")
 
@@ -55,12 +59,22 @@ class ChatTemplate:
     trims: bool = True  # content and answers lose the white space around them
     stop: tuple[str, ...] = ()  # texts that end an answer
 
+    def __post_init__(self) -> None:
+        for name in ("name", "user", "assistant", "answer_space"):
+            check_text(name, getattr(self, name))
+        check_text("system", self.system, optional=True)
+        for name in ("begins_with_end_of_text", "keeps_leading_newlines", "collapses_blank_lines", "trims"):
+            check_kind(name, getattr(self, name), bool, "True or False")
+        for name in ("guarded", "stop"):
+            object.__setattr__(self, name, checked_texts(name, getattr(self, name)))
+
     @classmethod
     def named(cls, name: str) -> ChatTemplate:
         """The format called `name`. Raises OptionError, which lists the known ones."""
+        check_text("A chat format's name", name)
         if name in TEMPLATES:
             return TEMPLATES[name]
-        near = difflib.get_close_matches(str(name), TEMPLATES, n=1)
+        near = difflib.get_close_matches(name, TEMPLATES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TEMPLATES)}."
         raise OptionError(f"There is no chat format {name!r}; {hint}")
 
@@ -70,16 +84,24 @@ class ChatTemplate:
         Each answer is encoded by itself and all the text between two answers in one piece: a later turn never changes
         the ids of an earlier one. Raises ChatError for roles out of order, TokenizerError for text that is none.
         """
+        check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
         ids = [tokenizer.eos_id] if self.begins_with_end_of_text else []
-        text = ""
-        for message, piece in self._pieces(messages, for_answer):
-            if message is not None and message.role == "assistant":
-                ids += tokenizer.encode(text)
-                ids += keep_spelling(piece, message.tokens, tokenizer)
-                text = ""
-            else:
-                text += piece
-        return ids + tokenizer.encode(text)
+        for text, tokens in self._parts(messages, for_answer):
+            ids += keep_spelling(text, tokens, tokenizer)
+        return ids
+
+    def count_up_to(
+        self, messages: Sequence[Message], tokenizer: Tokenizer, enough: int, *, for_answer: bool = True
+    ) -> int:
+        """How many ids `encode` would give, where they are fewer than `enough`; else a number that is `enough` or more
+        and that there are at least (Tokenizer.count_up_to). Raises as `encode`."""
+        count = int(self.begins_with_end_of_text)
+        for text, tokens in self._parts(messages, for_answer):
+            kept, rest = _split_spelling(text, tokens, tokenizer)
+            count += len(kept) + tokenizer.count_up_to(rest, max(enough - count - len(kept), 1))
+            if count >= enough:
+                break
+        return count
 
     def render(self, messages: Sequence[Message], *, for_answer: bool = True) -> str:
         """The conversation as the model sees it, as text: for people and logs, not for encoding."""
@@ -88,11 +110,24 @@ class ChatTemplate:
 
     def stop_ids(self, tokenizer: Tokenizer) -> frozenset[int]:
         """Ids that end an answer: every control token, as Falcons are seen to end with others than `<|endoftext|>`."""
+        check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
         return tokenizer.control_ids | {tokenizer.eos_id}
+
+    def _parts(self, messages: Sequence[Message], for_answer: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The texts that are encoded each by itself, answers with the ids that the model wrote."""
+        text = ""
+        for message, piece in self._pieces(messages, for_answer):
+            if message is not None and message.role == "assistant":
+                yield text, ()
+                yield piece, message.tokens
+                text = ""
+            else:
+                text += piece
+        yield text, ()
 
     def _pieces(self, messages: Sequence[Message], for_answer: bool) -> Iterator[tuple[Message | None, str]]:
         """Text in order: heads with no message beside them, contents with theirs."""
-        check_order(messages, for_answer=for_answer)
+        check_conversation(messages, for_answer=for_answer)
         first = True
         for message in messages:
             head = {"system": self.system, "user": self.user, "assistant": self.assistant}[message.role]
@@ -118,9 +153,16 @@ class ChatTemplate:
         return _guard(text, self.guarded)
 
 
-def check_order(messages: Sequence[Message], *, for_answer: bool = True) -> None:
-    """ChatError unless an optional system message is followed by user and assistant in turns, the user first (and
-    last, with `for_answer`)."""
+def check_conversation(messages: Sequence[Message], *, for_answer: bool = True) -> None:
+    """ChatError unless these are messages, an optional system message followed by user and assistant in turns, the
+    user first (and last, with `for_answer`); TokenizerError for half of a surrogate pair in one."""
+    given: object = messages
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise ChatError(f"messages must be a list of Message, not {kind_of(given)}.")
+    for place, message in enumerate(messages, start=1):
+        if not isinstance(message, Message):
+            raise ChatError(f'Message {place} must be a Message, as Message("user", "Hello"), not {kind_of(message)}.')
+        utf8(message.content, f"Message {place}")
     turns = messages[1:] if messages and messages[0].role == "system" else messages
     if not turns:
         raise ChatError("The conversation has no message of the user's; write one first.")
@@ -142,7 +184,15 @@ def keep_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> lis
 
     A model may write text in other ids than the tokenizer would. The cut falls between characters.
     """
-    wanted = text.encode("utf-8", errors="surrogatepass")  # `encode` below says what is wrong with surrogates
+    kept, rest = _split_spelling(text, tokens, tokenizer)
+    return [*kept, *(tokenizer.encode(rest) if rest else [])]
+
+
+def _split_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> tuple[Sequence[int], str]:
+    """The leading `tokens` that spell `text`, and what follows them of it."""
+    if not tokens:
+        return (), text
+    wanted = text.encode("utf-8", errors="surrogatepass")  # `encode` says what is wrong with surrogates
     kept = end = place = 0
     for count, token in enumerate(tokens, start=1):
         textual = 0 <= token < tokenizer.vocab_size and token not in tokenizer.control_ids
@@ -152,8 +202,7 @@ def keep_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> lis
         place += len(spelled)
         if place == len(wanted) or wanted[place] & 0xC0 != 0x80:  # not inside a character
             kept, end = count, place
-    rest = wanted[end:].decode("utf-8", errors="surrogatepass")
-    return [*tokens[:kept], *(tokenizer.encode(rest) if rest else [])]
+    return tokens[:kept], wanted[end:].decode("utf-8", errors="surrogatepass")
 
 
 def _guard(text: str, words: Sequence[str]) -> str:

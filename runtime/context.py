@@ -17,6 +17,12 @@ from runtime.options import GenerationOptions
 from runtime.tokenizer import Tokenizer
 
 GAP = " … "  # stands where text was left out of the middle
+_LONG = 1 << 15  # characters from where on a text is counted before it is encoded
+_COUNTED = 4  # contexts of tokens that are counted of what is too long; more would take seconds
+_LEAST_TEXT = 16  # tokens of a message that stay whatever comes, beside the format's words
+_SLACK = 4  # tokens of the room that may stay empty
+_TRIES = 8
+_BEGIN_ANEW = "shorten the last message or begin a new conversation"
 
 
 @dataclass(frozen=True)
@@ -46,33 +52,50 @@ def fit_messages(
     Raises ContextFullError where that is impossible: under `stop` for more tokens than the context holds, else for a
     last message, or a system message, that does not fit by itself. Raises what `ChatTemplate.encode` does.
     """
-    ids = template.encode(messages, tokenizer)
+    long = sum(len(message.content) for message in messages) > _LONG
     if options.context_policy == "stop":
-        _check(len(ids), context_length, "conversation", "shorten the last message or begin a new conversation")
+        if long:
+            counted = template.count_up_to(messages, tokenizer, _COUNTED * context_length)
+            _check_size(counted, context_length, "conversation", _BEGIN_ANEW)
+        ids = template.encode(messages, tokenizer)
+        _check_size(len(ids), context_length, "conversation", _BEGIN_ANEW, exact=True)
         return Fitted(ids, None, tuple(messages))
     budget = context_length - answer_room(context_length)
-    if len(ids) <= budget:
-        return Fitted(ids, None, tuple(messages))
-    conversation = _Conversation(messages, template, tokenizer)
+    ids = []
+    if not long or template.count_up_to(messages, tokenizer, budget + 1) <= budget:
+        ids = template.encode(messages, tokenizer)
+        if len(ids) <= budget:
+            return Fitted(ids, None, tuple(messages))
+    conversation = _Conversation(messages, template, tokenizer, 2 * context_length)
+    choose = _roll if options.context_policy == "rolling" else _cut_middle
+    kept, dropped = choose(conversation, budget, context_length // 4)
     if options.context_policy == "rolling":
-        kept, dropped = _roll(conversation, budget, context_length // 4)
-        if (size := len(template.encode(kept, tokenizer))) >= context_length:
+        size = template.count_up_to(kept, tokenizer, _COUNTED * context_length)
+        if size >= context_length:
             beside = ", the system message included," if conversation.system else ""
             raise ContextFullError(
-                f"The last message has {size:,} tokens{beside} and the model's context holds {context_length:,} with "
-                "the answer: shorten it."
+                f"The last message has {_said(size, context_length)} tokens{beside} and the model's context holds "
+                f"{context_length:,} with the answer: shorten it."
             )
-    else:
-        kept, dropped = _cut_middle(conversation, budget, context_length // 4)
     fed = template.encode(kept, tokenizer)
-    return Fitted(fed, Trimmed(options.context_policy, dropped, len(ids) - len(fed)), tuple(kept))
+    whole = len(ids) or len(template.encode(messages, tokenizer))  # to tell how much was left out, all is counted
+    return Fitted(fed, Trimmed(options.context_policy, dropped, whole - len(fed)), tuple(kept))
+
+
+def fit_text(text: str, tokenizer: Tokenizer, options: GenerationOptions, context_length: int) -> Fitted:
+    """The tokens of a text to be continued, as `fit_prompt` feeds them. Raises as `fit_prompt` and `Tokenizer.encode`;
+    of a text that is far too long only as much is encoded as shows it."""
+    if options.context_policy == "stop" and len(text) > _LONG:
+        counted = tokenizer.count_up_to(text, _COUNTED * context_length)
+        _check_size(counted, context_length, "prompt", "shorten it")
+    return fit_prompt(tokenizer.encode(text), tokenizer, options, context_length)
 
 
 def fit_prompt(ids: list[int], tokenizer: Tokenizer, options: GenerationOptions, context_length: int) -> Fitted:
     """The tokens of a text to be continued, as the policy of `options` feeds them: `rolling` leaves out the first,
     `truncate-middle` those after the first quarter, both in steps. ContextFullError under `stop` for too many."""
     if options.context_policy == "stop":
-        _check(len(ids), context_length, "prompt", "shorten it")
+        _check_size(len(ids), context_length, "prompt", "shorten it", exact=True)
         return Fitted(ids)
     budget = context_length - answer_room(context_length)
     if len(ids) <= budget:
@@ -87,39 +110,53 @@ def fit_prompt(ids: list[int], tokenizer: Tokenizer, options: GenerationOptions,
     return Fitted(fed, Trimmed(options.context_policy, 0, len(ids) - len(fed)))
 
 
-def _check(size: int, most: int, what: str, remedy: str) -> None:
+def _check_size(size: int, most: int, what: str, remedy: str, *, exact: bool = False) -> None:
     if size > most:
-        raise ContextFullError(f"The {what} has {size:,} tokens and the model's context holds {most:,}: {remedy}.")
+        said = f"{size:,}" if exact else _said(size, most)
+        raise ContextFullError(f"The {what} has {said} tokens and the model's context holds {most:,}: {remedy}.")
+
+
+def _said(size: int, context_length: int) -> str:
+    """A size that was counted up to _COUNTED contexts."""
+    return f"at least {size:,}" if size >= _COUNTED * context_length else f"{size:,}"
 
 
 class _Conversation:
     """Messages in turns, and the tokens that each takes where it follows an answer: exact, as no turn changes the ids
-    of another (ChatTemplate.encode). The last turn is a question only."""
+    of another (ChatTemplate.encode). The last turn is a question only. Of a longer message than `most` tokens, which
+    fits nowhere, the size is `most`."""
 
-    def __init__(self, messages: Sequence[Message], template: ChatTemplate, tokenizer: Tokenizer) -> None:
+    def __init__(self, messages: Sequence[Message], template: ChatTemplate, tokenizer: Tokenizer, most: int) -> None:
         self.template = template
         self.tokenizer = tokenizer
+        self.most = most
         self.system = list(messages[:1]) if messages[0].role == "system" else []
         rest = messages[len(self.system) :]
         self.turns = [list(rest[place : place + 2]) for place in range(0, len(rest), 2)]
-        opening = Message("user", "x")
-        self._before = [opening, Message("assistant", "x")]
-        self._before_size = len(template.encode(self._before, tokenizer, for_answer=False))
-        self._opening = [opening]
+        self._opening = [Message("user", "x")]
         self._opening_size = len(template.encode(self._opening, tokenizer))
+        self._before = [*self._opening, Message("assistant", "x")]
+        self._before_size = len(template.encode(self._before, tokenizer, for_answer=False))
 
     def question_size(self, question: Message) -> int:
         """Tokens of a user's message and the words that ask for its answer."""
-        return len(self.template.encode([*self._before, question], self.tokenizer)) - self._before_size
+        size = self.template.count_up_to([*self._before, question], self.tokenizer, self._before_size + self.most)
+        return min(size - self._before_size, self.most)
 
     def answer_size(self, answer: Message) -> int:
         """Tokens of an answer."""
-        whole = self.template.encode([*self._opening, answer], self.tokenizer, for_answer=False)
-        return len(whole) - self._opening_size
+        whole = [*self._opening, answer]
+        enough = self._opening_size + self.most
+        size = self.template.count_up_to(whole, self.tokenizer, enough, for_answer=False)
+        return min(size - self._opening_size, self.most)
+
+    def message_size(self, message: Message) -> int:
+        """Tokens of a question or an answer."""
+        return self.question_size(message) if message.role == "user" else self.answer_size(message)
 
     def size(self, messages: Sequence[Message]) -> int:
-        """Tokens of a conversation, ready for an answer where the last message is the user's."""
-        return len(self.template.encode(messages, self.tokenizer, for_answer=messages[-1].role == "user"))
+        """Tokens of a conversation, ready for an answer."""
+        return min(self.template.count_up_to(messages, self.tokenizer, self.most), self.most)
 
 
 def _roll(conversation: _Conversation, budget: int, step: int) -> tuple[list[Message], int]:
@@ -131,7 +168,8 @@ def _roll(conversation: _Conversation, budget: int, step: int) -> tuple[list[Mes
     def lead(turn: int) -> int:
         """What more a question takes as the first: the system message is before it."""
         if turn not in leads:
-            leads[turn] = conversation.size([*conversation.system, conversation.turns[turn][0]]) - questions[turn]
+            alone = conversation.size([*conversation.system, conversation.turns[turn][0]])
+            leads[turn] = alone - questions[turn] if alone < conversation.most else 0  # it does not fit anyway
         return leads[turn]
 
     first = _first_kept(questions, answers, lead, budget, step)
@@ -141,33 +179,61 @@ def _roll(conversation: _Conversation, budget: int, step: int) -> tuple[list[Mes
 
 def _cut_middle(conversation: _Conversation, budget: int, step: int) -> tuple[list[Message], int]:
     """The first turns, in a quarter of the budget or, for the first of all, two, and the last ones; how many messages
-    are left out. What is too long for its place loses the middle of its text."""
+    are left out. Long messages lose the middle of their texts until all that is kept fits, and no more than that; a
+    message that is as short as `least` leaves whole turns to go before it."""
     system, turns = conversation.system, conversation.turns
-    if len(turns) == 1:
-        return [*system, _shorten(turns[0][0], conversation, budget, lambda m: conversation.size([*system, m]))], 0
-    # The format's words around the last message are counted with the system message: they cannot be cut.
-    bare = conversation.size([*system, Message("user", "x")])
+    stub = Message("user", "x")
+    bare, stub_size = conversation.size([*system, stub]), conversation.question_size(stub)
     quarter = (budget - bare) // 4
-    begin = [_shorten_both(turns[0], conversation, quarter)]
-    taken = _turn_size(conversation, begin[0])
-    for turn in turns[1:-1]:
-        taken += _turn_size(conversation, turn)
-        if taken > quarter:
+    least = min(quarter, stub_size + max(budget // 16, _LEAST_TEXT))
+    sizes = [[min(conversation.message_size(message), least) for message in turn] for turn in turns]
+    begin, taken = 1, sum(sizes[0])
+    while begin < len(turns) - 1 and taken + sum(sizes[begin]) <= quarter:
+        taken += sum(sizes[begin])
+        begin += 1
+    first = 0
+    if begin < len(turns):
+        room = budget - (bare - stub_size) - taken
+        later = sizes[begin:]
+        first = _first_kept([s[0] for s in later], [s[1] for s in later[:-1]], lambda _: 0, room, step)
+    kept = [message for turn in (*turns[:begin], *turns[begin + first :]) for message in turn]
+    return [*system, *_filled(kept, conversation, budget)], 2 * first
+
+
+def _filled(messages: Sequence[Message], conversation: _Conversation, budget: int) -> list[Message]:
+    """`messages`, the longest cut to about one length, so that with the system message they fill `budget` tokens.
+    ContextFullError where the budget is too small for them."""
+    sizes = [conversation.message_size(message) for message in messages]
+    best: list[Message] = []
+    best_size = 0
+    target = budget
+    for _ in range(_TRIES):
+        limits = _levelled(sizes, target)
+        cut = [
+            message if size <= limit else _shortened(message, conversation, limit)
+            for message, size, limit in zip(messages, sizes, limits, strict=True)
+        ]
+        found = [message for message in cut if message is not None]
+        size = conversation.size([*conversation.system, *found]) if len(found) == len(messages) else budget + 1
+        if best_size < size <= budget:
+            best, best_size = found, size
+        if budget - _SLACK <= size <= budget or (size <= budget and limits == sizes):
             break
-        begin.append(turn)
-    opening = [*system, *(message for turn in begin for message in turn)]
-    room = budget - conversation.size(opening)
-    last = _shorten(turns[-1][0], conversation, room, conversation.question_size)
-    middle = [_shorten_both(turn, conversation, room // 2) for turn in turns[len(begin) : -1]]
-    questions = [min(room, conversation.question_size(turn[0])) for turn in turns[len(begin) :]]
-    answers = [_turn_size(conversation, turn) - asked for turn, asked in zip(middle, questions, strict=False)]
-    first = _first_kept(questions, answers, lambda _: 0, room, step)
-    kept = [message for turn in middle[first:] for message in turn]
-    return [*opening, *kept, last], 2 * first
+        target += budget - size
+    if not best:
+        what = "system message" if conversation.system else "conversation's first message"
+        raise ContextFullError(f"The {what} leaves no room for others in the model's context: shorten it.")
+    return best
 
 
-def _turn_size(conversation: _Conversation, turn: Sequence[Message]) -> int:
-    return conversation.question_size(turn[0]) + conversation.answer_size(turn[1])
+def _levelled(sizes: Sequence[int], target: int) -> list[int]:
+    """`sizes`, the largest lowered to one level, so that they sum to `target` at most."""
+    limits = list(sizes)
+    left = target
+    for place, index in enumerate(sorted(range(len(sizes)), key=lambda index: sizes[index])):
+        limits[index] = min(sizes[index], max(left, 0) // (len(sizes) - place))
+        left -= limits[index]
+    return limits
 
 
 def _first_kept(
@@ -195,36 +261,29 @@ def _first_kept(
     return first
 
 
-def _shorten_both(turn: Sequence[Message], conversation: _Conversation, most: int) -> list[Message]:
-    """A turn whose question and answer take `most` tokens each."""
-    question, answer = turn
-    return [
-        _shorten(question, conversation, most, conversation.question_size),
-        _shorten(answer, conversation, most, conversation.answer_size),
-    ]
+def _shortened(message: Message, conversation: _Conversation, most: int) -> Message | None:
+    """`message`, which has more than `most` tokens, without the middle of its text: `most` tokens or a few less. None
+    where nothing remains."""
+    first, last = conversation.tokenizer.encode_ends(message.content.strip(), most + 1)
+    fits, too_many = 0, min(most + 1, len(first))  # tokens of the text
+    keep = too_many - 1
+    best: Message | None = None
+    while fits < keep < too_many:
+        cut = Message(message.role, _without_middle(first, last, keep, conversation.tokenizer))
+        over = conversation.message_size(cut) - most
+        if over > 0:
+            too_many = keep
+        else:
+            fits, best = keep, cut
+            if over >= -_SLACK // 2:
+                break
+        keep = min(max(keep - over, fits + 1), too_many - 1)
+    return best
 
 
-def _shorten(message: Message, conversation: _Conversation, most: int, size: Callable[[Message], int]) -> Message:
-    """`message`, less the middle of its text where `size` is over `most`. ContextFullError where nothing remains."""
-    over = size(message) - most
-    if over <= 0:
-        return message
-    text = message.content.strip()
-    ids = conversation.tokenizer.encode(text)
-    keep = min(most, len(ids) - 1)
-    while keep > 0:
-        cut = Message(message.role, _without_middle(ids, keep, conversation.tokenizer))
-        over = size(cut) - most
-        if over <= 0:
-            return cut
-        keep -= over
-    what = "system message" if conversation.system else "conversation's first message"
-    raise ContextFullError(f"The {what} leaves no room for others in the model's context: shorten it.")
-
-
-def _without_middle(ids: Sequence[int], keep: int, tokenizer: Tokenizer) -> str:
-    """Text of the first and last of `ids`, `keep` in all, in whole characters."""
+def _without_middle(first: Sequence[int], last: Sequence[int], keep: int, tokenizer: Tokenizer) -> str:
+    """Text of the first and last ids of a text, `keep` in all, in whole characters."""
     back = keep // 2
-    pieces = (ids[: keep - back], ids[len(ids) - back :])
+    pieces = (first[: keep - back], last[len(last) - back :])
     begin, end = (b"".join(map(tokenizer.token_bytes, piece)).decode("utf-8", errors="ignore") for piece in pieces)
     return begin.rstrip() + GAP + end.lstrip()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
+from runtime.arguments import check_callable, check_kind, checked_ids, checked_texts
 from runtime.backends.base import S, checked_tokens
 from runtime.decoding import Chosen, Decoder
 from runtime.detokenizer import Detokenizer
@@ -37,8 +38,15 @@ def generate(
     others. `trim` leaves out white space around the answer. The context policy of `options` is the engine's affair:
     `prompt` must fit. `cancelled` is asked before every token and every piece of the prompt. Arguments are checked at
     the call, before anything is fed: ContextFullError for a prompt longer than the context, OptionError for a bad
-    option. Whenever the iterator is closed, the session holds the prompt and what was written, and can go on.
+    option or an argument of the wrong kind. Whenever the iterator is closed, the session holds the prompt and what was
+    written, and can go on.
     """
+    check_kind("session", session, Session, "a Session")
+    check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
+    check_kind("options", options, GenerationOptions, "a GenerationOptions")
+    check_kind("trim", trim, bool, "True or False")
+    check_callable("cancelled", cancelled)
+    stop, stop_ids = checked_texts("stop", stop), checked_ids("stop_ids", stop_ids)
     checked_tokens(prompt, length=0, context_length=session.context_length, vocab_size=session.backend.vocab_size)
     matcher = None if options.grammar is None else Matcher(options.grammar, tokenizer, leading_space=trim)
     stops = (*options.stop, *(() if matcher else stop))

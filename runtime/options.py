@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from runtime.arguments import check_kind, checked_texts, shown
 from runtime.errors import OptionError
 from runtime.sampling import SamplingConfig
 
@@ -25,7 +26,7 @@ class Grammar:
 
     def __post_init__(self) -> None:
         if self.kind not in ("json_schema", "regex"):
-            raise OptionError(f"a grammar is a json_schema or a regex, not {self.kind!r}.")
+            raise OptionError(f"a grammar is a json_schema or a regex, not {shown(self.kind)}.")
         if not isinstance(self.text, str) or not self.text.strip():
             raise OptionError(f"a {self.kind} must be a text that is not empty.")
         if not _is_unicode(self.text):
@@ -46,26 +47,25 @@ class GenerationOptions:
 
     def __post_init__(self) -> None:
         if self.max_new_tokens is not None and (type(self.max_new_tokens) is not int or self.max_new_tokens < 1):
-            raise OptionError(f"max_new_tokens must be a whole number above 0, not {self.max_new_tokens!r}.")
+            raise OptionError(f"max_new_tokens must be a whole number above 0, not {shown(self.max_new_tokens)}.")
         object.__setattr__(self, "stop", _texts(self.stop))
         if self.logprobs is not None and (type(self.logprobs) is not int or not 0 <= self.logprobs <= MOST_LOGPROBS):
-            raise OptionError(f"logprobs must be a whole number from 0 to {MOST_LOGPROBS}, not {self.logprobs!r}.")
+            raise OptionError(f"logprobs must be a whole number from 0 to {MOST_LOGPROBS}, not {shown(self.logprobs)}.")
         if self.context_policy not in CONTEXT_POLICIES:
             known = ", ".join(CONTEXT_POLICIES)
-            raise OptionError(f"context_policy must be one of {known}, not {self.context_policy!r}.")
-        for name, kind in (("sampling", SamplingConfig), ("grammar", Grammar | None), ("prompt_lookup", bool)):
-            if not isinstance(getattr(self, name), kind):
-                raise OptionError(f"{name} is of the wrong type: {getattr(self, name)!r:.60}.")
+            raise OptionError(f"context_policy must be one of {known}, not {shown(self.context_policy)}.")
+        check_kind("sampling", self.sampling, SamplingConfig, "a SamplingConfig")
+        check_kind("grammar", self.grammar, Grammar | None, "a Grammar or None")
+        check_kind("prompt_lookup", self.prompt_lookup, bool, "True or False")
 
 
 def _texts(stop: object) -> tuple[str, ...]:
-    if not isinstance(stop, list | tuple) or not all(isinstance(text, str) for text in stop):
-        raise OptionError("stop must be a list of texts.")
-    if not all(stop):
+    texts = checked_texts("stop", stop)
+    if not all(texts):
         raise OptionError("A stop text must not be empty: it would end every answer before it begins.")
-    if not all(map(_is_unicode, stop)):
+    if not all(map(_is_unicode, texts)):
         raise OptionError("A stop text holds half of a surrogate pair, which is no character; remove it.")
-    return tuple(stop)
+    return texts
 
 
 def _is_unicode(text: str) -> bool:

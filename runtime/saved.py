@@ -67,8 +67,10 @@ class SavedSession:
     def read(cls, file: Path, *, bundle: str) -> SavedSession:
         """Read `file`, saved with the bundle of this hash. SessionFileError for any other, or a damaged one."""
         try:
+            if file.is_dir():
+                raise SessionFileError(f"{file} is a folder; name the file that the session was saved in.")
             if not file.is_file():
-                raise SessionFileError(f"{file} is no saved session: there is no such file.")
+                raise SessionFileError(f"{file} is no saved session: there is no such file; check the name.")
             with file.open("rb") as stream:
                 return _read(stream, file, bundle)
         except OSError as error:

@@ -10,6 +10,7 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
+from runtime.arguments import check_callable, check_kind, check_text, check_whole, checked_ids, checked_path
 from runtime.backends.base import Backend, KeyValues, Logits, S, check_truncate, checked_tokens
 from runtime.errors import SessionFileError, UserFacingError
 from runtime.saved import SavedSession
@@ -36,10 +37,14 @@ class Session(Generic[S]):
         self, backend: Backend[S], held: KeyValues | None = None, tokens: Sequence[int] = (), prompt_length: int = 0
     ) -> None:
         """An empty session, or one that holds `tokens`, whose keys and values are `held`; the first `prompt_length`
-        were the last prompt. ValueError where `held` is of another shape than the backend's."""
+        were the last prompt. ValueError where `held` is of another shape than the backend's, OptionError for what is no
+        backend or are no tokens."""
+        check_kind("backend", backend, Backend, "an opened backend")
+        check_kind("held", held, KeyValues | None, "KeyValues or None")
+        check_whole("prompt_length", prompt_length)
         self.backend = backend
         self._state = backend.new_state() if held is None else backend.restore_state(held)
-        self._tokens = list(tokens)
+        self._tokens = checked_ids("tokens", tokens)
         self._prompt_length = prompt_length
         self._logits: Logits | None = None
 
@@ -76,6 +81,7 @@ class Session(Generic[S]):
         `cancelled` is asked before every piece; where it says yes, what was fed until then is held. Raises what
         `checked_tokens` raises, before anything is forgotten or fed.
         """
+        check_callable("cancelled", cancelled)
         wanted = self._checked(tokens, after=0)
         shared = shared_prefix(self._tokens, wanted)
         if shared == len(wanted) and (shared < len(self._tokens) or self._logits is None):
@@ -103,7 +109,8 @@ class Session(Generic[S]):
         return rows
 
     def truncate(self, length: int) -> None:
-        """Forget the tokens from position `length` on. ValueError unless 0 <= length <= tokens held."""
+        """Forget the tokens from position `length` on. OptionError unless 0 <= length <= tokens held."""
+        check_truncate(length, len(self._tokens))
         if length != len(self._tokens):
             self._state.truncate(length)
             del self._tokens[length:]
@@ -117,7 +124,7 @@ class Session(Generic[S]):
         self._logits = None
 
     def fork(self, length: int) -> Session[S]:
-        """Another session that holds the first `length` tokens. ValueError unless 0 <= length <= tokens held."""
+        """Another session that holds the first `length` tokens. OptionError unless 0 <= length <= tokens held."""
         check_truncate(length, len(self._tokens))
         held = self.backend.save_state(self._state)
         part = KeyValues(held.keys[:, :, :length], held.values[:, :, :length])
@@ -125,7 +132,9 @@ class Session(Generic[S]):
 
     def save(self, file: str | Path, *, bundle: str) -> None:
         """Keep tokens, keys and values in `file`, for the bundle of this hash. Raises SessionFileError."""
-        SavedSession(bundle, self.tokens, self.prompt_length, self.backend.save_state(self._state)).write(Path(file))
+        path = checked_path("file", file)
+        check_text("bundle", bundle)
+        SavedSession(bundle, self.tokens, self.prompt_length, self.backend.save_state(self._state)).write(path)
 
     @classmethod
     def restore(cls, backend: Backend[S], file: str | Path, *, bundle: str) -> Session[S]:
@@ -133,7 +142,9 @@ class Session(Generic[S]):
 
         Raises SessionFileError for a file that is missing, damaged, newer than this program or another bundle's.
         """
-        return cls.holding(backend, SavedSession.read(Path(file), bundle=bundle), file)
+        check_kind("backend", backend, Backend, "an opened backend")
+        check_text("bundle", bundle)
+        return cls.holding(backend, SavedSession.read(checked_path("file", file), bundle=bundle), file)
 
     @classmethod
     def holding(cls, backend: Backend[S], saved: SavedSession, file: str | Path) -> Session[S]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +18,16 @@ from typing import Any
 import tokenizers
 from tokenizers.decoders import ByteLevel
 
-from runtime.errors import TokenizerError
+from runtime.arguments import check_kind, check_text, checked_path, kind_of, shown
+from runtime.errors import OptionError, TokenizerError
 
 END_OF_TEXT = "<|endoftext|>"
+_PIECE = 1 << 14  # characters that are encoded at once, or more where they cannot be parted
+# Places that no token reaches over (`_cuts_are_exact`): white space after anything else, a sign after a letter. Only
+# characters whose class no version of Unicode changed.
+_CUT = re.compile(
+    r"(?<=[^\s\u180e])(?=[ \t\r\n])|(?<=[A-Za-z0-9])(?=[!-/:-@\[-`{-~])|(?<=[ぁ-ゖァ-ヺ一-龥])(?=[、。，！？])"
+)
 
 
 class Tokenizer:
@@ -32,6 +41,9 @@ class Tokenizer:
         config: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """`eos_token` is tokenizer_config.json's, `config` the model's config.json. Takes `core` over."""
+        check_kind("core", core, tokenizers.Tokenizer, "a tokenizers.Tokenizer")
+        check_text("eos_token", eos_token, optional=True)
+        check_kind("config", config, Mapping, "a mapping, as config.json holds it")
         if not isinstance(core.decoder, ByteLevel):
             raise TokenizerError("tokenizer.json is not byte-level, so it belongs to no Falcon; fetch the model again.")
         core.encode_special_tokens = True  # spelled control tokens are split like any other text
@@ -61,7 +73,8 @@ class Tokenizer:
 
         Raises TokenizerError for a file that is missing, damaged or not byte-level.
         """
-        file = Path(folder) / "tokenizer.json"
+        folder = checked_path("folder", folder)
+        file = folder / "tokenizer.json"
         try:
             core = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -70,12 +83,10 @@ class Tokenizer:
             raise TokenizerError(f"{file} cannot be read: {error.strerror}.") from None
         except Exception as error:  # noqa: BLE001  (the library raises bare Exception, and panics for some files)
             raise TokenizerError(f"{file} is damaged ({_one_line(error)}); fetch the file again.") from None
-        settings = _read_object(Path(folder) / "tokenizer_config.json")
+        settings = _read_object(folder / "tokenizer_config.json")
         eos = settings.get("eos_token")
         eos = eos.get("content") if isinstance(eos, dict) else eos  # older files describe the token in an object
-        return cls(
-            core, eos_token=eos if isinstance(eos, str) else None, config=_read_object(Path(folder) / "config.json")
-        )
+        return cls(core, eos_token=eos if isinstance(eos, str) else None, config=_read_object(folder / "config.json"))
 
     def encode(self, text: str, *, control_tokens: bool = False) -> list[int]:
         """Ids of `text`; nothing is added before or after. Never a control id unless `control_tokens` asks for them.
@@ -95,19 +106,54 @@ class Tokenizer:
                 ids.extend(self._encode_plain(piece))
         return ids
 
+    def count_up_to(self, text: str, enough: int) -> int:
+        """Tokens of `text` where they are fewer than `enough`; else a number that is `enough` or more and that `text`
+        has at least. The rest of the text is not encoded, then. Raises as `encode`."""
+        count = 0
+        for piece in self._pieces(self._spellable(text)):
+            # What cannot be parted is slow to encode: no token is longer than the longest.
+            least = -(-len(piece.encode("utf-8")) // self._longest) if len(piece) > 2 * _PIECE else 0
+            count += least if count + least >= enough else len(self._encode_piece(piece))
+            if count >= enough:
+                break
+        return count
+
+    def encode_ends(self, text: str, count: int) -> tuple[list[int], list[int]]:
+        """The first and the last ids of `text`: of each at least `count`, or all where there are fewer. What is between
+        them is not encoded. Raises as `encode`."""
+        text = self._spellable(text)
+        first: list[int] = []
+        for piece in self._pieces(text):
+            first += self._encode_piece(piece)
+            if len(first) >= count:
+                break
+        for size in (_PIECE << shift for shift in range(len(text).bit_length())):
+            if 2 * size >= len(text) or not self._cuts_are_exact:
+                break
+            cut = _CUT.search(text, len(text) - size)
+            last = self._encode_piece(text[cut.start() :]) if cut else []
+            if len(last) >= count:
+                return first, last
+        return first, self.encode(text)
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`, control tokens spelled out; bytes that are no UTF-8 become U+FFFD."""
+        check_kind("ids", ids, Iterable, "a list of token ids")
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that `token` stands for, often a part of a character. Raises TokenizerError for an unknown id."""
-        found = self._bytes.get(token)
+        try:
+            found = self._bytes.get(token)
+        except TypeError:  # a list, say
+            raise OptionError(f"A token is named by its id, not by {shown(token)}.") from None
         if found is None:
             found = self._bytes[token] = self._spell(token)
         return found
 
     def control_id(self, name: str) -> int:
         """Id of the control token spelled `name`, as in `>>ANSWER<<`. Raises TokenizerError where there is none."""
+        check_text("name", name)
         try:
             return self.control_tokens[name]
         except KeyError:
@@ -115,14 +161,55 @@ class Tokenizer:
             raise TokenizerError(f"This tokenizer has no control token {name!r}; it has {known}.") from None
 
     def _encode_plain(self, text: str) -> list[int]:
-        data = utf8(text)
-        if not self._unspelled.isdisjoint(data):
-            text = "".join(c if self._unspelled.isdisjoint(c.encode("utf-8")) else "\ufffd" for c in text)
+        pieces = self._pieces(self._spellable(text))
+        return [token for piece in pieces for token in self._encode_piece(piece)]
+
+    def _encode_piece(self, text: str) -> list[int]:
         return self._core.encode(text, add_special_tokens=False).ids
+
+    def _spellable(self, text: str) -> str:
+        """`text` with U+FFFD for the characters whose bytes the vocabulary lacks."""
+        if self._unspelled.isdisjoint(utf8(text)):
+            return text
+        return "".join(c if self._unspelled.isdisjoint(c.encode("utf-8")) else "\ufffd" for c in text)
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        """`text` in pieces whose ids together are its ids: a long text at once takes the library far longer."""
+        begin = 0
+        while len(text) - begin > _PIECE and self._cuts_are_exact:
+            cut = _CUT.search(text, begin + _PIECE)
+            end = cut.start() if cut else len(text)
+            yield text[begin:end]
+            begin = end
+        if begin < len(text):
+            yield text[begin:]
+
+    @cached_property
+    def _longest(self) -> int:
+        """Bytes of the longest token, control tokens included."""
+        spelled = self._core.get_vocab(with_added_tokens=True)
+        return max(len(s) if _BYTE_OF_SYMBOL.keys() >= set(s) else len(s.encode("utf-8")) for s in spelled)
+
+    @cached_property
+    def _cuts_are_exact(self) -> bool:
+        """Whether text is parted at every `_CUT` before tokens are looked for, whatever stands around it: by GPT-2's
+        pattern, before which nothing but classes of characters may part it."""
+        if self._core.normalizer is not None or len(self._added) > len(self.control_ids):
+            return False  # an added token that is text may reach over any place
+        state = json.loads(self._core.pre_tokenizer.__getstate__()) if self._core.pre_tokenizer else {}
+        for step in state.get("pretokenizers", [state]):
+            if step.get("type") == "ByteLevel":
+                return bool(step.get("use_regex", True)) and not step.get("add_prefix_space", True)
+            if step.get("type") not in ("Punctuation", "Digits"):
+                return False
+        return False
 
     def _spell(self, token: int) -> bytes:
         if token in self._added:
             return self._added[token].encode("utf-8")
+        given: object = token  # whatever the annotation says
+        if not isinstance(given, Integral):
+            raise OptionError(f"A token is named by its id, not by {shown(token)}.")
         symbols = self._core.id_to_token(token) if 0 <= token < self.vocab_size else None
         if symbols is None:
             raise TokenizerError(f"Token id {token} is not in this tokenizer's vocabulary of {self.vocab_size:,}.")
@@ -132,21 +219,22 @@ class Tokenizer:
             return symbols.encode("utf-8")
 
 
-def utf8(text: str) -> bytes:
-    """`text` in UTF-8. Raises TokenizerError for what is no text: another type, or half of a surrogate pair."""
+def utf8(text: str, what: str = "The text") -> bytes:
+    """`text` in UTF-8. Raises TokenizerError for what is no text: another type, or half of a surrogate pair; its
+    sentence is about `what`."""
     if not isinstance(text, str):
         raise _no_text(text)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise TokenizerError(
-            f"The text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
+            f"{what} holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character "
             f"{error.start + 1:,}), which is no character; remove it."
         ) from None
 
 
 def _no_text(found: object) -> TokenizerError:
-    return TokenizerError(f"Text must be a str, not {type(found).__name__}.")
+    return TokenizerError(f"Text must be a str, not {kind_of(found)}.")
 
 
 def resolve_eos(config: Mapping[str, Any], tokenizer: Tokenizer) -> int:

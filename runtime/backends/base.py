@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import ContextFullError, TokenizerError
+from runtime.arguments import check_kind
+from runtime.errors import ContextFullError, OptionError, TokenizerError
 
 Logits = npt.NDArray[np.float32]
 """Scores of the next token, [vocab_size], before any softmax."""
@@ -48,6 +49,7 @@ class KeyValues:
 S = TypeVar("S", bound=State)
 
 
+@runtime_checkable
 class Backend(Protocol[S]):
     """A loaded model on one device. One call at a time; its states are independent of each other."""
 
@@ -117,11 +119,15 @@ def checked_tokens(
 ) -> npt.NDArray[np.int32]:
     """`tokens` [N] as an array, when they may be fed to a state that holds `length`. Every `feed` begins with this.
 
-    Raises ValueError for no tokens, TokenizerError for an id outside the vocabulary, ContextFullError for want of room.
+    Raises OptionError for no tokens or what are none, TokenizerError for an id outside the vocabulary, ContextFullError
+    for want of room.
     """
-    array = np.asarray(tokens)
+    try:
+        array = np.asarray(tokens)
+    except (ValueError, TypeError):  # lists of different lengths, say
+        array = np.empty(0)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
-        raise ValueError("feed takes a list of at least one token id.")
+        raise OptionError("Tokens must be a list of at least one token id.")
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= vocab_size:
         raise TokenizerError(
@@ -157,6 +163,7 @@ def check_saved(saved: KeyValues, *, layers: int, kv_heads: int, head_dim: int, 
 
 
 def check_truncate(length: int, held: int) -> None:
-    """ValueError unless a state that holds `held` tokens can be cut to `length`. Every `truncate` begins with this."""
+    """OptionError unless a state that holds `held` tokens can be cut to `length`. Every `truncate` begins with this."""
+    check_kind("length", length, int, "a whole number")
     if not 0 <= length <= held:
-        raise ValueError(f"a state of {held} tokens cannot be cut to {length}.")
+        raise OptionError(f"A state of {held} tokens cannot be cut to {length}.")

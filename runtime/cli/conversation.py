@@ -10,6 +10,7 @@ from typing import TextIO
 from runtime.chat import Message
 from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
+from runtime.cli.naming import options_named
 from runtime.cli.output import Output
 from runtime.cli.state import bring_back_state, drop_state, has_state, keep_state, state_file
 from runtime.cli.transcript import Transcript, load, save
@@ -148,7 +149,7 @@ class Conversation:
         messages = [*Transcript(self.system, turns).messages, Message("user", text)]
         self._unanswered = text
         self._held = None
-        with StopOnInterrupt() as stop, no_echo(self._stdin):
+        with StopOnInterrupt() as stop, no_echo(self._stdin), options_named():
             finished: Finished = self.output.stream(self.engine.chat(messages, options, cancelled=stop.requested))
         self.turns = (*turns, messages[-1], Message("assistant", finished.text, finished.tokens))
         self._unanswered = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.chat import Message, check_order
+from runtime.chat import Message, check_conversation
 from runtime.errors import ChatError, OptionError
 from runtime.whole import write_whole
 
@@ -78,7 +78,7 @@ def _checked(messages: Sequence[Message]) -> Transcript:
     if messages:
         only_system = len(messages) == 1 and messages[0].role == "system"
         if not only_system:
-            check_order(messages, for_answer=False)
+            check_conversation(messages, for_answer=False)
             if messages[-1].role == "user":
                 raise ChatError("The last message has no answer; leave it out and ask it.")
     system = messages[0].content if messages and messages[0].role == "system" else None

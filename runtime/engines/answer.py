@@ -1,4 +1,4 @@
-"""Answer: an answer on its way from another process or machine, as an iterator of events."""
+"""Answer: an answer on its way, from this process or another or a machine, as an iterator of events."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class Received:
 
 
 class Answer(Iterator[Event]):
-    """Events as they come. `close`, from any thread, or dropping the iterator ends the answer where it is written."""
+    """Events as they come. `end` and `close`, from any thread, or dropping the iterator end the answer where it is
+    written: `end` is the engine's and leaves a Finished to be read, `close` the reader's and leaves nothing."""
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self.received = Received()
@@ -112,6 +113,12 @@ class Answer(Iterator[Event]):
                 return event
         raise StopIteration
 
+    def end(self) -> None:
+        """End the answer: what comes next is its Finished, with what was handed on. Harmless when repeated."""
+        if not self._over and not self.cancelling:
+            self.cancelling = True
+            self._stop()
+
     def close(self) -> None:
         """End the answer without a Finished. Harmless when repeated."""
         if not self._over:
@@ -133,8 +140,8 @@ class CurrentAnswer:
         """`answer` is the one in progress now."""
         self._answer = weakref.ref(answer)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End it, if there is one."""
         answer = self._answer() if self._answer is not None else None
         if answer is not None:
-            answer.close()
+            answer.end()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import threading
+from collections.abc import Callable, Generator, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
+from runtime.arguments import check_kind, check_whole
 from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
-from runtime.context import fit_messages, fit_prompt
-from runtime.engines.base import Engine, EngineInfo
-from runtime.events import Event, Trimmed
-from runtime.generation import DEFAULT_OPTIONS, generate
+from runtime.context import Fitted, fit_messages, fit_text
+from runtime.engines.answer import Answer
+from runtime.engines.base import BundleEngine, EngineInfo, checked_opening
+from runtime.errors import EngineError
+from runtime.events import Event, Finished, Trimmed
+from runtime.generation import generate
 from runtime.options import GenerationOptions
 from runtime.pool import MOST_SESSIONS, SessionPool
 from runtime.saved import SavedSession
@@ -23,7 +27,7 @@ from runtime.tokenizer import Tokenizer
 _COMPLETIONS = "completions"  # texts to be continued count as one conversation: the oldest gives way first
 
 
-class LocalEngine(Engine):
+class LocalEngine(BundleEngine):
     """A bundle, its tokenizer and a few sessions on a backend. One answer at a time: asking again ends the one before.
 
     The conversations answered last go on without being read again, as do those brought back by `restore_session`. Not
@@ -40,12 +44,17 @@ class LocalEngine(Engine):
         most_sessions: int = MOST_SESSIONS,
     ) -> None:
         """`most_sessions`: conversations that are kept ready, fewer where their states take too much memory."""
+        super().__init__()
+        check_kind("bundle", bundle, Bundle, "a Bundle")
+        check_kind("backend", backend, Backend, "an opened backend")
+        check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
+        check_kind("template", template, ChatTemplate, "a ChatTemplate")
+        check_whole("most_sessions", most_sessions, least=1)
         self.bundle = bundle
         self.backend = backend
         self.tokenizer = tokenizer
         self.template = template
         self._pool: SessionPool[Any] = SessionPool(backend, most=most_sessions)
-        self._answer: Generator[Event, None, None] | None = None
 
     @classmethod
     def open(
@@ -62,7 +71,8 @@ class LocalEngine(Engine):
         is no whole bundle, BackendUnavailableError with the reason, OptionError for a backend, units or a template that
         do not exist.
         """
-        bundle = Bundle.open(folder)
+        path = checked_opening(folder, backend=backend, compute_units=compute_units, template=template)
+        bundle = Bundle.open(path)
         chosen = ChatTemplate.named(template or bundle.manifest.chat_template)
         tokenizer = Tokenizer.open(bundle.folder)
         return cls(bundle, open_backend(bundle, backend, compute_units=compute_units), tokenizer, chosen)
@@ -79,100 +89,112 @@ class LocalEngine(Engine):
         """Tokens that prompt and answer may have together."""
         return self.backend.context_length
 
-    def chat(
-        self,
-        messages: Sequence[Message],
-        options: GenerationOptions = DEFAULT_OPTIONS,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Answer a conversation; what it shares with those before is not read again.
-
-        One that is longer than its room is refused or cut by the context policy of `options`; where it is cut, the
-        first event says so (Trimmed). Raises ChatError, TokenizerError, OptionError and ContextFullError at the call,
-        before anything is fed.
-        """
+    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+        """What it shares with conversations before is not read again. One that is longer than its room is refused or
+        cut by the context policy of `options`; where it is cut, the first event says so (Trimmed)."""
         fitted = fit_messages(messages, self.template, self.tokenizer, options, self.context_length)
         # Another beginning, another conversation.
         opening = tuple(message.content for message in messages[: 2 if messages[0].role == "system" else 1])
-        return self._begin(
-            fitted.trimmed,
-            generate(
-                self._pool.session_for(fitted.ids, opening),
-                fitted.ids,
-                self.tokenizer,
-                options,
-                stop=self.template.stop,
-                stop_ids=self.template.stop_ids(self.tokenizer),
-                trim=self.template.trims,
-                cancelled=cancelled,
-            ),
+        return self._written(
+            fitted,
+            opening,
+            options,
+            cancelled,
+            stop=self.template.stop,
+            stop_ids=self.template.stop_ids(self.tokenizer),
+            trim=self.template.trims,
         )
 
-    def complete(
+    def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+        """An empty text begins after `<|endoftext|>`, as documents do in training."""
+        fitted = (
+            fit_text(prompt, self.tokenizer, options, self.context_length)
+            if prompt
+            else Fitted([self.tokenizer.eos_id])
+        )
+        return self._written(fitted, _COMPLETIONS, options, cancelled, stop_ids=frozenset((self.tokenizer.eos_id,)))
+
+    def _written(
         self,
-        prompt: str,
-        options: GenerationOptions = DEFAULT_OPTIONS,
+        fitted: Fitted,
+        conversation: Hashable,
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
         *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Continue a text; an empty one begins after `<|endoftext|>`, as documents do in training. Raises as `chat`."""
-        ids = self.tokenizer.encode(prompt) or [self.tokenizer.eos_id]
-        fitted = fit_prompt(ids, self.tokenizer, options, self.context_length)
-        return self._begin(
-            fitted.trimmed,
-            generate(
-                self._pool.session_for(fitted.ids, _COMPLETIONS),
-                fitted.ids,
-                self.tokenizer,
-                options,
-                stop_ids={self.tokenizer.eos_id},
-                cancelled=cancelled,
-            ),
+        stop: tuple[str, ...] = (),
+        stop_ids: frozenset[int],
+        trim: bool = False,
+    ) -> Answer:
+        """The answer to what is fed. It has begun nothing yet."""
+        ended = threading.Event()
+        events = generate(
+            self._pool.session_for(fitted.ids, conversation),
+            fitted.ids,
+            self.tokenizer,
+            options,
+            stop=stop,
+            stop_ids=stop_ids,
+            trim=trim,
+            cancelled=lambda: ended.is_set() or cancelled(),
         )
+        return _LocalAnswer(_told(fitted.trimmed, events), ended)
 
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt that `chat` would feed. Raises ChatError and TokenizerError."""
+    def _count_tokens(self, messages: tuple[Message, ...]) -> int:
         return len(self.template.encode(messages, self.tokenizer))
 
-    def save_session(self, file: str | Path) -> int:
-        """Keep what was read and written last in `file`, for `restore_session`: one file a conversation, saved after an
-        answer. An answer in progress ends. Returns the tokens held; 0, and no file, where nothing is. Raises
-        SessionFileError where the file cannot be written; an older one is whole, then.
-        """
-        self._end()
+    def _save_session(self, file: Path) -> int:
         session = self._pool.latest
         if session is None or not session.tokens:
             return 0
         session.save(file, bundle=self.bundle.hash)
         return len(session.tokens)
 
-    def restore_session(self, file: str | Path) -> int:
-        """Hold what `file` keeps: the conversation goes on as if it had never been away. Returns the tokens held.
-
-        Raises SessionFileError for a file that is missing, damaged, newer than this program or saved with another
-        bundle. Nothing is lost, then, but time: asked to go on, the engine reads the conversation again.
-        """
-        saved = SavedSession.read(Path(file), bundle=self.bundle.hash)
+    def _restore_session(self, file: Path) -> int:
+        saved = SavedSession.read(file, bundle=self.bundle.hash)
         if not self._pool.use(saved.tokens):
             self._pool.add(Session.holding(self.backend, saved, file))
         return len(saved.tokens)
 
-    def close(self) -> None:
-        """Give back the backend's memory. Harmless when repeated; no other call may follow."""
-        self._end()
+    def _close(self) -> None:
         self._pool.clear()
         self.backend.close()
 
-    def _begin(self, trimmed: Trimmed | None, events: Iterator[Event]) -> Iterator[Event]:
-        """`events` as the one answer in progress: an older one, left unfinished, would feed this one's session."""
-        self._end()
-        self._answer = _told(trimmed, events)
-        return self._answer
 
-    def _end(self) -> None:
-        if self._answer is not None:
-            self._answer.close()
+class _LocalAnswer(Answer):
+    """The events of `generate`, which ends as answers from elsewhere do. Its writer looks up at `ended`."""
+
+    def __init__(self, events: Generator[Event, None, None], ended: threading.Event) -> None:
+        super().__init__(never)  # the writer asks the caller's function by itself, between tokens
+        self._events = events
+        self._ended = ended
+        self._writing = False  # the next event is being made
+        self._last: Finished | None = None  # what the writer said when the engine ended it
+
+    def end(self) -> None:
+        """As Answer.end. Raises EngineError while an event is made: the state that it needs is in use."""
+        if self._writing:
+            raise EngineError("The engine is in the middle of an event; ask it when it has handed that on.")
+        super().end()
+
+    def _stop(self) -> None:
+        self._ended.set()
+        if self._writing:
+            return  # it looks up after this token
+        if self.cancelling and self.received.prefilled is not None:  # else there is nothing to tell, and much to feed
+            for event in self._events:
+                self._last = event if isinstance(event, Finished) else None
+        self._events.close()
+
+    def _take(self) -> Event:
+        if self.cancelling:
+            return self._last or self.received.finished("cancelled")
+        self._writing = True
+        try:
+            return next(self._events)
+        finally:
+            self._writing = False
+            if self._over:  # closed meanwhile
+                self._events.close()
 
 
 def _told(trimmed: Trimmed | None, events: Iterator[Event]) -> Generator[Event, None, None]:

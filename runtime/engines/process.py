@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from runtime.chat import Message, check_order
-from runtime.engines.answer import POLL_SECONDS, Answer, CurrentAnswer
-from runtime.engines.base import Engine, EngineInfo
+from runtime.arguments import check_kind, kind_of
+from runtime.chat import Message
+from runtime.engines.answer import POLL_SECONDS, Answer
+from runtime.engines.base import CLOSED, BundleEngine, EngineInfo, checked_opening
 from runtime.engines.child import Call, Child, Limits, Reply
 from runtime.engines.wire import pack
-from runtime.errors import EngineError
+from runtime.errors import EngineError, OptionError
 from runtime.events import Event
-from runtime.generation import DEFAULT_OPTIONS
 from runtime.options import GenerationOptions
 from runtime.session import never
 
 __all__ = ["Limits", "ProcessEngine"]
 
-_CLOSED = "The engine was closed; open it again."
 
-
-class ProcessEngine(Engine):
+class ProcessEngine(BundleEngine):
     """What LocalEngine is, in a child process. One answer at a time: asking again ends the one before.
 
     A child that dies ends its answer with an EngineError; the next call starts another one. A child that does not stop
@@ -34,13 +32,14 @@ class ProcessEngine(Engine):
 
     def __init__(self, arguments: dict[str, str | None], limits: Limits) -> None:
         """Start loading; see `open`."""
+        super().__init__()
+        check_kind("arguments", arguments, dict, "a dict")
+        check_kind("limits", limits, Limits, "a Limits")
         self._arguments = arguments
         self._limits = limits
         self._lock = threading.RLock()
-        self._closed = threading.Event()
         self._deaths: list[float] = []  # times of those that nobody asked for
         self._info: EngineInfo | None = None
-        self._answer = CurrentAnswer()
         self._child = Child(arguments, limits)
         self._counted: Child | None = None  # the last child whose end was looked at
 
@@ -59,8 +58,10 @@ class ProcessEngine(Engine):
 
         Without `wait` this returns at once: `ready` says how it goes, and whatever is asked meanwhile waits its turn.
         """
+        path = checked_opening(folder, backend=backend, compute_units=compute_units, template=template)
+        check_kind("limits", limits, Limits | None, "a Limits or None")
         arguments = {
-            "folder": str(Path(folder).absolute()),
+            "folder": str(path.absolute()),
             "backend": backend,
             "compute_units": compute_units,
             "template": template,
@@ -79,11 +80,13 @@ class ProcessEngine(Engine):
 
         Raises what loading raised, and EngineError where the process died. It starts no other one.
         """
+        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+            raise OptionError(f"seconds must be a number or None, not {kind_of(seconds)}.")
         finish = None if seconds is None else monotonic() + seconds
         while True:
             child = self._child
             if self._closed.is_set():
-                raise EngineError(_CLOSED)
+                raise EngineError(CLOSED)
             if child.gone.is_set():
                 raise self._why_it_ended(child)
             if child.info is not None:
@@ -103,76 +106,43 @@ class ProcessEngine(Engine):
         assert self._info is not None
         return self._info
 
-    def chat(
-        self,
-        messages: Sequence[Message],
-        options: GenerationOptions = DEFAULT_OPTIONS,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Answer a conversation. Waits, asking `cancelled`, until the model is loaded. Raises as LocalEngine.chat."""
-        check_order(messages)  # at once, though the model may still be loading
-        return self._begin("chat", list(messages), options, cancelled)
+    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+        """Waits, asking `cancelled`, until the model is loaded."""
+        return self._accepted("chat", messages, options, cancelled)
 
-    def complete(
-        self,
-        prompt: str,
-        options: GenerationOptions = DEFAULT_OPTIONS,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Continue a text, as LocalEngine.complete. Waits as `chat`."""
-        return self._begin("complete", prompt, options, cancelled)
+    def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+        """Waits as `_chat`."""
+        return self._accepted("complete", prompt, options, cancelled)
 
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt that `chat` would feed, also while an answer is written. Raises as LocalEngine's."""
-        check_order(messages)
-        count = self._ask("count_tokens", list(messages))
-        assert isinstance(count, int)
-        return count
+    def _count_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Also while an answer is written."""
+        return self._ask("count_tokens", messages)
 
-    def save_session(self, file: str | Path) -> int:
-        """As LocalEngine.save_session. An answer in progress ends."""
-        return self._ask_of_session("save_session", file)
+    def _save_session(self, file: Path) -> int:
+        return self._ask("save_session", str(file.absolute()))
 
-    def restore_session(self, file: str | Path) -> int:
-        """As LocalEngine.restore_session. An answer in progress ends."""
-        return self._ask_of_session("restore_session", file)
+    def _restore_session(self, file: Path) -> int:
+        return self._ask("restore_session", str(file.absolute()))
 
-    def close(self) -> None:
-        """End the process: within two seconds, whatever it does. Harmless when repeated; no other call may follow."""
-        self._closed.set()  # before the lock: who holds it waits for the child and looks here
-        self._answer.close()
+    def _close(self) -> None:
+        """End the process: within two seconds, whatever it does."""
         self._child.close()
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError):  # the process could not be started
             self._child.leave()
 
-    def _ask_of_session(self, name: str, file: str | Path) -> int:
-        self._answer.close()
-        tokens = self._ask(name, str(Path(file).absolute()))
-        assert isinstance(tokens, int)
-        return tokens
-
-    def _ask(self, name: str, *arguments: object) -> object:
+    def _ask(self, name: str, argument: object) -> int:
         """The value of LocalEngine's method `name`, from the child."""
-        _, _, reply = self._call(name, pack(arguments), never)
+        _, _, reply = self._call(name, pack([argument]), never)
         assert reply is not None
+        assert isinstance(reply.value, int)
         return reply.value
 
-    def _begin(
-        self, name: str, prompt: object, options: GenerationOptions, cancelled: Callable[[], bool]
-    ) -> Iterator[Event]:
+    def _accepted(self, name: str, prompt: object, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         """The answer to a prompt that the child has accepted."""
-        packed = pack([prompt, options])
-        self._answer.close()
-        child, call, reply = self._call(name, packed, cancelled)
-        answer = _ProcessAnswer(self, child, call, cancelled, told=reply is not None)
-        self._answer.begin(answer)
-        if self._closed.is_set():  # by another thread, which may have missed this answer
-            answer.close()
-        return answer
+        child, call, reply = self._call(name, pack([prompt, options]), cancelled)
+        return _ProcessAnswer(self, child, call, cancelled, told=reply is not None)
 
     def _call(self, name: str, arguments: list[Any], cancelled: Callable[[], bool]) -> tuple[Child, Call, Reply | None]:
         """Ask the child and wait for its first word; None where `cancelled` said so before it came.
@@ -189,7 +159,7 @@ class ProcessEngine(Engine):
             if reply.say != "gone":
                 raise reply.value  # an exception, whole
             if self._closed.is_set():
-                raise EngineError(_CLOSED)
+                raise EngineError(CLOSED)
             if not was_well:
                 raise self._why_it_ended(child)
 
@@ -209,7 +179,7 @@ class ProcessEngine(Engine):
     def _living(self) -> Child:
         """The child, or a new one where it has died. Raises EngineError where too many died, or after `close`."""
         if self._closed.is_set():
-            raise EngineError(_CLOSED)
+            raise EngineError(CLOSED)
         with self._lock:
             if self._child.gone.is_set():
                 self._note_end(self._child)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from runtime.chat import Message, check_order
-from runtime.engines.answer import POLL_SECONDS, Answer, CurrentAnswer
+from runtime.arguments import check_kind, check_seconds, check_whole
+from runtime.chat import Message
+from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
 from runtime.engines.openai_request import chat_fields, completion_fields
 from runtime.errors import EngineError, OptionError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
-from runtime.generation import DEFAULT_OPTIONS
 from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs
-from runtime.session import never
 
 
 class RemoteEngine(Engine):
@@ -31,9 +30,10 @@ class RemoteEngine(Engine):
 
     def __init__(self, connection: Connection, model: str, context_length: int | None) -> None:
         """See `open`."""
+        super().__init__()
+        check_kind("connection", connection, Connection, "a Connection")
         self._connection = connection
         self._info = EngineInfo(model=model, backend="remote", context_length=context_length)
-        self._answer = CurrentAnswer()
 
     @classmethod
     def open(
@@ -53,10 +53,11 @@ class RemoteEngine(Engine):
         EngineError where httpx is not installed or the service cannot be asked. With `model` nothing is sent yet.
         """
         for name, seconds in (("connect_seconds", connect_seconds), ("read_seconds", read_seconds)):
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-                raise OptionError(f"{name} must be a number above 0, not {seconds!r:.60}.")
+            check_seconds(name, seconds)
         if model is not None and (not isinstance(model, str) or not model):
             raise OptionError("model must be the name of one of the service's models.")
+        if context_length is not None:
+            check_whole("context_length", context_length, least=1)
         connection = Connection(base_url, api_key, connect_seconds=connect_seconds, read_seconds=read_seconds)
         try:
             if model is None:
@@ -75,47 +76,20 @@ class RemoteEngine(Engine):
         """What answers."""
         return self._info
 
-    def chat(
-        self,
-        messages: Sequence[Message],
-        options: GenerationOptions = DEFAULT_OPTIONS,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Answer a conversation, in the chat format of the service. It is asked when the first event is.
+    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+        """In the chat format of the service. It is asked when the first event is: ContextFullError comes then."""
+        fields = chat_fields(messages, options, self._info.model)
+        return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled)
 
-        ChatError, TokenizerError and OptionError are raised at the call, EngineError and ContextFullError later.
-        """
-        check_order(messages)
-        return self._begin("/chat/completions", chat_fields(messages, options, self._info.model), options, cancelled)
-
-    def complete(
-        self,
-        prompt: str,
-        options: GenerationOptions = DEFAULT_OPTIONS,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Iterator[Event]:
-        """Continue a text. Raises as `chat`."""
+    def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         fields = completion_fields(prompt, options, self._info.model, self._info.context_length)
-        return self._begin("/completions", fields, options, cancelled)
+        return _RemoteAnswer(self._connection, "/completions", fields, options, cancelled)
 
-    def count_tokens(self, messages: Sequence[Message]) -> None:
-        """None: the service does not say. Raises ChatError for messages that make no conversation."""
-        check_order(messages)
+    def _count_tokens(self, messages: tuple[Message, ...]) -> None:
+        """The service does not say."""
 
-    def close(self) -> None:
-        """Close the connections. Harmless when repeated; no other call may follow."""
-        self._answer.close()
+    def _close(self) -> None:
         self._connection.close()
-
-    def _begin(
-        self, path: str, fields: dict[str, Any], options: GenerationOptions, cancelled: Callable[[], bool]
-    ) -> Iterator[Event]:
-        self._answer.close()
-        answer = _RemoteAnswer(self._connection, path, fields, options, cancelled)
-        self._answer.begin(answer)
-        return answer
 
 
 def _first_model(connection: Connection) -> tuple[str, int | None]:

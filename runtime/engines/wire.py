@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
@@ -42,10 +42,9 @@ def pack(value: object) -> Any:
             return [pack(item) for item in value]
         case Mapping():
             return {_PAIRS: [[pack(key), pack(item)] for key, item in value.items()]}
-    if is_dataclass(value) and _CLASSES.get(type(value).__name__) is type(value):
-        return {_CLASS: type(value).__name__} | {
-            field.name: pack(getattr(value, field.name)) for field in fields(value)
-        }
+    known = next((kind for kind in type(value).__mro__ if _CLASSES.get(kind.__name__) is kind), None)
+    if known is not None:  # a caller's own kind of Message travels as a Message
+        return {_CLASS: known.__name__} | {field.name: pack(getattr(value, field.name)) for field in fields(known)}
     raise TypeError(f"{type(value).__name__} cannot be sent to the process that runs the model.")
 
 

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from runtime.arguments import check_whole, shown
 from runtime.errors import OptionError
 
 Order = Literal["transformers", "llama.cpp"]
@@ -16,7 +17,6 @@ Order = Literal["transformers", "llama.cpp"]
 _GREEDY_BELOW = 1e-4  # scores divided by less overflow; there the likeliest token has all the mass anyway
 _LARGEST_BIAS = 100  # OpenAI's range: more than any model's preference, so in practice "always" and "never"
 _LARGEST_ID = 2**31 - 1
-_SHOWN = 60  # characters of a refused value
 
 
 class LogitBias(Mapping[int, float]):
@@ -30,10 +30,10 @@ class LogitBias(Mapping[int, float]):
     def __init__(self, biases: Mapping[int, float] | None = None) -> None:
         biases = {} if biases is None else biases
         if not isinstance(biases, Mapping):
-            raise OptionError(f"logit_bias must map token ids to numbers, not be {_shown(biases)}.")
+            raise OptionError(f"logit_bias must map token ids to numbers, not be {shown(biases)}.")
         for token, bias in biases.items():
             if not _is_whole(token) or token > _LARGEST_ID:
-                raise OptionError(f"logit_bias must name tokens by their ids, 0 or more, not {_shown(token)}.")
+                raise OptionError(f"logit_bias must name tokens by their ids, 0 or more, not {shown(token)}.")
             _check_number(f"logit_bias of token {token}", bias, -_LARGEST_BIAS, _LARGEST_BIAS)
         self._biases = {token: float(biases[token]) for token in sorted(biases)}
         self.ids = np.fromiter(self._biases, np.intp, len(self._biases))
@@ -84,12 +84,12 @@ class SamplingConfig:
         _check_number("repetition_penalty", self.repetition_penalty, 0.1, 10)
         _check_number("presence_penalty", self.presence_penalty, -2, 2)
         _check_number("frequency_penalty", self.frequency_penalty, -2, 2)
-        _check_whole("top_k", self.top_k)
-        _check_whole("repetition_window", self.repetition_window)
+        check_whole("top_k", self.top_k)
+        check_whole("repetition_window", self.repetition_window)
         if self.seed is not None:
-            _check_whole("seed", self.seed)
+            check_whole("seed", self.seed)
         if not isinstance(self.order, str) or self.order not in get_args(Order):
-            raise OptionError(f"order must be {' or '.join(get_args(Order))}, not {_shown(self.order)}.")
+            raise OptionError(f"order must be {' or '.join(get_args(Order))}, not {shown(self.order)}.")
         object.__setattr__(self, "logit_bias", LogitBias(self.logit_bias))
 
     @property
@@ -119,7 +119,7 @@ class SamplingConfig:
 def _check_number(name: str, value: object, low: float, high: float) -> None:
     # NaN compares false with everything, so it is outside every range.
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise OptionError(f"{name} must be a number from {low} to {high}, not {_shown(value)}.")
+        raise OptionError(f"{name} must be a number from {low} to {high}, not {shown(value)}.")
 
 
 def _check_share(name: str, value: float) -> None:
@@ -128,19 +128,5 @@ def _check_share(name: str, value: float) -> None:
         raise OptionError(f"{name} must be above 0: at 0 no token is left; for the likeliest use temperature 0.")
 
 
-def _check_whole(name: str, value: object) -> None:
-    if not _is_whole(value):
-        raise OptionError(f"{name} must be a whole number, 0 or more, not {_shown(value)}.")
-
-
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _shown(value: object) -> str:
-    """`value` as a sentence can hold it."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python spells no whole number of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -126,7 +126,7 @@ def test_roles_out_of_order_are_one_sentence(messages: list[Message], sentence: 
         ("user", " \n\t", "user's message is empty"),
         ("system", "", "system's message is empty"),
         ("tool", "x", "must be system, user or assistant, not 'tool'"),
-        ("user", None, "must be a text, not NoneType"),
+        ("user", None, "must be a text, not None\\."),
     ],
 )
 def test_a_bad_message_is_one_sentence(role: str, content: str, sentence: str) -> None:

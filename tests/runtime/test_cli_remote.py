@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.bundles import talker
 from tests.runtime.program import assert_sentence, run_program
 
 WORDS = ("Paris", " it", " is.")
@@ -92,7 +93,27 @@ def test_a_service_continues_a_text_and_gets_its_key_from_the_environment(
 def test_a_service_that_is_not_there_is_one_sentence(service: Service) -> None:
     assert_sentence(run_program("complete", "--remote", "http://127.0.0.1:9/v1", "--prompt", "x"), "127.0.0.1:9")
     assert_sentence(run_program("complete", "--remote", "nonsense", "--prompt", "x"), "--remote must begin with http")
-    assert_sentence(
-        run_program("complete", "--remote", service.url, "--sampling-order", "llama.cpp", "--prompt", "x"),
-        "cannot be asked of a service",
-    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--sampling-order", "llama.cpp"), "--sampling-order llama.cpp cannot be asked of a service"),
+        (("--repetition-penalty", "1.1"), "--repetition-window cannot be asked of a service"),
+        (("--repetition-penalty", "1.1"), "or --repetition-penalty to 1."),
+        (("--context-policy", "rolling"), "--context-policy rolling needs"),
+    ],
+)
+def test_what_a_service_cannot_be_asked_for_is_refused_by_its_option(
+    service: Service, given: tuple[str, str], words: str
+) -> None:
+    assert_sentence(run_program("complete", "--remote", service.url, *given, "--prompt", "x"), words)
+    outcome = run_program("chat", "--remote", service.url, *given, stdin=b"Hello\n")
+    assert outcome.code == 1
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize("process", [(), ("--process",)])
+def test_a_bias_of_a_token_that_the_model_lacks_is_refused_by_its_option(process: tuple[str, ...]) -> None:
+    given = (str(talker()), *process, "--logit-bias", "99999:5", "--prompt", "x")
+    assert_sentence(run_program("complete", *given), "--logit-bias names token 99999")

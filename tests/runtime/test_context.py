@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -9,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.bundle import Bundle
-from runtime.chat import TEMPLATES, ChatTemplate, Message, check_order
-from runtime.context import GAP, Fitted, answer_room, fit_messages, fit_prompt
+from runtime.chat import TEMPLATES, ChatTemplate, Message, check_conversation
+from runtime.context import GAP, Fitted, answer_room, fit_messages, fit_prompt, fit_text
 from runtime.engines.local import LocalEngine
 from runtime.errors import ContextFullError
 from runtime.events import Finished, Prefilled, Trimmed
@@ -78,7 +80,7 @@ def test_what_is_kept_is_a_legal_conversation_that_fits(
         assert len(template.encode(alone, TOKENIZER)) > CONTEXT // 2
         return
     kept = list(fitted.messages)
-    check_order(kept)
+    check_conversation(kept)
     assert fitted.ids == template.encode(kept, TOKENIZER)
     room = CONTEXT - len(fitted.ids)
     alone_kept = [message for message in kept if message.role != "system"] == messages[-1:]
@@ -143,6 +145,75 @@ def test_a_long_message_loses_the_middle_of_its_text_which_is_marked() -> None:
     assert fitted.trimmed is not None
     assert fitted.trimmed.messages == 0
     assert CONTEXT - CONTEXT // 4 - 8 <= len(fitted.ids) <= CONTEXT - CONTEXT // 4
+
+
+words = st.lists(
+    st.sampled_from(["fox", "the", "naïve", "12345", "dog.", "日本", "(is)", "so\n"]), min_size=1, max_size=9
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    turns=st.lists(st.tuples(words, st.integers(1, 120)), min_size=1, max_size=9),
+    system=st.booleans(),
+    template=st.sampled_from([t for t in TEMPLATES.values() if t.system is not None]),
+)
+@example(turns=[(["fox"], 500), (["so?"], 1), (["so?"], 1)], system=False, template=INSTRUCT)
+@example(turns=[(["so?"], 1), (["fox"], 500), (["so?"], 1), (["so?"], 1)], system=True, template=INSTRUCT)
+def test_where_text_is_cut_what_is_fed_fills_the_room(
+    turns: list[tuple[list[str], int]], system: bool, template: ChatTemplate
+) -> None:
+    said = [" ".join(chosen * count) for chosen, count in turns]
+    said = said if len(said) % 2 else said[:-1] or said
+    messages = [Message("system", "Be brief.")] if system else []
+    for number, text in enumerate(said):
+        messages.append(Message("assistant" if number % 2 else "user", text))
+    fitted = fit(messages, "truncate-middle", template)
+    budget = CONTEXT - CONTEXT // 4
+    assert len(fitted.ids) <= budget
+    if any(GAP in message.content for message in fitted.messages):
+        assert len(fitted.ids) >= budget - 8
+    elif fitted.trimmed is not None:  # whole turns went, in steps of a quarter of the context
+        assert len(fitted.ids) >= budget - CONTEXT // 4 - 2 * (CONTEXT // 4)
+
+
+def test_a_document_that_was_asked_about_first_is_still_read_when_the_talk_goes_on() -> None:
+    paste = "the quick brown fox jumps " * 200
+    messages = [Message("user", paste)]
+    for _ in range(3):
+        fitted = fit(messages, "truncate-middle")
+        assert len(fitted.ids) >= CONTEXT - CONTEXT // 4 - 8
+        assert len(TOKENIZER.encode(fitted.messages[0].content)) > CONTEXT // 4
+        messages += [Message("assistant", "It is about a fox."), Message("user", "And the dog?")]
+
+
+def test_what_is_far_too_long_is_refused_with_a_number_that_is_true() -> None:
+    text = "the lazy dog " * 20_000
+    whole = len(TOKENIZER.encode(text))
+    refusals: list[Callable[[], Fitted]] = [
+        lambda: fit([Message("user", text)], "stop"),
+        lambda: fit([Message("user", text)], "rolling"),
+        lambda: fit_text(text, TOKENIZER, options("stop"), CONTEXT),
+    ]
+    for refused in refusals:
+        with pytest.raises(ContextFullError) as caught:
+            refused()
+        (said,) = re.findall(r"has at least ([\d,]+) tokens", str(caught.value))
+        assert 4 * CONTEXT <= int(said.replace(",", "")) <= whole
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_of_a_long_text_in_the_talk_what_is_left_out_is_counted_whole(policy: ContextPolicy) -> None:
+    messages = talk(last="so?")
+    messages = [Message("user", "the lazy dog " * 4_000), Message("assistant", "I see."), *messages]
+    fitted = fit(messages, policy)
+    assert fitted.trimmed is not None
+    assert fitted.trimmed.tokens == len(INSTRUCT.encode(messages, TOKENIZER)) - len(fitted.ids)
+    if policy == "truncate-middle":
+        text, cut = messages[0].content, fitted.messages[0].content
+        begin, end = cut.split(GAP)
+        assert text.startswith(begin)
+        assert text.strip().endswith(end)
 
 
 def test_a_cut_falls_between_characters() -> None:

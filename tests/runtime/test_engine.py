@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import torch
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
 from runtime.engines.local import LocalEngine
-from runtime.errors import BundleError, ChatError, ContextFullError, OptionError
+from runtime.errors import BundleError, ChatError, ContextFullError, EngineError, OptionError
 from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
@@ -165,23 +166,40 @@ def test_the_pieces_of_an_answer_are_the_answer(engine: LocalEngine, seed: int) 
     assert again.stats.reused_tokens == again.stats.prompt_tokens - 1
 
 
-def test_asking_again_ends_the_answer_before(engine: LocalEngine) -> None:
+def test_an_answer_ended_by_the_next_question_leaves_the_session_as_that_needs_it(engine: LocalEngine) -> None:
     alone = finish(engine.complete("A", replace(GREEDY, max_new_tokens=8))).tokens
     older = engine.complete("The capital", GREEDY)
-    next(older)
+    said = [next(older) for _ in range(4)]
     newer = engine.complete("A", replace(GREEDY, max_new_tokens=8))
     next(newer)
-    assert list(older) == []
+    ended = finish(older)
+    assert ended.text == "".join(event.text for event in said if isinstance(event, TextDelta))
+    assert engine.tokenizer.decode(ended.tokens) == ended.text
     assert finish(newer).tokens == alone
 
 
-def test_a_closed_engine_may_be_closed_again_and_ends_its_answer() -> None:
-    engine = LocalEngine.open(talker(), backend="torch")
-    answer = engine.complete("A")
-    next(answer)
-    engine.close()
-    engine.close()
-    assert list(answer) == []
+def test_an_answer_ended_before_it_was_begun_forgets_nothing(reader: LocalEngine) -> None:
+    hello = [Message("user", "Hello!")]
+    finish(reader.chat(hello, GREEDY))
+    fed = calls(reader)
+    never_read = reader.chat([Message("user", "Hello, who else?")], GREEDY)
+    again = finish(reader.chat(hello, replace(GREEDY, prompt_lookup=False)))
+    assert again.stats.reused_tokens == again.stats.prompt_tokens - 1
+    assert calls(reader) - fed == again.stats.fed_tokens + again.stats.feeds
+    assert (finish(never_read).reason, finish(reader.chat(hello, GREEDY)).text) == ("cancelled", again.text)
+
+
+def test_asking_from_within_an_answer_is_refused_in_a_sentence(engine: LocalEngine) -> None:
+    def ask() -> bool:
+        engine.complete("A", GREEDY)
+        return False
+
+    with pytest.raises(EngineError, match="in the middle"):
+        finish(engine.complete("The capital", GREEDY, cancelled=ask))
+    closing: list[Any] = []
+    closing.append(engine.complete("The capital", GREEDY, cancelled=lambda: closing[0].close() or False))
+    assert [event for event in closing[0] if not isinstance(event, Prefilled)] == []
+    assert finish(engine.complete("A", replace(GREEDY, max_new_tokens=3))).reason == "length"
 
 
 def test_names_that_do_not_exist_are_refused(tmp_path: Path) -> None:

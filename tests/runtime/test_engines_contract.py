@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from runtime.chat import Message
-from runtime.engines.base import Engine
+from runtime.engines.base import BundleEngine, Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
 from runtime.engines.remote import RemoteEngine
-from runtime.errors import ChatError, ContextFullError, OptionError, TokenizerError
+from runtime.errors import ChatError, ContextFullError, EngineError, OptionError, SessionFileError, TokenizerError
 from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
@@ -56,6 +56,10 @@ def finish(events: Iterator[Event]) -> Finished:
     return last
 
 
+def text_of(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
 @pytest.mark.parametrize("options", [GREEDY, HOT, replace(HOT, logprobs=0)], ids=["greedy", "hot", "logprobs"])
 def test_an_answer_is_prefilled_then_texts_then_finished_once(engine: Engine, options: GenerationOptions) -> None:
     for events in (list(engine.chat(HELLO, options)), list(engine.complete("The capital", options))):
@@ -63,7 +67,7 @@ def test_an_answer_is_prefilled_then_texts_then_finished_once(engine: Engine, op
         assert isinstance(events[-1], Finished)
         deltas = [event for event in events if isinstance(event, TextDelta)]
         assert len(deltas) == len(events) - 2
-        assert "".join(delta.text for delta in deltas) == events[-1].text
+        assert text_of(events) == events[-1].text
         counts = [delta.tokens for delta in deltas]
         assert counts == sorted(counts)
         assert events[-1].text
@@ -145,13 +149,18 @@ def test_a_json_schema_is_kept(engine: Engine) -> None:
     assert finish(engine.chat(HELLO, replace(GREEDY, grammar=grammar))).text in ('"yes"', '"no"')
 
 
-def test_asking_again_ends_the_answer_before(engine: Engine) -> None:
+def test_asking_again_ends_the_answer_before_which_says_so_once(engine: Engine) -> None:
     alone = finish(engine.complete("A", GREEDY)).text
     older = engine.complete("The capital", replace(GREEDY, max_new_tokens=None))
-    next(older)
+    said = [next(older) for _ in range(4)]
+    never_read = engine.complete("The", GREEDY)
     newer = engine.complete("A", GREEDY)
     next(newer)
-    assert list(older) == []
+    for answer, events in ((older, said), (never_read, [])):
+        (ended,) = list(answer)
+        assert isinstance(ended, Finished)
+        assert (ended.reason, ended.text) == ("cancelled", text_of(events))
+        assert list(answer) == []
     assert finish(newer).text == alone
 
 
@@ -205,11 +214,46 @@ def test_messages_that_make_no_conversation_are_refused_at_the_call(engine: Engi
         engine.count_tokens(messages)
 
 
-def test_text_that_is_none_is_refused_at_the_call(engine: Engine) -> None:
-    with pytest.raises(TokenizerError, match="surrogate"):
-        engine.chat([Message("user", "a\ud800")], GREEDY)
-    with pytest.raises(TokenizerError, match="surrogate"):
-        engine.complete("a\ud800", GREEDY)
+def test_text_that_is_none_is_refused_at_the_call_with_its_place(engine: Engine) -> None:
+    for text, place in (("a\ud800", 2), ("\n  é\udfff b", 5)):
+        with pytest.raises(TokenizerError, match=rf"Message 3 holds .* surrogate .* at character {place}\)"):
+            engine.chat([*HELLO, Message("assistant", "Hi"), Message("user", text)], GREEDY)
+        with pytest.raises(TokenizerError, match=rf"The text holds .* surrogate .* at character {place}\)"):
+            engine.complete(text, GREEDY)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [{"role": "user"}, "Hello", b"Hello", 5, None, iter(HELLO), [{"role": "user", "content": "Hello"}], [None]],
+)
+def test_what_are_no_messages_is_one_sentence_at_the_call(engine: Engine, messages: Any) -> None:
+    for ask in (engine.chat, engine.count_tokens):
+        with pytest.raises(ChatError, match="must be a "):
+            ask(messages)
+
+
+def test_arguments_of_the_wrong_kind_are_one_sentence_at_the_call_and_end_no_answer(engine: Engine) -> None:
+    answer = engine.complete("A", GREEDY)
+    next(answer)
+    asks: list[tuple[Callable[..., object], object]] = [(engine.chat, HELLO), (engine.complete, "A")]
+    wrong: Any
+    for wrong in (None, 5, {"max_new_tokens": 5}):
+        for ask, prompt in asks:
+            with pytest.raises(OptionError, match="options must be a GenerationOptions, not"):
+                ask(prompt, wrong)
+            with pytest.raises(OptionError, match="cancelled must be a function, not"):
+                ask(prompt, GREEDY, cancelled=wrong)
+    for wrong in (None, 5, b"A", ["A"]):
+        with pytest.raises(TokenizerError, match="Text must be a str, not"):
+            engine.complete(wrong, GREEDY)
+    assert finish(answer).reason == "length"
+
+
+def test_a_callers_own_kind_of_message_is_a_message(engine: Engine) -> None:
+    class Told(Message):
+        pass
+
+    assert finish(engine.chat([Told("user", "Hello!")], GREEDY)).text == finish(engine.chat(HELLO, GREEDY)).text
 
 
 def test_what_does_not_fit_the_context_is_refused(engine: Engine) -> None:
@@ -242,11 +286,60 @@ def test_an_engine_says_what_it_is(engine: Engine, local: LocalEngine) -> None:
     assert engine.info.backend in ("torch", "remote")
 
 
+@pytest.fixture(scope="module", params=["local", "process"])
+def keeper(request: pytest.FixtureRequest, local: LocalEngine) -> Iterator[BundleEngine]:
+    for engine in opened(request.param, local):
+        assert isinstance(engine, BundleEngine)
+        yield engine
+
+
+def test_a_session_saved_by_one_engine_goes_on_in_another(
+    keeper: BundleEngine, local: LocalEngine, tmp_path: Path
+) -> None:
+    with LocalEngine.open(talker(), backend="torch") as fresh:
+        for writer, reader in ((keeper, fresh), (local, keeper)):
+            text = f"{type(writer).__name__} reads this once and {type(reader).__name__} goes on"
+            answer = writer.complete(text, replace(GREEDY, max_new_tokens=None))
+            said = [next(answer) for _ in range(3)]
+            held = writer.save_session(tmp_path / "saved")
+            assert (finish(answer).reason, held > 10) == ("cancelled", True)
+            assert reader.restore_session(str(tmp_path / "saved")) == held
+            went_on = finish(reader.complete(text + text_of(said), GREEDY))
+            assert went_on.stats.reused_tokens >= local.count_tokens([Message("user", text)]) // 2
+            with LocalEngine.open(talker(), backend="torch") as other:
+                assert went_on.text == finish(other.complete(text + text_of(said), GREEDY)).text
+
+
+def test_what_holds_no_session_is_one_sentence(keeper: BundleEngine, tmp_path: Path) -> None:
+    for wrong in (None, 5, b"saved", ["saved"], "sa\0ved", "sa\ud800ved"):
+        for use in (keeper.save_session, keeper.restore_session):
+            with pytest.raises(OptionError, match="file "):
+                use(wrong)  # type: ignore[arg-type]
+    with pytest.raises(SessionFileError, match="is a folder"):
+        keeper.restore_session(tmp_path)
+    with pytest.raises(SessionFileError, match="no such file"):
+        keeper.restore_session(tmp_path / "missing")
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_closing_twice_is_harmless_and_ends_the_answer(kind: str, local: LocalEngine, tmp_path: Path) -> None:
+def test_closing_twice_is_harmless_ends_the_answer_and_leaves_one_sentence(
+    kind: str, local: LocalEngine, tmp_path: Path
+) -> None:
     for engine in opened(kind, local):
         answer = engine.complete("A", replace(GREEDY, max_new_tokens=None))
-        next(answer)
+        said = [next(answer) for _ in range(2)]
         engine.close()
         engine.close()
-        assert list(answer) == []
+        (ended,) = list(answer)
+        assert isinstance(ended, Finished)
+        assert (ended.reason, ended.text) == ("cancelled", text_of(said))
+        assert engine.info.model == local.info.model
+        uses: list[tuple[Callable[[Any], object], object]] = [
+            *((engine.chat, HELLO), (engine.complete, "A"), (engine.count_tokens, HELLO))
+        ]
+        if isinstance(engine, BundleEngine):
+            uses += [(engine.save_session, tmp_path / "saved"), (engine.restore_session, tmp_path / "saved")]
+        for use, argument in uses:
+            with pytest.raises(EngineError, match=r"^The engine was closed; open it again\.$"):
+                use(argument)
+        engine.close()

@@ -159,18 +159,10 @@ def test_errors_of_the_child_are_the_same_errors_here(engine: ProcessEngine, tmp
         assert len(set(sentences)) <= 1
 
 
-def test_what_is_no_message_is_a_bug_of_the_caller(engine: ProcessEngine) -> None:
-    with pytest.raises((TypeError, AttributeError)):
-        engine.chat([{"role": "user", "content": "Hello"}])  # type: ignore[list-item]
-    with pytest.raises(TypeError):
-        engine.complete(object())  # type: ignore[arg-type]
-    assert finish(engine.chat(HELLO, GREEDY)).reason == "length"
-
-
 def test_a_bug_in_the_child_keeps_its_traceback_and_the_child(engine: ProcessEngine) -> None:
     before = pid(engine)
     with pytest.raises(RuntimeError, match="AttributeError") as caught:
-        engine._ask("no_such_method")
+        engine._ask("no_such_method", None)
     assert "Traceback" in caught.value.__notes__[0]
     assert finish(engine.chat(HELLO, GREEDY)).reason == "length"
     assert pid(engine) == before

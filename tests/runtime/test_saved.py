@@ -113,7 +113,7 @@ def test_every_refusal_says_why(saved: Path, tmp_path: Path) -> None:
     refused(saved, "another model", model=NgramBackend(vocab_size=8, context_length=4))
     refused(saved, "another model", model=NgramBackend(vocab_size=3, context_length=12))
     refused(tmp_path / "nothing", "no such file")
-    refused(tmp_path, "no such file")
+    refused(tmp_path, "is a folder")
     newer = bytearray(saved.read_bytes())
     newer[8] = FORMAT_VERSION + 1
     saved.write_bytes(newer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,42 @@ def test_a_megabyte_is_encoded_and_comes_back(small_tokenizer: Tokenizer) -> Non
     letters = np.random.default_rng(0).integers(32, 127, size=100_000, dtype=np.uint8)
     text = "falcon " * 130_000 + letters.tobytes().decode("ascii")
     assert small_tokenizer.decode(small_tokenizer.encode(text)) == text
+
+
+fragments = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=12),
+    st.sampled_from(
+        ["the fox's ", " 12345 ", "don't\n\n", "日本語です。", "a.b,c", "    ", "\u180e x", "²!", "\r\n\t", "'s"]
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(parts=st.lists(fragments, min_size=1, max_size=40), seed=st.integers(0, 9))
+def test_a_long_text_has_the_ids_that_it_has_in_one_piece(parts: list[str], seed: int) -> None:
+    chance = random.Random(seed)
+    text = "".join(chance.choices(parts, k=40_000 // max(1, sum(map(len, parts)) // len(parts))))
+    core = small_core()
+    tokenizer = Tokenizer(small_core(), eos_token="<|endoftext|>")
+    core.encode_special_tokens = True
+    whole = core.encode(text, add_special_tokens=False).ids
+    ids = tokenizer.encode(text)
+    assert ids == whole
+    assert tokenizer.count_up_to(text, len(whole) + 1) == len(whole)
+    for enough in (1, 100, len(whole)):
+        assert min(enough, len(whole)) <= tokenizer.count_up_to(text, enough) <= len(whole)
+    first, last = tokenizer.encode_ends(text, 50)
+    assert (whole[: len(first)], whole[len(whole) - len(last) :]) == (first, last)
+    assert min(len(first), len(last)) >= min(50, len(whole))
+
+
+def test_where_a_text_cannot_be_parted_the_longest_token_bounds_its_count(small_tokenizer: Tokenizer) -> None:
+    text = "x" * 200_000
+    assert 100 <= small_tokenizer.count_up_to(text, 100) <= len(small_tokenizer.encode(text))
+
+
+def test_a_pre_tokenizer_that_parts_nothing_is_given_every_text_whole() -> None:
+    core = small_core()
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    text = "the end of text is near " * 1000
+    assert Tokenizer(core, eos_token="<|endoftext|>").encode(text) == core.encode(text, add_special_tokens=False).ids
