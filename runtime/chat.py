@@ -179,6 +179,19 @@ def check_conversation(messages: Sequence[Message], *, for_answer: bool = True) 
         raise ChatError("The last message must be the user's: there is nothing to answer yet.")
 
 
+def ends_with_answer(messages: Sequence[Message]) -> bool:
+    """Whether the last message is the assistant's."""
+    last = messages[-1] if isinstance(messages, Sequence) and messages else None
+    return isinstance(last, Message) and last.role == "assistant"
+
+
+def check_continued(messages: Sequence[Message]) -> None:
+    """ChatError unless `messages` are in order and the last is an answer, which may go on."""
+    check_conversation(messages, for_answer=False)
+    if not ends_with_answer(messages):
+        raise ChatError("The last message must be an answer: nothing else can be continued.")
+
+
 def keep_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> list[int]:
     """Ids of `text`: the leading `tokens` as long as they spell it, the rest encoded anew.
 

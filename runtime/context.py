@@ -91,6 +91,37 @@ def fit_text(text: str, tokenizer: Tokenizer, options: GenerationOptions, contex
     return fit_prompt(tokenizer.encode(text), tokenizer, options, context_length)
 
 
+def fit_continued(
+    messages: Sequence[Message],
+    template: ChatTemplate,
+    tokenizer: Tokenizer,
+    options: GenerationOptions,
+    context_length: int,
+) -> Fitted:
+    """`messages`, whose last is an answer that goes on, as the policy of `options` feeds them.
+
+    What was kept when the answer was begun is kept again, so that nothing is read anew, until the answer has no room
+    beside it; then the policy cuts once more, as for a context that is shorter by the answer. Raises as `fit_messages`.
+    """
+    ids = template.encode(messages, tokenizer, for_answer=False)
+    if options.context_policy == "stop":
+        _check(len(ids), context_length, "conversation", "begin a new one")
+        return Fitted(ids, None, tuple(messages))
+    *before, answer = messages
+    fitted = fit_messages(before, template, tokenizer, options, context_length)
+    fed = template.encode([*fitted.messages, answer], tokenizer, for_answer=False)
+    if len(fed) >= context_length:
+        room = context_length - (len(fed) - len(fitted.ids))
+        if room < context_length // 4:
+            raise ContextFullError("The answer fills the model's context: it cannot go on; ask for the rest instead.")
+        fitted = fit_messages(before, template, tokenizer, options, room)
+        fed = template.encode([*fitted.messages, answer], tokenizer, for_answer=False)
+    if fitted.trimmed is None:
+        return Fitted(fed, None, tuple(messages))
+    trimmed = Trimmed(options.context_policy, fitted.trimmed.messages, len(ids) - len(fed))
+    return Fitted(fed, trimmed, (*fitted.messages, answer))
+
+
 def fit_prompt(ids: list[int], tokenizer: Tokenizer, options: GenerationOptions, context_length: int) -> Fitted:
     """The tokens of a text to be continued, as the policy of `options` feeds them: `rolling` leaves out the first,
     `truncate-middle` those after the first quarter, both in steps. ContextFullError under `stop` for too many."""

@@ -54,16 +54,19 @@ class Detokenizer:
     """Text of the tokens pushed so far, in pieces that end between characters. One object an answer.
 
     Control tokens have no text here. Bytes that are no UTF-8 become U+FFFD, as in the library's decoder; a character
-    that is still unfinished at the end is left out. With `trim`, white space around the whole text is left out too.
+    that is still unfinished at the end is left out. With `trim`, white space around the whole text is left out too, but
+    where the text `goes_on` from another that before it is kept.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, stop: Sequence[str] = (), trim: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, stop: Sequence[str] = (), trim: bool = False, goes_on: bool = False
+    ) -> None:
         self._tokenizer = tokenizer
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._matcher = StopMatcher(stop)
         self._trim = trim
         self._space = ""  # with trim: white space at the end of what was shown, due when more text comes
-        self._begun = False
+        self._begun = goes_on
 
     @property
     def stop_text(self) -> str | None:

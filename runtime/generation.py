@@ -29,14 +29,15 @@ def generate(
     stop: Sequence[str] = (),
     stop_ids: Collection[int] = (),
     trim: bool = False,
+    goes_on: bool = False,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[Event]:
     """Answer `prompt`. Events: `Prefilled`, any number of `TextDelta`, one `Finished` (cancelled early: only this).
 
     `stop` are the chat format's texts that end an answer, beside those of `options`; with a grammar they are left out,
     as the grammar says where an answer ends. Control tokens always end the answer and have no text; `stop_ids` adds
-    others. `trim` leaves out white space around the answer. The context policy of `options` is the engine's affair:
-    `prompt` must fit. `cancelled` is asked before every token and every piece of the prompt. Arguments are checked at
+    others. `trim` leaves out white space around the answer; one that `goes_on` from the prompt's last words keeps that
+    before it. The context policy of `options` is the engine's affair: `prompt` must fit. `cancelled` is asked before every token and every piece of the prompt. Arguments are checked at
     the call, before anything is fed: ContextFullError for a prompt longer than the context, OptionError for a bad
     option or an argument of the wrong kind. Whenever the iterator is closed, the session holds the prompt and what was
     written, and can go on.
@@ -53,7 +54,7 @@ def generate(
     writer = _Writer(
         session,
         tokenizer,
-        Detokenizer(tokenizer, stop=stops, trim=trim),
+        Detokenizer(tokenizer, stop=stops, trim=trim, goes_on=goes_on),
         options,
         tokenizer.control_ids | frozenset(stop_ids),
         matcher,

@@ -277,7 +277,8 @@ class Runner:
         def cancelled() -> bool:
             return request.number in self._cancelled or self._leaving.is_set()
 
-        return engine.chat(request.messages, request.options, cancelled=cancelled)
+        ask = engine.continue_answer if request.continues else engine.chat
+        return ask(request.messages, request.options, cancelled=cancelled)
 
     def _close(self) -> None:
         if self._engine is not None:

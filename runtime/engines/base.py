@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from runtime.arguments import check_callable, check_kind, check_text, checked_path
-from runtime.chat import Message, check_conversation
+from runtime.chat import Message, check_continued, check_conversation, ends_with_answer
 from runtime.engines.answer import Answer, CurrentAnswer
-from runtime.errors import EngineError
+from runtime.errors import EngineError, OptionError
 from runtime.events import Event
 from runtime.generation import DEFAULT_OPTIONS
 from runtime.options import GenerationOptions
@@ -68,7 +68,26 @@ class Engine(ABC):
         self._check_open()
         check_conversation(messages)
         _check_ways(options, cancelled)
-        return self._begun(lambda: self._chat(tuple(messages), options, cancelled))
+        return self._begun(lambda: self._chat(tuple(messages), options, cancelled, goes_on=False))
+
+    def continue_answer(
+        self,
+        messages: Sequence[Message],
+        options: GenerationOptions = DEFAULT_OPTIONS,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Iterator[Event]:
+        """Go on with the answer that is the last of `messages`, stripped as the chat format strips it. The events tell
+        what is new alone, white space before it included. The context policy keeps the answer whole.
+
+        Raises as `chat`, and OptionError for a grammar, which binds whole answers.
+        """
+        self._check_open()
+        check_continued(messages)
+        _check_ways(options, cancelled)
+        if options.grammar is not None:
+            raise OptionError("A grammar binds a whole answer: one that goes on cannot have it; ask anew.")
+        return self._begun(lambda: self._chat(tuple(messages), options, cancelled, goes_on=True))
 
     def complete(
         self,
@@ -84,12 +103,13 @@ class Engine(ABC):
         return self._begun(lambda: self._complete(prompt, options, cancelled))
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
-        """Tokens of the prompt that `chat` would feed, were there room; None where the service does not say.
+        """Tokens of the prompt that `chat` would feed, were there room, or `continue_answer` where the last message is
+        an answer; None where the service does not say.
 
         Raises what `chat` raises for messages that make no conversation.
         """
         self._check_open()
-        check_conversation(messages)
+        check_conversation(messages, for_answer=not ends_with_answer(messages))
         return self._count_tokens(tuple(messages))
 
     def close(self) -> None:
@@ -99,8 +119,15 @@ class Engine(ABC):
         self._close()
 
     @abstractmethod
-    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
-        """The answer to a conversation. The one before has ended."""
+    def _chat(
+        self,
+        messages: tuple[Message, ...],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+        *,
+        goes_on: bool,
+    ) -> Answer:
+        """The answer to a conversation, or what more its last message has to say. The one before has ended."""
 
     @abstractmethod
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:

@@ -11,8 +11,8 @@ from runtime.arguments import check_kind, check_whole
 from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
-from runtime.chat import ChatTemplate, Message
-from runtime.context import Fitted, fit_messages, fit_text
+from runtime.chat import ChatTemplate, Message, ends_with_answer
+from runtime.context import Fitted, fit_continued, fit_messages, fit_text
 from runtime.engines.answer import Answer
 from runtime.engines.base import BundleEngine, EngineInfo, checked_opening
 from runtime.errors import EngineError
@@ -89,10 +89,18 @@ class LocalEngine(BundleEngine):
         """Tokens that prompt and answer may have together."""
         return self.backend.context_length
 
-    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+    def _chat(
+        self,
+        messages: tuple[Message, ...],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+        *,
+        goes_on: bool,
+    ) -> Answer:
         """What it shares with conversations before is not read again. One that is longer than its room is refused or
         cut by the context policy of `options`; where it is cut, the first event says so (Trimmed)."""
-        fitted = fit_messages(messages, self.template, self.tokenizer, options, self.context_length)
+        fit = fit_continued if goes_on else fit_messages
+        fitted = fit(messages, self.template, self.tokenizer, options, self.context_length)
         # Another beginning, another conversation.
         opening = tuple(message.content for message in messages[: 2 if messages[0].role == "system" else 1])
         return self._written(
@@ -103,6 +111,7 @@ class LocalEngine(BundleEngine):
             stop=self.template.stop,
             stop_ids=self.template.stop_ids(self.tokenizer),
             trim=self.template.trims,
+            goes_on=goes_on,
         )
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
@@ -124,6 +133,7 @@ class LocalEngine(BundleEngine):
         stop: tuple[str, ...] = (),
         stop_ids: frozenset[int],
         trim: bool = False,
+        goes_on: bool = False,
     ) -> Answer:
         """The answer to what is fed. It has begun nothing yet."""
         ended = threading.Event()
@@ -135,12 +145,13 @@ class LocalEngine(BundleEngine):
             stop=stop,
             stop_ids=stop_ids,
             trim=trim,
+            goes_on=goes_on,
             cancelled=lambda: ended.is_set() or cancelled(),
         )
         return _LocalAnswer(_told(fitted.trimmed, events), ended)
 
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
-        return len(self.template.encode(messages, self.tokenizer))
+        return len(self.template.encode(messages, self.tokenizer, for_answer=not ends_with_answer(messages)))
 
     def _save_session(self, file: Path) -> int:
         session = self._pool.latest

@@ -31,6 +31,12 @@ def chat_fields(messages: Sequence[Message], options: GenerationOptions, model: 
     return fields
 
 
+def continued_fields(messages: Sequence[Message], options: GenerationOptions, model: str) -> dict[str, Any]:
+    """The body of POST /chat/completions whose last message is an answer that goes on: the names are transformers',
+    which vLLM and llama.cpp's server took over. Raises as `chat_fields`."""
+    return chat_fields(messages, options, model) | {"continue_final_message": True, "add_generation_prompt": False}
+
+
 def completion_fields(
     prompt: str, options: GenerationOptions, model: str, context_length: int | None
 ) -> dict[str, Any]:

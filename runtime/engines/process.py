@@ -106,9 +106,16 @@ class ProcessEngine(BundleEngine):
         assert self._info is not None
         return self._info
 
-    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
+    def _chat(
+        self,
+        messages: tuple[Message, ...],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+        *,
+        goes_on: bool,
+    ) -> Answer:
         """Waits, asking `cancelled`, until the model is loaded."""
-        return self._accepted("chat", messages, options, cancelled)
+        return self._accepted("continue_answer" if goes_on else "chat", messages, options, cancelled)
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         """Waits as `_chat`."""

@@ -14,7 +14,7 @@ from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
-from runtime.engines.openai_request import chat_fields, completion_fields
+from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields
 from runtime.errors import EngineError, OptionError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
 from runtime.options import GenerationOptions
@@ -76,9 +76,17 @@ class RemoteEngine(Engine):
         """What answers."""
         return self._info
 
-    def _chat(self, messages: tuple[Message, ...], options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
-        """In the chat format of the service. It is asked when the first event is: ContextFullError comes then."""
-        fields = chat_fields(messages, options, self._info.model)
+    def _chat(
+        self,
+        messages: tuple[Message, ...],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+        *,
+        goes_on: bool,
+    ) -> Answer:
+        """In the chat format of the service. It is asked when the first event is: ContextFullError comes then. An answer goes
+        on as vLLM and llama.cpp's server are asked to; another service may refuse, or answer anew."""
+        fields = (continued_fields if goes_on else chat_fields)(messages, options, self._info.model)
         return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled)
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:

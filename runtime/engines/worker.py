@@ -3,9 +3,10 @@
 Messages come on what was standard input and go to what was standard output when it began; what a library prints goes
 to standard error, and what it reads is empty. The end of the messages is the end of the parent, and of this process.
 
-In: `{"do": "open" | "chat" | "complete" | "count_tokens" | ..., "call": number, "arguments": [...]}`, first `open`, and
-`{"do": "cancel", "call": number}`. Out, each with its call's number: `loaded` with an EngineInfo (call 0), `begun`,
-`event`, `end` of an answer, `value` of a question, `error` with a sentence, `bug` with a traceback.
+In: `{"do": name, "call": number, "arguments": [...]}`, first `open`, then `chat`, `continue_answer`, `complete`,
+`count_tokens` or another question, and `{"do": "cancel", "call": number}`. Out, each with its call's number: `loaded`
+with an EngineInfo (call 0), `begun`, `event`, `end` of an answer, `value` of a question, `error` with a sentence, `bug`
+with a traceback.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from runtime.engines.wire import from_line, pack, pack_error, to_line, unpack
 from runtime.errors import EngineError, UserFacingError
 
 Message = dict[str, Any]
-_CONTROL = frozenset(("open", "chat", "complete", "cancel"))
+_ANSWERS = frozenset(("chat", "continue_answer", "complete"))
+_CONTROL = frozenset(("open", "cancel")) | _ANSWERS
 
 
 class Channel:
@@ -89,15 +91,14 @@ class Worker:
             message = messages.get()
             call, name = message["call"], message["do"]
             arguments = unpack(message["arguments"])
-            if name in ("chat", "complete"):
+            if name in _ANSWERS:
                 self._guarded(call, lambda: self._answer(engine, call, name, arguments))  # noqa: B023  (run at once)
             else:
                 self._guarded(call, lambda: self._value(engine, call, name, arguments))  # noqa: B023
 
     def _answer(self, engine: LocalEngine, call: int, name: str, arguments: tuple[Any, ...]) -> None:
-        ask = engine.chat if name == "chat" else engine.complete
         prompt, options = arguments
-        events = ask(prompt, options, cancelled=lambda: self._cancelled >= call)
+        events = getattr(engine, name)(prompt, options, cancelled=lambda: self._cancelled >= call)
         self._channel.say(call, "begun")
         for event in events:
             self._channel.say(call, "event", value=pack(event))

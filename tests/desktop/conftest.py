@@ -39,3 +39,26 @@ def application(qapp: QApplication) -> Iterator[QApplication]:
     yield qapp
     set_language(qapp, "en")
     theme().apply(Settings())
+
+
+@pytest.fixture(scope="session")
+def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the embedded model's bundle, made once for all of xdist's workers. Not to be changed."""
+    from runtime import embedded_bundle
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FALCONET_CACHE", str(folder / "embedded-model"))
+        embedded_bundle()
+    return folder / "embedded-model"
+
+
+@pytest.fixture
+def tiny(tiny_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The embedded model's bundle, where the program looks for it. Not to be changed: copy it."""
+    from runtime import embedded_folder
+
+    monkeypatch.setenv("FALCONET_CACHE", str(tiny_cache))
+    return embedded_folder()

@@ -163,7 +163,9 @@ def _ask(engine: LocalEngine, handler: Handler) -> Iterator[Event]:
         grammar=Grammar(kind="json_schema", text=json.dumps(form["json_schema"]["schema"])) if form else None,
     )
     if "messages" in body:
-        return engine.chat([Message(m["role"], m["content"]) for m in body["messages"]], options)
+        ask = engine.continue_answer if body.get("continue_final_message") else engine.chat
+        assert body.get("add_generation_prompt", True) is not body.get("continue_final_message", False)
+        return ask([Message(m["role"], m["content"]) for m in body["messages"]], options)
     return engine.complete(body["prompt"], options)
 
 

@@ -210,8 +210,31 @@ def test_an_answer_cancelled_at_once_has_no_text(engine: Engine) -> None:
 def test_messages_that_make_no_conversation_are_refused_at_the_call(engine: Engine, messages: list[Message]) -> None:
     with pytest.raises(ChatError):
         engine.chat(messages, GREEDY)
-    with pytest.raises(ChatError):
-        engine.count_tokens(messages)
+    if messages[-1:] != [Message("assistant", "Hi")]:  # which may go on
+        with pytest.raises(ChatError):
+            engine.count_tokens(messages)
+        with pytest.raises(ChatError):
+            engine.continue_answer(messages, GREEDY)
+
+
+def test_an_answer_that_goes_on_is_the_answer_that_was_not_stopped(engine: Engine, local: LocalEngine) -> None:
+    whole = finish(local.chat(HELLO, GREEDY))
+    begun = finish(engine.chat(HELLO, replace(GREEDY, max_new_tokens=5)))
+    messages = [*HELLO, Message("assistant", begun.text, begun.tokens)]
+    rest = finish(engine.continue_answer(messages, replace(GREEDY, max_new_tokens=7)))
+    assert begun.text + rest.text == whole.text
+    assert engine.count_tokens(messages) in (rest.stats.prompt_tokens, None)
+
+
+def test_a_grammar_cannot_bind_the_rest_of_an_answer(engine: Engine) -> None:
+    bound = replace(GREEDY, grammar=Grammar(kind="regex", text="a+"))
+    with pytest.raises(OptionError, match="ask anew"):
+        engine.continue_answer([*HELLO, Message("assistant", "a")], bound)
+
+
+def test_only_an_answer_goes_on(engine: Engine) -> None:
+    with pytest.raises(ChatError, match="must be an answer"):
+        engine.continue_answer(HELLO, GREEDY)
 
 
 def test_text_that_is_none_is_refused_at_the_call_with_its_place(engine: Engine) -> None:

@@ -1,0 +1,87 @@
+"""What the tests of the engine share: the embedded model's bundle, answers that last, and waiting without sleeping."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from desktop.engine import AnswerEnd, AnswerProgress, EngineHost, EngineStatus
+from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
+
+PATIENCE = 60_000  # milliseconds, for what must happen
+GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=60)
+
+
+def question(text: str = "What is the opposite of hot?") -> list[Message]:
+    return [Message("user", text)]
+
+
+def lasting(bundle: Path) -> GenerationOptions:
+    """Options under which the embedded model writes until its context is full."""
+    tokenizer = Tokenizer.open(bundle)
+    ends = {*tokenizer.control_ids, tokenizer.eos_id, *tokenizer.encode("\n"), *tokenizer.encode("\n\n")}
+    return GenerationOptions(sampling=SamplingConfig(temperature=0, logit_bias=dict.fromkeys(ends, -100.0)))
+
+
+@dataclass
+class Told:
+    """All that a host told, in order."""
+
+    statuses: list[EngineStatus] = field(default_factory=list)
+    progress: list[AnswerProgress] = field(default_factory=list)
+    ends: list[AnswerEnd] = field(default_factory=list)
+    order: list[object] = field(default_factory=list)
+
+    @classmethod
+    def by(cls, host: EngineHost) -> Told:
+        told = cls()
+        for signal_, kept in (
+            (host.statusChanged, told.statuses),
+            (host.progressed, told.progress),
+            (host.answered, told.ends),
+        ):
+            signal_.connect(kept.append)
+            signal_.connect(told.order.append)
+        return told
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of the statuses, repetitions left out."""
+        found: list[str] = []
+        for status in self.statuses:
+            if found[-1:] != [status.kind]:
+                found.append(status.kind)
+        return found
+
+    def end(self, request: int) -> AnswerEnd:
+        (end,) = [end for end in self.ends if end.request == request]
+        return end
+
+
+def wait(qtbot: QtBot, happened: Callable[[], bool]) -> None:
+    qtbot.waitUntil(happened, timeout=PATIENCE)
+
+
+def children() -> set[int]:
+    """Processes that run a model for this one."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if b"runtime.engines.worker" in words and parent == os.getpid():
+            found.add(int(folder.name))
+    return found
+
+
+def kill_model() -> None:
+    """What the system does when memory runs out."""
+    (pid,) = children()
+    os.kill(pid, signal.SIGKILL)
