@@ -1,0 +1,134 @@
+"""ModelEntry: a bundle on this machine as a list shows it, and the look at a folder that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from desktop.engine import EMBEDDED, EmbeddedModel, LocalModel
+from runtime import Bundle, Memory, UserFacingError, embedded_folder, memory_needs
+
+Fits = Literal["yes", "tight", "no", "unknown"]
+"""`tight`: within the machine's memory, yet not beside what else runs now."""
+
+_TIGHT_SHARE = 0.7  # of the machine's memory: the rest is the system's and other programs'
+_MANIFEST, _PACKAGES = "manifest.json", "*.mlpackage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model. Sizes in bytes, None where not known; `damaged` says what is wrong with one that cannot be loaded."""
+
+    source: LocalModel | EmbeddedModel
+    path: Path
+    format: str = ""  # of the weights, such as lut4; `mixed` where they differ
+    bytes: int | None = None  # on disk
+    context_length: int | None = None  # tokens
+    memory: int | None = None  # estimated from above, for one conversation of full length
+    fits: Fits = "unknown"
+    sentence: str = ""  # says why it fits or does not
+    last_used: float | None = None  # seconds since 1970
+    damaged: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What settings and chats keep of it."""
+        return self.source.key
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.source.name
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it comes with the program: it cannot be lost, only made again."""
+        return isinstance(self.source, EmbeddedModel)
+
+
+def find_bundles(folders: Sequence[Path]) -> list[Path]:
+    """Folders of bundles, whole or damaged: `folders` themselves and what lies directly in them, in order, each once.
+    What cannot be read is left out; hidden folders are exports under way."""
+    found: dict[Path, None] = {}
+    for folder in folders:
+        try:
+            inside = sorted(item for item in folder.iterdir() if item.is_dir() and not item.name.startswith("."))
+        except OSError:
+            continue
+        for place in (folder, *inside):
+            if looks_like_bundle(place):
+                found[place.absolute()] = None
+                if place == folder:
+                    break
+    return list(found)
+
+
+def looks_like_bundle(folder: Path) -> bool:
+    """Whether a folder was written by the exporter, by its names alone."""
+    try:
+        return (folder / _MANIFEST).is_file() or any(folder.glob(_PACKAGES))
+    except OSError:
+        return False
+
+
+def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> ModelEntry:
+    """A bundle as it is now. Sizes of files are compared; hashes are left to the first load."""
+    source = LocalModel(path=folder, name=folder.name)
+    try:
+        bundle = Bundle.open(folder, hashes=False)
+        manifest = bundle.manifest
+        needs = memory_needs(manifest).total
+    except UserFacingError as error:
+        return ModelEntry(source=source, path=folder, last_used=last_used, damaged=str(error))
+    except OSError as error:
+        why = _tr("{folder} cannot be read ({reason}).").format(folder=folder, reason=error.strerror)
+        return ModelEntry(source=source, path=folder, last_used=last_used, damaged=why)
+    fits, sentence = judge(needs, memory)
+    linear = str(manifest.recipe.get("linear", ""))
+    return ModelEntry(
+        source=source,
+        path=folder,
+        format="mixed" if manifest.recipe.get("formats") else linear,
+        bytes=sum(entry.bytes for entry in manifest.files.values()),
+        context_length=manifest.context_length,
+        memory=needs,
+        fits=fits,
+        sentence=sentence,
+        last_used=last_used,
+    )
+
+
+def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEntry:
+    """The model that comes with the program, whose bundle is made when it is first loaded."""
+    folder = embedded_folder()
+    if looks_like_bundle(folder):
+        found = look_at(folder, memory, last_used)
+        if found.damaged is None:
+            return ModelEntry(**{**vars(found), "source": EMBEDDED})
+    sentence = _tr("Comes with the program; prepared once, when it is first used.")
+    return ModelEntry(source=EMBEDDED, path=folder, fits="yes", sentence=sentence, last_used=last_used)
+
+
+def judge(needs: int, memory: Memory) -> tuple[Fits, str]:
+    """Whether a model that needs so many bytes fits a machine, and a sentence that says so."""
+    size = QLocale().formattedDataSize
+    if memory.total is None:
+        return "unknown", _tr("Needs about {needs}; this machine does not tell its memory.").format(needs=size(needs))
+    amounts = {"needs": size(needs), "total": size(memory.total)}
+    if needs > memory.total:
+        return "no", _tr("Needs about {needs} and this machine has {total}: choose a smaller one.").format(**amounts)
+    if memory.available is not None and needs > memory.available:
+        free = size(memory.available)
+        text = _tr("Needs about {needs} of {total}, and {free} are free now: close other programs first.")
+        return "tight", text.format(**amounts, free=free)
+    if needs > _TIGHT_SHARE * memory.total:
+        return "tight", _tr("Needs about {needs} of {total}: little is left for other programs.").format(**amounts)
+    return "yes", _tr("Needs about {needs} of {total}.").format(**amounts)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("ModelEntry", text)

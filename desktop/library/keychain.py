@@ -1,0 +1,140 @@
+"""Keychain: keys of remote services in the system's keychain, asked in a thread of its own.
+
+A keychain may open a dialog, or wait for one, so nothing here is done in the window's thread. Keys are in no message,
+log or repr, and never in a file of ours: where there is no keychain they last as long as the program runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+_log = logging.getLogger(__name__)
+_SERVICE = "Falconet"
+_NOT_SAFE = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")  # nowhere, or files that anyone reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeychainAnswer:
+    """What became of a question. `secret` is None where there is none; `notice` is a sentence where the keychain could
+    not be used."""
+
+    secret: str | None = field(default=None, repr=False)
+    notice: str | None = None
+
+
+Reply = Callable[[KeychainAnswer], None]
+
+
+class Keychain(QObject):
+    """Keys by account, a name of the caller's that stays the same, such as a service's number. Replies come in the
+    window's thread."""
+
+    _answered = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._for_now: dict[str, str] = {}  # keys that no keychain took
+        self._closed = False
+        self._questions: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._answered.connect(self._hand_on, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._run, name="keychain", daemon=True)
+        self._thread.start()
+
+    def get(self, account: str, reply: Reply) -> None:
+        """The key of an account."""
+        self._questions.put(lambda: self._answer(reply, self._get(account)))
+
+    def set(self, account: str, secret: str, reply: Reply) -> None:
+        """Keep a key; where the keychain cannot, it is kept for this run of the program and `notice` says so."""
+        self._questions.put(lambda: self._answer(reply, self._set(account, secret)))
+
+    def delete(self, account: str, reply: Reply) -> None:
+        """Forget a key."""
+        self._questions.put(lambda: self._answer(reply, self._delete(account)))
+
+    def close(self) -> None:
+        """No more replies. Waits for nothing: a dialog of the system's may be open."""
+        self._closed = True
+        self._questions.put(None)
+
+    def _hand_on(self, answer: tuple[Reply, KeychainAnswer]) -> None:
+        if not self._closed:
+            answer[0](answer[1])
+
+    # In the keychain's thread.
+
+    def _run(self) -> None:
+        while (work := self._questions.get()) is not None:
+            work()
+
+    def _answer(self, reply: Reply, answer: KeychainAnswer) -> None:
+        if not self._closed:
+            self._answered.emit((reply, answer))
+
+    def _get(self, account: str) -> KeychainAnswer:
+        if account in self._for_now:
+            return KeychainAnswer(secret=self._for_now[account])
+        try:
+            return KeychainAnswer(secret=_backend().get_password(_SERVICE, account))
+        except Exception as error:  # noqa: BLE001  (backends raise errors of their own kinds, D-Bus's among them)
+            return KeychainAnswer(notice=self._why(error, self.tr("enter the service's key again.")))
+
+    def _set(self, account: str, secret: str) -> KeychainAnswer:
+        try:
+            _backend().set_password(_SERVICE, account, secret)
+        except Exception as error:  # noqa: BLE001
+            self._for_now[account] = secret
+            rest = self.tr("the key is kept until the program ends, and must then be entered again.")
+            return KeychainAnswer(secret=secret, notice=self._why(error, rest))
+        self._for_now.pop(account, None)
+        return KeychainAnswer(secret=secret)
+
+    def _delete(self, account: str) -> KeychainAnswer:
+        self._for_now.pop(account, None)
+        try:
+            backend = _backend()
+            if backend.get_password(_SERVICE, account) is not None:
+                backend.delete_password(_SERVICE, account)
+        except _NoKeychainError:
+            return KeychainAnswer()  # it was in none
+        except Exception as error:  # noqa: BLE001
+            rest = self.tr("the key may still be in it, under the name Falconet.")
+            return KeychainAnswer(notice=self._why(error, rest))
+        return KeychainAnswer()
+
+    def _why(self, error: Exception, rest: str) -> str:
+        from keyring.errors import KeyringLocked
+
+        _log.info("the keychain could not be used: %s", type(error).__name__)  # its text might hold a key
+        if isinstance(error, _NoKeychainError):
+            return self.tr("This machine has no keychain: {rest}").format(rest=rest)
+        if isinstance(error, KeyringLocked):
+            return self.tr("The keychain is locked: {rest}").format(rest=rest)
+        return self.tr("The keychain could not be used: {rest}").format(rest=rest)
+
+
+class _NoKeychainError(Exception):
+    """No backend that keeps a secret."""
+
+
+def _backend() -> KeyringBackend:
+    """The system's keychain. Backends that write plain text, or nothing, are none."""
+    import keyring
+    from keyring.backends.chainer import ChainerBackend
+
+    found = keyring.get_keyring()
+    choices = found.backends if isinstance(found, ChainerBackend) else [found]
+    for backend in choices:
+        if not type(backend).__module__.startswith(_NOT_SAFE):
+            return backend
+    raise _NoKeychainError

@@ -1,0 +1,178 @@
+"""ModelLibrary: the models on this machine, looked at in a thread of its own and again when their folders change."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QFile, QFileSystemWatcher, QObject, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+
+from desktop.library.entries import ModelEntry, find_bundles, look_at, look_at_embedded, looks_like_bundle
+from desktop.library.usage import Usage
+from runtime import machine_memory
+
+_log = logging.getLogger(__name__)
+_SETTLE_MILLISECONDS = 300  # a bundle that is copied changes its folder many times
+
+
+def models_folder(data: Path) -> Path:
+    """Where models that are exported in the window go: in the folder of the user's data."""
+    return data / "models"
+
+
+class ModelLibrary(QObject):
+    """Methods return at once; what they find comes as a signal. The embedded model is always the first entry."""
+
+    changed = Signal(object)  # tuple[ModelEntry, ...], when it differs from what was told before
+    removed = Signal(str)  # key
+    failed = Signal(str)  # a sentence: what could not be removed, and why
+    _posted = Signal(object)
+
+    def __init__(self, data: Path, folders: Sequence[Path] = (), parent: QObject | None = None) -> None:
+        """`data` holds the program's own models folder; `folders` are those that the user added."""
+        super().__init__(parent)
+        self._own = models_folder(data)
+        self._usage = Usage(data / "models.json")
+        self._folders = self._all(folders)
+        self._entries: tuple[ModelEntry, ...] = ()
+        self._closed = False
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MILLISECONDS)
+        self._settle.timeout.connect(self.rescan)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._settle_start)
+        self._posted.connect(self._hand_on, Qt.ConnectionType.QueuedConnection)
+        threading.Thread(target=self._run, name="model library", daemon=True).start()
+        self.rescan()
+
+    @property
+    def entries(self) -> tuple[ModelEntry, ...]:
+        """What was found last; empty until the first look is over."""
+        return self._entries
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where models are looked for, the program's own folder first. Not all of them need to exist."""
+        return self._folders
+
+    def entry(self, key: str) -> ModelEntry | None:
+        """The model with this key, if it is here."""
+        return next((entry for entry in self._entries if entry.key == key), None)
+
+    def set_folders(self, folders: Sequence[Path]) -> None:
+        """Look in these folders of the user's, too."""
+        self._folders = self._all(folders)
+        self.rescan()
+
+    def rescan(self) -> None:
+        """Look again."""
+        folders = self._folders
+        self._work.put(lambda: self._look(folders))
+
+    def note_use(self, key: str) -> None:
+        """The model is loaded now."""
+        self._work.put(lambda: self._usage.note(key))
+        self.rescan()
+
+    def remove(self, key: str, *, for_good: bool) -> None:
+        """Move a bundle to the system's trash, or delete it `for_good`. Unload it first: what is mapped stays on the
+        disk. Then `removed`, or `failed` and nothing is half gone."""
+        entry = self.entry(key)
+        if entry is None:
+            self.failed.emit(self.tr("This model is no longer here."))
+        else:
+            self._work.put(lambda: self._remove(entry, for_good=for_good))
+
+    def reveal(self, key: str) -> None:
+        """Show a model's folder in the system's file manager."""
+        entry = self.entry(key)
+        if entry is None:
+            return
+        if sys.platform == "darwin":
+            subprocess.Popen(["/usr/bin/open", "-R", str(entry.path)])
+        elif sys.platform == "win32":
+            subprocess.Popen(["explorer", f"/select,{entry.path}"])
+        else:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent)))
+
+    def close(self) -> None:
+        """No more signals. Waits for nothing."""
+        self._closed = True
+        self._settle.stop()
+        self._work.put(None)
+
+    def _all(self, folders: Sequence[Path]) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(folder.absolute() for folder in (self._own, *folders)))
+
+    def _settle_start(self, _: str) -> None:
+        self._settle.start()
+
+    def _hand_on(self, tell: Callable[[], None]) -> None:
+        if not self._closed:
+            tell()
+
+    def _take(self, entries: tuple[ModelEntry, ...]) -> None:
+        missing = {str(folder) for folder in self._folders if folder.is_dir()} - set(self._watcher.directories())
+        if missing:
+            self._watcher.addPaths(sorted(missing))
+        gone = set(self._watcher.directories()) - {str(folder) for folder in self._folders}
+        if gone:
+            self._watcher.removePaths(sorted(gone))
+        if entries != self._entries:
+            self._entries = entries
+            self.changed.emit(entries)
+
+    # In the library's thread.
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                work()
+            except Exception:  # noqa: BLE001  (a bug must not end the list for good)
+                _log.exception("the look at the models broke off")
+
+    def _post(self, tell: Callable[[], None]) -> None:
+        """Do it in the window's thread."""
+        if not self._closed:
+            self._posted.emit(tell)
+
+    def _look(self, folders: Sequence[Path]) -> None:
+        memory, used = machine_memory(), self._usage.read()
+        embedded = look_at_embedded(memory)
+        entries = [embedded]
+        for folder in find_bundles(folders):
+            entry = look_at(folder, memory)
+            entries.append(entry)
+        dated = tuple(ModelEntry(**{**vars(entry), "last_used": used.get(entry.key)}) for entry in entries)
+        self._post(lambda: self._take(dated))
+
+    def _remove(self, entry: ModelEntry, *, for_good: bool) -> None:
+        why = self._why_not_removed(entry.path, for_good=for_good)
+        self._look(self._folders)
+        if why is None:
+            self._post(lambda: self.removed.emit(entry.key))
+        else:
+            self._post(lambda: self.failed.emit(why))
+
+    def _why_not_removed(self, folder: Path, *, for_good: bool) -> str | None:
+        """Remove a bundle; a sentence where that failed."""
+        if not looks_like_bundle(folder):
+            return self.tr("{folder} holds no model any more; nothing was removed.").format(folder=folder)
+        try:
+            if for_good:
+                doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
+                shutil.rmtree(doomed)
+            elif not QFile(str(folder)).moveToTrash():
+                text = self.tr("{folder} could not be moved to the trash; delete it for good instead.")
+                return text.format(folder=folder)
+        except OSError as error:
+            text = self.tr("{folder} could not be removed ({reason}); check its permissions.")
+            return text.format(folder=folder, reason=error.strerror)
+        return None
