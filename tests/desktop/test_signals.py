@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
+CODE = """
+import desktop
 from PySide6.QtCore import QObject, Signal
 
-
-class _Bell(QObject):
+class Bell(QObject):
     rung = Signal(object)
 
+bell, heard = Bell(), []
+bell.rung.connect(heard.append)
+for number in range(20_000):
+    bell.rung.emit(number)
+print(len(heard))
+"""
 
-def test_emitting_a_signal_takes_no_reference_of_true() -> None:
-    bell, heard = _Bell(), list[object]()
-    bell.rung.connect(heard.append)
-    before = sys.getrefcount(True)
-    for number in range(200):
-        bell.rung.emit(number)
-    assert len(heard) == 200
-    assert abs(sys.getrefcount(True) - before) < 50  # PySide6 6.12.0 takes one each time, until Python 3.11 ends
+
+def test_a_window_outlives_any_number_of_signals() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "20000"), done.stderr
