@@ -86,9 +86,9 @@ class EngineHost(QObject):
             self.load(self._status.source)
 
     def ask(self, request: int, messages: Sequence[Message], options: GenerationOptions) -> None:
-        """Answer a conversation under a number of the caller's. Waits while a model loads or another answer is written.
+        """Answer a conversation under a number of the caller's, which no answer that is due has.
 
-        After a failure, or where the model was unloaded, it is loaded first.
+        It waits while a model loads or another answer is written. After a failure, or where the model was unloaded, it is loaded first.
         """
         self._begin(Answer(Request(request, tuple(messages), options)))
 
@@ -107,9 +107,9 @@ class EngineHost(QObject):
         """End an answer where it is; what was written is kept. Harmless for one that has ended."""
         self._drain()
         answer = self._answers.get(request)
-        if answer is None or self._runner is None:
+        if answer is None:
             return
-        self._runner.cancel(request)
+        answer.request.cancelled.set()
         if not answer.begun:
             self._end(answer.interrupted())
 
@@ -215,16 +215,21 @@ class EngineHost(QObject):
                 for answer in list(self._answers.values()):
                     self._end(answer.failed(sentence))
             case Begun(request):
-                if request in self._answers:
-                    self._answers[request].begun = True
+                if (begun := self._answer(request)) is not None:
+                    begun.begun = True
             case Said(request, event):
-                if request in self._answers:
-                    end = self._answers[request].take(event, self._status.info)
+                if (begun := self._answer(request)) is not None:
+                    end = begun.take(event, self._status.info)
                     if end is not None:
                         self._end(end)
             case Broke(request, sentence):
-                if request in self._answers:
-                    self._end(self._answers[request].failed(sentence))
+                if (begun := self._answer(request)) is not None:
+                    self._end(begun.failed(sentence))
+
+    def _answer(self, request: Request) -> Answer | None:
+        """The answer to a request; None where it was ended already."""
+        answer = self._answers.get(request.number)
+        return answer if answer is not None and answer.request is request else None
 
     def _end(self, end: AnswerEnd) -> None:
         """Tell an answer's end, after the last of its progress."""

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from desktop.engine.safe_start import SafeStart
@@ -37,14 +37,16 @@ _IDLE_SECONDS = 2.0  # between two looks at whether an idle engine still lives
 _MEMORY_SECONDS = 3.0  # for the runner before to give its memory back
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
-    """One answer that is asked for. `continues`: the last message is the answer's own beginning."""
+    """One answer that is asked for. `continues`: the last message is the answer's own beginning. `cancelled`, set from
+    any thread, ends it where it is; an answer that has not begun is then left out."""
 
-    number: int
+    number: int  # the caller's, which may come again
     messages: tuple[Message, ...]
     options: GenerationOptions
     continues: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ class Failed:
 class Begun:
     """A request's turn has come."""
 
-    request: int
+    request: Request
 
 
 @dataclass(frozen=True)
 class Said:
     """An event of a request's answer."""
 
-    request: int
+    request: Request
     event: Trimmed | Prefilled | TextDelta | Finished
 
 
@@ -88,7 +90,7 @@ class Said:
 class Broke:
     """A request's answer ended in an error: a sentence."""
 
-    request: int
+    request: Request
     sentence: str
 
 
@@ -112,8 +114,8 @@ class Runner:
         self._before = before
         self._safe_start = safe_start if not isinstance(source, RemoteModel) else None
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._cancelled: set[int] = set()
         self._leaving = threading.Event()
+        self._closing = threading.Lock()
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._closer: threading.Thread | None = None
@@ -122,10 +124,6 @@ class Runner:
     def ask(self, request: Request) -> None:
         """Answer `request` after those before it."""
         self._requests.put(request)
-
-    def cancel(self, number: int) -> None:
-        """End the answer to a request, or do not begin it."""
-        self._cancelled.add(number)
 
     def count(self, messages: Sequence[Message]) -> int | None:
         """Tokens of a conversation's prompt; None where that is not known, or the messages make no conversation.
@@ -233,12 +231,9 @@ class Runner:
         self._safe_start.end()
 
     def _keep(self, engine: Engine) -> bool:
-        """Make `engine` known to who closes it; False, and it is closed, where that has happened already."""
+        """Make `engine` known to who closes it; False where it is not wanted any more."""
         self._engine = engine
-        if self._leaving.is_set():
-            engine.close()
-            return False
-        return True
+        return not self._leaving.is_set()
 
     def _serve(self) -> None:
         while not self._leaving.is_set():
@@ -256,18 +251,17 @@ class Runner:
             self._engine.ready()
 
     def _answer(self, request: Request) -> None:
-        number = request.number
-        if number in self._cancelled:
+        if request.cancelled.is_set():
             return
-        self._say(Begun(number))
+        self._say(Begun(request))
         try:
             for event in self._events(request):
-                self._say(Said(number, event))
+                self._say(Said(request, event))
         except UserFacingError as error:
-            self._say(Broke(number, str(error)))
+            self._say(Broke(request, str(error)))
         except Exception as error:  # noqa: BLE001  (a bug, which ends this answer only)
             _log.exception("an answer of %s broke off", self.source.key)
-            self._say(Broke(number, _bug_sentence(error)))
+            self._say(Broke(request, _bug_sentence(error)))
         self._check_alive()
 
     def _events(self, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
@@ -275,14 +269,15 @@ class Runner:
         assert engine is not None
 
         def cancelled() -> bool:
-            return request.number in self._cancelled or self._leaving.is_set()
+            return request.cancelled.is_set() or self._leaving.is_set()
 
         ask = engine.continue_answer if request.continues else engine.chat
         return ask(request.messages, request.options, cancelled=cancelled)
 
     def _close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        with self._closing:  # one thread after the other: the second finds it closed
+            if self._engine is not None:
+                self._engine.close()
 
 
 def _bug_sentence(error: Exception) -> str:
