@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.engine.answers import Answer
 from desktop.engine.counter import Counted, Counter, Reply
@@ -15,6 +14,7 @@ from desktop.engine.events import AnswerEnd, EngineStatus, StatusKind
 from desktop.engine.runner import Begun, Broke, Exporting, Failed, Loaded, Request, Runner, Said, Word
 from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import RemoteModel, Source
+from desktop.mailbox import Mailbox
 from runtime import GenerationOptions, Message
 
 TICK_MILLISECONDS = 33
@@ -32,7 +32,6 @@ class EngineHost(QObject):
     statusChanged = Signal(object)  # EngineStatus
     progressed = Signal(object)  # AnswerProgress, at most one a request and tick
     answered = Signal(object)  # AnswerEnd, once a request
-    _woken = Signal()
 
     def __init__(self, parent: QObject | None = None, *, safe_start: SafeStart | None = None) -> None:
         """`safe_start` is told what is being loaded; others decide what is loaded when the program starts."""
@@ -43,13 +42,11 @@ class EngineHost(QObject):
         self._left: Runner | None = None  # the one before, which may still be closing its engine
         self._load_begun = 0.0
         self._answers: dict[int, Answer] = {}  # in the order in which they were asked for
-        self._inbox: deque[tuple[Runner, Word] | Counted | AnswerEnd] = deque()
-        self._awake = False
         self._closed = False
-        self._counter = Counter(self._post)
+        self._inbox: Mailbox[tuple[Runner, Word] | Counted | AnswerEnd] = Mailbox(self, self._start_timer)
+        self._counter = Counter(self._inbox.post)
         self._timer = QTimer(self, interval=TICK_MILLISECONDS)
         self._timer.timeout.connect(self._tick)
-        self._woken.connect(self._start_timer, Qt.ConnectionType.QueuedConnection)
 
     @property
     def status(self) -> EngineStatus:
@@ -65,11 +62,11 @@ class EngineHost(QObject):
         waiting = self._interrupt(begun_only=True)
         self._leave_runner()
         self._load_begun = monotonic()
-        self._runner = Runner(source, self._post_word, before=self._left, safe_start=self._safe_start)
+        self._runner = Runner(source, self._inbox.post, before=self._left, safe_start=self._safe_start)
         for answer in waiting:
             self._runner.ask(answer.request)
         self._set_status(EngineStatus(kind="loading", source=source, sentence=self._loading_sentence(source)))
-        self._wake()
+        self._inbox.ring()  # for the seconds that loading takes
 
     def unload(self) -> None:
         """Give the model's memory back. All answers are interrupted; the next question loads the model again."""
@@ -88,7 +85,8 @@ class EngineHost(QObject):
     def ask(self, request: int, messages: Sequence[Message], options: GenerationOptions) -> None:
         """Answer a conversation under a number of the caller's, which no answer that is due has.
 
-        It waits while a model loads or another answer is written. After a failure, or where the model was unloaded, it is loaded first.
+        It waits while a model loads or another answer is written. After a failure, or where the model was unloaded, it
+        is loaded first.
         """
         self._begin(Answer(Request(request, tuple(messages), options)))
 
@@ -117,7 +115,7 @@ class EngineHost(QObject):
         """Tokens of a conversation's prompt, also while an answer is written: `reply` is called in the window's thread
         unless another question comes before. It gets None where nothing can tell: a service, no conversation."""
         if self._runner is None:
-            self._post(Counted(reply, None))
+            self._inbox.post(Counted(reply, None))
         else:
             self._counter.ask(self._runner, tuple(messages), reply)
 
@@ -132,26 +130,11 @@ class EngineHost(QObject):
         self._leave_runner()
         self._interrupt()
         self._timer.stop()
-        while self._inbox:
-            self._take(self._inbox.popleft())
+        self._inbox.close()
+        for item in self._inbox.take():
+            self._take(item)
         if self._left is not None:
             self._left.join(_CLOSE_SECONDS)
-
-    # From any thread.
-
-    def _post_word(self, runner: Runner, word: Word) -> None:
-        self._post((runner, word))
-
-    def _post(self, item: tuple[Runner, Word] | Counted | AnswerEnd) -> None:
-        self._inbox.append(item)
-        self._wake()
-
-    def _wake(self) -> None:
-        if not self._awake and not self._closed:
-            self._awake = True
-            self._woken.emit()
-
-    # In the window's thread.
 
     def _begin(self, answer: Answer) -> None:
         if self._closed:
@@ -159,7 +142,7 @@ class EngineHost(QObject):
         self._answers[answer.request.number] = answer
         if self._runner is None:
             if self._status.source is None:
-                self._post(answer.failed(self.tr("No model is loaded; choose one first.")))
+                self._inbox.post(answer.failed(self.tr("No model is loaded; choose one first.")))
             else:
                 self.load(self._status.source)
         else:
@@ -177,16 +160,13 @@ class EngineHost(QObject):
             seconds = int(monotonic() - self._load_begun)
             if seconds != self._status.seconds:
                 self._set_status(replace(self._status, seconds=seconds))
-        elif not self._inbox:
+        elif self._inbox.rest():
             self._timer.stop()
-            self._awake = False
-            if self._inbox:  # posted between the two lines above, by a thread that saw us awake
-                self._wake()
 
     def _drain(self) -> None:
         """Take what was posted until now, then tell each answer's progress once."""
-        for _ in range(len(self._inbox)):
-            self._take(self._inbox.popleft())
+        for item in self._inbox.take():
+            self._take(item)
         for answer in list(self._answers.values()):
             if answer.changed:
                 self.progressed.emit(answer.progress())
@@ -215,16 +195,16 @@ class EngineHost(QObject):
                 for answer in list(self._answers.values()):
                     self._end(answer.failed(sentence))
             case Begun(request):
-                if (begun := self._answer(request)) is not None:
-                    begun.begun = True
+                if (due := self._answer(request)) is not None:
+                    due.begun = True
             case Said(request, event):
-                if (begun := self._answer(request)) is not None:
-                    end = begun.take(event, self._status.info)
+                if (due := self._answer(request)) is not None:
+                    end = due.take(event, self._status.info)
                     if end is not None:
                         self._end(end)
             case Broke(request, sentence):
-                if (begun := self._answer(request)) is not None:
-                    self._end(begun.failed(sentence))
+                if (due := self._answer(request)) is not None:
+                    self._end(due.failed(sentence))
 
     def _answer(self, request: Request) -> Answer | None:
         """The answer to a request; None where it was ended already."""

@@ -1,6 +1,7 @@
 """Runner: one source in a thread of its own, which loads it and answers one request after the other.
 
-What happens is posted as frozen words to a function that may be called from any thread; nothing here knows Qt. A
+What happens is posted as frozen words to a function that may be called from any thread; nothing here knows Qt, or
+holds on to what does. A
 runner that hangs in an engine is left behind: whoever made it goes on, and its words are not listened to any more.
 """
 
@@ -104,7 +105,7 @@ class Runner:
     def __init__(
         self,
         source: Source,
-        post: Callable[[Runner, Word], None],
+        post: Callable[[tuple[Runner, Word]], None],
         *,
         before: Runner | None = None,
         safe_start: SafeStart | None = None,
@@ -164,7 +165,7 @@ class Runner:
 
     def _say(self, word: Word) -> None:
         if not self._leaving.is_set():
-            self._post(self, word)
+            self._post((self, word))
 
     def _run(self) -> None:
         if self._before is not None:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QObject
+
+from desktop.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -39,67 +41,78 @@ class Keychain(QObject):
     """Keys by account, a name of the caller's that stays the same, such as a service's number. Replies come in the
     window's thread."""
 
-    _answered = Signal(object)
-
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._for_now: dict[str, str] = {}  # keys that no keychain took
-        self._closed = False
-        self._questions: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._answered.connect(self._hand_on, Qt.ConnectionType.QueuedConnection)
-        self._thread = threading.Thread(target=self._run, name="keychain", daemon=True)
-        self._thread.start()
+        self._mailbox: Mailbox[tuple[Reply, KeychainAnswer]] = Mailbox(self, self._read)
+        self._keys = _Keys(self._mailbox)
 
     def get(self, account: str, reply: Reply) -> None:
         """The key of an account."""
-        self._questions.put(lambda: self._answer(reply, self._get(account)))
+        self._keys.ask(reply, lambda keys: keys.get(account))
 
     def set(self, account: str, secret: str, reply: Reply) -> None:
         """Keep a key; where the keychain cannot, it is kept for this run of the program and `notice` says so."""
-        self._questions.put(lambda: self._answer(reply, self._set(account, secret)))
+        self._keys.ask(reply, lambda keys: keys.set(account, secret))
 
     def delete(self, account: str, reply: Reply) -> None:
         """Forget a key."""
-        self._questions.put(lambda: self._answer(reply, self._delete(account)))
+        self._keys.ask(reply, lambda keys: keys.delete(account))
 
     def close(self) -> None:
         """No more replies. Waits for nothing: a dialog of the system's may be open."""
-        self._closed = True
+        self._mailbox.close()
+        self._keys.leave()
+
+    def _read(self) -> None:
+        while not self._mailbox.rest():
+            for reply, answer in self._mailbox.take():
+                reply(answer)
+
+
+class _Keys:
+    """The keychain's thread, and what is done in it."""
+
+    def __init__(self, mailbox: Mailbox[tuple[Reply, KeychainAnswer]]) -> None:
+        self._mailbox = mailbox
+        self._for_now: dict[str, str] = {}  # keys that no keychain took
+        self._questions: queue.SimpleQueue[tuple[Reply, Callable[[_Keys], KeychainAnswer]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="keychain", daemon=True).start()
+
+    def ask(self, reply: Reply, question: Callable[[_Keys], KeychainAnswer]) -> None:
+        """Post the answer to `question`."""
+        self._questions.put((reply, question))
+
+    def leave(self) -> None:
+        """End the thread when it can."""
         self._questions.put(None)
 
-    def _hand_on(self, answer: tuple[Reply, KeychainAnswer]) -> None:
-        if not self._closed:
-            answer[0](answer[1])
-
-    # In the keychain's thread.
-
     def _run(self) -> None:
-        while (work := self._questions.get()) is not None:
-            work()
+        while (asked := self._questions.get()) is not None:
+            reply, question = asked
+            self._mailbox.post((reply, question(self)))
 
-    def _answer(self, reply: Reply, answer: KeychainAnswer) -> None:
-        if not self._closed:
-            self._answered.emit((reply, answer))
-
-    def _get(self, account: str) -> KeychainAnswer:
+    def get(self, account: str) -> KeychainAnswer:
+        """See Keychain."""
         if account in self._for_now:
             return KeychainAnswer(secret=self._for_now[account])
         try:
             return KeychainAnswer(secret=_backend().get_password(_SERVICE, account))
         except Exception as error:  # noqa: BLE001  (backends raise errors of their own kinds, D-Bus's among them)
-            return KeychainAnswer(notice=self._why(error, self.tr("enter the service's key again.")))
+            return KeychainAnswer(notice=_why(error, _tr("enter the service's key again.")))
 
-    def _set(self, account: str, secret: str) -> KeychainAnswer:
+    def set(self, account: str, secret: str) -> KeychainAnswer:
+        """See Keychain."""
         try:
             _backend().set_password(_SERVICE, account, secret)
         except Exception as error:  # noqa: BLE001
             self._for_now[account] = secret
-            rest = self.tr("the key is kept until the program ends, and must then be entered again.")
-            return KeychainAnswer(secret=secret, notice=self._why(error, rest))
+            rest = _tr("the key is kept until the program ends, and must then be entered again.")
+            return KeychainAnswer(secret=secret, notice=_why(error, rest))
         self._for_now.pop(account, None)
         return KeychainAnswer(secret=secret)
 
-    def _delete(self, account: str) -> KeychainAnswer:
+    def delete(self, account: str) -> KeychainAnswer:
+        """See Keychain."""
         self._for_now.pop(account, None)
         try:
             backend = _backend()
@@ -108,19 +121,23 @@ class Keychain(QObject):
         except _NoKeychainError:
             return KeychainAnswer()  # it was in none
         except Exception as error:  # noqa: BLE001
-            rest = self.tr("the key may still be in it, under the name Falconet.")
-            return KeychainAnswer(notice=self._why(error, rest))
+            return KeychainAnswer(notice=_why(error, _tr("the key may still be in it, under the name Falconet.")))
         return KeychainAnswer()
 
-    def _why(self, error: Exception, rest: str) -> str:
-        from keyring.errors import KeyringLocked
 
-        _log.info("the keychain could not be used: %s", type(error).__name__)  # its text might hold a key
-        if isinstance(error, _NoKeychainError):
-            return self.tr("This machine has no keychain: {rest}").format(rest=rest)
-        if isinstance(error, KeyringLocked):
-            return self.tr("The keychain is locked: {rest}").format(rest=rest)
-        return self.tr("The keychain could not be used: {rest}").format(rest=rest)
+def _why(error: Exception, rest: str) -> str:
+    from keyring.errors import KeyringLocked
+
+    _log.info("the keychain could not be used: %s", type(error).__name__)  # its text might hold a key
+    if isinstance(error, _NoKeychainError):
+        return _tr("This machine has no keychain: {rest}").format(rest=rest)
+    if isinstance(error, KeyringLocked):
+        return _tr("The keychain is locked: {rest}").format(rest=rest)
+    return _tr("The keychain could not be used: {rest}").format(rest=rest)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Keychain", text)
 
 
 class _NoKeychainError(Exception):

@@ -9,17 +9,33 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QFileSystemWatcher, QObject, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QFile, QFileSystemWatcher, QObject, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from desktop.library.entries import ModelEntry, find_bundles, look_at, look_at_embedded, looks_like_bundle
 from desktop.library.usage import Usage
+from desktop.mailbox import Mailbox
 from runtime import machine_memory
 
 _log = logging.getLogger(__name__)
 _SETTLE_MILLISECONDS = 300  # a bundle that is copied changes its folder many times
+
+
+@dataclass(frozen=True)
+class _Found:
+    entries: tuple[ModelEntry, ...]
+
+
+@dataclass(frozen=True)
+class _Removed:
+    key: str
+    why_not: str | None  # a sentence where it was not
+
+
+_News = _Found | _Removed
 
 
 def models_folder(data: Path) -> Path:
@@ -33,23 +49,19 @@ class ModelLibrary(QObject):
     changed = Signal(object)  # tuple[ModelEntry, ...], when it differs from what was told before
     removed = Signal(str)  # key
     failed = Signal(str)  # a sentence: what could not be removed, and why
-    _posted = Signal(object)
 
     def __init__(self, data: Path, folders: Sequence[Path] = (), parent: QObject | None = None) -> None:
         """`data` holds the program's own models folder; `folders` are those that the user added."""
         super().__init__(parent)
         self._own = models_folder(data)
-        self._usage = Usage(data / "models.json")
         self._folders = self._all(folders)
         self._entries: tuple[ModelEntry, ...] = ()
-        self._closed = False
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._mailbox: Mailbox[_News] = Mailbox(self, self._read)
+        self._worker = _Worker(self._mailbox, Usage(data / "models.json"))
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MILLISECONDS)
         self._settle.timeout.connect(self.rescan)
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._settle_start)
-        self._posted.connect(self._hand_on, Qt.ConnectionType.QueuedConnection)
-        threading.Thread(target=self._run, name="model library", daemon=True).start()
         self.rescan()
 
     @property
@@ -73,12 +85,11 @@ class ModelLibrary(QObject):
 
     def rescan(self) -> None:
         """Look again."""
-        folders = self._folders
-        self._work.put(lambda: self._look(folders))
+        self._worker.look(self._folders)
 
     def note_use(self, key: str) -> None:
         """The model is loaded now."""
-        self._work.put(lambda: self._usage.note(key))
+        self._worker.note_use(key)
         self.rescan()
 
     def remove(self, key: str, *, for_good: bool) -> None:
@@ -88,7 +99,7 @@ class ModelLibrary(QObject):
         if entry is None:
             self.failed.emit(self.tr("This model is no longer here."))
         else:
-            self._work.put(lambda: self._remove(entry, for_good=for_good))
+            self._worker.remove(entry, self._folders, for_good=for_good)
 
     def reveal(self, key: str) -> None:
         """Show a model's folder in the system's file manager."""
@@ -104,9 +115,9 @@ class ModelLibrary(QObject):
 
     def close(self) -> None:
         """No more signals. Waits for nothing."""
-        self._closed = True
         self._settle.stop()
-        self._work.put(None)
+        self._mailbox.close()
+        self._worker.leave()
 
     def _all(self, folders: Sequence[Path]) -> tuple[Path, ...]:
         return tuple(dict.fromkeys(folder.absolute() for folder in (self._own, *folders)))
@@ -114,9 +125,15 @@ class ModelLibrary(QObject):
     def _settle_start(self, _: str) -> None:
         self._settle.start()
 
-    def _hand_on(self, tell: Callable[[], None]) -> None:
-        if not self._closed:
-            tell()
+    def _read(self) -> None:
+        while not self._mailbox.rest():
+            for news in self._mailbox.take():
+                if isinstance(news, _Found):
+                    self._take(news.entries)
+                elif news.why_not is None:
+                    self.removed.emit(news.key)
+                else:
+                    self.failed.emit(news.why_not)
 
     def _take(self, entries: tuple[ModelEntry, ...]) -> None:
         missing = {str(folder) for folder in self._folders if folder.is_dir()} - set(self._watcher.directories())
@@ -129,7 +146,31 @@ class ModelLibrary(QObject):
             self._entries = entries
             self.changed.emit(entries)
 
-    # In the library's thread.
+
+class _Worker:
+    """The library's thread, and what is done in it."""
+
+    def __init__(self, mailbox: Mailbox[_News], usage: Usage) -> None:
+        self._mailbox = mailbox
+        self._usage = usage
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="model library", daemon=True).start()
+
+    def look(self, folders: Sequence[Path]) -> None:
+        """Look at all bundles."""
+        self._work.put(lambda: self._look(folders))
+
+    def note_use(self, key: str) -> None:
+        """Remember that a model is used now."""
+        self._work.put(lambda: self._usage.note(key))
+
+    def remove(self, entry: ModelEntry, folders: Sequence[Path], *, for_good: bool) -> None:
+        """Remove a bundle, then look."""
+        self._work.put(lambda: self._remove(entry, folders, for_good=for_good))
+
+    def leave(self) -> None:
+        """End the thread when it can."""
+        self._work.put(None)
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
@@ -138,41 +179,32 @@ class ModelLibrary(QObject):
             except Exception:  # noqa: BLE001  (a bug must not end the list for good)
                 _log.exception("the look at the models broke off")
 
-    def _post(self, tell: Callable[[], None]) -> None:
-        """Do it in the window's thread."""
-        if not self._closed:
-            self._posted.emit(tell)
-
     def _look(self, folders: Sequence[Path]) -> None:
         memory, used = machine_memory(), self._usage.read()
-        embedded = look_at_embedded(memory)
-        entries = [embedded]
-        for folder in find_bundles(folders):
-            entry = look_at(folder, memory)
-            entries.append(entry)
-        dated = tuple(ModelEntry(**{**vars(entry), "last_used": used.get(entry.key)}) for entry in entries)
-        self._post(lambda: self._take(dated))
+        entries = [look_at_embedded(memory), *(look_at(folder, memory) for folder in find_bundles(folders))]
+        self._mailbox.post(_Found(tuple(replace(entry, last_used=used.get(entry.key)) for entry in entries)))
 
-    def _remove(self, entry: ModelEntry, *, for_good: bool) -> None:
-        why = self._why_not_removed(entry.path, for_good=for_good)
-        self._look(self._folders)
-        if why is None:
-            self._post(lambda: self.removed.emit(entry.key))
-        else:
-            self._post(lambda: self.failed.emit(why))
+    def _remove(self, entry: ModelEntry, folders: Sequence[Path], *, for_good: bool) -> None:
+        why = _why_not_removed(entry.path, for_good=for_good)
+        self._look(folders)
+        self._mailbox.post(_Removed(entry.key, why))
 
-    def _why_not_removed(self, folder: Path, *, for_good: bool) -> str | None:
-        """Remove a bundle; a sentence where that failed."""
-        if not looks_like_bundle(folder):
-            return self.tr("{folder} holds no model any more; nothing was removed.").format(folder=folder)
-        try:
-            if for_good:
-                doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
-                shutil.rmtree(doomed)
-            elif not QFile(str(folder)).moveToTrash():
-                text = self.tr("{folder} could not be moved to the trash; delete it for good instead.")
-                return text.format(folder=folder)
-        except OSError as error:
-            text = self.tr("{folder} could not be removed ({reason}); check its permissions.")
-            return text.format(folder=folder, reason=error.strerror)
-        return None
+
+def _why_not_removed(folder: Path, *, for_good: bool) -> str | None:
+    """Remove a bundle; a sentence where that failed."""
+    if not looks_like_bundle(folder):
+        return _tr("{folder} holds no model any more; nothing was removed.").format(folder=folder)
+    try:
+        if for_good:
+            doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
+            shutil.rmtree(doomed)
+        elif not QFile(str(folder)).moveToTrash():
+            return _tr("{folder} could not be moved to the trash; delete it for good instead.").format(folder=folder)
+    except OSError as error:
+        text = _tr("{folder} could not be removed ({reason}); check its permissions.")
+        return text.format(folder=folder, reason=error.strerror)
+    return None
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("ModelLibrary", text)
