@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QFile, QFileSystemWatcher, QObject, QTimer, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QFile, QFileSystemWatcher, QObject, QStandardPaths, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from desktop.library.entries import ModelEntry, find_bundles, look_at, look_at_embedded, looks_like_bundle
@@ -198,7 +198,10 @@ def _why_not_removed(folder: Path, *, for_good: bool) -> str | None:
         if for_good:
             doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
             shutil.rmtree(doomed)
-        elif not QFile(str(folder)).moveToTrash():
+            return None
+        place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+        Path(place).mkdir(parents=True, exist_ok=True)  # where a Linux trash is made; Qt does not make its parent
+        if not QFile(str(folder)).moveToTrash():
             return _tr("{folder} could not be moved to the trash; delete it for good instead.").format(folder=folder)
     except OSError as error:
         text = _tr("{folder} could not be removed ({reason}); check its permissions.")

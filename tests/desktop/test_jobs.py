@@ -60,10 +60,10 @@ def test_an_export_is_stopped_goes_on_and_ends_in_a_bundle(
 def test_an_export_that_cannot_be_is_the_exporters_own_sentence(qtbot: QtBot, job: ExportJob, tmp_path: Path) -> None:
     states: list[ExportState] = []
     job.changed.connect(states.append)
-    job.start(ExportRequest(model="falcon-tiny-instruct", output=tmp_path / "b", weights="lut5"))
+    job.start(ExportRequest(model="--lut5", output=tmp_path / "b"))
     wait(qtbot, lambda: states[-1].over)
     assert states[-1].kind == "failed"
-    assert "lut5" in (states[-1].error or "")
+    assert "model" in (states[-1].error or "")
 
 
 def test_leaving_stops_an_export_at_once_even_one_that_has_not_begun(
