@@ -152,7 +152,7 @@ def test_a_question_that_cannot_be_fails_alone(qtbot: QtBot, ready: EngineHost) 
 
 def test_a_longer_conversation_says_what_was_dropped(qtbot: QtBot, ready: EngineHost) -> None:
     told = Told.by(ready)
-    old = [Message("user", "word " * 1500), Message("assistant", "Yes.")]
+    old = [Message("user", "word " * 1900), Message("assistant", "Yes.")]
     ready.ask(1, [*old, *question()], GenerationOptions(context_policy="rolling", max_new_tokens=4))
     wait(qtbot, lambda: bool(told.ends))
     dropped = told.end(1).dropped
