@@ -186,7 +186,7 @@ def _note_exit(process: subprocess.Popen[bytes], watch: _Watch) -> None:
 def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A probe that imports what this process can import; killed at the end if it still lives."""
     # Absolute: the child may not take what stands in its folder for a module that this process took elsewhere.
-    places = [str(Path(place).resolve()) for place in sys.path if place]
+    places = [str(Path(place).resolve()) for place in sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONFAULTHANDLER": "1"}
     process = subprocess.Popen(
         module_command("runtime.doctor.probe"),
