@@ -105,7 +105,7 @@ def fit_continued(
     """
     ids = template.encode(messages, tokenizer, for_answer=False)
     if options.context_policy == "stop":
-        _check(len(ids), context_length, "conversation", "begin a new one")
+        _check_size(len(ids), context_length, "conversation", _BEGIN_ANEW, exact=True)
         return Fitted(ids, None, tuple(messages))
     *before, answer = messages
     fitted = fit_messages(before, template, tokenizer, options, context_length)

@@ -37,15 +37,16 @@ def generate(
     `stop` are the chat format's texts that end an answer, beside those of `options`; with a grammar they are left out,
     as the grammar says where an answer ends. Control tokens always end the answer and have no text; `stop_ids` adds
     others. `trim` leaves out white space around the answer; one that `goes_on` from the prompt's last words keeps that
-    before it. The context policy of `options` is the engine's affair: `prompt` must fit. `cancelled` is asked before every token and every piece of the prompt. Arguments are checked at
-    the call, before anything is fed: ContextFullError for a prompt longer than the context, OptionError for a bad
-    option or an argument of the wrong kind. Whenever the iterator is closed, the session holds the prompt and what was
-    written, and can go on.
+    before it. The context policy of `options` is the engine's affair: `prompt` must fit. `cancelled` is asked before
+    every token and every piece of the prompt. Arguments are checked at the call, before anything is fed:
+    ContextFullError for a prompt longer than the context, OptionError for a bad option or an argument of the wrong
+    kind. Whenever the iterator is closed, the session holds the prompt and what was written, and can go on.
     """
     check_kind("session", session, Session, "a Session")
     check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
     check_kind("options", options, GenerationOptions, "a GenerationOptions")
     check_kind("trim", trim, bool, "True or False")
+    check_kind("goes_on", goes_on, bool, "True or False")
     check_callable("cancelled", cancelled)
     stop, stop_ids = checked_texts("stop", stop), checked_ids("stop_ids", stop_ids)
     checked_tokens(prompt, length=0, context_length=session.context_length, vocab_size=session.backend.vocab_size)
