@@ -1,1 +1,42 @@
-"""Markdown as data: what an answer's text consists of, before any widget shows it."""
+"""A model's Markdown as frozen blocks, its code as coloured ranges, its links as checked addresses. No window here."""
+
+from desktop.text.blocks import (
+    Block,
+    Fence,
+    Formula,
+    Heading,
+    Line,
+    Paragraph,
+    Place,
+    Rule,
+    Span,
+    Table,
+    spans_of,
+    typed,
+)
+from desktop.text.highlight import Kind, Mark, highlight
+from desktop.text.links import Link, check_link
+from desktop.text.markdown import Markdown
+from desktop.text.plain import plain_text
+
+__all__ = [
+    "Block",
+    "Fence",
+    "Formula",
+    "Heading",
+    "Kind",
+    "Line",
+    "Link",
+    "Mark",
+    "Markdown",
+    "Paragraph",
+    "Place",
+    "Rule",
+    "Span",
+    "Table",
+    "check_link",
+    "highlight",
+    "plain_text",
+    "spans_of",
+    "typed",
+]

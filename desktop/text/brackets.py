@@ -1,0 +1,48 @@
+r"""Markdown rules for mathematics between \( and \), and between \[ and \]."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+
+ENDS = {r"\(": r"\)", r"\[": r"\]"}
+
+
+def brackets_plugin(md: MarkdownIt) -> None:
+    r"""Read \( \) and \[ \] within lines, and \[ \] over several lines that a block starts with."""
+    md.inline.ruler.before("escape", "math_brackets", _inline)
+    md.block.ruler.before(
+        "fence", "math_brackets_block", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    )
+
+
+def _inline(state: StateInline, silent: bool) -> bool:
+    end = ENDS.get(state.src[state.pos : state.pos + 2])
+    if end is None:
+        return False
+    found = state.src.find(end, state.pos + 2, state.posMax)
+    if found < 0 or not state.src[state.pos + 2 : found].strip():
+        return False
+    if not silent:
+        state.push("math_inline", "math", 0).content = state.src[state.pos + 2 : found]
+    state.pos = found + 2
+    return True
+
+
+def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    start = state.bMarks[start_line] + state.tShift[start_line]
+    if state.is_code_block(start_line) or not state.src.startswith(r"\[", start):
+        return False
+    for line in range(start_line, end_line):
+        found = state.src.find(r"\]", start + 2 if line == start_line else state.bMarks[line], state.eMarks[line])
+        if found < 0:
+            continue
+        if state.src[found + 2 : state.eMarks[line]].strip() or not state.src[start + 2 : found].strip():
+            return False  # text goes on behind it: mathematics within a line
+        if not silent:
+            token = state.push("math_block", "math", 0)
+            token.content, token.map, token.block = state.src[start + 2 : found], [start_line, line + 1], True
+            state.line = line + 1
+        return True
+    return False

@@ -1,0 +1,66 @@
+"""Markdown of a model, read as it grows: only what may still change is read again."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from desktop.text.blocks import Block
+from desktop.text.brackets import brackets_plugin
+from desktop.text.tokens import read_blocks
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """CommonMark with tables, strikethrough and mathematics. HTML is text."""
+    md = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    brackets_plugin(md)
+    return md
+
+
+class Markdown:
+    """A text and its blocks. Blocks that cannot change any more stay the same objects while the text grows."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._offset = 0  # of the text behind the settled blocks
+        self._settled: list[Block] = []
+        self._references: dict[str, object] = {}  # link definitions that were met so far
+        self.blocks: list[Block] = []
+
+    def update(self, text: str, *, final: bool = False) -> list[Block]:
+        """Read `text`, cheap where it only grew since the last call. `final` reads all of it as one whole."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if final or not text.startswith(self._text):
+            self._offset, self._settled, self._references = 0, [], {}
+        self._text = text
+        tail = text[self._offset :]
+        environment = {"references": self._references}
+        tokens = _parser().parse(tail, environment)
+        self._references = environment["references"]
+        start, line = (0, 0) if final else _last_start(tokens)
+        blocks = read_blocks(tokens[start:], tail, final=final)
+        settled = self._settled
+        if line:
+            settled += read_blocks(tokens[:start], tail, final=True)
+            lines = tail.split("\n", line)
+            self._offset += len(tail) - len(lines[-1])
+        self.blocks = settled + blocks
+        return self.blocks
+
+
+def _last_start(tokens: list[Token]) -> tuple[int, int]:
+    """Index of the token and line where the last top-level block, or the last item of a last list, starts."""
+    start = next((i for i in reversed(range(len(tokens))) if tokens[i].level == 0 and tokens[i].nesting >= 0), 0)
+    if not tokens:
+        return 0, 0
+    mark = tokens[start].map
+    if tokens[start].type in ("bullet_list_open", "ordered_list_open"):
+        items = [i for i in range(start, len(tokens)) if tokens[i].type == "list_item_open" and tokens[i].level == 1]
+        if len(items) > 1 and (item := tokens[items[-1]].map):
+            return items[-1], item[0]
+    return (start, mark[0]) if mark else (0, 0)

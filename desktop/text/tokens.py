@@ -1,0 +1,171 @@
+"""Tokens of markdown-it to blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from markdown_it.token import Token
+
+from desktop.text.blocks import Align, Block, Fence, Formula, Heading, Paragraph, Place, Rule, Span, Table
+from desktop.text.links import check_link
+
+_STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
+_ALIGNS: dict[str, Align] = {f"text-align:{side}": side for side in ("left", "center", "right")}
+_FENCE_END = re.compile(r"^[ >\t]*(`{3,}|~{3,})[ \t]*$")
+
+
+def read_blocks(tokens: Sequence[Token], source: str, *, final: bool) -> list[Block]:
+    """Blocks of `tokens`, which were read from `source`. `final`: a fence without an end counts as closed."""
+    reader = _Reader(source, final)
+    for token in tokens:
+        reader.read(token)
+    return reader.blocks
+
+
+@dataclass
+class _Reader:
+    source: str
+    final: bool
+    blocks: list[Block] = field(default_factory=list)
+    quote: int = 0
+    numbers: list[int | None] = field(default_factory=list)  # of each list around: the next number, None where bullets
+    marker: str | None = None  # of an item that has no block yet
+    heading: int = 0
+    rows: list[list[tuple[Span, ...]]] | None = None
+    aligns: list[Align] = field(default_factory=list)
+
+    def read(self, token: Token) -> None:
+        match token.type:
+            case "blockquote_open" | "blockquote_close":
+                self.quote += token.nesting
+            case "bullet_list_open":
+                self.numbers.append(None)
+            case "ordered_list_open":
+                self.numbers.append(int(token.attrGet("start") or 1))
+            case "bullet_list_close" | "ordered_list_close":
+                self.numbers.pop()
+            case "list_item_open":
+                self._open_item(token)
+            case "list_item_close":
+                self._show_marker()
+            case "heading_open":
+                self.heading = int(token.tag[1])
+            case "heading_close":
+                self.heading = 0
+            case "inline":
+                self._inline(token)
+            case "fence" | "code_block":
+                self._code(token)
+            case "math_block":
+                self._show_marker()
+                self.blocks.append(Formula(source=token.content.strip(), place=self._place()))
+            case "hr":
+                self._show_marker()
+                self.blocks.append(Rule(place=self._place()))
+            case "table_open" | "tr_open" | "th_open" | "table_close":
+                self._table(token)
+
+    def _open_item(self, token: Token) -> None:
+        if not self.numbers:  # the reading began at an item within a list
+            self.numbers.append(int(token.info) if token.info else None)
+        self._show_marker()
+        number = self.numbers[-1]
+        if number is None:
+            self.marker = "•"
+        else:
+            self.marker, self.numbers[-1] = f"{number}.", number + 1
+
+    def _place(self) -> Place:
+        place = Place(quote=self.quote, indent=len(self.numbers), marker=self.marker)
+        self.marker = None
+        return place
+
+    def _show_marker(self) -> None:
+        """An item that opens with no text of its own gets an empty paragraph for its marker."""
+        if self.marker is not None:
+            self.blocks.append(Paragraph(spans=(), place=self._place()))
+
+    def _inline(self, token: Token) -> None:
+        spans = read_spans(token.children or [])
+        if self.rows is not None:
+            self.rows[-1].append(spans)
+        elif self.heading:
+            self.blocks.append(Heading(level=self.heading, spans=spans, place=self._place()))
+        else:
+            self.blocks.append(Paragraph(spans=spans, place=self._place()))
+
+    def _code(self, token: Token) -> None:
+        self._show_marker()
+        closed = self.final or token.type == "code_block"
+        if not closed and token.map:
+            last = self.source.split("\n")[token.map[1] - 1 : token.map[1]]
+            end = _FENCE_END.match(last[0]) if last and token.map[1] - token.map[0] > 1 else None
+            closed = end is not None and end[1].startswith(token.markup)
+        language = token.info.strip().split(" ")[0] if token.info.strip() else ""
+        text = token.content.removesuffix("\n")
+        self.blocks.append(Fence(text=text, language=language, closed=closed, place=self._place()))
+
+    def _table(self, token: Token) -> None:
+        if token.type == "table_open":
+            self._show_marker()
+            self.rows = []
+        elif token.type == "tr_open" and self.rows is not None:
+            self.rows.append([])
+        elif token.type == "th_open":
+            self.aligns.append(_ALIGNS.get(str(token.attrGet("style")), ""))
+        elif self.rows:
+            width = len(self.rows[0])
+            rows = tuple(tuple(row[:width] + [()] * (width - len(row))) for row in self.rows)
+            aligns = tuple((self.aligns + [""] * width)[:width])
+            self.blocks.append(Table(rows=rows, aligns=aligns, place=self._place()))
+            self.rows, self.aligns = None, []
+
+
+def read_spans(tokens: Sequence[Token]) -> tuple[Span, ...]:
+    """Inline tokens to spans. An image is its words and its address; a link that cannot be opened shows its address."""
+    spans: list[Span] = []
+    style = Span("")
+    refused = ""  # address of the link around, where it is no web or mail address
+    for token in tokens:
+        name, _, end = token.type.rpartition("_")
+        match token.type:
+            case "text":
+                spans.append(replace(style, text=token.content))
+            case "code_inline":
+                spans.append(replace(style, text=token.content, code=True))
+            case "math_inline" | "math_inline_double":
+                spans.append(replace(style, text=token.content.strip(), math=True))
+            case "softbreak" | "hardbreak":  # models break lines where they mean it
+                spans.append(replace(style, text="\n"))
+            case "image":
+                words, address = token.content.strip(), str(token.attrGet("src") or "")
+                spans.append(replace(style, text=f"{words} ({address})" if words else address))
+            case "link_open":
+                address = str(token.attrGet("href") or "")
+                link = check_link(address)
+                style, refused = replace(style, link=link.address if link else None), "" if link else address
+            case "link_close":
+                style = replace(style, link=None)
+                if refused and not (spans and spans[-1].text == refused):
+                    spans.append(replace(style, text=f" ({refused})"))
+                refused = ""
+            case _ if name in _STYLES:
+                style = replace(style, **{_STYLES[name]: end == "open"})
+            case _:
+                spans.append(replace(style, text=token.content))
+    return _merged(spans)
+
+
+def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Neighbours of one style as one span; empty ones left out."""
+    merged: list[Span] = []
+    for span in spans:
+        if not span.text:
+            continue
+        if merged and not span.math and replace(merged[-1], text="") == replace(span, text=""):
+            merged[-1] = replace(span, text=merged[-1].text + span.text)
+        else:
+            merged.append(span)
+    return tuple(merged)

@@ -1,0 +1,253 @@
+"""A block of code: its language, a copy button, and lines that scroll sideways instead of wrapping."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QFontMetricsF,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QSyntaxHighlighter,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidget
+
+from desktop.text import Fence, Mark, highlight
+from desktop.views.conversation.prose import SCROLLING
+from desktop.views.conversation.style import Style
+from desktop.views.conversation.work import work
+from desktop.views.icons import icon
+
+_PAUSE = 400  # ms between looks at the colours of code that still grows
+_SHOWN = 1500  # ms that a copy button says so
+
+
+class _Colouring(QSyntaxHighlighter):
+    """Applies marks that were found elsewhere; lines without any stay plain."""
+
+    def __init__(self, document: QTextDocument, style: Style) -> None:
+        super().__init__(document)
+        self._marks: list[list[Mark]] = []
+        self.set_style(style)
+
+    def set_style(self, style: Style) -> None:
+        """Other colours."""
+        self._formats = {}
+        for kind, colour in style.colours.code.items():
+            shape = QTextCharFormat()
+            shape.setForeground(colour)
+            shape.setFontItalic(kind == "comment")
+            self._formats[kind] = shape
+        self.rehighlight()
+
+    def show(self, marks: list[list[Mark]]) -> None:
+        """Take the marks of all lines; only lines that differ are drawn anew."""
+        before, self._marks = self._marks, marks
+        for line, new in enumerate(marks):
+            if line >= len(before) or before[line] != new:
+                block = self.document().findBlockByNumber(line)
+                if block.isValid() and (new or line < len(before)):
+                    self.rehighlightBlock(block)
+
+    def highlightBlock(self, text: str) -> None:  # noqa: N802
+        line = self.currentBlock().blockNumber()
+        if line < len(self._marks):
+            for start, length, kind in self._marks[line]:
+                self.setFormat(start, length, self._formats[kind])
+
+
+class CodeText(QPlainTextEdit):
+    """The lines. Scrolls sideways only."""
+
+    dragged = Signal(QPoint)
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setReadOnly(True)
+        self.setUndoRedoEnabled(False)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # code is, in every language
+        self.document().setDocumentMargin(0)
+
+    def selected_text(self) -> str:
+        """The selection as plain text."""
+        return self.textCursor().selectedText().replace("\u2029", "\n")
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Sideways here; up and down is for the list around."""
+        delta = event.angleDelta()
+        if abs(delta.x()) > abs(delta.y()) and self.horizontalScrollBar().maximum():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+    def scrollContentsBy(self, x: int, y: int) -> None:  # noqa: N802
+        """Never up or down: all lines are in view."""
+        super().scrollContentsBy(x, y)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.pressed.emit()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        super().mouseMoveEvent(event)
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.dragged.emit(event.globalPosition().toPoint())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        bar = self.horizontalScrollBar()
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and bar.maximum():
+            step = bar.singleStep() * (1 if event.key() == Qt.Key.Key_Right else -1)
+            bar.setValue(bar.value() + step)
+        elif event.key() in SCROLLING or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
+class CodeBlock(QWidget):
+    """One fence."""
+
+    copyRequested = Signal(str)
+
+    def __init__(self, parent: QWidget, style: Style) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._fence: Fence | None = None
+        self._work: Future[Any] | None = None
+        self._widest = 0.0
+        self.text = CodeText(self)
+        self._language = QLabel(self)
+        self.copy = QToolButton(self)
+        self.copy.setIcon(icon("copy"))
+        self.copy.setText(self.tr("Copy"))
+        self.copy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.copy.setAutoRaise(True)
+        self.copy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list of messages gives the order of Tab
+        self.copy.clicked.connect(self._copied)
+        self._colouring = _Colouring(self.text.document(), style)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._pause.timeout.connect(self._colour)
+        self.set_style(style)
+
+    def set_style(self, style: Style) -> None:
+        """Other fonts or colours."""
+        self._style = style
+        self.text.setFont(style.code_font)
+        self.text.setTabStopDistance(QFontMetricsF(style.code_font).horizontalAdvance(" ") * 4)
+        palette = self.text.palette()
+        palette.setColor(QPalette.ColorRole.Base, style.colours.surface)
+        palette.setColor(QPalette.ColorRole.Text, style.colours.text)
+        self.text.setPalette(palette)
+        for part in (self._language, self.copy):
+            part.setFont(style.small_font)
+            shade = part.palette()
+            for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
+                shade.setColor(role, style.colours.muted)
+            part.setPalette(shade)
+        self.copy.setIconSize(QSize(style.gap(3), style.gap(3)))
+        self._colouring.set_style(style)
+        self._measure(self.text.toPlainText())
+
+    def set_fence(self, fence: Fence) -> None:
+        """Show a fence; cheap where its text only grew."""
+        before = self._fence
+        if before == fence:
+            return
+        self._fence = fence
+        old = before.text if before else ""
+        if before and fence.text.startswith(old):
+            cursor = QTextCursor(self.text.document())
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor.insertText(fence.text[len(old) :])
+            start = old.rfind("\n") + 1
+            self._measure(fence.text[start:], at_least=self._widest)
+        else:
+            self.text.setPlainText(fence.text)
+            self._measure(fence.text)
+        if before is None or before.language != fence.language:
+            self._language.setText(fence.language)
+            name = self.tr("Code, %1").replace("%1", fence.language) if fence.language else self.tr("Code")
+            self.text.setAccessibleName(name)
+            self.copy.setAccessibleName(self.tr("Copy code"))
+        if fence.closed:
+            self._colour()
+        elif not self._pause.isActive():
+            self._pause.start()
+
+    def _measure(self, text: str, at_least: float = 0.0) -> None:
+        """Find the widest line. Looking at the longest ones is enough where letters are of one width."""
+        lines = sorted(text.expandtabs(4).split("\n"), key=len)[-3:]
+        metrics = QFontMetricsF(self._style.code_font)
+        self._widest = max([at_least, *(metrics.horizontalAdvance(line) for line in lines)])
+
+    def _colour(self) -> None:
+        fence = self._fence
+        if fence is None or not fence.language or not fence.text:
+            return
+        if self._work is not None:
+            self._work.cancel()
+        code, language = fence.text, fence.language
+        self._work = work().submit(lambda: highlight(code, language), self, CodeBlock._coloured)
+
+    def _coloured(self, marks: list[list[Mark]]) -> None:
+        self._work = None
+        self._colouring.show(marks)
+        if self._fence is not None and not self._fence.closed:
+            self._pause.start()
+
+    def _copied(self) -> None:
+        if self._fence is not None:
+            self.copyRequested.emit(self._fence.text)
+        self.copy.setIcon(icon("check"))
+        self.copy.setText(self.tr("Copied"))
+        QTimer.singleShot(_SHOWN, self, self._uncopied)
+
+    def _uncopied(self) -> None:
+        self.copy.setIcon(icon("copy"))
+        self.copy.setText(self.tr("Copy"))
+        self._place_header()
+
+    def fit(self, width: int) -> int:
+        """Take a width in pixels; the height that all lines then need."""
+        pad, header = self._style.gap(3), self._header_height()
+        inner = width - 2 * pad
+        line = QFontMetricsF(self._style.code_font).lineSpacing()
+        lines = round(line * self.text.document().blockCount() + 0.5)
+        bar = self.text.horizontalScrollBar().sizeHint().height() if self._widest > inner else 0
+        self.text.setGeometry(pad, header, inner, lines + bar)
+        height = header + lines + max(bar, pad)
+        self.resize(width, height)
+        self._place_header()
+        return height
+
+    def _header_height(self) -> int:
+        return self._style.gap(8)
+
+    def _place_header(self) -> None:
+        pad, height = self._style.gap(3), self._header_height()
+        size = self.copy.sizeHint()
+        self.copy.setGeometry(self.width() - size.width() - pad // 2, (height - size.height()) // 2, *size.toTuple())
+        self._language.setGeometry(pad, 0, max(self.width() - size.width() - 2 * pad, 0), height)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._style.colours.surface)
+        painter.drawRoundedRect(self.rect(), 8, 8)

@@ -1,0 +1,79 @@
+"""Small parts that every message uses: buttons with an icon, sentences, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton, QWidget
+
+from desktop.views.conversation.style import Style
+from desktop.views.icons import icon
+
+
+def action(parent: QWidget, name: str, label: str, act: Callable[[], object], style: Style) -> QToolButton:
+    """A flat button with icon `name`; `label` is its tool tip and what a screen reader says."""
+    button = QToolButton(parent)
+    button.setIcon(icon(name))
+    button.setAutoRaise(True)
+    button.setToolTip(label)
+    button.setAccessibleName(label)
+    button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list of messages gives the order of Tab
+    button.setIconSize(QSize(style.gap(3.4), style.gap(3.4)))
+    button.clicked.connect(act)
+    return button
+
+
+def tint(widget: QWidget, colour: QColor) -> None:
+    """Write `widget`'s text in `colour`."""
+    palette = widget.palette()
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText, QPalette.ColorRole.Text):
+        palette.setColor(QPalette.ColorGroup.All, role, colour)
+    widget.setPalette(palette)
+
+
+def sentence(parent: QWidget, style: Style, text: str = "") -> QLabel:
+    """A line of second-rank text that wraps."""
+    label = QLabel(text, parent)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setFont(style.small_font)
+    tint(label, style.colours.muted)
+    return label
+
+
+class Notice(QWidget):
+    """One sentence with an icon, and what can be done about it."""
+
+    def __init__(self, parent: QWidget, style: Style) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._icon = QLabel(self)
+        self._icon.setPixmap(icon("alert").pixmap(style.gap(3.6), style.gap(3.6)))
+        self.label = sentence(self, style)
+        self.button: QPushButton | None = None
+
+    def set_text(self, text: str) -> None:
+        """The sentence."""
+        self.label.setText(text)
+
+    def set_action(self, label: str, act: Callable[[], object]) -> None:
+        """A button beside the sentence."""
+        self.button = QPushButton(label, self)
+        self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.button.clicked.connect(act)
+        self.button.show()
+
+    def fit(self, width: int) -> int:
+        """Take a width in pixels; the height that the sentence then needs."""
+        left, gap = self._style.gap(5), self._style.gap(2)
+        size = self.button.sizeHint() if self.button else QSize(0, 0)
+        room = width - left - (size.width() + gap if self.button else 0)
+        height = max(self.label.heightForWidth(room), size.height(), self._icon.sizeHint().height())
+        self._icon.setGeometry(0, (height - self._icon.sizeHint().height()) // 2, left, self._icon.sizeHint().height())
+        self.label.setGeometry(left, 0, room, height)
+        if self.button:
+            self.button.setGeometry(width - size.width(), (height - size.height()) // 2, size.width(), size.height())
+        self.resize(width, height)
+        return height

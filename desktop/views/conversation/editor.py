@@ -1,0 +1,99 @@
+"""Changing a message in place."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QTextCursor
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
+
+from desktop.views.conversation.style import Style
+
+_LINES = (2, 12)  # fewest and most that are shown
+
+
+class _Field(QPlainTextEdit):
+    sent = Signal()
+    cancelled = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Enter sends, with Shift it begins a line; Escape cancels."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.cancelled.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not (
+            event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        ):
+            self.sent.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class InlineEditor(QWidget):
+    """A field with Send and Cancel."""
+
+    sent = Signal(str)
+    cancelled = Signal()
+    resized = Signal()  # lay out again
+
+    def __init__(self, parent: QWidget, style: Style, text: str) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._rows = 0
+        self.field = _Field(self)
+        self.field.setFont(style.font)
+        self.field.setTabChangesFocus(True)
+        self.field.setPlainText(text)
+        self.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.field.setAccessibleName(self.tr("Edit message"))
+        self.field.sent.connect(self._send)
+        self.field.cancelled.connect(self.cancelled)
+        self.field.textChanged.connect(self._changed)
+        self.send = QPushButton(self.tr("Send"), self)
+        self.cancel = QPushButton(self.tr("Cancel"), self)
+        self.send.clicked.connect(self._send)
+        self.cancel.clicked.connect(self.cancelled)
+        for part in (self.field, self.send, self.cancel):
+            part.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list of messages gives the order of Tab
+        self._changed()
+
+    @property
+    def text(self) -> str:
+        """What stands in the field."""
+        return self.field.toPlainText()
+
+    def _send(self) -> None:
+        if self.send.isEnabled():
+            self.sent.emit(self.text)
+
+    def set_busy(self, busy: bool) -> None:
+        """While an answer is written nothing can be sent."""
+        self._busy = busy
+        self.send.setEnabled(not busy and bool(self.text.strip()))
+
+    _busy = False
+
+    def _changed(self) -> None:
+        self.set_busy(self._busy)
+        rows = self._wanted_rows()
+        if rows != self._rows:
+            self._rows = rows
+            self.resized.emit()
+
+    def _wanted_rows(self) -> int:
+        rows = int(self.field.document().size().height())
+        return min(max(rows, _LINES[0]), _LINES[1])
+
+    def fit(self, width: int) -> int:
+        """Take a width in pixels; the height that is then needed."""
+        self.field.resize(width, self.field.height())
+        self._rows = self._wanted_rows()
+        margins = 2 * (self.field.frameWidth() + int(self.field.document().documentMargin()) + 1)
+        height = self.field.fontMetrics().lineSpacing() * self._rows + margins
+        self.field.setGeometry(0, 0, width, height)
+        y, right = height + self._style.gap(2), width
+        for button in (self.send, self.cancel):
+            size = button.sizeHint()
+            button.setGeometry(right - size.width(), y, size.width(), size.height())
+            right -= size.width() + self._style.gap(2)
+        y += self.send.height()
+        self.resize(width, y)
+        return y

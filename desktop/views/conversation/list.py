@@ -1,0 +1,253 @@
+"""The list of messages: what was said, what is being said, and the way through it by keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.message import MessageWidget
+from desktop.views.conversation.scroll import MessageColumn
+
+_TICK = 33  # ms between looks at streamed text
+
+
+class MessageList(MessageColumn):
+    """Emits what its messages ask for, with their ids."""
+
+    regenerateRequested = Signal(int)
+    editRequested = Signal(int, str)
+    continueRequested = Signal(int)
+    alternativeRequested = Signal(int, int)
+    copyRequested = Signal(str)
+    linkClicked = Signal(str)
+    restartRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Conversation"))
+        self._busy = False
+        self._pending: dict[int, tuple[str, bool]] = {}  # id to the sentence below an answer without text
+        self._edits: dict[int, str] = {}  # id to what was typed into an editor that is not there now
+        self._grown: dict[int, str] = {}  # id to text that is not shown yet
+        self._tick = QTimer(self, singleShot=True, interval=_TICK)
+        self._tick.setTimerType(Qt.TimerType.PreciseTimer)
+        self._tick.timeout.connect(self.show_grown)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_moved)
+
+    # state
+
+    def set_items(self, items: Sequence[MessageItem], *, focus: int | None = None) -> None:
+        """Show other messages."""
+        self._keep_edits()
+        self._grown.clear()
+        self.reset_items(items, focus=focus)
+        self._update_places()
+
+    def append(self, item: MessageItem) -> None:
+        """One more message."""
+        self.append_item(item)
+        self._update_places()
+
+    def stream(self, message: int, text: str) -> None:
+        """The text of an answer so far. It is shown at the next tick."""
+        self._grown[message] = text
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def show_grown(self) -> None:
+        """Show what was streamed since the last tick."""
+        grown, self._grown = self._grown, {}
+        for message, text in grown.items():
+            index = self.index_of(message)
+            if index is None or self.items[index].text == text:
+                continue
+            item = self.items[index] = replace(self.items[index], text=text)
+            widget = self.widgets.get(index)
+            self.remeasure(index, (lambda widget=widget, item=item: widget.grow(item)) if widget else None)
+
+    def replace(self, item: MessageItem) -> None:
+        """Another state of a message that is shown."""
+        self._grown.pop(item.id, None)
+        index = self.index_of(item.id)
+        if index is None:
+            return
+        ended = self.items[index].state == "streaming" and item.state != "streaming"
+        self.items[index] = item
+        if item.state != "streaming":
+            self._pending.pop(item.id, None)
+        widget = self.widgets.get(index)
+        self.remeasure(index, (lambda: widget.set_item(item)) if widget else None)
+        self._update_places()
+        if ended:
+            self._announce(item)
+
+    def show_pending(self, message: int, sentence: str, *, restart: bool = False) -> None:
+        """What an answer without text waits for."""
+        self._pending[message] = (sentence, restart)
+        index = self.index_of(message)
+        widget = self.widgets.get(index) if index is not None else None
+        if index is not None and widget is not None:
+            self.remeasure(index, lambda: widget.set_pending(sentence, restart=restart))
+
+    def set_busy(self, busy: bool) -> None:
+        """While an answer is written nothing else can be asked for."""
+        self._busy = busy
+        self._update_places()
+
+    def _update_places(self) -> None:
+        for index, widget in self.widgets.items():
+            widget.set_place(last=index == len(self.items) - 1, busy=self._busy)
+
+    def _announce(self, item: MessageItem) -> None:
+        """One announcement an answer: a screen reader that read every token could not be listened to."""
+        if QAccessible.isActive():
+            said = {
+                "complete": self.tr("Falcon has answered."),
+                "interrupted": self.tr("The answer was interrupted."),
+                "failed": item.error or self.tr("The answer could not be written."),
+            }
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said.get(item.state, "")))
+
+    # widgets
+
+    def make_widget(self, index: int) -> MessageWidget:
+        item = self.items[index]
+        widget = MessageWidget(self.viewport(), self.style_now, item)
+        id_ = item.id
+        widget.copyRequested.connect(self.copyRequested)
+        widget.linkClicked.connect(self.linkClicked)
+        widget.restartClicked.connect(self.restartRequested)
+        widget.regenerateClicked.connect(lambda: self.regenerateRequested.emit(id_))
+        widget.continueClicked.connect(lambda: self.continueRequested.emit(id_))
+        widget.edited.connect(lambda text: self.editRequested.emit(id_, text))
+        widget.stepped.connect(lambda step: self.alternativeRequested.emit(id_, step))
+        widget.resized.connect(lambda: self._resized(id_))
+        widget.selectionStarted.connect(lambda: self._clear_other_selections(id_))
+        widget.set_place(last=index == len(self.items) - 1, busy=self._busy)
+        if id_ in self._pending:
+            sentence, restart = self._pending[id_]
+            widget.set_pending(sentence, restart=restart)
+        if id_ in self._edits:
+            widget.open_editor(self._edits.pop(id_))
+        return widget
+
+    def release_widget(self, index: int, widget: MessageWidget) -> None:
+        if widget.editor:
+            self._edits[widget.item.id] = widget.editor.text
+
+    def _keep_edits(self) -> None:
+        for index, widget in self.widgets.items():
+            self.release_widget(index, widget)
+
+    def _resized(self, message: int) -> None:
+        index = self.index_of(message)
+        widget = self.widgets.get(index) if index is not None else None
+        if index is not None and widget is not None:
+            self.remeasure(index, widget.refresh)
+
+    def _clear_other_selections(self, message: int) -> None:
+        for widget in self.widgets.values():
+            if widget.item.id != message:
+                widget.body.clear_selection()
+
+    # keys and focus
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Scroll; with Alt go from message to message."""
+        bar, key = self.verticalScrollBar(), event.key()
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._focus_neighbour(1 if key == Qt.Key.Key_Down else -1)
+            return
+        steps = {
+            Qt.Key.Key_Up: -bar.singleStep(),
+            Qt.Key.Key_Down: bar.singleStep(),
+            Qt.Key.Key_PageUp: -bar.pageStep() * 9 // 10,
+            Qt.Key.Key_PageDown: bar.pageStep() * 9 // 10,
+        }
+        if key == Qt.Key.Key_Home:
+            bar.setValue(bar.minimum())
+        elif key == Qt.Key.Key_End:
+            self.follow()
+        elif key in steps:
+            self.scroll_by(steps[Qt.Key(key)])
+        else:
+            event.ignore()
+
+    def _current(self) -> int | None:
+        """Index of the message that has the focus, or holds what has it."""
+        focus = QApplication.focusWidget()
+        if focus is None:
+            return None
+        return next((i for i, w in self.widgets.items() if focus is w or w.isAncestorOf(focus)), None)
+
+    def _newest_visible(self) -> int | None:
+        room = self.viewport().height()
+        seen = [i for i, w in self.widgets.items() if w.y() < room and w.y() + w.height() > 0]
+        return max(seen, default=None)
+
+    def _focus_neighbour(self, step: int) -> None:
+        current = self._current()
+        index = self._newest_visible() if current is None else current + step
+        if index is not None and 0 <= index < len(self.items):
+            self.reveal(index).setFocus(Qt.FocusReason.TabFocusReason)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        """Tab comes to the newest message in sight, or back to what can be done with it."""
+        super().focusInEvent(event)
+        index = self._newest_visible()
+        if index is None or event.reason() not in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            return
+        self.widgets[index].setFocus(event.reason())
+        if event.reason() == Qt.FocusReason.BacktabFocusReason:
+            stops = self.widgets[index].stops()
+            if stops:
+                stops[-1].setFocus(event.reason())
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+        """Tab through a message and what is in it, then to the next one, then out."""
+        current, focus = self._current(), QApplication.focusWidget()
+        if current is None or focus is None:
+            return self._leave(forward)
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        stops: list[QWidget] = [self.widgets[current], *self.widgets[current].stops()]
+        place = stops.index(focus) if focus in stops else 0
+        place += 1 if forward else -1
+        if 0 <= place < len(stops):
+            stops[place].setFocus(reason)
+            return True
+        index = current + (1 if forward else -1)
+        if not 0 <= index < len(self.items):
+            return self._leave(forward)
+        widget = self.reveal(index)
+        widget.setFocus(reason)
+        if not forward and (inside := widget.stops()):
+            inside[-1].setFocus(reason)
+        return True
+
+    def _leave(self, forward: bool) -> bool:
+        """To the next control outside. The list's own widgets are in Qt's chain of focus in the order of their making."""
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        widget: QWidget | None = self
+        for _ in range(10_000):
+            widget = widget.nextInFocusChain() if forward else widget.previousInFocusChain()
+            if widget is None or widget is self:
+                return False
+            takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if takes and widget.isVisible() and widget.isEnabled() and not self.isAncestorOf(widget):
+                widget.setFocus(reason)
+                return True
+        return False
+
+    def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
+        """Actions of a message are there while it, or what is in it, has the focus."""
+        for widget in self.widgets.values():
+            if any(part is not None and (part is widget or widget.isAncestorOf(part)) for part in (old, new)):
+                widget.update_actions()

@@ -1,0 +1,337 @@
+"""One message: who, what, and what can be done. The list around gives it a width and asks for its height."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
+
+from desktop.text import Markdown, plain_text, typed
+from desktop.views.conversation.body import Body, Spot, text_of
+from desktop.views.conversation.code import CodeBlock
+from desktop.views.conversation.controls import Notice, sentence, tint
+from desktop.views.conversation.editor import InlineEditor
+from desktop.views.conversation.footer import Footer
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.prose import CARET, READING, Prose
+from desktop.views.conversation.style import Style
+
+
+class MessageWidget(QGroupBox):
+    """A group to assistive technology, named by who speaks and what is said."""
+
+    copyRequested = Signal(str)
+    linkClicked = Signal(str)
+    regenerateClicked = Signal()
+    continueClicked = Signal()
+    restartClicked = Signal()
+    edited = Signal(str)
+    stepped = Signal(int)
+    resized = Signal()  # its height may have changed
+    selectionStarted = Signal()
+
+    def __init__(self, parent: QWidget, style: Style, item: MessageItem) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._markdown = Markdown()
+        self._ring = False
+        self._last = self._busy = False
+        self._pending = ""
+        self._offers_restart = False
+        self._bubble = QRect()
+        self.item = item
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
+        self._who = QLabel(self)
+        self._dropped: Notice | None = None
+        self._notice: Notice | None = None
+        self._waiting: QLabel | None = None
+        self.editor: InlineEditor | None = None
+        self.body = Body(self, style)
+        self.body.copyRequested.connect(self.copyRequested)
+        self.body.linkClicked.connect(self.linkClicked)
+        self.body.outdated.connect(self.resized)
+        self.body.selectionStarted.connect(self.selectionStarted)
+        self.footer = Footer(self, style)
+        self.footer.copyClicked.connect(lambda: self.copyRequested.emit(self.item.text))
+        self.footer.regenerateClicked.connect(self.regenerateClicked)
+        self.footer.continueClicked.connect(self.continueClicked)
+        self.footer.editClicked.connect(lambda: self.open_editor(self.item.text))
+        self.footer.stepped.connect(self.stepped)
+        self._name_speaker()
+        self._show_text()
+        self._show_rest()
+
+    # state
+
+    def set_item(self, item: MessageItem) -> None:
+        """Another state of the message; only what differs is changed. The list lays out afterwards."""
+        before, self.item = self.item, item
+        if (item.role, item.model) != (before.role, before.model):
+            self._name_speaker()
+        if item.text != before.text or item.state != before.state or item.role != before.role:
+            self._show_text()
+        if item.state != "streaming":
+            self._pending = ""
+        self._show_rest()
+
+    def grow(self, item: MessageItem) -> None:
+        """The same message with more text: nothing else is looked at."""
+        self.item = item
+        self._show_text()
+        if self._waiting and item.text:
+            self._waiting.hide()
+
+    def set_place(self, *, last: bool, busy: bool) -> None:
+        """`last`: no message follows; `busy`: an answer is being written somewhere in this conversation."""
+        if (last, busy) == (self._last, self._busy):
+            return
+        self._last, self._busy = last, busy
+        self._show_rest()
+
+    def set_pending(self, text: str, *, restart: bool = False) -> None:
+        """What an answer without text waits for. `restart`: offer to start the engine again."""
+        self._pending, self._offers_restart = text, restart
+        self._show_rest()
+
+    def _name_speaker(self) -> None:
+        self._who.setFont(self._style.small_font)
+        font = self._who.font()
+        font.setBold(True)
+        self._who.setFont(font)
+        tint(self._who, self._style.colours.text)
+        self._who.setText(self.speaker())
+        self._who.setToolTip(self.item.model or "")
+
+    def speaker(self) -> str:
+        """Who says it, to be shown."""
+        return self.tr("You") if self.item.role == "user" else self.tr("Falcon")
+
+    def _show_text(self) -> None:
+        item = self.item
+        streaming = item.state == "streaming"
+        if item.role == "user":
+            blocks = typed(item.text)
+        else:
+            blocks = self._markdown.update(item.text, final=not streaming)
+        self.body.set_blocks(blocks)
+        if not streaming or not self.accessibleName():
+            self.setAccessibleName(f"{self.speaker()}: {plain_text(blocks)}")
+
+    def _show_rest(self) -> None:
+        item = self.item
+        self.footer.set_item(item, last=self._last, busy=self._busy)
+        self.footer.setVisible(item.state != "streaming" and self.editor is None)
+        if self.editor:
+            self.editor.set_busy(self._busy)
+        self._show_dropped()
+        self._show_notice()
+        waits = bool(self._pending) and not item.text and item.state == "streaming"
+        if waits and self._waiting is None:
+            self._waiting = sentence(self, self._style)
+        if self._waiting:
+            self._waiting.setText(self._pending)
+            self._waiting.setVisible(waits)
+
+    def _show_dropped(self) -> None:
+        dropped = self.item.dropped
+        if dropped and self._dropped is None:
+            self._dropped = Notice(self, self._style)
+        if self._dropped and dropped:
+            if dropped.messages:
+                left_out = self.tr("%n earlier message(s) were left out of this answer", "", dropped.messages)
+            else:
+                left_out = self.tr("Part of an earlier message was left out of this answer")
+            why = self.tr("the conversation is longer than the model can hold.")
+            self._dropped.set_text(f"{left_out}: {why}")
+        if self._dropped:
+            self._dropped.setVisible(dropped is not None)
+
+    def _show_notice(self) -> None:
+        """Interrupted, failed, or an engine that must be started again: a sentence and a button."""
+        item = self.item
+        if self._notice:
+            self._notice.hide()
+            self._notice.deleteLater()
+            self._notice = None
+        text, label, act = "", "", self.regenerateClicked.emit
+        if self._offers_restart and self._pending and item.state == "streaming":
+            text, label, act = self._pending, self.tr("Restart"), self.restartClicked.emit
+        elif item.state == "interrupted":
+            text = item.error or self.tr("This answer was interrupted.")
+            label = self.tr("Continue") if item.text else self.tr("Try again")
+            act = self.continueClicked.emit if item.text else self.regenerateClicked.emit
+        elif item.state == "failed":
+            text, label = item.error or self.tr("This answer could not be written."), self.tr("Try again")
+        if text:
+            self._notice = Notice(self, self._style)
+            self._notice.set_text(text)
+            self._notice.set_action(label, act)
+            if self._notice.button:
+                self._notice.button.setEnabled(not self._busy or act == self.restartClicked.emit)
+            self._notice.show()
+
+    def set_style(self, style: Style) -> None:
+        """Other fonts or colours."""
+        self._style = style
+        self.body.set_style(style)
+        self._name_speaker()
+
+    # editing
+
+    def open_editor(self, text: str) -> None:
+        """Change the message in place, beginning with `text`."""
+        if self.editor is None:
+            self.editor = InlineEditor(self, self._style, text)
+            self.editor.sent.connect(self._send_edit)
+            self.editor.cancelled.connect(self.close_editor)
+            self.editor.resized.connect(self.resized)
+            self.editor.show()
+            self.body.hide()
+            self._show_rest()
+            self.resized.emit()
+        self.editor.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _send_edit(self, text: str) -> None:
+        self.close_editor()
+        self.edited.emit(text)
+
+    def close_editor(self) -> None:
+        """Show the message again."""
+        if self.editor is None:
+            return
+        had_focus = self.editor.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
+        self.editor.hide()
+        self.editor.deleteLater()
+        self.editor = None
+        self.body.show()
+        self._show_rest()
+        self.resized.emit()
+        if had_focus:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # geometry
+
+    def fit(self, width: int) -> int:
+        """Take a width in pixels; the height that the message then needs, its distance to the next one included."""
+        style, y = self._style, self._style.gap(2)
+        header = self._who.sizeHint().height()
+        self._who.setGeometry(0, y, width, header)
+        y += header + style.gap(1.5)
+        if self._dropped and self.item.dropped:
+            self._dropped.move(0, y)
+            y += self._dropped.fit(width) + style.gap(2)
+        pad = style.gap(3) if self.item.role == "user" else 0
+        inner: InlineEditor | Body = self.editor or self.body
+        top = y
+        y += pad
+        inner.move(pad, y)
+        y += inner.fit(width - 2 * pad) + pad
+        self._bubble = QRect(0, top, width, y - top) if pad else QRect()
+        if self._waiting and not self._waiting.isHidden() and not self._notice:
+            height = self._waiting.heightForWidth(width)
+            self._waiting.setGeometry(0, y, width, height)
+            y += height
+        if self._notice:
+            y += style.gap(2)
+            self._notice.move(0, y)
+            y += self._notice.fit(width)
+        y += style.gap(1)
+        self.footer.setGeometry(0, y, width, self.footer.height_wanted())
+        y += self.footer.height_wanted() + style.gap(2)
+        self.resize(width, y)
+        return y
+
+    def refresh(self) -> None:
+        """Write what was drawn meanwhile."""
+        self.body.refresh()
+
+    def spot_at(self, y: int) -> Spot | None:
+        """The place in the text that is `y` pixels below the top; None while it is edited."""
+        return None if self.editor else self.body.spot_at(y - self.body.y())
+
+    def y_of(self, spot: Spot) -> int | None:
+        """Where a place is now."""
+        found = self.body.y_of(spot)
+        return None if found is None or self.editor else found + self.body.y()
+
+    # focus and keys
+
+    def stops(self) -> list[QWidget]:
+        """What Tab reaches within the message, in reading order."""
+        inside: list[QWidget] = []
+        if self._dropped and self._dropped.button:
+            inside.append(self._dropped.button)
+        if self.editor:
+            return [*inside, self.editor.field, self.editor.cancel, self.editor.send]
+        for segment in self.body.segments:
+            if isinstance(segment, CodeBlock):
+                inside.append(segment.copy)
+            elif segment.has_links:
+                inside.append(segment)
+        if self._notice and self._notice.button:
+            inside.append(self._notice.button)
+        inside += self.footer.stops()
+        return [part for part in inside if part.isVisible() and part.isEnabled()]
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it must stay although it is out of sight: it holds the focus, a selection or an edit."""
+        focus = self.window().focusWidget()
+        inside = focus is not None and (focus is self or self.isAncestorOf(focus))
+        return inside or self.editor is not None or bool(self.body.selected_text())
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+        self.footer.show_actions(True)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        self.update_actions()
+
+    def update_actions(self) -> None:
+        """Actions are there while the pointer or the focus is."""
+        focus = self.window().focusWidget()
+        inside = focus is not None and (focus is self or self.isAncestorOf(focus))
+        self.footer.show_actions(inside or self.underMouse())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self._ring = event.reason() != Qt.FocusReason.MouseFocusReason
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self._ring = False
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.selectionStarted.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Copy; Enter goes into the text with a caret, Escape out of it."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copyRequested.emit(self.body.selected_text() or self.item.text)
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.body.select_all()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.hasFocus() and self.body.segments:
+            text = text_of(self.body.segments[0])
+            text.setTextInteractionFlags(CARET)
+            text.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif event.key() == Qt.Key.Key_Escape and not self.hasFocus():
+            for segment in self.body.segments:
+                if isinstance(segment, Prose):
+                    segment.setTextInteractionFlags(READING)
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """The bubble of one's own words, and the ring of the focus; no frame of a group."""
+        if self._bubble.isEmpty() and not self._ring:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self._bubble.isEmpty() and self.editor is None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._style.colours.surface)
+            painter.drawRoundedRect(self._bubble, 10, 10)
+        if self._ring:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self._style.colours.focus, 2))
+            painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 10, 10)

@@ -1,0 +1,206 @@
+"""Prose: a run of paragraphs, headings, lists, quotes and formulas, or one table, as one document without scroll bars."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+
+from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import (
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QTextCursor,
+    QTextOption,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
+from shiboken6 import isValid
+
+from desktop.text import Block, Rule, plain_text, spans_of
+from desktop.views.conversation.copying import fragment_text
+from desktop.views.conversation.maths import drawings
+from desktop.views.conversation.style import Style
+from desktop.views.conversation.writer import FORMULA, QUOTE, RULE, FormulaObject, formulas, write_blocks
+
+_MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
+READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+CARET = READING | Qt.TextInteractionFlag.TextSelectableByKeyboard
+SCROLLING = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End}
+
+
+class TextView(QTextBrowser):
+    """A read-only document as tall as its text. The list around it scrolls; nothing is ever loaded."""
+
+    dragged = Signal(QPoint)  # a selection being pulled beyond the edges; global position
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)  # known before the widget is shown
+        self.setOpenLinks(False)
+        self.setUndoRedoEnabled(False)
+        self.setTextInteractionFlags(READING)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.viewport().setAutoFillBackground(False)
+        self.document().setDocumentMargin(0)
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        self.document().setDefaultTextOption(option)
+
+    def fit(self, width: int) -> int:
+        """Take a width in pixels; the height that the text then needs."""
+        document = self.document()
+        if self.lineWrapColumnOrWidth() != width:
+            self.setLineWrapColumnOrWidth(width)
+        height = int(document.size().height() + 0.999)
+        self.resize(width, height)
+        return height
+
+    def loadResource(self, kind: int, name: QUrl | str) -> None:  # noqa: N802
+        """Nothing: no picture, no style sheet, no file."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """The list around scrolls."""
+        event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.pressed.emit()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        super().mouseMoveEvent(event)
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.dragged.emit(event.globalPosition().toPoint())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        caret = bool(self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard)
+        scrolls = not caret and event.key() in SCROLLING
+        if scrolls or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy):
+            event.ignore()  # the message copies: a selection may span several documents
+        else:
+            super().keyPressEvent(event)
+
+    def createMimeDataFromSelection(self) -> QMimeData:  # noqa: N802
+        """The selection as plain text, formulas as their source."""
+        data = QMimeData()
+        data.setText(self.selected_text())
+        return data
+
+    def selected_text(self) -> str:
+        """The selection as plain text."""
+        return fragment_text(self.textCursor())
+
+
+class Prose(TextView):
+    """Blocks, written anew only from the first one that changed."""
+
+    outdated = Signal()  # a formula was drawn: `refresh` and lay out again
+
+    def __init__(self, parent: QWidget, style: Style) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._blocks: list[Block] = []
+        self._starts: list[int] = []
+        self._stale: set[tuple[str, bool]] = set()  # formulas that were drawn after they were written
+        self._formula = FormulaObject(self)
+        self._decorated = False
+        self.document().documentLayout().registerHandler(FORMULA, self._formula)
+        self._apply_style()
+
+    def _apply_style(self) -> None:
+        self.document().setDefaultFont(self._style.font)
+        self.document().setIndentWidth(self._style.gap(5))
+
+    def set_blocks(self, blocks: Sequence[Block]) -> None:
+        """Show `blocks`."""
+        same = 0
+        while same < min(len(blocks), len(self._blocks)) and (
+            blocks[same] is self._blocks[same] or blocks[same] == self._blocks[same]
+        ):
+            same += 1
+        self._write_from(same, list(blocks))
+
+    def set_style(self, style: Style) -> None:
+        """Other fonts or colours."""
+        self._style = style
+        self._apply_style()
+        self._write_from(0, self._blocks)
+
+    @property
+    def has_links(self) -> bool:
+        """Whether Tab has something to reach here."""
+        return any(span.link for block in self._blocks for span in spans_of(block))
+
+    def refresh(self) -> None:
+        """Write again what holds formulas that are drawn by now."""
+        stale, self._stale = self._stale, set()
+        first = next((i for i, block in enumerate(self._blocks) if stale & set(formulas([block]))), None)
+        if first is not None:
+            self._write_from(first, self._blocks)
+
+    def _write_from(self, first: int, blocks: list[Block]) -> None:
+        if first == len(blocks) == len(self._blocks):
+            return
+        cursor = QTextCursor(self.document())
+        if first == 0:
+            self.document().clear()
+        elif first < len(self._starts):
+            cursor.setPosition(self._starts[first] - 1)
+            cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.beginEditBlock()
+        new = blocks[first:]
+        self._starts[first:] = write_blocks(cursor, new, blocks[first - 1] if first else None, self._style)
+        cursor.endEditBlock()
+        self._blocks = blocks
+        self._decorated = any(block.place.quote or isinstance(block, Rule) for block in blocks)
+        self._request(new)
+
+    def _request(self, blocks: Sequence[Block]) -> None:
+        mine = weakref.ref(self)
+
+        def ready(key: tuple[str, bool]) -> None:
+            prose = mine()
+            if prose is not None and isValid(prose):
+                prose._formula_drawn(key)
+
+        for key in formulas(blocks):
+            if not drawings.known(*key):
+                drawings.request(*key, lambda key=key: ready(key))
+
+    def _formula_drawn(self, key: tuple[str, bool]) -> None:
+        if not self._stale:
+            QTimer.singleShot(0, self, self.outdated.emit)
+        self._stale.add(key)
+
+    def name_aloud(self) -> None:
+        """Tell assistive technology the text, formulas as their source."""
+        self.setAccessibleName(plain_text(self._blocks))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        if self._decorated:
+            self._paint_lines(event)
+
+    def _paint_lines(self, event: QPaintEvent) -> None:
+        """Bars beside quotes and lines across."""
+        painter = QPainter(self.viewport())
+        layout = self.document().documentLayout()
+        block = self.document().begin()
+        while block.isValid():
+            box = layout.blockBoundingRect(block)
+            depth = block.blockFormat().property(QUOTE) or 0
+            for level in range(depth):
+                bar = QRectF(self._style.gap(4) * level + 1, box.top(), 3, box.height())
+                painter.fillRect(bar, self._style.colours.line)
+            if block.blockFormat().property(RULE):
+                painter.fillRect(QRectF(0, box.center().y(), self.width(), 1), self._style.colours.line)
+            block = block.next()

@@ -1,0 +1,101 @@
+"""The conversation: its messages, the way back to the newest one, and what is asked before a link is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from desktop.text import check_link
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.links import LinkDialog
+from desktop.views.conversation.list import MessageList
+from desktop.views.icons import icon
+
+
+class ConversationView(QWidget):
+    """Draws messages and emits what is asked for. Ids are those of the items."""
+
+    regenerateRequested = Signal(int)
+    editRequested = Signal(int, str)  # message, its new text
+    continueRequested = Signal(int)
+    alternativeRequested = Signal(int, int)  # message, -1 or +1
+    copyRequested = Signal(str)  # text for the clipboard
+    linkRequested = Signal(str)  # an address that was shown and confirmed
+    restartRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.list = MessageList(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.list)
+        self.setFocusProxy(self.list)
+        self.newest = QPushButton(icon("arrow-down"), self.tr("Jump to newest"), self)
+        self.newest.hide()
+        self.newest.clicked.connect(self.list.follow)
+        self.list.bottomChanged.connect(self._bottom_changed)
+        self.list.viewport().installEventFilter(self)
+        self.list.regenerateRequested.connect(self.regenerateRequested)
+        self.list.editRequested.connect(self.editRequested)
+        self.list.continueRequested.connect(self.continueRequested)
+        self.list.alternativeRequested.connect(self.alternativeRequested)
+        self.list.copyRequested.connect(self.copyRequested)
+        self.list.restartRequested.connect(self.restartRequested)
+        self.list.linkClicked.connect(self._ask_link)
+
+    def set_items(self, items: Sequence[MessageItem], *, focus: int | None = None) -> None:
+        """Another chat, or another path through this one. `focus`: scroll to that message."""
+        self.list.set_items(items, focus=focus)
+
+    def append(self, item: MessageItem) -> None:
+        """One more message at the end."""
+        self.list.append(item)
+
+    def stream(self, id: int, text: str) -> None:  # noqa: A002
+        """The whole text so far of the answer that is being written; shown within 33 ms, cheap where it only grew."""
+        self.list.stream(id, text)
+
+    def replace(self, item: MessageItem) -> None:
+        """Another state of a message: finished, with figures, with other alternatives."""
+        self.list.replace(item)
+
+    def show_pending(self, id: int, sentence: str, *, restart: bool = False) -> None:  # noqa: A002
+        """What an answer without text waits for; with `restart` a button asks for the engine to be started again."""
+        self.list.show_pending(id, sentence, restart=restart)
+
+    def set_busy(self, busy: bool) -> None:
+        """While an answer is written, nothing can be regenerated, sent from an editor or paged."""
+        self.list.set_busy(busy)
+
+    def _ask_link(self, address: str) -> None:
+        link = check_link(address)
+        if link is not None:
+            dialog = LinkDialog(self, link)
+            dialog.confirmed.connect(self.linkRequested)
+            dialog.open()
+
+    def _bottom_changed(self, at_bottom: bool) -> None:
+        if at_bottom and self.newest.hasFocus():
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.newest.setVisible(not at_bottom)
+        self._place_newest()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.Resize:
+            self._place_newest()
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._place_newest()
+
+    def _place_newest(self) -> None:
+        size = self.newest.sizeHint()
+        area = self.list.geometry()
+        x = area.left() + (self.list.viewport().width() - size.width()) // 2
+        self.newest.setGeometry(x, area.bottom() - size.height() - 12, size.width(), size.height())
+        self.newest.raise_()

@@ -1,0 +1,201 @@
+"""Blocks into a QTextDocument. Positions are the document's, in UTF-16 units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import (
+    QFontMetricsF,
+    QPainter,
+    QPyTextObject,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextListFormat,
+)
+
+from desktop.text import Block, Formula, Heading, Line, Paragraph, Rule, Span, spans_of
+from desktop.views.conversation.maths import UNIT, drawings
+from desktop.views.conversation.style import Style, sized
+
+QUOTE = QTextFormat.Property.UserProperty + 1  # of a block: depth of quotes
+RULE = QTextFormat.Property.UserProperty + 2  # of a block: True for a line across
+SOURCE = QTextFormat.Property.UserProperty + 3  # of an object: its LaTeX
+DISPLAY = QTextFormat.Property.UserProperty + 4  # of an object: True on a line of its own
+SCALE = QTextFormat.Property.UserProperty + 5  # of an object: pixels for a unit of its drawing
+FORMULA = QTextFormat.ObjectTypes.UserObject + 1
+OBJECT = "￼"
+
+
+def gap_before(block: Block, previous: Block | None, style: Style) -> int:
+    """Pixels between a block and the one before it."""
+    if previous is None or isinstance(block, Line):
+        return 0
+    if isinstance(block, Heading):
+        return style.gap(5 if block.level <= 2 else 4)
+    if isinstance(previous, Heading):
+        return style.gap(1.5)
+    if block.place.indent and previous.place.indent:
+        return style.gap(1.2)
+    return style.gap(2.8)
+
+
+def write_blocks(cursor: QTextCursor, blocks: Sequence[Block], previous: Block | None, style: Style) -> list[int]:
+    """Write `blocks` at the end of the document; the position where each starts."""
+    starts = []
+    for block in blocks:
+        layout = _block_format(block, previous, style)
+        if previous is None:
+            cursor.setBlockFormat(layout)
+        else:
+            cursor.insertBlock(layout, QTextCharFormat())
+        starts.append(cursor.position())
+        _write(cursor, block, style)
+        previous = block
+    return starts
+
+
+def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBlockFormat:
+    layout = QTextBlockFormat()
+    layout.setTopMargin(gap_before(block, previous, style))
+    layout.setIndent(block.place.indent)
+    layout.setLeftMargin(block.place.quote * style.gap(4))
+    layout.setProperty(QUOTE, block.place.quote)
+    if isinstance(block, Formula):
+        layout.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+    else:
+        extra = style.unit * 4 * (style.line_height(block) - 100) / 100
+        layout.setLineHeight(extra, QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
+    if isinstance(block, Heading):
+        layout.setHeadingLevel(block.level)
+    if isinstance(block, Rule):
+        layout.setProperty(RULE, True)
+    return layout
+
+
+def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
+    plain = QTextCharFormat()
+    plain.setFont(style.heading_font(block.level) if isinstance(block, Heading) else style.font)
+    plain.setForeground(style.colours.muted if block.place.quote else style.colours.text)
+    if isinstance(block, Paragraph) and block.place.marker:
+        _make_item(cursor, block.place.indent, block.place.marker)
+        cursor.setBlockCharFormat(plain)
+    match block:
+        case Paragraph() | Heading():
+            for span in block.spans:
+                write_span(cursor, span, plain, style)
+        case Line():
+            cursor.insertText(block.text, plain)
+        case Formula():
+            _write_formula(cursor, block.source, True, plain, style)
+        case _:
+            pass
+
+
+def _make_item(cursor: QTextCursor, indent: int, marker: str) -> None:
+    kind = QTextListFormat()
+    kind.setIndent(indent)
+    if marker == "•":
+        shapes = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle, QTextListFormat.Style.ListSquare)
+        kind.setStyle(shapes[(indent - 1) % 3])
+    else:
+        kind.setStyle(QTextListFormat.Style.ListDecimal)
+        kind.setStart(int(marker[:-1]))
+    layout = cursor.blockFormat()
+    layout.setIndent(0)  # the list indents
+    cursor.setBlockFormat(layout)
+    cursor.createList(kind)
+
+
+def write_span(cursor: QTextCursor, span: Span, plain: QTextCharFormat, style: Style) -> None:
+    """Write one span in `plain` with its own style over it."""
+    if span.math:
+        _write_formula(cursor, span.text, False, plain, style)
+        return
+    shape = QTextCharFormat(plain)
+    if span.code:
+        shape.setFont(style.code_font)
+        shape.setBackground(style.colours.surface)
+    if span.bold:
+        shape.setFontWeight(650)
+    if span.italic:
+        shape.setFontItalic(True)
+    if span.strike:
+        shape.setFontStrikeOut(True)
+    if span.link:
+        shape.setAnchor(True)
+        shape.setAnchorHref(span.link)
+        shape.setForeground(style.colours.link)
+        shape.setFontUnderline(True)
+    cursor.insertText(span.text.replace("\n", "\u2028"), shape)
+
+
+def _write_formula(cursor: QTextCursor, source: str, display: bool, plain: QTextCharFormat, style: Style) -> None:
+    """A formula as a drawing on the line, or as its source where there is none, or none yet."""
+    drawing = drawings.find(source, display)
+    if drawing is None:
+        shape = QTextCharFormat(plain)
+        shape.setFont(style.code_font)
+        shape.setForeground(style.colours.muted)
+        cursor.insertText(source.replace("\n", "\u2028"), shape)
+        return
+    shape = QTextCharFormat()
+    metrics = QFontMetricsF(plain.font())
+    scale = 1.1 * metrics.height() * 0.82 / UNIT
+    if metrics.descent() < drawing.descent * scale:
+        # The line keeps below its base as much as this font would: the only lever that a layout of Qt offers.
+        shape.setFont(sized(plain.font(), (drawing.descent * scale + 1) / metrics.descent()))
+    else:
+        shape.setFont(plain.font())
+    shape.setObjectType(FORMULA)
+    shape.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignBaseline)
+    shape.setForeground(plain.foreground())
+    shape.setProperty(SOURCE, source)
+    shape.setProperty(DISPLAY, display)
+    shape.setProperty(SCALE, scale)
+    shape.setToolTip(source)
+    cursor.insertText(OBJECT, shape)
+
+
+class FormulaObject(QPyTextObject):
+    """Measures and paints formulas in a document."""
+
+    def intrinsicSize(self, document: QTextDocument, _position: int, kind: QTextFormat) -> QSizeF:  # noqa: N802
+        """Width and height in pixels; a formula wider than the page is made smaller."""
+        drawing = drawings.find(kind.property(SOURCE), kind.property(DISPLAY))
+        if drawing is None:
+            return QSizeF(0, 0)
+        scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
+        descent = QFontMetricsF(kind.toCharFormat().font()).descent()
+        return QSizeF(drawing.width * scale, drawing.ascent * scale + descent)
+
+    def drawObject(  # noqa: N802
+        self, painter: QPainter, box: QRectF, document: QTextDocument, _position: int, kind: QTextFormat
+    ) -> None:
+        """Paint as vectors: sharp at every pixel ratio."""
+        source, display = kind.property(SOURCE), kind.property(DISPLAY)
+        drawing = drawings.find(source, display)
+        renderer = drawings.renderer(source, display, kind.foreground().color())
+        if drawing is None or renderer is None:
+            return
+        scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
+        size = QSizeF(drawing.width * scale, (drawing.ascent + drawing.descent) * scale)
+        renderer.render(painter, QRectF(QPointF(box.left(), box.top()), size))
+
+    @staticmethod
+    def _squeeze(document: QTextDocument, width: float) -> float:
+        room = document.textWidth()
+        return min(1.0, room / width) if room > 0 and width > 0 else 1.0
+
+
+def formulas(blocks: Sequence[Block]) -> list[tuple[str, bool]]:
+    """Sources in `blocks`, and whether each stands on a line of its own."""
+    found: list[tuple[str, bool]] = []
+    for block in blocks:
+        if isinstance(block, Formula):
+            found.append((block.source, True))
+        found += [(span.text, False) for span in spans_of(block) if span.math]
+    return found
