@@ -19,7 +19,7 @@ class Link:
 
 
 def check_link(address: str) -> Link | None:
-    """The link behind `address`; None unless it is http, https or mailto with a sound host. Punycode for other scripts."""
+    """The link behind `address`, in punycode; None unless it is http, https or mailto with a sound host."""
     address = _UNSEEN.sub("", address)
     try:
         parts = urlsplit(address)

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from desktop.text.blocks import Align, Block, Fence, Formula, Heading, Paragraph, Place, Rule, Span, Table
 from desktop.text.links import check_link
 
-_STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
+_STYLES = {"strong", "em", "s"}
 _ALIGNS: dict[str, Align] = {f"text-align:{side}": side for side in ("left", "center", "right")}
 _FENCE_END = re.compile(r"^[ >\t]*(`{3,}|~{3,})[ \t]*$")
 
@@ -152,10 +152,20 @@ def read_spans(tokens: Sequence[Token]) -> tuple[Span, ...]:
                     spans.append(replace(style, text=f" ({refused})"))
                 refused = ""
             case _ if name in _STYLES:
-                style = replace(style, **{_STYLES[name]: end == "open"})
+                style = _styled(style, name, end == "open")
             case _:
                 spans.append(replace(style, text=token.content))
     return _merged(spans)
+
+
+def _styled(style: Span, name: str, on: bool) -> Span:
+    match name:
+        case "strong":
+            return replace(style, bold=on)
+        case "em":
+            return replace(style, italic=on)
+        case _:
+            return replace(style, strike=on)
 
 
 def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:

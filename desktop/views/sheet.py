@@ -43,6 +43,9 @@ QLabel[kind="heading"] {{ font-weight: 600; font-size: {round(24 * scale)}px; }}
 QFrame[kind="field"] {{ background: {t.raised}; border: 1px solid {t.outline}; border-radius: {3 * unit}px; }}
 QFrame[kind="field"][focused="true"] {{ border: 2px solid {t.accent}; }}
 QFrame[kind="field"] QPlainTextEdit {{ background: transparent; border: none; padding: 0; }}
+QTextEdit[kind="text"], QTextEdit[kind="text"]:focus, QPlainTextEdit[kind="text"], QPlainTextEdit[kind="text"]:focus {{
+    background: transparent; border: none; padding: 0;
+}}
 QFrame[kind="notice"] {{ background: {t.notice}; border-radius: {2 * unit}px; }}
 QToolButton {{
     border: 2px solid transparent; border-radius: {2 * unit}px; padding: {unit}px; background: transparent;

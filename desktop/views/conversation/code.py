@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from math import ceil
 from typing import Any
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
@@ -43,7 +44,7 @@ class _Colouring(QSyntaxHighlighter):
     def set_style(self, style: Style) -> None:
         """Other colours."""
         self._formats = {}
-        for kind, colour in style.colours.code.items():
+        for kind, colour in style.code.items():
             shape = QTextCharFormat()
             shape.setForeground(colour)
             shape.setFontItalic(kind == "comment")
@@ -59,7 +60,7 @@ class _Colouring(QSyntaxHighlighter):
                 if block.isValid() and (new or line < len(before)):
                     self.rehighlightBlock(block)
 
-    def highlightBlock(self, text: str) -> None:  # noqa: N802
+    def highlightBlock(self, _text: str) -> None:
         line = self.currentBlock().blockNumber()
         if line < len(self._marks):
             for start, length, kind in self._marks[line]:
@@ -74,6 +75,7 @@ class CodeText(QPlainTextEdit):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setProperty("kind", "text")  # no field: the sheet draws no frame
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -83,12 +85,35 @@ class CodeText(QPlainTextEdit):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # code is, in every language
         self.document().setDocumentMargin(0)
+        self._plain = True  # one script: all lines are of one height
+
+    def lines_height(self) -> int:
+        """Pixels of all lines. Letters of other scripts make their lines higher."""
+        document, layout = self.document(), self.document().documentLayout()
+        if self._plain:
+            height = layout.blockBoundingRect(document.begin()).height() * document.blockCount()
+        else:
+            blocks = (document.findBlockByNumber(number) for number in range(document.blockCount()))
+            height = sum(layout.blockBoundingRect(block).height() for block in blocks)
+        return ceil(height)
+
+    def add(self, text: str) -> None:
+        """Text behind what is there."""
+        self._plain = self._plain and text.isascii()
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(text)
+
+    def set_text(self, text: str) -> None:
+        """Other text."""
+        self._plain = text.isascii()
+        self.setPlainText(text)
 
     def selected_text(self) -> str:
         """The selection as plain text."""
         return self.textCursor().selectedText().replace("\u2029", "\n")
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """Sideways here; up and down is for the list around."""
         delta = event.angleDelta()
         if abs(delta.x()) > abs(delta.y()) and self.horizontalScrollBar().maximum():
@@ -96,25 +121,21 @@ class CodeText(QPlainTextEdit):
         else:
             event.ignore()
 
-    def scrollContentsBy(self, x: int, y: int) -> None:  # noqa: N802
-        """Never up or down: all lines are in view."""
-        super().scrollContentsBy(x, y)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         self.pressed.emit()
         super().mousePressEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.dragged.emit(event.globalPosition().toPoint())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         bar = self.horizontalScrollBar()
         if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and bar.maximum():
             step = bar.singleStep() * (1 if event.key() == Qt.Key.Key_Right else -1)
             bar.setValue(bar.value() + step)
-        elif event.key() in SCROLLING or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy):
+        elif event.key() in (*SCROLLING, Qt.Key.Key_Escape) or event.matches(QKeySequence.StandardKey.Copy):
             event.ignore()
         else:
             super().keyPressEvent(event)
@@ -151,14 +172,14 @@ class CodeBlock(QWidget):
         self.text.setFont(style.code_font)
         self.text.setTabStopDistance(QFontMetricsF(style.code_font).horizontalAdvance(" ") * 4)
         palette = self.text.palette()
-        palette.setColor(QPalette.ColorRole.Base, style.colours.surface)
-        palette.setColor(QPalette.ColorRole.Text, style.colours.text)
+        palette.setColor(QPalette.ColorRole.Base, style.code_background)
+        palette.setColor(QPalette.ColorRole.Text, style.code_text)
         self.text.setPalette(palette)
         for part in (self._language, self.copy):
             part.setFont(style.small_font)
             shade = part.palette()
             for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
-                shade.setColor(role, style.colours.muted)
+                shade.setColor(role, style.muted)
             part.setPalette(shade)
         self.copy.setIconSize(QSize(style.gap(3), style.gap(3)))
         self._colouring.set_style(style)
@@ -172,13 +193,11 @@ class CodeBlock(QWidget):
         self._fence = fence
         old = before.text if before else ""
         if before and fence.text.startswith(old):
-            cursor = QTextCursor(self.text.document())
-            cursor.movePosition(QTextCursor.MoveOperation.End)
-            cursor.insertText(fence.text[len(old) :])
+            self.text.add(fence.text[len(old) :])
             start = old.rfind("\n") + 1
             self._measure(fence.text[start:], at_least=self._widest)
         else:
-            self.text.setPlainText(fence.text)
+            self.text.set_text(fence.text)
             self._measure(fence.text)
         if before is None or before.language != fence.language:
             self._language.setText(fence.language)
@@ -227,8 +246,7 @@ class CodeBlock(QWidget):
         """Take a width in pixels; the height that all lines then need."""
         pad, header = self._style.gap(3), self._header_height()
         inner = width - 2 * pad
-        line = QFontMetricsF(self._style.code_font).lineSpacing()
-        lines = round(line * self.text.document().blockCount() + 0.5)
+        lines = self.text.lines_height()
         bar = self.text.horizontalScrollBar().sizeHint().height() if self._widest > inner else 0
         self.text.setGeometry(pad, header, inner, lines + bar)
         height = header + lines + max(bar, pad)
@@ -245,9 +263,9 @@ class CodeBlock(QWidget):
         self.copy.setGeometry(self.width() - size.width() - pad // 2, (height - size.height()) // 2, *size.toTuple())
         self._language.setGeometry(pad, 0, max(self.width() - size.width() - 2 * pad, 0), height)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._style.colours.surface)
+        painter.setBrush(self._style.code_background)
         painter.drawRoundedRect(self.rect(), 8, 8)

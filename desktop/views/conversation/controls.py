@@ -39,7 +39,7 @@ def sentence(parent: QWidget, style: Style, text: str = "") -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     label.setFont(style.small_font)
-    tint(label, style.colours.muted)
+    tint(label, style.muted)
     return label
 
 

@@ -15,7 +15,7 @@ class _Field(QPlainTextEdit):
     sent = Signal()
     cancelled = Signal()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter sends, with Shift it begins a line; Escape cancels."""
         if event.key() == Qt.Key.Key_Escape:
             self.cancelled.emit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from desktop.store.records import Figures
@@ -35,7 +36,7 @@ class Footer(QWidget):
         self._figures = QLabel(self)
         self._figures.setFont(style.small_font)
         self._figures.setTextFormat(Qt.TextFormat.PlainText)
-        tint(self._figures, style.colours.muted)
+        tint(self._figures, style.muted)
 
     def set_item(self, item: MessageItem, *, last: bool, busy: bool) -> None:
         """What the row is about. `last`: no message follows; `busy`: an answer is being written."""
@@ -58,7 +59,7 @@ class Footer(QWidget):
     def _make_pager(self) -> None:
         label = QLabel(self)
         label.setFont(self._style.small_font)
-        tint(label, self._style.colours.muted)
+        tint(label, self._style.muted)
         before = action(self, "chevron-left", self.tr("Previous version"), lambda: self.stepped.emit(-1), self._style)
         after = action(self, "chevron-right", self.tr("Next version"), lambda: self.stepped.emit(1), self._style)
         self._pager = before, label, after
@@ -110,7 +111,7 @@ class Footer(QWidget):
         """Pixels of the row, whether its actions are shown or not."""
         return self._style.gap(7)
 
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
+    def resizeEvent(self, _event: QResizeEvent) -> None:
         self._arrange()
 
     def _arrange(self) -> None:

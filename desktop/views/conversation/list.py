@@ -139,13 +139,13 @@ class MessageList(MessageColumn):
             widget.open_editor(self._edits.pop(id_))
         return widget
 
-    def release_widget(self, index: int, widget: MessageWidget) -> None:
+    def release_widget(self, widget: MessageWidget) -> None:
         if widget.editor:
             self._edits[widget.item.id] = widget.editor.text
 
     def _keep_edits(self) -> None:
-        for index, widget in self.widgets.items():
-            self.release_widget(index, widget)
+        for widget in self.widgets.values():
+            self.release_widget(widget)
 
     def _resized(self, message: int) -> None:
         index = self.index_of(message)
@@ -160,7 +160,7 @@ class MessageList(MessageColumn):
 
     # keys and focus
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scroll; with Alt go from message to message."""
         bar, key = self.verticalScrollBar(), event.key()
         if event.modifiers() & Qt.KeyboardModifier.AltModifier and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
@@ -199,7 +199,7 @@ class MessageList(MessageColumn):
         if index is not None and 0 <= index < len(self.items):
             self.reveal(index).setFocus(Qt.FocusReason.TabFocusReason)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusInEvent(self, event: QFocusEvent) -> None:
         """Tab comes to the newest message in sight, or back to what can be done with it."""
         super().focusInEvent(event)
         index = self._newest_visible()
@@ -211,7 +211,7 @@ class MessageList(MessageColumn):
             if stops:
                 stops[-1].setFocus(event.reason())
 
-    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+    def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab through a message and what is in it, then to the next one, then out."""
         current, focus = self._current(), QApplication.focusWidget()
         if current is None or focus is None:
@@ -233,18 +233,20 @@ class MessageList(MessageColumn):
         return True
 
     def _leave(self, forward: bool) -> bool:
-        """To the next control outside. The list's own widgets are in Qt's chain of focus in the order of their making."""
+        """To the next control outside. Qt's chain of focus has the widgets inside in the order of their making."""
         reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-        widget: QWidget | None = self
-        for _ in range(10_000):
-            widget = widget.nextInFocusChain() if forward else widget.previousInFocusChain()
-            if widget is None or widget is self:
-                return False
+        widget = self._beside(self, forward)
+        while widget is not None and widget is not self:
             takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
             if takes and widget.isVisible() and widget.isEnabled() and not self.isAncestorOf(widget):
                 widget.setFocus(reason)
                 return True
+            widget = self._beside(widget, forward)
         return False
+
+    @staticmethod
+    def _beside(widget: QWidget, forward: bool) -> QWidget | None:
+        return widget.nextInFocusChain() if forward else widget.previousInFocusChain()
 
     def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
         """Actions of a message are there while it, or what is in it, has the focus."""

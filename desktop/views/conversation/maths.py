@@ -1,4 +1,4 @@
-"""Formulas: LaTeX to drawings by ziamath, made beside the window's thread, kept while they are likely to be seen again."""
+"""Formulas: LaTeX to drawings by ziamath, made beside the window's thread and kept for a while."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ class Drawing:
 
 def draw(source: str, display: bool) -> Drawing | None:
     """The drawing of LaTeX `source`; None where it cannot be parsed. `display`: as on a line of its own."""
-    import ziamath  # takes 0.4 s
-    from latex2mathml.converter import convert
+    from latex2mathml.converter import convert  # these take 0.4 s
+    from ziamath.config import config
+    from ziamath.zmath import Latex
 
     if len(source) > _LONGEST:
         return None
-    ziamath.config.svg2 = False  # plain paths: what every version of Qt draws
+    config.svg2 = False  # plain paths: what every version of Qt draws
     try:
         if _UNKNOWN.search(convert(source)):
             return None
-        made = ziamath.Latex(source, size=UNIT, color=_INK, inline=not display)
+        made = Latex(source, size=UNIT, color=_INK, inline=not display)
         svg = made.svg()
     except Exception:  # noqa: BLE001  # both parsers raise whatever their tables stumble on
         return None

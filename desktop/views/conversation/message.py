@@ -98,7 +98,7 @@ class MessageWidget(QGroupBox):
         font = self._who.font()
         font.setBold(True)
         self._who.setFont(font)
-        tint(self._who, self._style.colours.text)
+        tint(self._who, self._style.text)
         self._who.setText(self.speaker())
         self._who.setToolTip(self.item.model or "")
 
@@ -109,10 +109,7 @@ class MessageWidget(QGroupBox):
     def _show_text(self) -> None:
         item = self.item
         streaming = item.state == "streaming"
-        if item.role == "user":
-            blocks = typed(item.text)
-        else:
-            blocks = self._markdown.update(item.text, final=not streaming)
+        blocks = typed(item.text) if item.role == "user" else self._markdown.update(item.text, final=not streaming)
         self.body.set_blocks(blocks)
         if not streaming or not self.accessibleName():
             self.setAccessibleName(f"{self.speaker()}: {plain_text(blocks)}")
@@ -280,10 +277,10 @@ class MessageWidget(QGroupBox):
         inside = focus is not None and (focus is self or self.isAncestorOf(focus))
         return inside or self.editor is not None or bool(self.body.selected_text())
 
-    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+    def enterEvent(self, _event: QEnterEvent) -> None:
         self.footer.show_actions(True)
 
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+    def leaveEvent(self, _event: QEvent) -> None:
         self.update_actions()
 
     def update_actions(self) -> None:
@@ -292,18 +289,18 @@ class MessageWidget(QGroupBox):
         inside = focus is not None and (focus is self or self.isAncestorOf(focus))
         self.footer.show_actions(inside or self.underMouse())
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusInEvent(self, event: QFocusEvent) -> None:
         self._ring = event.reason() != Qt.FocusReason.MouseFocusReason
         self.update()
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusOutEvent(self, _event: QFocusEvent) -> None:
         self._ring = False
         self.update()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, _event: QMouseEvent) -> None:
         self.selectionStarted.emit()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy; Enter goes into the text with a caret, Escape out of it."""
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copyRequested.emit(self.body.selected_text() or self.item.text)
@@ -321,7 +318,7 @@ class MessageWidget(QGroupBox):
         else:
             event.ignore()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """The bubble of one's own words, and the ring of the focus; no frame of a group."""
         if self._bubble.isEmpty() and not self._ring:
             return
@@ -329,9 +326,9 @@ class MessageWidget(QGroupBox):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self._bubble.isEmpty() and self.editor is None:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._style.colours.surface)
+            painter.setBrush(self._style.bubble)
             painter.drawRoundedRect(self._bubble, 10, 10)
         if self._ring:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(self._style.colours.focus, 2))
+            painter.setPen(QPen(self._style.accent, 2))
             painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 10, 10)

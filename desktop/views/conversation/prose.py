@@ -1,9 +1,11 @@
-"""Prose: a run of paragraphs, headings, lists, quotes and formulas, or one table, as one document without scroll bars."""
+"""Prose: a run of paragraphs, headings, lists, quotes and formulas as one document without scroll bars."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import partial
+from math import ceil
 
 from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
@@ -23,7 +25,7 @@ from desktop.text import Block, Rule, plain_text, spans_of
 from desktop.views.conversation.copying import fragment_text
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
-from desktop.views.conversation.writer import FORMULA, QUOTE, RULE, FormulaObject, formulas, write_blocks
+from desktop.views.conversation.writer import FORMULA, QUOTE, RULE, FormulaObject, formulas, leading, write_blocks
 
 _MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
 READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
@@ -39,6 +41,7 @@ class TextView(QTextBrowser):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setProperty("kind", "text")  # no field: the sheet draws no frame
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -49,6 +52,7 @@ class TextView(QTextBrowser):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
+        self._below = 0.0  # space that the last line would have to a next one
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
@@ -59,27 +63,27 @@ class TextView(QTextBrowser):
         document = self.document()
         if self.lineWrapColumnOrWidth() != width:
             self.setLineWrapColumnOrWidth(width)
-        height = int(document.size().height() + 0.999)
+        height = ceil(document.size().height() - self._below)
         self.resize(width, height)
         return height
 
-    def loadResource(self, kind: int, name: QUrl | str) -> None:  # noqa: N802
+    def loadResource(self, kind: int, name: QUrl | str) -> None:
         """Nothing: no picture, no style sheet, no file."""
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         """The list around scrolls."""
         event.ignore()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         self.pressed.emit()
         super().mousePressEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.dragged.emit(event.globalPosition().toPoint())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         caret = bool(self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard)
         scrolls = not caret and event.key() in SCROLLING
         if scrolls or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy):
@@ -87,7 +91,7 @@ class TextView(QTextBrowser):
         else:
             super().keyPressEvent(event)
 
-    def createMimeDataFromSelection(self) -> QMimeData:  # noqa: N802
+    def createMimeDataFromSelection(self) -> QMimeData:
         """The selection as plain text, formulas as their source."""
         data = QMimeData()
         data.setText(self.selected_text())
@@ -161,6 +165,7 @@ class Prose(TextView):
         self._starts[first:] = write_blocks(cursor, new, blocks[first - 1] if first else None, self._style)
         cursor.endEditBlock()
         self._blocks = blocks
+        self._below = leading(blocks[-1], self._style) if blocks else 0.0
         self._decorated = any(block.place.quote or isinstance(block, Rule) for block in blocks)
         self._request(new)
 
@@ -174,7 +179,7 @@ class Prose(TextView):
 
         for key in formulas(blocks):
             if not drawings.known(*key):
-                drawings.request(*key, lambda key=key: ready(key))
+                drawings.request(*key, partial(ready, key))
 
     def _formula_drawn(self, key: tuple[str, bool]) -> None:
         if not self._stale:
@@ -185,12 +190,12 @@ class Prose(TextView):
         """Tell assistive technology the text, formulas as their source."""
         self.setAccessibleName(plain_text(self._blocks))
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self._decorated:
-            self._paint_lines(event)
+            self._paint_lines()
 
-    def _paint_lines(self, event: QPaintEvent) -> None:
+    def _paint_lines(self) -> None:
         """Bars beside quotes and lines across."""
         painter = QPainter(self.viewport())
         layout = self.document().documentLayout()
@@ -200,7 +205,7 @@ class Prose(TextView):
             depth = block.blockFormat().property(QUOTE) or 0
             for level in range(depth):
                 bar = QRectF(self._style.gap(4) * level + 1, box.top(), 3, box.height())
-                painter.fillRect(bar, self._style.colours.line)
+                painter.fillRect(bar, self._style.line)
             if block.blockFormat().property(RULE):
-                painter.fillRect(QRectF(0, box.center().y(), self.width(), 1), self._style.colours.line)
+                painter.fillRect(QRectF(0, box.center().y(), self.width(), 1), self._style.line)
             block = block.next()

@@ -1,14 +1,14 @@
 """The scrolled column of messages: real widgets only near the viewport, and a place in the text that nothing moves.
 
-The truth is the anchor: a message in sight and where its top is, in pixels below the viewport's top. The scroll bar only
-shows it. So a height that is measured, or that changes, moves what is elsewhere, never what is being read.
+The truth is the anchor: a message in sight and where its top is, in pixels below the viewport's top. The scroll bar
+only shows it. So a height that is measured, or that changes, moves what is elsewhere, never what is being read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
@@ -16,7 +16,8 @@ from desktop.views.conversation.body import Spot
 from desktop.views.conversation.heights import Heights
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.message import MessageWidget
-from desktop.views.conversation.style import Style, style_of
+from desktop.views.conversation.style import current_style
+from desktop.views.theme import theme
 
 _ROUNDS = 12  # of measuring until all that is in sight has been measured
 
@@ -28,10 +29,11 @@ class MessageColumn(QAbstractScrollArea):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.style_now = style_of(self.font(), self.palette())
+        self.style_now = current_style()
+        theme().changed.connect(self._theme_changed)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.viewport().setBackgroundRole(QPalette.ColorRole.Base)
+        self.viewport().setBackgroundRole(QPalette.ColorRole.Window)
         self.items: list[MessageItem] = []
         self.widgets: dict[int, MessageWidget] = {}  # by index
         self._heights = Heights()
@@ -50,7 +52,7 @@ class MessageColumn(QAbstractScrollArea):
         """A widget for message `index`, a child of the viewport."""
         raise NotImplementedError
 
-    def release_widget(self, index: int, widget: MessageWidget) -> None:
+    def release_widget(self, widget: MessageWidget) -> None:
         """Called before a widget that is out of sight goes."""
 
     # items
@@ -69,7 +71,7 @@ class MessageColumn(QAbstractScrollArea):
                 widget.set_item(items[index])
                 self.widgets[index] = widget
             else:
-                self.release_widget(-1, widget)
+                self.release_widget(widget)
                 self._remove(widget)
         self._heights.reset([self._estimate(item) for item in items])
         for index, widget in self.widgets.items():
@@ -226,7 +228,7 @@ class MessageColumn(QAbstractScrollArea):
             widget = self.widgets[index]
             top = self._view_top(index)
             if (top > 2 * room or top + self._heights[index] < -room) and not widget.pinned:
-                self.release_widget(index, widget)
+                self.release_widget(widget)
                 self._remove(self.widgets.pop(index))
             else:
                 widget.move(left, top)
@@ -278,7 +280,7 @@ class MessageColumn(QAbstractScrollArea):
     def _wanted_column(self) -> int:
         return min(self.style_now.measure, self.viewport().width() - 2 * self.style_now.gap(4))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.refit()
 
@@ -298,10 +300,6 @@ class MessageColumn(QAbstractScrollArea):
             self._restore(spot)
         self.arrange()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            style: Style = style_of(self.font(), self.palette())
-            if style.key != self.style_now.key:
-                self.style_now = style
-                self.refit(anew=True)
+    def _theme_changed(self) -> None:
+        self.style_now = current_style()
+        self.refit(anew=True)

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from PySide6.QtGui import QFont, QFontDatabase, QFontMetricsF, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF
 
-from desktop.text import Block, Heading
-from desktop.views.conversation.colours import Colours, colours
+from desktop.text import Block, Heading, Kind
+from desktop.views.theme import MEASURE, theme
 
-MEASURE = 70  # characters to a line
 _FIXED = ("SF Mono", "Menlo", "Cascadia Mono", "Consolas", "DejaVu Sans Mono", "Liberation Mono", "Noto Sans Mono")
 _HEADINGS = (1.5, 1.28, 1.12, 1.0, 1.0, 1.0)
+_KINDS: tuple[Kind, ...] = ("keyword", "name", "string", "number", "comment", "operator")
 
 
 @dataclass(frozen=True)
 class Style:
-    """Made anew when font or palette change."""
+    """Made anew when the theme changes."""
 
-    key: tuple[str, int]  # equal where font and palette are
     font: QFont
     code_font: QFont
     small_font: QFont
-    colours: Colours
+    text: QColor
+    muted: QColor
+    line: QColor
+    bubble: QColor
+    accent: QColor
+    found: QColor
+    code_background: QColor
+    code_text: QColor
+    code: Mapping[Kind, QColor]
     unit: float  # a quarter of a line: every gap is a multiple of it
     measure: int  # width of the column of text
 
@@ -52,18 +60,27 @@ def sized(font: QFont, scale: float) -> QFont:
     return made
 
 
-def style_of(font: QFont, palette: QPalette) -> Style:
-    """The style that belongs to a widget's font and palette."""
+def current_style() -> Style:
+    """The style that belongs to the application's theme now."""
+    now = theme()
+    font = now.font()
     code = sized(font, 0.93)
     code.setFamilies([_fixed_family(), *font.families()])
     code.setStyleHint(QFont.StyleHint.Monospace)
     metrics = QFontMetricsF(font)
     return Style(
-        key=(font.key(), palette.cacheKey()),
-        font=QFont(font),
+        font=font,
         code_font=code,
         small_font=sized(font, 0.88),
-        colours=colours(palette),
+        text=now.color("text"),
+        muted=now.color("muted"),
+        line=now.color("hairline"),
+        bubble=now.color("bubble"),
+        accent=now.color("accent"),
+        found=now.color("mark"),
+        code_background=now.color("code_background"),
+        code_text=now.color("code_text"),
+        code={kind: now.color(f"code_{kind}") for kind in _KINDS},
         unit=metrics.height() / 4,
         measure=round(metrics.averageCharWidth() * MEASURE),
     )

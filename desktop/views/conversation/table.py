@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
@@ -66,10 +67,10 @@ class TableView(Prose):
         line = QTextTableCellFormat()
         line.setBottomBorder(1)
         line.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-        line.setBottomBorderBrush(style.colours.line)
+        line.setBottomBorderBrush(style.line)
         plain = QTextCharFormat()
         plain.setFont(style.font)
-        plain.setForeground(style.colours.text)
+        plain.setForeground(style.text)
         for row, cells in enumerate(table.rows):
             for column, spans in enumerate(cells):
                 cell = grid.cellAt(row, column)
@@ -97,11 +98,11 @@ class TableView(Prose):
         inner = max(width, round(min(self._natural, widest)))
         self.setLineWrapColumnOrWidth(inner)
         bar = self.horizontalScrollBar().sizeHint().height() if inner > width else 0
-        height = int(self.document().size().height() + 0.999) + bar
+        height = ceil(self.document().size().height()) + bar
         self.resize(width, height)
         return height
 
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+    def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta()
         if abs(delta.x()) > abs(delta.y()) and self.horizontalScrollBar().maximum():
             QTextEdit.wheelEvent(self, event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
     QFontMetricsF,
     QPainter,
@@ -37,10 +37,15 @@ def gap_before(block: Block, previous: Block | None, style: Style) -> int:
     if isinstance(block, Heading):
         return style.gap(5 if block.level <= 2 else 4)
     if isinstance(previous, Heading):
-        return style.gap(1.5)
+        return style.gap(2)
     if block.place.indent and previous.place.indent:
         return style.gap(1.2)
     return style.gap(2.8)
+
+
+def leading(block: Block, style: Style) -> float:
+    """Pixels below each line of a block."""
+    return 0.0 if isinstance(block, Formula) else style.unit * 4 * (style.line_height(block) - 100) / 100
 
 
 def write_blocks(cursor: QTextCursor, blocks: Sequence[Block], previous: Block | None, style: Style) -> list[int]:
@@ -67,8 +72,7 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
     if isinstance(block, Formula):
         layout.setAlignment(Qt.AlignmentFlag.AlignHCenter)
     else:
-        extra = style.unit * 4 * (style.line_height(block) - 100) / 100
-        layout.setLineHeight(extra, QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
+        layout.setLineHeight(leading(block, style), QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
     if isinstance(block, Heading):
         layout.setHeadingLevel(block.level)
     if isinstance(block, Rule):
@@ -79,7 +83,7 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
 def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
     plain = QTextCharFormat()
     plain.setFont(style.heading_font(block.level) if isinstance(block, Heading) else style.font)
-    plain.setForeground(style.colours.muted if block.place.quote else style.colours.text)
+    plain.setForeground(style.muted if block.place.quote else style.text)
     if isinstance(block, Paragraph) and block.place.marker:
         _make_item(cursor, block.place.indent, block.place.marker)
         cursor.setBlockCharFormat(plain)
@@ -118,7 +122,7 @@ def write_span(cursor: QTextCursor, span: Span, plain: QTextCharFormat, style: S
     shape = QTextCharFormat(plain)
     if span.code:
         shape.setFont(style.code_font)
-        shape.setBackground(style.colours.surface)
+        shape.setBackground(style.code_background)
     if span.bold:
         shape.setFontWeight(650)
     if span.italic:
@@ -128,7 +132,7 @@ def write_span(cursor: QTextCursor, span: Span, plain: QTextCharFormat, style: S
     if span.link:
         shape.setAnchor(True)
         shape.setAnchorHref(span.link)
-        shape.setForeground(style.colours.link)
+        shape.setForeground(style.accent)
         shape.setFontUnderline(True)
     cursor.insertText(span.text.replace("\n", "\u2028"), shape)
 
@@ -139,7 +143,7 @@ def _write_formula(cursor: QTextCursor, source: str, display: bool, plain: QText
     if drawing is None:
         shape = QTextCharFormat(plain)
         shape.setFont(style.code_font)
-        shape.setForeground(style.colours.muted)
+        shape.setForeground(style.muted)
         cursor.insertText(source.replace("\n", "\u2028"), shape)
         return
     shape = QTextCharFormat()
@@ -163,7 +167,7 @@ def _write_formula(cursor: QTextCursor, source: str, display: bool, plain: QText
 class FormulaObject(QPyTextObject):
     """Measures and paints formulas in a document."""
 
-    def intrinsicSize(self, document: QTextDocument, _position: int, kind: QTextFormat) -> QSizeF:  # noqa: N802
+    def intrinsicSize(self, document: QTextDocument, _position: int, kind: QTextFormat) -> QSizeF:
         """Width and height in pixels; a formula wider than the page is made smaller."""
         drawing = drawings.find(kind.property(SOURCE), kind.property(DISPLAY))
         if drawing is None:
@@ -172,8 +176,8 @@ class FormulaObject(QPyTextObject):
         descent = QFontMetricsF(kind.toCharFormat().font()).descent()
         return QSizeF(drawing.width * scale, drawing.ascent * scale + descent)
 
-    def drawObject(  # noqa: N802
-        self, painter: QPainter, box: QRectF, document: QTextDocument, _position: int, kind: QTextFormat
+    def drawObject(
+        self, painter: QPainter, box: QRectF | QRect, document: QTextDocument, _position: int, kind: QTextFormat
     ) -> None:
         """Paint as vectors: sharp at every pixel ratio."""
         source, display = kind.property(SOURCE), kind.property(DISPLAY)
@@ -183,7 +187,7 @@ class FormulaObject(QPyTextObject):
             return
         scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
         size = QSizeF(drawing.width * scale, (drawing.ascent + drawing.descent) * scale)
-        renderer.render(painter, QRectF(QPointF(box.left(), box.top()), size))
+        renderer.render(painter, QRectF(QPointF(box.x(), box.y()), size))
 
     @staticmethod
     def _squeeze(document: QTextDocument, width: float) -> float:
