@@ -131,6 +131,11 @@ class MessageColumn(QAbstractScrollArea):
             self._following = delta > 0 and value >= self.verticalScrollBar().maximum() - 1
             self.arrange()
 
+    def reading_place(self, message: int | None = None) -> tuple[int, int]:
+        """The id of the first message in sight (or `message`), and where its top is below the viewport's, in pixels."""
+        index = self._anchor if message is None else self.index_of(message)
+        return (self.items[index].id, self._view_top(index)) if index is not None and self.items else (0, 0)
+
     @property
     def following(self) -> bool:
         """Whether new text moves the view."""
