@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtGui import QTextCursor
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QTextEdit, QWidget
 
 from desktop.text import Block, Fence, Line, Table
 from desktop.views.conversation.code import CodeBlock, CodeText
@@ -98,12 +98,6 @@ class Body(QWidget):
             if isinstance(segment, Prose):
                 segment.refresh()
 
-    def set_style(self, style: Style) -> None:
-        """Other fonts or colours."""
-        self._style = style
-        for segment in self.segments:
-            segment.set_style(style)
-
     def fit(self, width: int) -> int:
         """Take a width in pixels; the height that all segments then need."""
         y = 0
@@ -147,6 +141,21 @@ class Body(QWidget):
     def _line_top(segment: Segment, cursor: QTextCursor) -> int:
         text = text_of(segment)
         return segment.y() + (0 if text is segment else text.y()) + text.cursorRect(cursor).top()
+
+    # finding
+
+    def mark(self, text: str, current: int | None) -> int | None:
+        """Show all places of `text`, the one number `current` as chosen, or the last; its distance from the top."""
+        places = [
+            (index, cursor)
+            for index, segment in enumerate(self.segments)
+            for cursor in find_all(text_of(segment), text)
+        ]
+        chosen = None if current is None or not places else places[min(current, len(places) - 1)]
+        for index, segment in enumerate(self.segments):
+            marked = [(cursor, (index, cursor) == chosen) for where, cursor in places if where == index]
+            text_of(segment).setExtraSelections([_shown(*each, self._style) for each in marked])
+        return self._line_top(self.segments[chosen[0]], chosen[1]) if chosen else None
 
     # selection
 
@@ -195,6 +204,25 @@ class Body(QWidget):
         """Select all text."""
         for segment in self.segments:
             text_of(segment).selectAll()
+
+
+def find_all(view: Text, text: str) -> list[QTextCursor]:
+    """Every place of `text` in a document, whatever its case."""
+    found: list[QTextCursor] = []
+    cursor = view.document().find(text) if text else QTextCursor()
+    while not cursor.isNull():
+        found.append(cursor)
+        cursor = view.document().find(text, cursor)
+    return found
+
+
+def _shown(cursor: QTextCursor, chosen: bool, style: Style) -> QTextEdit.ExtraSelection:
+    selection = QTextEdit.ExtraSelection()
+    shape = QTextCharFormat()
+    shape.setBackground(style.accent if chosen else style.found)
+    shape.setForeground(style.on_accent if chosen else style.text)
+    selection.cursor, selection.format = cursor, shape
+    return selection
 
 
 def text_of(segment: Segment) -> Text:

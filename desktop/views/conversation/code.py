@@ -8,9 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QFocusEvent,
     QFontMetricsF,
     QKeyEvent,
-    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -24,11 +24,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidget
 
 from desktop.text import Fence, Mark, highlight
-from desktop.views.conversation.prose import SCROLLING
+from desktop.views.conversation.prose import leaves
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.work import work
 from desktop.views.icons import icon
 
+_CARET = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 _PAUSE = 400  # ms between looks at the colours of code that still grows
 _SHOWN = 1500  # ms that a copy button says so
 
@@ -39,17 +40,12 @@ class _Colouring(QSyntaxHighlighter):
     def __init__(self, document: QTextDocument, style: Style) -> None:
         super().__init__(document)
         self._marks: list[list[Mark]] = []
-        self.set_style(style)
-
-    def set_style(self, style: Style) -> None:
-        """Other colours."""
-        self._formats = {}
+        self._formats: dict[str, QTextCharFormat] = {}
         for kind, colour in style.code.items():
             shape = QTextCharFormat()
             shape.setForeground(colour)
             shape.setFontItalic(kind == "comment")
             self._formats[kind] = shape
-        self.rehighlight()
 
     def show(self, marks: list[list[Mark]]) -> None:
         """Take the marks of all lines; only lines that differ are drawn anew."""
@@ -130,12 +126,21 @@ class CodeText(QPlainTextEdit):
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.dragged.emit(event.globalPosition().toPoint())
 
+    def set_caret(self, shown: bool) -> None:
+        """Whether arrow keys move a caret to select with, or scroll."""
+        self.setTextInteractionFlags(_CARET if shown else Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.set_caret(False)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        caret = bool(self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard)
         bar = self.horizontalScrollBar()
-        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and bar.maximum():
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and bar.maximum() and not caret:
             step = bar.singleStep() * (1 if event.key() == Qt.Key.Key_Right else -1)
             bar.setValue(bar.value() + step)
-        elif event.key() in (*SCROLLING, Qt.Key.Key_Escape) or event.matches(QKeySequence.StandardKey.Copy):
+        elif leaves(event, caret=caret):
             event.ignore()
         else:
             super().keyPressEvent(event)
@@ -164,11 +169,10 @@ class CodeBlock(QWidget):
         self._colouring = _Colouring(self.text.document(), style)
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self._pause.timeout.connect(self._colour)
-        self.set_style(style)
+        self._apply_style()
 
-    def set_style(self, style: Style) -> None:
-        """Other fonts or colours."""
-        self._style = style
+    def _apply_style(self) -> None:
+        style = self._style
         self.text.setFont(style.code_font)
         self.text.setTabStopDistance(QFontMetricsF(style.code_font).horizontalAdvance(" ") * 4)
         palette = self.text.palette()
@@ -182,8 +186,6 @@ class CodeBlock(QWidget):
                 shade.setColor(role, style.muted)
             part.setPalette(shade)
         self.copy.setIconSize(QSize(style.gap(3), style.gap(3)))
-        self._colouring.set_style(style)
-        self._measure(self.text.toPlainText())
 
     def set_fence(self, fence: Fence) -> None:
         """Show a fence; cheap where its text only grew."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.scroll import MessageColumn
@@ -33,6 +34,9 @@ class MessageList(MessageColumn):
         self.setAccessibleName(self.tr("Conversation"))
         self._busy = False
         self._pending: dict[int, tuple[str, bool]] = {}  # id to the sentence below an answer without text
+        self._sought = ""
+        self._hits: list[tuple[int, int]] = []
+        self._hit = -1
         self._edits: dict[int, str] = {}  # id to what was typed into an editor that is not there now
         self._grown: dict[int, str] = {}  # id to text that is not shown yet
         self._tick = QTimer(self, singleShot=True, interval=_TICK)
@@ -48,6 +52,7 @@ class MessageList(MessageColumn):
         """Show other messages."""
         self._keep_edits()
         self._grown.clear()
+        self.find_text("")
         self.reset_items(items, focus=focus)
         self._update_places()
 
@@ -116,6 +121,44 @@ class MessageList(MessageColumn):
             }
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said.get(item.state, "")))
 
+    # finding
+
+    def find_text(self, text: str) -> int:
+        """Show every place of `text` and go to the newest one; how many there are. An empty text shows none."""
+        self._sought = text
+        self._hits = find_hits(self.items, text)
+        self._hit = len(self._hits) - 1
+        for widget in self.widgets.values():
+            widget.mark(text, None)
+        self._show_hit()
+        return len(self._hits)
+
+    @property
+    def hits(self) -> int:
+        """How many places the last `find_text` found."""
+        return len(self._hits)
+
+    def find_next(self, step: int = 1) -> int:
+        """Go to the next hit (-1: the one before), round and round; its number from 1, or 0."""
+        if not self._hits:
+            return 0
+        self._hit = (self._hit + step) % len(self._hits)
+        self._show_hit()
+        return self._hit + 1
+
+    def _show_hit(self) -> None:
+        if not self._hits:
+            return
+        index, nth = self._hits[self._hit]
+        if index >= len(self.items):
+            return
+        for other, widget in self.widgets.items():
+            if other != index:
+                widget.mark(self._sought, None)
+        y = self.reveal(index).mark(self._sought, nth)
+        if y is not None:
+            self.reveal_y(index, y)
+
     # widgets
 
     def make_widget(self, index: int) -> MessageWidget:
@@ -135,6 +178,8 @@ class MessageList(MessageColumn):
         if id_ in self._pending:
             sentence, restart = self._pending[id_]
             widget.set_pending(sentence, restart=restart)
+        if self._sought:
+            widget.mark(self._sought, None)
         if id_ in self._edits:
             widget.open_editor(self._edits.pop(id_))
         return widget
@@ -247,6 +292,19 @@ class MessageList(MessageColumn):
     @staticmethod
     def _beside(widget: QWidget, forward: bool) -> QWidget | None:
         return widget.nextInFocusChain() if forward else widget.previousInFocusChain()
+
+    def rebuild(self) -> None:
+        """Make all widgets anew; the focus stays on its message."""
+        current = self._current()
+        super().rebuild()
+        if current is not None and current in self.widgets and self.widgets[current].editor is None:
+            self.widgets[current].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.setAccessibleName(self.tr("Conversation"))
+            self.rebuild()
 
     def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
         """Actions of a message are there while it, or what is in it, has the focus."""

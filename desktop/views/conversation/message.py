@@ -13,7 +13,6 @@ from desktop.views.conversation.controls import Notice, sentence, tint
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
-from desktop.views.conversation.prose import CARET, READING, Prose
 from desktop.views.conversation.style import Style
 
 
@@ -39,6 +38,7 @@ class MessageWidget(QGroupBox):
         self._pending = ""
         self._offers_restart = False
         self._bubble = QRect()
+        self._sought = ""
         self.item = item
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
         self._who = QLabel(self)
@@ -111,6 +111,8 @@ class MessageWidget(QGroupBox):
         streaming = item.state == "streaming"
         blocks = typed(item.text) if item.role == "user" else self._markdown.update(item.text, final=not streaming)
         self.body.set_blocks(blocks)
+        if self._sought:
+            self.body.mark(self._sought, None)
         if not streaming or not self.accessibleName():
             self.setAccessibleName(f"{self.speaker()}: {plain_text(blocks)}")
 
@@ -166,12 +168,6 @@ class MessageWidget(QGroupBox):
             if self._notice.button:
                 self._notice.button.setEnabled(not self._busy or act == self.restartClicked.emit)
             self._notice.show()
-
-    def set_style(self, style: Style) -> None:
-        """Other fonts or colours."""
-        self._style = style
-        self.body.set_style(style)
-        self._name_speaker()
 
     # editing
 
@@ -251,6 +247,12 @@ class MessageWidget(QGroupBox):
         found = self.body.y_of(spot)
         return None if found is None or self.editor else found + self.body.y()
 
+    def mark(self, text: str, current: int | None) -> int | None:
+        """Show all places of `text`, the one number `current` as chosen; its distance from the top, if it is there."""
+        self._sought = text
+        y = self.body.mark(text, current)
+        return None if y is None else y + self.body.y()
+
     # focus and keys
 
     def stops(self) -> list[QWidget]:
@@ -308,12 +310,9 @@ class MessageWidget(QGroupBox):
             self.body.select_all()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.hasFocus() and self.body.segments:
             text = text_of(self.body.segments[0])
-            text.setTextInteractionFlags(CARET)
+            text.set_caret(True)
             text.setFocus(Qt.FocusReason.OtherFocusReason)
         elif event.key() == Qt.Key.Key_Escape and not self.hasFocus():
-            for segment in self.body.segments:
-                if isinstance(segment, Prose):
-                    segment.setTextInteractionFlags(READING)
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             event.ignore()

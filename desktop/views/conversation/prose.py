@@ -9,6 +9,7 @@ from math import ceil
 
 from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
+    QFocusEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -31,6 +32,12 @@ _MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.L
 READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
 CARET = READING | Qt.TextInteractionFlag.TextSelectableByKeyboard
 SCROLLING = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End}
+
+
+def leaves(event: QKeyEvent, *, caret: bool) -> bool:
+    """Whether a key is for the message around: it copies, as a selection may span several documents, and scrolls."""
+    scrolls = event.key() in SCROLLING and not caret
+    return scrolls or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy)
 
 
 class TextView(QTextBrowser):
@@ -83,11 +90,18 @@ class TextView(QTextBrowser):
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.dragged.emit(event.globalPosition().toPoint())
 
+    def set_caret(self, shown: bool) -> None:
+        """Whether arrow keys move a caret to select with, or scroll."""
+        self.setTextInteractionFlags(CARET if shown else READING)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.set_caret(False)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         caret = bool(self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard)
-        scrolls = not caret and event.key() in SCROLLING
-        if scrolls or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy):
-            event.ignore()  # the message copies: a selection may span several documents
+        if leaves(event, caret=caret):
+            event.ignore()
         else:
             super().keyPressEvent(event)
 
@@ -116,9 +130,6 @@ class Prose(TextView):
         self._formula = FormulaObject(self)
         self._decorated = False
         self.document().documentLayout().registerHandler(FORMULA, self._formula)
-        self._apply_style()
-
-    def _apply_style(self) -> None:
         self.document().setDefaultFont(self._style.font)
         self.document().setIndentWidth(self._style.gap(5))
 
@@ -130,12 +141,6 @@ class Prose(TextView):
         ):
             same += 1
         self._write_from(same, list(blocks))
-
-    def set_style(self, style: Style) -> None:
-        """Other fonts or colours."""
-        self._style = style
-        self._apply_style()
-        self._write_from(0, self._blocks)
 
     @property
     def has_links(self) -> bool:

@@ -30,7 +30,7 @@ class MessageColumn(QAbstractScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.style_now = current_style()
-        theme().changed.connect(self._theme_changed)
+        theme().changed.connect(self.rebuild)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setBackgroundRole(QPalette.ColorRole.Window)
@@ -162,6 +162,13 @@ class MessageColumn(QAbstractScrollArea):
                 self.scroll_by(bottom - room)
         return self.widgets[index]
 
+    def reveal_y(self, index: int, y: int) -> None:
+        """Scroll as little as shows what is `y` pixels below the top of message `index`."""
+        where, room = self._view_top(index) + y, self.viewport().height()
+        if not 0 <= where <= room - self.style_now.gap(12):
+            self._following = False
+            self.scroll_by(where - room // 3)
+
     def scroll_by(self, pixels: int) -> None:
         """Scroll down by so many pixels."""
         bar = self.verticalScrollBar()
@@ -289,22 +296,29 @@ class MessageColumn(QAbstractScrollArea):
         super().resizeEvent(event)
         self.refit()
 
-    def refit(self, *, anew: bool = False) -> None:
-        """Lay all out for the width that there is; `anew`: although it did not change."""
+    def refit(self) -> None:
+        """Lay all out for the width that there is."""
         column = self._wanted_column()
-        if column <= 0:
-            return
-        if column != self._column or anew:
+        if column > 0 and column != self._column:
             spot = self._spot(self._anchor)
             self._column = column
             self._heights.reset([self._estimate(item) for item in self.items])
             for index, widget in self.widgets.items():
-                if anew:
-                    widget.set_style(self.style_now)
                 self._heights.set(index, widget.fit(column))
             self._restore(spot)
         self.arrange()
 
-    def _theme_changed(self) -> None:
+    def rebuild(self) -> None:
+        """Make all widgets anew, in other colours, sizes or words; the place is kept."""
         self.style_now = current_style()
-        self.refit(anew=True)
+        self._column = self._wanted_column()
+        spot = self._spot(self._anchor)
+        for widget in self.widgets.values():
+            self.release_widget(widget)
+            self._remove(widget)
+        self.widgets = {}
+        self._heights.reset([self._estimate(item) for item in self.items])
+        if spot is not None:
+            self._realise(self._anchor)
+            self._restore(spot)
+        self.arrange()

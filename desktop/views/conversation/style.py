@@ -28,6 +28,7 @@ class Style:
     line: QColor
     bubble: QColor
     accent: QColor
+    on_accent: QColor
     found: QColor
     code_background: QColor
     code_text: QColor
@@ -77,6 +78,7 @@ def current_style() -> Style:
         line=now.color("hairline"),
         bubble=now.color("bubble"),
         accent=now.color("accent"),
+        on_accent=now.color("on_accent"),
         found=now.color("mark"),
         code_background=now.color("code_background"),
         code_text=now.color("code_text"),

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.text import check_link
+from desktop.views.conversation.find import FindBar
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.list import MessageList
@@ -32,12 +33,18 @@ class ConversationView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.list)
+        self.find_bar = FindBar(self)
+        self.find_bar.hide()
+        layout.addWidget(self.find_bar)
+        layout.addWidget(self.list, 1)
         self.setFocusProxy(self.list)
         self.newest = QPushButton(icon("arrow-down"), self.tr("Jump to newest"), self)
         self.newest.hide()
         self.newest.clicked.connect(self.list.follow)
         self.list.bottomChanged.connect(self._bottom_changed)
+        self.find_bar.changed.connect(self.find_text)
+        self.find_bar.stepped.connect(self.find_next)
+        self.find_bar.closed.connect(self.close_find)
         self.list.viewport().installEventFilter(self)
         self.list.regenerateRequested.connect(self.regenerateRequested)
         self.list.editRequested.connect(self.editRequested)
@@ -71,6 +78,30 @@ class ConversationView(QWidget):
         """While an answer is written, nothing can be regenerated, sent from an editor or paged."""
         self.list.set_busy(busy)
 
+    # finding
+
+    def show_find(self) -> None:
+        """Open the bar to find words in this chat."""
+        self.find_bar.show()
+        self.find_bar.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.find_bar.field.selectAll()
+
+    def find_text(self, text: str) -> int:
+        """Show every place of `text`, whatever its case, and go to the newest; how many there are."""
+        hits = self.list.find_text(text)
+        self.find_bar.show_count(hits, hits)
+        return hits
+
+    def find_next(self, step: int = 1) -> None:
+        """Go to the next hit; -1: to the one before."""
+        self.find_bar.show_count(self.list.find_next(step), self.list.hits)
+
+    def close_find(self) -> None:
+        """Close the bar and show no hits."""
+        self.find_bar.hide()
+        self.list.find_text("")
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _ask_link(self, address: str) -> None:
         link = check_link(address)
         if link is not None:
@@ -88,6 +119,12 @@ class ConversationView(QWidget):
         if event.type() == QEvent.Type.Resize:
             self._place_newest()
         return super().eventFilter(watched, event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.newest.setText(self.tr("Jump to newest"))
+            self._place_newest()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
