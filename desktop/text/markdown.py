@@ -29,6 +29,7 @@ class Markdown:
         self._text = ""
         self._offset = 0  # of the text behind the settled blocks
         self._settled: list[Block] = []
+        self._number: int | None = None  # of the list item that comes first behind them
         self._references: dict[str, object] = {}  # link definitions that were met so far
         self.blocks: list[Block] = []
 
@@ -36,31 +37,42 @@ class Markdown:
         """Read `text`, cheap where it only grew since the last call. `final` reads all of it as one whole."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if final or not text.startswith(self._text):
-            self._offset, self._settled, self._references = 0, [], {}
+            self._offset, self._settled, self._number, self._references = 0, [], None, {}
         self._text = text
         tail = text[self._offset :]
         environment = {"references": self._references}
         tokens = _parser().parse(tail, environment)
         self._references = environment["references"]
         start, line = (0, 0) if final else _last_start(tokens)
-        blocks = read_blocks(tokens[start:], tail, final=final)
-        settled = self._settled
         if line:
-            settled += read_blocks(tokens[:start], tail, final=True)
-            lines = tail.split("\n", line)
-            self._offset += len(tail) - len(lines[-1])
-        self.blocks = settled + blocks
+            settled, number = read_blocks(tokens[:start], tail, final=True, first=self._number)
+            self._settled += settled
+            self._number = number if tokens[start].type == "list_item_open" else None
+            self._offset += len(tail) - len(tail.split("\n", line)[-1])
+        blocks, _ = read_blocks(tokens[start:], tail, final=final, first=self._number)
+        self.blocks = self._settled + blocks
         return self.blocks
 
 
 def _last_start(tokens: list[Token]) -> tuple[int, int]:
-    """Index of the token and line where the last top-level block, or the last item of a last list, starts."""
-    start = next((i for i in reversed(range(len(tokens))) if tokens[i].level == 0 and tokens[i].nesting >= 0), 0)
+    """Index of the token and line from which on text may still be read otherwise.
+
+    That is the last top-level block, or the last item where it is a list, or a formula that has not ended yet.
+    """
     if not tokens:
         return 0, 0
-    mark = tokens[start].map
+    tops = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0]
+    start = tops[-1]
     if tokens[start].type in ("bullet_list_open", "ordered_list_open"):
-        items = [i for i in range(start, len(tokens)) if tokens[i].type == "list_item_open" and tokens[i].level == 1]
-        if len(items) > 1 and (item := tokens[items[-1]].map):
-            return items[-1], item[0]
+        items = (i for i in range(start, len(tokens)) if tokens[i].type == "list_item_open" and tokens[i].level == 1)
+        start = max(items, default=start)
+    for top in tops:
+        if top < start and tokens[top].type == "paragraph_open" and _opens_maths(tokens[top + 1].content):
+            start = top
+            break
+    mark = tokens[start].map
     return (start, mark[0]) if mark else (0, 0)
+
+
+def _opens_maths(text: str) -> bool:
+    return text.count("$$") % 2 == 1 or text.count(r"\[") > text.count(r"\]")

@@ -16,18 +16,25 @@ _ALIGNS: dict[str, Align] = {f"text-align:{side}": side for side in ("left", "ce
 _FENCE_END = re.compile(r"^[ >\t]*(`{3,}|~{3,})[ \t]*$")
 
 
-def read_blocks(tokens: Sequence[Token], source: str, *, final: bool) -> list[Block]:
-    """Blocks of `tokens`, which were read from `source`. `final`: a fence without an end counts as closed."""
-    reader = _Reader(source, final)
+def read_blocks(
+    tokens: Sequence[Token], source: str, *, final: bool, first: int | None = None
+) -> tuple[list[Block], int | None]:
+    """Blocks of `tokens`, which were read from `source`, and the next number of a list that they end within.
+
+    `final`: a fence without an end counts as closed. `first`: number of the item that they begin with, where that is
+    known from the list that it goes on.
+    """
+    reader = _Reader(source, final, first)
     for token in tokens:
         reader.read(token)
-    return reader.blocks
+    return reader.blocks, reader.numbers[0] if reader.numbers else None
 
 
 @dataclass
 class _Reader:
     source: str
     final: bool
+    first: int | None
     blocks: list[Block] = field(default_factory=list)
     quote: int = 0
     numbers: list[int | None] = field(default_factory=list)  # of each list around: the next number, None where bullets
@@ -43,7 +50,7 @@ class _Reader:
             case "bullet_list_open":
                 self.numbers.append(None)
             case "ordered_list_open":
-                self.numbers.append(int(token.attrGet("start") or 1))
+                self.numbers.append(self._first_number(str(token.attrGet("start") or 1)))
             case "bullet_list_close" | "ordered_list_close":
                 self.numbers.pop()
             case "list_item_open":
@@ -69,13 +76,17 @@ class _Reader:
 
     def _open_item(self, token: Token) -> None:
         if not self.numbers:  # the reading began at an item within a list
-            self.numbers.append(int(token.info) if token.info else None)
+            self.numbers.append(self._first_number(token.info) if token.info else None)
         self._show_marker()
         number = self.numbers[-1]
         if number is None:
             self.marker = "•"
         else:
             self.marker, self.numbers[-1] = f"{number}.", number + 1
+
+    def _first_number(self, written: str) -> int:
+        number, self.first = int(written) if self.first is None else self.first, None
+        return number
 
     def _place(self) -> Place:
         place = Place(quote=self.quote, indent=len(self.numbers), marker=self.marker)

@@ -1,0 +1,80 @@
+"""A view with a window around it, and messages to put into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.store.records import Figures
+from desktop.views.conversation import ConversationView, MessageItem
+
+
+class Window(QWidget):
+    """The view between two buttons, so that the focus has somewhere to come from and to go to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.view, self.after = QPushButton("before"), ConversationView(), QPushButton("after")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.before, self.view, self.after):
+            layout.addWidget(part)
+        self.resize(800, 600)
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> Window:
+    window = Window()
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    qtbot.waitActive(window)
+    return window
+
+
+@pytest.fixture
+def view(window: Window) -> ConversationView:
+    return window.view
+
+
+def figures(reason: str = "stop") -> Figures:
+    return Figures(
+        prompt_tokens=10,
+        reused_tokens=5,
+        new_tokens=42,
+        first_token_seconds=0.25,
+        tokens_per_second=12.5,
+        reason=reason,
+        context_length=2048,
+    )
+
+
+def user(id: int, text: str, **more: Any) -> MessageItem:
+    return MessageItem(id=id, role="user", text=text, state="complete", **more)
+
+
+def answer(id: int, text: str, **more: Any) -> MessageItem:
+    return MessageItem(**{"id": id, "role": "assistant", "text": text, "state": "complete", **more})
+
+
+LONG = "\n\n".join(
+    f"Paragraph {n} has **some** words that fill a line or two when the window is not wide." for n in range(9)
+)
+
+
+def chat(messages: int) -> list[MessageItem]:
+    """So many messages, ids from 1, answers of differing heights that no estimate meets."""
+    return [
+        user(n, f"Question {n}")
+        if n % 2
+        else answer(n, LONG[: 60 + 37 * n % 700] + "\n\n```\na\nb\n```", figures=figures())
+        for n in range(1, messages + 1)
+    ]
+
+
+def message(view: ConversationView, id: int) -> Any:
+    """The widget of a message that is in sight."""
+    return next(widget for widget in view.list.widgets.values() if widget.item.id == id)
