@@ -91,7 +91,7 @@ class CodeText(QPlainTextEdit):
         else:
             blocks = (document.findBlockByNumber(number) for number in range(document.blockCount()))
             height = sum(layout.blockBoundingRect(block).height() for block in blocks)
-        return ceil(height)
+        return ceil(height) + 2  # a pixel less, and Qt would scroll the first line away
 
     def add(self, text: str) -> None:
         """Text behind what is there."""
@@ -129,6 +129,8 @@ class CodeText(QPlainTextEdit):
     def set_caret(self, shown: bool) -> None:
         """Whether arrow keys move a caret to select with, or scroll."""
         self.setTextInteractionFlags(_CARET if shown else Qt.TextInteractionFlag.TextSelectableByMouse)
+        if shown and not self.textCursor().hasSelection():
+            self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

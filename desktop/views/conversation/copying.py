@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QTextCursor
+from PySide6.QtGui import QTextCursor, QTextListFormat
 
 from desktop.views.conversation.writer import OBJECT, SOURCE
 
@@ -16,7 +16,8 @@ def fragment_text(cursor: QTextCursor) -> str:
         pieces = []
         item = block.textList()
         if item is not None and start <= block.position():
-            pieces.append(f"{item.itemText(block) or '•'} ")
+            numbered = item.format().style() == QTextListFormat.Style.ListDecimal
+            pieces.append(f"{item.format().start()}. " if numbered else "• ")
         pieces += _pieces(block.begin(), start, end)
         lines.append("".join(pieces))
         block = block.next()

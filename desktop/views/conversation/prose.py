@@ -93,6 +93,8 @@ class TextView(QTextBrowser):
     def set_caret(self, shown: bool) -> None:
         """Whether arrow keys move a caret to select with, or scroll."""
         self.setTextInteractionFlags(CARET if shown else READING)
+        if shown and not self.textCursor().hasSelection():
+            self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -172,6 +174,8 @@ class Prose(TextView):
         self._blocks = blocks
         self._below = leading(blocks[-1], self._style) if blocks else 0.0
         self._decorated = any(block.place.quote or isinstance(block, Rule) for block in blocks)
+        if any(formulas(blocks)):
+            self.setAccessibleName(plain_text(blocks))  # in the document a formula is one sign without a meaning
         self._request(new)
 
     def _request(self, blocks: Sequence[Block]) -> None:
@@ -191,9 +195,13 @@ class Prose(TextView):
             QTimer.singleShot(0, self, self.outdated.emit)
         self._stale.add(key)
 
-    def name_aloud(self) -> None:
-        """Tell assistive technology the text, formulas as their source."""
-        self.setAccessibleName(plain_text(self._blocks))
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Tab comes to a link, the first or the last one."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason) and self.has_links:
+            forward = event.reason() == Qt.FocusReason.TabFocusReason
+            self.moveCursor(QTextCursor.MoveOperation.Start if forward else QTextCursor.MoveOperation.End)
+            super().focusNextPrevChild(forward)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

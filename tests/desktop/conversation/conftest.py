@@ -10,6 +10,11 @@ from pytestqt.qtbot import QtBot
 
 from desktop.store.records import Figures
 from desktop.views.conversation import ConversationView, MessageItem
+from desktop.views.conversation.body import text_of
+from desktop.views.conversation.code import CodeText
+from desktop.views.conversation.editor import InlineEditor
+from desktop.views.conversation.message import MessageWidget
+from desktop.views.conversation.prose import TextView
 
 
 class Window(QWidget):
@@ -52,12 +57,12 @@ def figures(reason: str = "stop") -> Figures:
     )
 
 
-def user(id: int, text: str, **more: Any) -> MessageItem:
-    return MessageItem(id=id, role="user", text=text, state="complete", **more)
+def user(number: int, text: str, **more: Any) -> MessageItem:
+    return MessageItem(id=number, role="user", text=text, state="complete", **more)
 
 
-def answer(id: int, text: str, **more: Any) -> MessageItem:
-    return MessageItem(**{"id": id, "role": "assistant", "text": text, "state": "complete", **more})
+def answer(number: int, text: str, **more: Any) -> MessageItem:
+    return MessageItem(**{"id": number, "role": "assistant", "text": text, "state": "complete", **more})
 
 
 LONG = "\n\n".join(
@@ -75,6 +80,18 @@ def chat(messages: int) -> list[MessageItem]:
     ]
 
 
-def message(view: ConversationView, id: int) -> Any:
+def message(view: ConversationView, number: int) -> MessageWidget:
     """The widget of a message that is in sight."""
-    return next(widget for widget in view.list.widgets.values() if widget.item.id == id)
+    return next(widget for widget in view.list.widgets.values() if widget.item.id == number)
+
+
+def texts(view: ConversationView, number: int) -> list[TextView | CodeText]:
+    """The documents of a message, one for each run of prose, table and block of code."""
+    return [text_of(segment) for segment in message(view, number).body.segments]
+
+
+def editor(view: ConversationView, number: int) -> InlineEditor:
+    """What a message is being edited with."""
+    found = message(view, number).editor
+    assert found is not None
+    return found

@@ -15,7 +15,7 @@ from desktop.views.conversation import ConversationView
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.heights import Heights
 from desktop.views.theme import theme
-from tests.desktop.conversation.conftest import LONG, Window, answer, chat, figures, message, user
+from tests.desktop.conversation.conftest import LONG, Window, answer, chat, figures, message, texts, user
 
 
 def screen_place(view: ConversationView) -> tuple[str, int]:
@@ -55,10 +55,10 @@ def at_bottom(view: ConversationView) -> bool:
     return bool(bar.value() == bar.maximum())
 
 
-def stream(view: ConversationView, qtbot: QtBot, id: int, text: str, *, start: int = 0) -> None:
+def stream(view: ConversationView, qtbot: QtBot, number: int, text: str, *, start: int = 0) -> None:
     """`text` in twelve pieces, the first `start` characters of which are there already."""
     for piece in range(1, 13):
-        view.stream(id, text[: start + (len(text) - start) * piece // 12])
+        view.stream(number, text[: start + (len(text) - start) * piece // 12])
         view.list.show_grown()
         qtbot.wait(1)
 
@@ -147,7 +147,7 @@ def test_what_is_read_does_not_move_when_a_formula_is_drawn_above_it(view: Conve
     view.set_items([user(1, "Why?"), answer(2, text)], focus=2)
     view.list.scroll_by(150)
     before = screen_place(view)
-    prose = message(view, 2).body.segments[0]
+    prose = texts(view, 2)[0]
     qtbot.waitUntil(lambda: "\ufffc" in prose.toPlainText(), timeout=10_000)
     qtbot.wait(30)
     assert screen_place(view)[0].split("@")[0] == before[0].split("@")[0]

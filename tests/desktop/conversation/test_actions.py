@@ -1,0 +1,399 @@
+"""What can be done with a message, with the pointer and by keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QEnterEvent
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.store.records import Dropped, MessageState
+from desktop.views.conversation import ConversationView
+from desktop.views.conversation.controls import Notice
+from desktop.views.conversation.links import LinkDialog
+from desktop.views.conversation.prose import Prose
+from tests.desktop.conversation.conftest import LONG, Window, answer, chat, editor, figures, message, texts, user
+
+
+def hover(widget: QWidget) -> None:
+    where = QPointF(5, 5)
+    QApplication.sendEvent(widget, QEnterEvent(where, where, where))
+
+
+def button(view: ConversationView, number: int, name: str) -> QToolButton:
+    """A button of a message by its accessible name, while the pointer is on the message."""
+    hover(message(view, number))
+    return next(
+        b for b in message(view, number).findChildren(QToolButton) if b.accessibleName() == name and b.isVisible()
+    )
+
+
+def offered(view: ConversationView, number: int) -> list[str]:
+    found = [b for b in message(view, number).footer.findChildren(QToolButton) if b.isVisible()]
+    return sorted(b.accessibleName() for b in found)
+
+
+def notice(view: ConversationView, number: int) -> Notice:
+    """The sentence below an answer that did not end."""
+    return next(found for found in message(view, number).findChildren(Notice) if found.isVisible())
+
+
+def asked(view: ConversationView) -> LinkDialog:
+    """The question about a link that is open."""
+    dialog = view.findChild(LinkDialog)
+    assert isinstance(dialog, LinkDialog)
+    return dialog
+
+
+def words(view: ConversationView, number: int) -> str:
+    """All small print of a message that is in sight."""
+    return " | ".join(
+        label.text() for label in message(view, number).findChildren(QLabel) if label.isVisible() and label.text()
+    )
+
+
+@pytest.fixture
+def short(view: ConversationView) -> ConversationView:
+    view.set_items([user(1, "Question"), answer(2, "Answer", figures=figures(), index=1, count=3)])
+    return view
+
+
+def test_actions_appear_on_hover_and_go(short: ConversationView) -> None:
+    assert offered(short, 1) == []
+    hover(message(short, 1))
+    assert offered(short, 1) == ["Copy message", "Edit message"]
+    QApplication.sendEvent(message(short, 1), QEvent(QEvent.Type.Leave))
+    assert offered(short, 1) == []
+
+
+def test_actions_appear_on_focus_and_move_nothing(short: ConversationView) -> None:
+    before = message(short, 2).geometry()
+    message(short, 2).setFocus(Qt.FocusReason.TabFocusReason)
+    assert "Write another answer" in offered(short, 2)
+    assert message(short, 2).geometry() == before
+
+
+def test_each_action_says_which_message_it_means(short: ConversationView, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(short.regenerateRequested) as regenerate:
+        button(short, 2, "Write another answer").click()
+    with qtbot.waitSignal(short.alternativeRequested) as alternative:
+        button(short, 2, "Previous version").click()
+    with qtbot.waitSignal(short.copyRequested) as copied:
+        button(short, 2, "Copy message").click()
+    assert (regenerate.args, alternative.args, copied.args) == ([2], [2, -1], ["Answer"])
+
+
+def test_the_pager_ends_at_both_ends(view: ConversationView) -> None:
+    view.set_items([user(1, "a", index=0, count=2), answer(2, "b", index=2, count=3)])
+    assert not button(view, 1, "Previous version").isEnabled()
+    assert button(view, 1, "Next version").isEnabled()
+    assert not button(view, 2, "Next version").isEnabled()
+    assert "1/2" in words(view, 1)
+    assert "3/3" in words(view, 2)
+
+
+def test_nothing_but_copying_is_possible_while_an_answer_is_written(short: ConversationView) -> None:
+    short.set_busy(True)
+    assert not button(short, 2, "Write another answer").isEnabled()
+    assert not button(short, 2, "Previous version").isEnabled()
+    assert not button(short, 1, "Edit message").isEnabled()
+    assert button(short, 2, "Copy message").isEnabled()
+    short.set_busy(False)
+    assert button(short, 2, "Write another answer").isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("length", "limit of tokens"), ("context", "context is full"), ("cancelled", "stopped by you")],
+)
+def test_an_answer_that_was_cut_says_why_and_can_go_on(
+    view: ConversationView, qtbot: QtBot, reason: str, said: str
+) -> None:
+    view.set_items([user(1, "a"), answer(2, "b", figures=figures(reason))])
+    assert said in words(view, 2)
+    with qtbot.waitSignal(view.continueRequested) as signal:
+        button(view, 2, "Continue this answer").click()
+    assert signal.args == [2]
+
+
+def test_an_answer_that_ended_by_itself_shows_its_figures_and_no_reason(short: ConversationView) -> None:
+    assert "12.5 tokens/s" in words(short, 2)
+    assert "0.25 s" in words(short, 2)
+    assert "stop" not in words(short, 2)
+    assert "Continue this answer" not in offered(short, 2)
+
+
+def test_only_the_last_answer_goes_on(view: ConversationView) -> None:
+    view.set_items([user(1, "a"), answer(2, "b", figures=figures("length"))])
+    view.append(user(3, "c"))
+    hover(message(view, 2))
+    assert "Continue this answer" not in offered(view, 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "signal", "label"),
+    [
+        ("interrupted", "half", "continueRequested", "Continue"),
+        ("interrupted", "", "regenerateRequested", "Try again"),
+        ("failed", "half", "regenerateRequested", "Try again"),
+    ],
+)
+def test_an_answer_that_did_not_end_says_so_and_what_can_be_done(
+    view: ConversationView, qtbot: QtBot, state: MessageState, text: str, signal: str, label: str
+) -> None:
+    view.set_items([user(1, "a"), answer(2, text, state=state, error="The engine has stopped.")])
+    shown = notice(view, 2)
+    assert shown.label.text() == "The engine has stopped."
+    assert shown.button is not None
+    assert shown.button.text() == label
+    with qtbot.waitSignal(getattr(view, signal)) as emitted:
+        shown.button.click()
+    assert emitted.args == [2]
+
+
+def test_turns_that_were_left_out_are_named(view: ConversationView) -> None:
+    view.set_items([user(1, "a"), answer(2, "b", dropped=Dropped(policy="window", messages=3, tokens=500))])
+    assert "3 earlier" in words(view, 2)
+
+
+def test_an_answer_that_waits_says_for_what(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "a"), answer(2, "", state="streaming")])
+    view.show_pending(2, "Loading falcon-7b… 12 s")
+    assert "Loading falcon-7b… 12 s" in words(view, 2)
+    view.stream(2, "Hello")
+    qtbot.waitUntil(lambda: "Loading" not in words(view, 2))
+
+
+def test_an_engine_that_is_gone_can_be_restarted_from_the_answer_that_waits(
+    view: ConversationView, qtbot: QtBot
+) -> None:
+    view.set_items([user(1, "a"), answer(2, "", state="streaming")])
+    view.show_pending(2, "The engine has stopped.", restart=True)
+    with qtbot.waitSignal(view.restartRequested):
+        button = notice(view, 2).button
+        assert button is not None
+        button.click()
+
+
+# editing
+
+
+def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    field = editor(short, 1).field
+    assert field.hasFocus()
+    assert field.toPlainText() == "Question"
+    qtbot.keyClicks(field, " more")
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(field, "line")
+    with qtbot.waitSignal(short.editRequested) as signal:
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert signal.args == [1, "Question more\nline"]
+    assert message(short, 1).editor is None
+
+
+def test_escape_cancels_an_edit_and_the_focus_stays(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    qtbot.keyClick(editor(short, 1).field, Qt.Key.Key_Escape)
+    assert message(short, 1).editor is None
+    assert message(short, 1).body.isVisible()
+    assert message(short, 1).hasFocus()
+
+
+def test_nothing_empty_is_sent(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    opened = editor(short, 1)
+    opened.field.setPlainText("  \n")
+    assert not opened.send.isEnabled()
+    with qtbot.assertNotEmitted(short.editRequested):
+        qtbot.keyClick(opened.field, Qt.Key.Key_Return)
+
+
+def test_an_edit_that_was_not_sent_is_there_again_when_its_chat_is(short: ConversationView) -> None:
+    items = list(short.list.items)
+    button(short, 1, "Edit message").click()
+    editor(short, 1).field.setPlainText("Half a thought")
+    short.set_items([user(7, "Other chat")])
+    short.set_items(items)
+    assert editor(short, 1).text == "Half a thought"
+
+
+# keys
+
+
+def test_tab_goes_through_a_message_and_what_is_in_it_and_out(window: Window, qtbot: QtBot) -> None:
+    view = window.view
+    view.set_items([user(1, "Question"), answer(2, "See [this](https://example.com/).\n\n```py\nx\n```")])
+    window.before.setFocus()
+    seen = []
+    for _ in range(12):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus is window.after:
+            break
+        seen.append(focus.accessibleName() or type(focus).__name__)
+        if isinstance(focus, Prose):
+            qtbot.keyClick(focus, Qt.Key.Key_Return)
+            assert asked(view).address.toPlainText() == "https://example.com/"
+            asked(view).reject()
+            focus.setFocus()
+    assert seen == [
+        "Falcon: See this.\nx", "Prose", "Copy code", "Copy message", "Write another answer",
+    ]  # fmt: skip
+    assert window.after.hasFocus()
+
+
+def test_shift_tab_goes_back_through_every_message(window: Window, qtbot: QtBot) -> None:
+    window.view.set_items([user(1, "Question"), answer(2, "Answer")])
+    window.after.setFocus()
+    seen = []
+    for _ in range(9):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Backtab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus is window.before:
+            break
+        seen.append(focus.accessibleName())
+    assert seen == [
+        "Write another answer", "Copy message", "Falcon: Answer", "Edit message", "Copy message", "You: Question",
+    ]  # fmt: skip
+    assert window.before.hasFocus()
+
+
+def test_tab_reaches_messages_that_have_no_widget_yet(window: Window, qtbot: QtBot) -> None:
+    window.view.set_items(chat(40))
+    message(window.view, 40).setFocus(Qt.FocusReason.TabFocusReason)
+    for _ in range(20):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    widget = message(window.view, 20)
+    assert widget.hasFocus()
+    assert widget.visibleRegion().boundingRect().height() > 20
+
+
+def test_keys_scroll(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items(chat(40))
+    bar = view.list.verticalScrollBar()
+    message(view, 40).setFocus(Qt.FocusReason.TabFocusReason)
+    for key, back in ((Qt.Key.Key_Up, Qt.Key.Key_Down), (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)):
+        distance = bar.maximum() - bar.value()
+        qtbot.keyClick(QApplication.focusWidget(), key)
+        assert bar.maximum() - bar.value() > distance
+        qtbot.keyClick(QApplication.focusWidget(), back)
+        assert bar.maximum() - bar.value() == distance
+
+
+def test_a_message_that_has_the_focus_keeps_it_out_of_sight(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items(chat(80))
+    message(view, 80).setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Home)
+    assert message(view, 80).hasFocus()
+
+
+def test_enter_goes_into_the_text_and_escape_out(short: ConversationView, qtbot: QtBot) -> None:
+    message(short, 2).setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(message(short, 2), Qt.Key.Key_Return)
+    text = QApplication.focusWidget()
+    assert text is texts(short, 2)[0]
+    qtbot.keyClick(text, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert message(short, 2).body.selected_text() == "A"
+    qtbot.keyClick(text, Qt.Key.Key_Escape)
+    assert message(short, 2).hasFocus()
+
+
+# copying
+
+
+def test_copy_takes_the_selection_or_the_whole_message(short: ConversationView, qtbot: QtBot) -> None:
+    widget = message(short, 2)
+    widget.setFocus(Qt.FocusReason.TabFocusReason)
+    with qtbot.waitSignal(short.copyRequested) as whole:
+        qtbot.keyClick(widget, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    qtbot.mouseDClick(texts(short, 2)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(5, 8))
+    with qtbot.waitSignal(short.copyRequested) as part:
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert (whole.args, part.args) == (["Answer"], ["Answer"])
+
+
+def test_a_selection_goes_on_over_code_and_tables(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "one two\n\n```py\nx = 1\ny = 2\n```\n\n- three\n- four")])
+    first, _, last = texts(view, 2)
+    qtbot.mousePress(first.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(0, 4))
+    inside = last.viewport().mapToGlobal(QPoint(last.width() - 1, last.height() - 4))
+    qtbot.mouseMove(first.viewport(), first.viewport().mapFromGlobal(inside))
+    qtbot.mouseRelease(first.viewport(), Qt.MouseButton.LeftButton, pos=first.viewport().mapFromGlobal(inside))
+    assert message(view, 2).body.selected_text() == "one two\n\nx = 1\ny = 2\n\n• three\n• four"
+
+
+def test_a_selection_elsewhere_ends_the_one_before(short: ConversationView, qtbot: QtBot) -> None:
+    message(short, 2).body.select_all()
+    qtbot.mousePress(texts(short, 1)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+    assert message(short, 2).body.selected_text() == ""
+
+
+def test_code_is_copied_as_it_was_written(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "```py\n\tx = 1\n\n    y\n```")])
+    with qtbot.waitSignal(view.copyRequested) as signal:
+        button(view, 2, "Copy code").click()
+    assert signal.args == ["\tx = 1\n\n    y"]
+
+
+# links
+
+
+def test_a_link_is_opened_only_after_its_address_was_shown(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "[here](https://аpple.com/x)")])
+    prose = texts(view, 2)[0]
+    with qtbot.assertNotEmitted(view.linkRequested):
+        qtbot.mouseClick(prose.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(6, 8))
+    dialog = asked(view)
+    assert dialog.address.toPlainText() == "https://xn--pple-43d.com/x"
+    with qtbot.waitSignal(view.linkRequested) as signal:
+        dialog.open_button.click()
+    assert signal.args == ["https://xn--pple-43d.com/x"]
+
+
+def test_a_link_that_is_refused_is_not_opened(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "[here](https://example.com/)")])
+    qtbot.mouseClick(texts(view, 2)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(6, 8))
+    dialog = asked(view)
+    with qtbot.assertNotEmitted(view.linkRequested):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
+
+
+# finding
+
+
+def test_hits_are_counted_and_walked_through(view: ConversationView) -> None:
+    items = [user(1, "Falcon falcon"), *(answer(n, LONG) for n in range(2, 30)), answer(30, "a FALCON")]
+    view.set_items(items)
+    assert view.find_text("falcon") == 3
+    assert message(view, 30).visibleRegion().boundingRect().height() > 0
+    view.find_next()
+    assert message(view, 1).visibleRegion().boundingRect().height() > 0
+    assert len(texts(view, 1)[0].extraSelections()) == 2
+
+
+def test_the_bar_says_what_was_found_and_escape_closes_it(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "one two"), answer(2, "two")])
+    view.show_find()
+    qtbot.keyClicks(view.find_bar.field, "two")
+    assert view.find_bar.count.text() == "2 of 2"
+    qtbot.keyClick(view.find_bar.field, Qt.Key.Key_Return)
+    assert view.find_bar.count.text() == "1 of 2"
+    qtbot.keyClicks(view.find_bar.field, "x")
+    assert view.find_bar.count.text() == "Nothing found"
+    qtbot.keyClick(view.find_bar.field, Qt.Key.Key_Escape)
+    assert not view.find_bar.isVisible()
+    assert texts(view, 2)[0].extraSelections() == []
+
+
+def test_a_changed_message_keeps_its_id_and_its_actions(short: ConversationView, qtbot: QtBot) -> None:
+    short.replace(replace(short.list.items[1], text="Better", index=2))
+    with qtbot.waitSignal(short.copyRequested) as signal:
+        button(short, 2, "Copy message").click()
+    assert signal.args == ["Better"]
