@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -11,6 +12,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from desktop.text.blocks import Block
 from desktop.text.brackets import brackets_plugin
 from desktop.text.tokens import read_blocks
+
+_NUMBER = re.compile(r"\d{1,9}[.)]?")
 
 
 @cache
@@ -63,6 +66,8 @@ def _last_start(tokens: list[Token]) -> tuple[int, int]:
         return 0, 0
     tops = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0]
     start = tops[-1]
+    if len(tops) > 1 and tokens[start].type == "paragraph_open" and _NUMBER.fullmatch(tokens[start + 1].content):
+        start = tops[-2]  # perhaps the next item of the list before it
     if tokens[start].type in ("bullet_list_open", "ordered_list_open"):
         items = (i for i in range(start, len(tokens)) if tokens[i].type == "list_item_open" and tokens[i].level == 1)
         start = max(items, default=start)

@@ -37,6 +37,7 @@ class _Reader:
     first: int | None
     blocks: list[Block] = field(default_factory=list)
     quote: int = 0
+    hang: int = 0
     numbers: list[int | None] = field(default_factory=list)  # of each list around: the next number, None where bullets
     marker: str | None = None  # of an item that has no block yet
     heading: int = 0
@@ -46,6 +47,8 @@ class _Reader:
     def read(self, token: Token) -> None:
         match token.type:
             case "blockquote_open" | "blockquote_close":
+                if not self.quote:
+                    self.hang = len(self.numbers)
                 self.quote += token.nesting
             case "bullet_list_open":
                 self.numbers.append(None)
@@ -89,7 +92,8 @@ class _Reader:
         return number
 
     def _place(self) -> Place:
-        place = Place(quote=self.quote, indent=len(self.numbers), marker=self.marker)
+        hang = self.hang if self.quote else 0
+        place = Place(quote=self.quote, indent=len(self.numbers), hang=hang, marker=self.marker)
         self.marker = None
         return place
 

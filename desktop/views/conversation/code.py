@@ -99,6 +99,10 @@ class CodeText(QPlainTextEdit):
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(text)
+        if not self.textCursor().hasSelection():
+            self.moveCursor(
+                QTextCursor.MoveOperation.Start
+            )  # a view shows its cursor, which this has pushed to the end
 
     def set_text(self, text: str) -> None:
         """Other text."""

@@ -53,8 +53,23 @@ class MessageList(MessageColumn):
         self._keep_edits()
         self._grown.clear()
         self.find_text("")
+        current, control = self._current(), QApplication.focusWidget()
+        name = control.accessibleName() if control else ""
         self.reset_items(items, focus=focus)
         self._update_places()
+        if current is not None and self._current() is None:
+            self._focus_again(min(current, len(items) - 1), name)
+
+    def _focus_again(self, index: int, name: str) -> None:
+        """The control of this name in message `index`, or the message: another version has come to its place."""
+        widget = self.widgets.get(index)
+        if widget is None:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        same = next((part for part in widget.stops() if part.accessibleName() == name), None)
+        if same is not None:
+            same.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def append(self, item: MessageItem) -> None:
         """One more message."""

@@ -149,6 +149,8 @@ class MessageWidget(QGroupBox):
         """Interrupted, failed, or an engine that must be started again: a sentence and a button."""
         item = self.item
         if self._notice:
+            if self._notice.button and self._notice.button.hasFocus():
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
             self._notice.hide()
             self._notice.deleteLater()
             self._notice = None
@@ -205,31 +207,36 @@ class MessageWidget(QGroupBox):
     # geometry
 
     def fit(self, width: int) -> int:
-        """Take a width in pixels; the height that the message then needs, its distance to the next one included."""
-        style, y = self._style, self._style.gap(2)
+        """Take a width in pixels; the height that the message then needs, its distance to the next one included.
+
+        On both sides `inset` pixels are left free, so that the ring of the focus touches no text.
+        """
+        style, left = self._style, inset(self._style)
+        y, room = style.gap(2), width - 2 * left
         header = self._who.sizeHint().height()
-        self._who.setGeometry(0, y, width, header)
+        self._who.setGeometry(left, y, room, header)
         y += header + style.gap(1.5)
         if self._dropped and self.item.dropped:
-            self._dropped.move(0, y)
-            y += self._dropped.fit(width) + style.gap(2)
-        pad = style.gap(3) if self.item.role == "user" else 0
+            self._dropped.move(left, y)
+            y += self._dropped.fit(room) + style.gap(2)
+        pad = style.gap(3) if self.item.role == "user" and not self.editor else 0
         inner: InlineEditor | Body = self.editor or self.body
         top = y
         y += pad
-        inner.move(pad, y)
-        y += inner.fit(width - 2 * pad) + pad
-        self._bubble = QRect(0, top, width, y - top) if pad else QRect()
+        inner.move(left + pad, y)
+        y += inner.fit(room - 2 * pad) + pad
+        self._bubble = QRect(left, top, room, y - top) if pad else QRect()
         if self._waiting and not self._waiting.isHidden() and not self._notice:
-            height = self._waiting.heightForWidth(width)
-            self._waiting.setGeometry(0, y, width, height)
+            height = self._waiting.heightForWidth(room)
+            self._waiting.setGeometry(left, y, room, height)
             y += height
         if self._notice:
             y += style.gap(2)
-            self._notice.move(0, y)
-            y += self._notice.fit(width)
+            self._notice.move(left, y)
+            y += self._notice.fit(room)
         y += style.gap(1)
-        self.footer.setGeometry(0, y, width, self.footer.height_wanted())
+        edge = style.gap(1.2)  # so much is free around an icon: the icon, not its button, begins where text does
+        self.footer.setGeometry(left - edge, y, room + edge, self.footer.height_wanted())
         y += self.footer.height_wanted() + style.gap(2)
         self.resize(width, y)
         return y
@@ -323,7 +330,7 @@ class MessageWidget(QGroupBox):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self._bubble.isEmpty() and self.editor is None:
+        if not self._bubble.isEmpty():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._style.bubble)
             painter.drawRoundedRect(self._bubble, 10, 10)
@@ -331,3 +338,8 @@ class MessageWidget(QGroupBox):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._style.accent, 2))
             painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 10, 10)
+
+
+def inset(style: Style) -> int:
+    """Pixels that a message is wider than its text, on each side."""
+    return style.gap(2.5)

@@ -26,7 +26,7 @@ from desktop.text import Block, Rule, plain_text, spans_of
 from desktop.views.conversation.copying import fragment_text
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
-from desktop.views.conversation.writer import FORMULA, QUOTE, RULE, FormulaObject, formulas, leading, write_blocks
+from desktop.views.conversation.writer import FORMULA, HANG, QUOTE, RULE, FormulaObject, formulas, leading, write_blocks
 
 _MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
 READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
@@ -73,6 +73,11 @@ class TextView(QTextBrowser):
         height = ceil(document.size().height() - self._below)
         self.resize(width, height)
         return height
+
+    def keep_start(self) -> None:
+        """Text that was added has pushed the cursor to the end, and a view shows its cursor: back with it."""
+        if not self.textCursor().hasSelection():
+            self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def loadResource(self, kind: int, name: QUrl | str) -> None:
         """Nothing: no picture, no style sheet, no file."""
@@ -172,6 +177,7 @@ class Prose(TextView):
         self._starts[first:] = write_blocks(cursor, new, blocks[first - 1] if first else None, self._style)
         cursor.endEditBlock()
         self._blocks = blocks
+        self.keep_start()
         self._below = leading(blocks[-1], self._style) if blocks else 0.0
         self._decorated = any(block.place.quote or isinstance(block, Rule) for block in blocks)
         if any(formulas(blocks)):
@@ -217,7 +223,8 @@ class Prose(TextView):
             box = layout.blockBoundingRect(block)
             depth = block.blockFormat().property(QUOTE) or 0
             for level in range(depth):
-                bar = QRectF(self._style.gap(4) * level + 1, box.top(), 3, box.height())
+                left = self._style.gap(5) * (block.blockFormat().property(HANG) or 0)
+                bar = QRectF(left + self._style.gap(4) * level + 1, box.top(), 3, box.height())
                 painter.fillRect(bar, self._style.line)
             if block.blockFormat().property(RULE):
                 painter.fillRect(QRectF(0, box.center().y(), self.width(), 1), self._style.line)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 from desktop.views.conversation.body import Spot
 from desktop.views.conversation.heights import Heights
 from desktop.views.conversation.items import MessageItem
-from desktop.views.conversation.message import MessageWidget
+from desktop.views.conversation.message import MessageWidget, inset
 from desktop.views.conversation.style import current_style
 from desktop.views.theme import theme
 
@@ -41,7 +41,7 @@ class MessageColumn(QAbstractScrollArea):
         self._value = 0
         self._following = True
         self._at_bottom = True
-        self._column = 0  # width of the text
+        self._column = 0  # width of a message
         self._idle = QTimer(self, singleShot=True, interval=0)
         self._idle.timeout.connect(self._prepare_next)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
@@ -129,6 +129,9 @@ class MessageColumn(QAbstractScrollArea):
             self._anchor_top -= delta
             self._value = value
             self._following = delta > 0 and value >= self.verticalScrollBar().maximum() - 1
+            anchor = self._heights[self._anchor] if self.items else 0
+            if not -anchor < self._anchor_top < self.viewport().height():
+                self._renew_anchor()  # a jump: what is measured on the way must not move what it arrives at
             self.arrange()
 
     def reading_place(self, message: int | None = None) -> tuple[int, int]:
@@ -267,6 +270,8 @@ class MessageColumn(QAbstractScrollArea):
 
     def _renew_anchor(self) -> None:
         """The first message in sight holds the place."""
+        if not self.items:
+            return
         index = self._heights.at(self._heights.top(self._anchor) - self._anchor_top)
         self._anchor_top = self._view_top(index)
         self._anchor = index
@@ -290,7 +295,8 @@ class MessageColumn(QAbstractScrollArea):
         return round(lines * style.unit * 5.2 + style.gap(18))
 
     def _wanted_column(self) -> int:
-        return min(self.style_now.measure, self.viewport().width() - 2 * self.style_now.gap(4))
+        measure = self.style_now.measure + 2 * inset(self.style_now)
+        return min(measure, self.viewport().width() - 2 * self.style_now.gap(1))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

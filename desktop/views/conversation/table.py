@@ -50,6 +50,7 @@ class TableView(Prose):
         self.document().setTextWidth(-1)
         self._natural = self.document().idealWidth()
         self.setLineWrapColumnOrWidth(round(self._natural))
+        self.keep_start()
         self._request(blocks)
 
     def _write_table(self, table: Table) -> None:

@@ -56,6 +56,7 @@ class ConversationView(QWidget):
 
     def set_items(self, items: Sequence[MessageItem], *, focus: int | None = None) -> None:
         """Another chat, or another path through this one. `focus`: scroll to that message."""
+        self.find_bar.hide()
         self.list.set_items(items, focus=focus)
 
     def append(self, item: MessageItem) -> None:

@@ -26,6 +26,7 @@ RULE = QTextFormat.Property.UserProperty + 2  # of a block: True for a line acro
 SOURCE = QTextFormat.Property.UserProperty + 3  # of an object: its LaTeX
 DISPLAY = QTextFormat.Property.UserProperty + 4  # of an object: True on a line of its own
 SCALE = QTextFormat.Property.UserProperty + 5  # of an object: pixels for a unit of its drawing
+HANG = QTextFormat.Property.UserProperty + 6  # of a block: depth of lists around the outermost quote
 FORMULA = QTextFormat.ObjectTypes.UserObject + 1
 OBJECT = "￼"
 
@@ -69,6 +70,7 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
     layout.setIndent(block.place.indent)
     layout.setLeftMargin(block.place.quote * style.gap(4))
     layout.setProperty(QUOTE, block.place.quote)
+    layout.setProperty(HANG, block.place.hang)
     if isinstance(block, Formula):
         layout.setAlignment(Qt.AlignmentFlag.AlignHCenter)
     else:

@@ -274,6 +274,23 @@ def test_tab_reaches_messages_that_have_no_widget_yet(window: Window, qtbot: QtB
     assert widget.visibleRegion().boundingRect().height() > 20
 
 
+def test_the_focus_stays_on_the_pager_when_another_version_comes(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "one", index=0, count=3)])
+    message(view, 2).setFocus(Qt.FocusReason.TabFocusReason)
+    button(view, 2, "Next version").setFocus(Qt.FocusReason.TabFocusReason)
+    view.set_items([user(1, "q"), answer(3, "two", index=1, count=3)])
+    assert QApplication.focusWidget() is button(view, 3, "Next version")
+
+
+def test_the_focus_stays_on_the_message_when_its_notice_goes(view: ConversationView) -> None:
+    view.set_items([user(1, "a"), answer(2, "half", state="interrupted")])
+    go_on = notice(view, 2).button
+    assert go_on is not None
+    go_on.setFocus(Qt.FocusReason.TabFocusReason)
+    view.replace(answer(2, "half", state="streaming"))
+    assert message(view, 2).hasFocus()
+
+
 def test_keys_scroll(view: ConversationView, qtbot: QtBot) -> None:
     view.set_items(chat(40))
     bar = view.list.verticalScrollBar()

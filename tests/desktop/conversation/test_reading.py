@@ -210,7 +210,7 @@ def test_an_edit_is_kept_through_a_change_of_the_theme(application: QApplication
 def test_the_column_is_a_readable_measure(view: ConversationView) -> None:
     view.window().resize(1800, 600)
     view.set_items(chat(4))
-    assert message(view, 4).width() == theme().measure()
+    assert message(view, 4).body.width() == theme().measure()
 
 
 def test_no_widget_is_left_behind_when_chats_change(view: ConversationView, qtbot: QtBot) -> None:

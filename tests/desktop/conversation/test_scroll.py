@@ -178,6 +178,17 @@ def test_the_first_message_is_reached(view: ConversationView, qtbot: QtBot) -> N
     assert at_bottom(view)
 
 
+@pytest.mark.parametrize("part", [0.0, 0.25, 0.6])
+def test_a_jump_arrives_where_it_was_sent(view: ConversationView, part: float) -> None:
+    view.set_items(chat(200))
+    bar = view.list.verticalScrollBar()
+    bar.setValue(round(bar.maximum() * part))
+    visible = sorted(widget.item.id for widget in view.list.widgets.values() if widget.visibleRegion().boundingRect())
+    assert abs(visible[0] - 200 * part) < 25
+    if part == 0:
+        assert bar.value() == 0
+
+
 def test_another_width_keeps_the_line_at_the_top(window: Window, view: ConversationView, qtbot: QtBot) -> None:
     view.set_items(chat(60))
     view.list.scroll_by(-1500)
