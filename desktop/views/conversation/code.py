@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidget
 
 from desktop.text import Fence, Mark, highlight
+from desktop.views.conversation.controls import paint_panel
 from desktop.views.conversation.prose import leaves
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.work import work
@@ -274,6 +275,4 @@ class CodeBlock(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._style.code_background)
-        painter.drawRoundedRect(self.rect(), 8, 8)
+        paint_panel(painter, self.rect(), self._style.code_background, self._style)

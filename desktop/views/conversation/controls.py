@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QLabel, QPushButton, QToolButton, QWidget
 
 from desktop.views.conversation.style import Style
@@ -31,6 +31,13 @@ def tint(widget: QWidget, colour: QColor) -> None:
     for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText, QPalette.ColorRole.Text):
         palette.setColor(QPalette.ColorGroup.All, role, colour)
     widget.setPalette(palette)
+
+
+def paint_panel(painter: QPainter, box: QRect, colour: QColor, style: Style) -> None:
+    """A background with round corners; in high contrast with an edge."""
+    painter.setPen(QPen(style.line, 1) if style.outlined else QPen(Qt.PenStyle.NoPen))
+    painter.setBrush(colour)
+    painter.drawRoundedRect(QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5), 9, 9)
 
 
 def sentence(parent: QWidget, style: Style, text: str = "") -> QLabel:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 from desktop.text import Markdown, plain_text, typed
 from desktop.views.conversation.body import Body, Spot, text_of
 from desktop.views.conversation.code import CodeBlock
-from desktop.views.conversation.controls import Notice, sentence, tint
+from desktop.views.conversation.controls import Notice, paint_panel, sentence, tint
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
@@ -41,7 +41,7 @@ class MessageWidget(QGroupBox):
         self._sought = ""
         self.item = item
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
-        self._who = QLabel(self)
+        self._who, self._model = QLabel(self), sentence(self, style)
         self._dropped: Notice | None = None
         self._notice: Notice | None = None
         self._waiting: QLabel | None = None
@@ -100,7 +100,7 @@ class MessageWidget(QGroupBox):
         self._who.setFont(font)
         tint(self._who, self._style.text)
         self._who.setText(self.speaker())
-        self._who.setToolTip(self.item.model or "")
+        self._model.setText(self.item.model or "")
 
     def speaker(self) -> str:
         """Who says it, to be shown."""
@@ -214,7 +214,9 @@ class MessageWidget(QGroupBox):
         style, left = self._style, inset(self._style)
         y, room = style.gap(2), width - 2 * left
         header = self._who.sizeHint().height()
-        self._who.setGeometry(left, y, room, header)
+        name = self._who.sizeHint().width()
+        self._who.setGeometry(left, y, name, header)
+        self._model.setGeometry(left + name + style.gap(2), y, room - name - style.gap(2), header)
         y += header + style.gap(1.5)
         if self._dropped and self.item.dropped:
             self._dropped.move(left, y)
@@ -331,9 +333,7 @@ class MessageWidget(QGroupBox):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self._bubble.isEmpty():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._style.bubble)
-            painter.drawRoundedRect(self._bubble, 10, 10)
+            paint_panel(painter, self._bubble, self._style.bubble, self._style)
         if self._ring:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._style.accent, 2))

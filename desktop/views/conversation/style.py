@@ -33,6 +33,7 @@ class Style:
     code_background: QColor
     code_text: QColor
     code: Mapping[Kind, QColor]
+    outlined: bool  # high contrast: what has a background has an edge too
     unit: float  # a quarter of a line: every gap is a multiple of it
     measure: int  # width of the column of text
 
@@ -83,6 +84,7 @@ def current_style() -> Style:
         code_background=now.color("code_background"),
         code_text=now.color("code_text"),
         code={kind: now.color(f"code_{kind}") for kind in _KINDS},
+        outlined=now.high_contrast,
         unit=metrics.height() / 4,
         measure=round(metrics.averageCharWidth() * MEASURE),
     )
