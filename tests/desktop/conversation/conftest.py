@@ -13,6 +13,7 @@ from desktop.views.conversation import ConversationView, MessageItem
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.code import CodeText
 from desktop.views.conversation.editor import InlineEditor
+from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.prose import TextView
 
@@ -95,3 +96,10 @@ def editor(view: ConversationView, number: int) -> InlineEditor:
     found = message(view, number).editor
     assert found is not None
     return found
+
+
+def asked(view: ConversationView) -> LinkDialog:
+    """The question about a link that is open."""
+    dialog = view.findChild(LinkDialog)
+    assert isinstance(dialog, LinkDialog)
+    return dialog

@@ -13,9 +13,8 @@ from pytestqt.qtbot import QtBot
 from desktop.store.records import Dropped, MessageState
 from desktop.views.conversation import ConversationView
 from desktop.views.conversation.controls import Notice
-from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.prose import Prose
-from tests.desktop.conversation.conftest import LONG, Window, answer, chat, editor, figures, message, texts, user
+from tests.desktop.conversation.conftest import Window, answer, asked, chat, editor, figures, message, texts, user
 
 
 def hover(widget: QWidget) -> None:
@@ -39,13 +38,6 @@ def offered(view: ConversationView, number: int) -> list[str]:
 def notice(view: ConversationView, number: int) -> Notice:
     """The sentence below an answer that did not end."""
     return next(found for found in message(view, number).findChildren(Notice) if found.isVisible())
-
-
-def asked(view: ConversationView) -> LinkDialog:
-    """The question about a link that is open."""
-    dialog = view.findChild(LinkDialog)
-    assert isinstance(dialog, LinkDialog)
-    return dialog
 
 
 def words(view: ConversationView, number: int) -> str:
@@ -356,57 +348,6 @@ def test_code_is_copied_as_it_was_written(view: ConversationView, qtbot: QtBot) 
     with qtbot.waitSignal(view.copyRequested) as signal:
         button(view, 2, "Copy code").click()
     assert signal.args == ["\tx = 1\n\n    y"]
-
-
-# links
-
-
-def test_a_link_is_opened_only_after_its_address_was_shown(view: ConversationView, qtbot: QtBot) -> None:
-    view.set_items([user(1, "q"), answer(2, "[here](https://аpple.com/x)")])
-    prose = texts(view, 2)[0]
-    with qtbot.assertNotEmitted(view.linkRequested):
-        qtbot.mouseClick(prose.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(6, 8))
-    dialog = asked(view)
-    assert dialog.address.toPlainText() == "https://xn--pple-43d.com/x"
-    with qtbot.waitSignal(view.linkRequested) as signal:
-        dialog.open_button.click()
-    assert signal.args == ["https://xn--pple-43d.com/x"]
-
-
-def test_a_link_that_is_refused_is_not_opened(view: ConversationView, qtbot: QtBot) -> None:
-    view.set_items([user(1, "q"), answer(2, "[here](https://example.com/)")])
-    qtbot.mouseClick(texts(view, 2)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(6, 8))
-    dialog = asked(view)
-    with qtbot.assertNotEmitted(view.linkRequested):
-        qtbot.keyClick(dialog, Qt.Key.Key_Return)
-    assert not dialog.isVisible()
-
-
-# finding
-
-
-def test_hits_are_counted_and_walked_through(view: ConversationView) -> None:
-    items = [user(1, "Falcon falcon"), *(answer(n, LONG) for n in range(2, 30)), answer(30, "a FALCON")]
-    view.set_items(items)
-    assert view.find_text("falcon") == 3
-    assert message(view, 30).visibleRegion().boundingRect().height() > 0
-    view.find_next()
-    assert message(view, 1).visibleRegion().boundingRect().height() > 0
-    assert len(texts(view, 1)[0].extraSelections()) == 2
-
-
-def test_the_bar_says_what_was_found_and_escape_closes_it(view: ConversationView, qtbot: QtBot) -> None:
-    view.set_items([user(1, "one two"), answer(2, "two")])
-    view.show_find()
-    qtbot.keyClicks(view.find_bar.field, "two")
-    assert view.find_bar.count.text() == "2 of 2"
-    qtbot.keyClick(view.find_bar.field, Qt.Key.Key_Return)
-    assert view.find_bar.count.text() == "1 of 2"
-    qtbot.keyClicks(view.find_bar.field, "x")
-    assert view.find_bar.count.text() == "Nothing found"
-    qtbot.keyClick(view.find_bar.field, Qt.Key.Key_Escape)
-    assert not view.find_bar.isVisible()
-    assert texts(view, 2)[0].extraSelections() == []
 
 
 def test_a_changed_message_keeps_its_id_and_its_actions(short: ConversationView, qtbot: QtBot) -> None:
