@@ -1,0 +1,126 @@
+"""Answers: what is being written, for whichever chat, and its way into the store.
+
+The text so far is kept each second and once more at the end; where the disk refuses, it is tried again until it takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop.engine.host import AnswerEnd, AnswerProgress, EngineHost
+from desktop.store.errors import StoreError
+from desktop.store.records import StoredMessage
+from desktop.store.store import Store
+from runtime import GenerationOptions, Message
+
+KEEP_SECONDS = 1.0
+
+
+@dataclass
+class _Answer:
+    message: StoredMessage
+    before: str  # what stood there when it was asked to go on
+    text: str = ""  # all so far
+    kept: str = ""  # of it, what the store has
+    end: AnswerEnd | None = None  # it has ended, and the store does not have it yet
+
+
+class Answers(QObject):
+    """All answers in progress. A request's number is its message's id."""
+
+    began = Signal(object)  # StoredMessage
+    grew = Signal(object, object)  # StoredMessage as it began, AnswerProgress with the whole text
+    ended = Signal(object)  # StoredMessage as it is kept
+    troubled = Signal(str)  # a sentence: the disk refuses; "" when it takes again
+
+    def __init__(self, store: Store, host: EngineHost, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._host = host
+        self._answers: dict[int, _Answer] = {}
+        self._in_trouble = False
+        self._timer = QTimer(self, interval=int(KEEP_SECONDS * 1000))
+        self._timer.timeout.connect(self._keep)
+        host.progressed.connect(self._progressed)
+        host.answered.connect(self._answered)
+
+    def ask(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
+        """Have `message`, an empty answer in the store, written."""
+        self._begin(_Answer(message, ""))
+        self._host.ask(message.id, conversation, options)
+
+    def go_on(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
+        """Have more written to `message`; `conversation` ends with what it says now."""
+        self._begin(_Answer(message, message.text, text=message.text, kept=message.text))
+        self._host.continue_(message.id, conversation, options)
+
+    def cancel(self, message: int) -> None:
+        """Stop an answer; what it said is kept."""
+        if message in self._answers:
+            self._host.cancel(message)
+
+    def text(self, message: int) -> str | None:
+        """What an answer in progress says so far; None where it is not in progress."""
+        answer = self._answers.get(message)
+        return answer.text if answer is not None and answer.end is None else None
+
+    def in_chat(self, chat: int) -> int | None:
+        """The answer in progress of a chat."""
+        return next((id for id, answer in self._answers.items() if answer.message.chat == chat and not answer.end), None)
+
+    def close(self) -> None:
+        """Keep what there is, as interrupted: the program ends."""
+        for id, answer in list(self._answers.items()):
+            if answer.end is None:
+                self._host.cancel(id)
+                answer.end = AnswerEnd(request=id, text=answer.text, state="interrupted")
+        self._keep()
+
+    def _begin(self, answer: _Answer) -> None:
+        self._answers[answer.message.id] = answer
+        self._timer.start()
+        self.began.emit(answer.message)
+
+    def _progressed(self, progress: AnswerProgress) -> None:
+        answer = self._answers.get(progress.request)
+        if answer is not None and answer.end is None:
+            answer.text = answer.before + progress.text
+            self.grew.emit(answer.message, progress)
+
+    def _answered(self, end: AnswerEnd) -> None:
+        answer = self._answers.get(end.request)
+        if answer is not None and answer.end is None:
+            answer.text = answer.before + end.text
+            answer.end = end
+            self._keep_one(answer)
+
+    def _keep(self) -> None:
+        for answer in list(self._answers.values()):
+            self._keep_one(answer)
+        if not self._answers:
+            self._timer.stop()
+
+    def _keep_one(self, answer: _Answer) -> None:
+        try:
+            if answer.end is not None:
+                self._finish(answer, answer.end)
+            elif answer.text != answer.kept:
+                self._store.write(answer.message.id, answer.text)
+                answer.kept = answer.text
+        except StoreError as error:
+            self._in_trouble = True
+            self.troubled.emit(str(error))
+            return
+        if self._in_trouble:
+            self._in_trouble = False
+            self.troubled.emit("")
+
+    def _finish(self, answer: _Answer, end: AnswerEnd) -> None:
+        kept = self._store.finish(
+            answer.message.id, answer.text, end.state, figures=end.figures, dropped=end.dropped, error=end.error
+        )
+        del self._answers[kept.id]
+        self.ended.emit(kept)

@@ -1,0 +1,256 @@
+"""ConversationController: the chat that the window shows, between its view, the store and the answers in progress."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop.controllers.answers import Answers
+from desktop.controllers.prompt import conversation
+from desktop.controllers.titles import title_of
+from desktop.engine.host import AnswerProgress, EngineHost
+from desktop.store.records import Chat, Step, StoredMessage
+from desktop.store.store import Store
+from desktop.views.composer import Composer
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.view import ConversationView
+
+_QUIET_MS = 400  # after the last key press, before a draft is kept and counted
+
+
+class ConversationController(QObject):
+    """One chat at a time is shown; answers of others go on behind."""
+
+    opened = Signal(object)  # Chat
+    listChanged = Signal()  # titles or order of chats
+    metered = Signal(object)  # tokens of the prompt as it stands, or None where nobody can say
+    modelNeeded = Signal()  # something was sent, and no model is loaded or loading
+
+    def __init__(
+        self,
+        store: Store,
+        answers: Answers,
+        host: EngineHost,
+        view: ConversationView,
+        composer: Composer,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._store, self._answers, self._host = store, answers, host
+        self._view, self._composer = view, composer
+        self._chat: Chat | None = None
+        self._path: list[Step] = []
+        self._draft = ""
+        self._quiet = QTimer(self, interval=_QUIET_MS, singleShot=True)
+        self._quiet.timeout.connect(self._settle)
+        composer.sendRequested.connect(self.send)
+        composer.stopRequested.connect(self.stop)
+        composer.draftChanged.connect(self._draft_changed)
+        view.regenerateRequested.connect(self.regenerate)
+        view.editRequested.connect(self.edit)
+        view.continueRequested.connect(self.go_on)
+        view.alternativeRequested.connect(self.turn_page)
+        answers.began.connect(self._began)
+        answers.grew.connect(self._grew)
+        answers.ended.connect(self._ended)
+
+    @property
+    def chat(self) -> Chat | None:
+        """The chat that is shown."""
+        return self._chat
+
+    def open(self, chat: int, message: int | None = None) -> None:
+        """Show a chat; `message` chooses the path through it and is scrolled to."""
+        self.keep_draft()
+        if message is not None:
+            self._store.select(message)
+        self._chat = self._store.chat(chat)
+        self._draft = self._chat.draft
+        self._composer.set_draft(self._draft)
+        self._show(focus=message)
+        self.opened.emit(self._chat)
+
+    def open_new(self, *, folder: int | None = None) -> None:
+        """Show an empty chat: one that was left empty, if there is one, else a new one."""
+        for chat in self._store.chats():
+            if not chat.title and not chat.draft and chat.folder == folder and not self._store.path(chat.id):
+                break
+        else:
+            chat = self._store.new_chat(folder=folder)
+            self.listChanged.emit()
+        self.open(chat.id)
+
+    def refresh(self) -> None:
+        """Read the chat anew: its title, options or prompt were changed elsewhere."""
+        if self._chat is not None:
+            self._chat = self._store.chat(self._chat.id)
+            self._count()
+
+    def send(self, text: str) -> None:
+        """Say something; the answer follows."""
+        if self._chat is None:
+            self.open_new()
+        chat = self._chat
+        assert chat is not None
+        if not text.strip() or self._answers.in_chat(chat.id) is not None:
+            return
+        parent = self._path[-1].message.id if self._path else None
+        message = self._store.add(chat.id, parent, "user", text)
+        self._quiet.stop()
+        self._draft = ""
+        self._composer.set_draft("")
+        self._store.set_draft(chat.id, "")
+        if parent is None:
+            self._store.set_automatic_title(chat.id, title_of(text))
+        self._answer(message.id)
+
+    def stop(self) -> None:
+        """End the answer in progress in this chat."""
+        if self._chat is not None and (id := self._answers.in_chat(self._chat.id)) is not None:
+            self._answers.cancel(id)
+
+    def regenerate(self, id: int) -> None:
+        """Another answer beside `id`; that one stays as an alternative."""
+        step = self._step(id)
+        if step is not None and self._is_free():
+            self._answer(step.message.parent if step.message.role == "assistant" else id)
+
+    def edit(self, id: int, text: str) -> None:
+        """Another wording beside `id`: the user's is answered, the model's stands as it is."""
+        step = self._step(id)
+        if step is None or not text.strip() or not self._is_free():
+            return
+        old = step.message
+        new = self._store.add(old.chat, old.parent, old.role, text, model=old.model)
+        if old.role == "user":
+            self._answer(new.id)
+        else:
+            self._show()
+
+    def go_on(self, id: int) -> None:
+        """Have more written to an answer that ended."""
+        step = self._step(id)
+        if step is None or step.message.role != "assistant" or not self._is_free():
+            return
+        assert self._chat is not None
+        path = self._path[: self._path.index(step) + 1]
+        self._need_model()
+        self._answers.go_on(step.message, conversation(self._chat.system_prompt, path), self._chat.options)
+
+    def turn_page(self, id: int, by: int) -> None:
+        """Show the alternative `by` places after `id`."""
+        ids = self._store.alternatives(id)
+        place = ids.index(id) + by
+        if 0 <= place < len(ids) and self._is_free():
+            self._store.select(ids[place])
+            self._show()
+
+    def keep_draft(self) -> None:
+        """Write down what stands in the composer."""
+        self._quiet.stop()
+        if self._chat is not None and self._draft != self._chat.draft:
+            self._store.set_draft(self._chat.id, self._draft)
+            self._chat = self._store.chat(self._chat.id)
+
+    def _is_free(self) -> bool:
+        return self._chat is not None and self._answers.in_chat(self._chat.id) is None
+
+    def _step(self, id: int) -> Step | None:
+        return next((step for step in self._path if step.message.id == id), None)
+
+    def _need_model(self) -> None:
+        if self._host.status.kind in ("none", "unloaded"):
+            self.modelNeeded.emit()
+
+    def _answer(self, question: int | None) -> None:
+        """Begin an answer to `question`, the leaf of the path that the model is asked with."""
+        assert self._chat is not None
+        chat = self._chat.id
+        self._need_model()
+        source = self._host.status.source
+        model = source.name if source is not None else None
+        answer = self._store.add(chat, question, "assistant", "", state="streaming", model=model)
+        self._show()
+        self._answers.ask(answer, conversation(self._chat.system_prompt, self._path[:-1]), self._chat.options)
+        self.listChanged.emit()
+
+    def _show(self, *, focus: int | None = None) -> None:
+        assert self._chat is not None
+        self._chat = self._store.chat(self._chat.id)
+        self._path = self._store.path(self._chat.id)
+        self._view.set_items([self._item(step) for step in self._path], focus=focus)
+        self._set_busy()
+        self._count()
+
+    def _set_busy(self) -> None:
+        busy = not self._is_free()
+        self._view.set_busy(busy)
+        self._composer.set_busy(busy)
+
+    def _item(self, step: Step) -> MessageItem:
+        message = step.message
+        so_far = self._answers.text(message.id)
+        return MessageItem(
+            id=message.id,
+            role=message.role,
+            text=message.text if so_far is None else so_far,
+            state=message.state if so_far is None else "streaming",
+            index=step.index,
+            count=step.count,
+            model=message.model,
+            figures=message.figures,
+            dropped=message.dropped,
+            error=message.error,
+        )
+
+    def _began(self, message: StoredMessage) -> None:
+        if self._chat is not None and message.chat == self._chat.id:
+            self._set_busy()
+            self._replace(message)
+
+    def _grew(self, message: StoredMessage, progress: AnswerProgress) -> None:
+        if self._step(message.id) is not None:
+            text = self._answers.text(message.id)
+            self._view.stream(message.id, message.text + progress.text if text is None else text)
+
+    def _ended(self, message: StoredMessage) -> None:
+        if self._chat is not None and message.chat == self._chat.id:
+            self._set_busy()
+            self._replace(message)
+            self._count()
+        self.listChanged.emit()
+
+    def _replace(self, message: StoredMessage) -> None:
+        """Draw a message of the path anew."""
+        self._path = [
+            Step(message=message, index=step.index, count=step.count) if step.message.id == message.id else step
+            for step in self._path
+        ]
+        if (step := self._step(message.id)) is not None:
+            self._view.replace(self._item(step))
+
+    def _draft_changed(self, text: str) -> None:
+        self._draft = text
+        self._quiet.start()
+
+    def _settle(self) -> None:
+        self.keep_draft()
+        self._count()
+
+    def _count(self) -> None:
+        """Ask how long the prompt is, the draft included."""
+        if self._chat is None:
+            return
+        path = self._path
+        if self._draft.strip():
+            draft = StoredMessage(
+                id=0, chat=self._chat.id, parent=None, role="user", text=self._draft, state="complete", created=0
+            )
+            path = [*path, Step(message=draft, index=0, count=1)]
+        if not path:
+            self.metered.emit(0)
+        elif path[-1].message.role == "user":
+            self._host.count(conversation(self._chat.system_prompt, path), self.metered.emit)
+        elif (figures := path[-1].message.figures) is not None:
+            self.metered.emit(figures.prompt_tokens + figures.new_tokens)
+        else:
+            self.metered.emit(None)
