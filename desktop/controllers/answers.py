@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop.engine.host import AnswerEnd, AnswerProgress, EngineHost
+from desktop.engine.events import AnswerEnd, AnswerProgress
+from desktop.engine.host import EngineHost
 from desktop.store.errors import StoreError
 from desktop.store.records import StoredMessage
 from desktop.store.store import Store
@@ -22,9 +23,8 @@ KEEP_SECONDS = 1.0
 @dataclass
 class _Answer:
     message: StoredMessage
-    before: str  # what stood there when it was asked to go on
-    text: str = ""  # all so far
-    kept: str = ""  # of it, what the store has
+    text: str  # all so far
+    kept: str  # of it, what the store has
     end: AnswerEnd | None = None  # it has ended, and the store does not have it yet
 
 
@@ -49,12 +49,12 @@ class Answers(QObject):
 
     def ask(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have `message`, an empty answer in the store, written."""
-        self._begin(_Answer(message, ""))
+        self._begin(_Answer(message, "", ""))
         self._host.ask(message.id, conversation, options)
 
     def go_on(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have more written to `message`; `conversation` ends with what it says now."""
-        self._begin(_Answer(message, message.text, text=message.text, kept=message.text))
+        self._begin(_Answer(message, message.text, message.text))
         self._host.continue_(message.id, conversation, options)
 
     def cancel(self, message: int) -> None:
@@ -87,13 +87,13 @@ class Answers(QObject):
     def _progressed(self, progress: AnswerProgress) -> None:
         answer = self._answers.get(progress.request)
         if answer is not None and answer.end is None:
-            answer.text = answer.before + progress.text
+            answer.text = progress.text
             self.grew.emit(answer.message, progress)
 
     def _answered(self, end: AnswerEnd) -> None:
         answer = self._answers.get(end.request)
         if answer is not None and answer.end is None:
-            answer.text = answer.before + end.text
+            answer.text = end.text
             answer.end = end
             self._keep_one(answer)
 

@@ -7,7 +7,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop.controllers.answers import Answers
 from desktop.controllers.prompt import conversation
 from desktop.controllers.titles import title_of
-from desktop.engine.host import AnswerProgress, EngineHost
+from desktop.engine.events import AnswerProgress
+from desktop.engine.host import EngineHost
 from desktop.store.records import Chat, Step, StoredMessage
 from desktop.store.store import Store
 from desktop.views.composer import Composer
@@ -158,7 +159,7 @@ class ConversationController(QObject):
         return next((step for step in self._path if step.message.id == id), None)
 
     def _need_model(self) -> None:
-        if self._host.status.kind in ("none", "unloaded"):
+        if self._host.status.source is None:
             self.modelNeeded.emit()
 
     def _answer(self, question: int | None) -> None:
@@ -209,8 +210,7 @@ class ConversationController(QObject):
 
     def _grew(self, message: StoredMessage, progress: AnswerProgress) -> None:
         if self._step(message.id) is not None:
-            text = self._answers.text(message.id)
-            self._view.stream(message.id, message.text + progress.text if text is None else text)
+            self._view.stream(message.id, progress.text)
 
     def _ended(self, message: StoredMessage) -> None:
         if self._chat is not None and message.chat == self._chat.id:
