@@ -1,6 +1,6 @@
 """Answers: what is being written, for whichever chat, and its way into the store.
 
-The text so far is kept each second and once more at the end; where the disk refuses, it is tried again until it takes it.
+The text so far is kept each second and once more at the end; where the disk refuses, it is tried until it takes it.
 """
 
 from __future__ import annotations
@@ -69,14 +69,17 @@ class Answers(QObject):
 
     def in_chat(self, chat: int) -> int | None:
         """The answer in progress of a chat."""
-        return next((id for id, answer in self._answers.items() if answer.message.chat == chat and not answer.end), None)
+        for message, answer in self._answers.items():
+            if answer.message.chat == chat and answer.end is None:
+                return message
+        return None
 
     def close(self) -> None:
         """Keep what there is, as interrupted: the program ends."""
-        for id, answer in list(self._answers.items()):
+        for message, answer in list(self._answers.items()):
             if answer.end is None:
-                self._host.cancel(id)
-                answer.end = AnswerEnd(request=id, text=answer.text, state="interrupted")
+                self._host.cancel(message)
+                answer.end = AnswerEnd(request=message, text=answer.text, state="interrupted")
         self._keep()
 
     def _begin(self, answer: _Answer) -> None:

@@ -106,18 +106,18 @@ class ConversationController(QObject):
 
     def stop(self) -> None:
         """End the answer in progress in this chat."""
-        if self._chat is not None and (id := self._answers.in_chat(self._chat.id)) is not None:
-            self._answers.cancel(id)
+        if self._chat is not None and (answer := self._answers.in_chat(self._chat.id)) is not None:
+            self._answers.cancel(answer)
 
-    def regenerate(self, id: int) -> None:
-        """Another answer beside `id`; that one stays as an alternative."""
-        step = self._step(id)
+    def regenerate(self, message: int) -> None:
+        """Another answer beside `message`; that one stays as an alternative."""
+        step = self._step(message)
         if step is not None and self._is_free():
-            self._answer(step.message.parent if step.message.role == "assistant" else id)
+            self._answer(step.message.parent if step.message.role == "assistant" else message)
 
-    def edit(self, id: int, text: str) -> None:
-        """Another wording beside `id`: the user's is answered, the model's stands as it is."""
-        step = self._step(id)
+    def edit(self, message: int, text: str) -> None:
+        """Another wording beside `message`: the user's is answered, the model's stands as it is."""
+        step = self._step(message)
         if step is None or not text.strip() or not self._is_free():
             return
         old = step.message
@@ -127,9 +127,9 @@ class ConversationController(QObject):
         else:
             self._show()
 
-    def go_on(self, id: int) -> None:
+    def go_on(self, message: int) -> None:
         """Have more written to an answer that ended."""
-        step = self._step(id)
+        step = self._step(message)
         if step is None or step.message.role != "assistant" or not self._is_free():
             return
         assert self._chat is not None
@@ -137,10 +137,10 @@ class ConversationController(QObject):
         self._need_model()
         self._answers.go_on(step.message, conversation(self._chat.system_prompt, path), self._chat.options)
 
-    def turn_page(self, id: int, by: int) -> None:
-        """Show the alternative `by` places after `id`."""
-        ids = self._store.alternatives(id)
-        place = ids.index(id) + by
+    def turn_page(self, message: int, by: int) -> None:
+        """Show the alternative `by` places after `message`."""
+        ids = self._store.alternatives(message)
+        place = ids.index(message) + by
         if 0 <= place < len(ids) and self._is_free():
             self._store.select(ids[place])
             self._show()
@@ -155,8 +155,8 @@ class ConversationController(QObject):
     def _is_free(self) -> bool:
         return self._chat is not None and self._answers.in_chat(self._chat.id) is None
 
-    def _step(self, id: int) -> Step | None:
-        return next((step for step in self._path if step.message.id == id), None)
+    def _step(self, message: int) -> Step | None:
+        return next((step for step in self._path if step.message.id == message), None)
 
     def _need_model(self) -> None:
         if self._host.status.source is None:

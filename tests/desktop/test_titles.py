@@ -15,7 +15,10 @@ from desktop.controllers.titles import title_of
         ("What is the capital of France?", "What is the capital of France?"),
         ("\n\n  # Plan \nfor today", "Plan"),
         ("```\nprint(1)\n```", "print(1)"),
-        ("Please write a long and winding story about a lighthouse keeper", "Please write a long and winding story about a…"),
+        (
+            "Please write a long and winding story about a lighthouse keeper",
+            "Please write a long and winding story about a…",
+        ),
         ("法国的首都是哪里？", "法国的首都是哪里？"),
         ("a" * 80, "a" * 48 + "…"),
         ("???", "???"),

@@ -1,0 +1,92 @@
+"""Rows: the list of chats as it is shown, with headers over folders and spans of time. Data, without a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from desktop.store.records import Chat, Folder
+
+Span = Literal["pinned", "today", "yesterday", "week", "older", "archived"]
+SPANS: tuple[Span, ...] = ("pinned", "today", "yesterday", "week", "older")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderRow:
+    """Over the chats of a folder, which can be folded away, or of a span of time."""
+
+    span: Span | None = None
+    folder: Folder | None = None
+    folded: bool = False
+    count: int = 0
+
+    @property
+    def key(self) -> str:
+        """The same as long as it is the same header."""
+        return f"folder {self.folder.id}" if self.folder is not None else f"span {self.span}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatRow:
+    """One chat; `writing` while an answer is written in it."""
+
+    chat: Chat
+    writing: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same as long as it is the same chat."""
+        return f"chat {self.chat.id}"
+
+
+Row = HeaderRow | ChatRow
+
+
+def rows(
+    chats: Sequence[Chat],
+    folders: Sequence[Folder],
+    *,
+    folded: Collection[int] = (),
+    writing: Collection[int] = (),
+    archived: bool = False,
+    today: date | None = None,
+) -> list[Row]:
+    """Pinned chats first, then folders by position, then the rest by when something was last said.
+
+    `folded` are ids of folders whose chats are hidden, `writing` those of chats with an answer in progress. With
+    `archived` one header stands over all.
+    """
+    made = {chat.id: ChatRow(chat=chat, writing=chat.id in writing) for chat in chats}
+    if archived:
+        return [HeaderRow(span="archived", count=len(chats)), *made.values()] if chats else []
+    result: list[Row] = []
+    loose: dict[Span, list[Chat]] = {span: [] for span in SPANS}
+    inside: dict[int, list[Chat]] = {folder.id: [] for folder in folders}
+    for chat in chats:
+        if chat.pinned:
+            loose["pinned"].append(chat)
+        elif chat.folder in inside:
+            inside[chat.folder].append(chat)
+        else:
+            loose[_span(chat.updated, today or date.today())].append(chat)
+    for span in SPANS:
+        if loose[span]:
+            result += [HeaderRow(span=span, count=len(loose[span])), *(made[chat.id] for chat in loose[span])]
+        if span == "pinned":
+            for folder in sorted(folders, key=lambda folder: folder.position):
+                own = inside[folder.id]
+                result.append(HeaderRow(folder=folder, folded=folder.id in folded, count=len(own)))
+                if folder.id not in folded:
+                    result += [made[chat.id] for chat in own]
+    return result
+
+
+def _span(updated: float, today: date) -> Span:
+    day = datetime.fromtimestamp(updated).date()  # in the user's own time zone
+    if day >= today:
+        return "today"
+    if day == today - timedelta(days=1):
+        return "yesterday"
+    return "week" if day > today - timedelta(days=7) else "older"
