@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAccessible, QAccessibleEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from desktop.views.icons import icon
+from desktop.views.parts import ICON_SIDE, IconButton
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
@@ -26,8 +27,7 @@ class Banner(QFrame):
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = QPushButton()
-        self.close_button = QToolButton()
-        self.close_button.setIcon(icon("x"))
+        self.close_button = IconButton("x")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 8, 8, 8)
         layout.setSpacing(12)
@@ -66,8 +66,12 @@ class Banner(QFrame):
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
-        self.close_button.setAccessibleName(self.tr("Dismiss"))
-        self.close_button.setToolTip(self.tr("Dismiss"))
+        self.close_button.set_name(self.tr("Dismiss"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
 
     def _act(self) -> None:
         action = self._action
@@ -76,5 +80,5 @@ class Banner(QFrame):
             action()
 
     def _draw(self) -> None:
-        side = theme().scaled(18)
+        side = theme().scaled(ICON_SIDE)
         self._picture.setPixmap(icon("alert", "warning").pixmap(QSize(side, side), self.devicePixelRatioF()))

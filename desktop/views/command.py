@@ -41,7 +41,7 @@ class Command:
     def explanation(self) -> str:
         return QCoreApplication.translate("Commands", self.help)
 
-    def keys(self) -> list[QKeySequence]:
+    def key_sequences(self) -> list[QKeySequence]:
         """The shortcuts on this platform; empty where it has none."""
         match self.shortcut:
             case None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from desktop.settings import SendWith
@@ -20,13 +20,13 @@ class ComposerEdit(QPlainTextEdit):
 
     submitted = Signal()
     focusChanged = Signal(bool)
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.send_with: SendWith = "enter"
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(0)
 
@@ -52,6 +52,10 @@ class ComposerEdit(QPlainTextEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.focusChanged.emit(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()  # another width wraps lines elsewhere
 
     def lines(self) -> int:
         """Lines as they are shown, long ones wrapped."""
@@ -87,6 +91,7 @@ class Composer(QWidget):
         self._draft_timer.timeout.connect(self._tell_draft)
         self.edit.textChanged.connect(self._on_text)
         self.edit.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self.edit.resized.connect(self._fit)
         self.edit.submitted.connect(self._send)
         self.edit.focusChanged.connect(self._on_focus)
         self.button.clicked.connect(self._on_button)
@@ -179,5 +184,8 @@ class Composer(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        policy = Qt.ScrollBarPolicy
+        long = self.edit.lines() > MOST_LINES
+        self.edit.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if long else policy.ScrollBarAlwaysOff)
         spacing = self.edit.fontMetrics().lineSpacing()
         self.edit.setFixedHeight(min(self.edit.lines(), MOST_LINES) * spacing + 2)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QLocale, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from desktop.views.icons import icon
+from desktop.views.parts import IconButton
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
 ModelState = Literal["none", "loading", "ready", "answering", "failed", "unloaded"]
 _NEARLY_FULL = 0.9
+_SHORTEST_TITLE = 80  # pixels
+_NARROW = 560  # pixels at the system's text size: below, the model is an icon alone
 
 
 class ElidedLabel(QLabel):
@@ -24,6 +27,7 @@ class ElidedLabel(QLabel):
         self._whole = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(_SHORTEST_TITLE)
 
     def set_whole(self, text: str) -> None:
         self._whole = text
@@ -51,7 +55,7 @@ class ContextMeter(QWidget):
         self._label = QLabel()
         set_kind(self._label, "muted")
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 6)
+        layout.setContentsMargins(0, 6, 0, 6)
         layout.addWidget(self._label)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         theme().changed.connect(self.update)
@@ -109,15 +113,13 @@ class Header(QWidget):
         self._model = ""
         self._state: ModelState = "none"
         self._sentence = ""
-        self.sidebar_button = QToolButton()
-        self.sidebar_button.setIcon(icon("menu"))
+        self.sidebar_button = IconButton("menu")
         self.title = ElidedLabel()
         set_kind(self.title, "title")
-        self.model_button = QToolButton()
+        self.model_button = IconButton("cpu")
         self.model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.meter = ContextMeter()
-        self.settings_button = QToolButton()
-        self.settings_button.setIcon(icon("sliders"))
+        self.settings_button = IconButton("sliders")
         self.settings_button.setCheckable(True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
@@ -131,8 +133,6 @@ class Header(QWidget):
         self.sidebar_button.clicked.connect(self.sidebarRequested)
         self.model_button.clicked.connect(self.modelRequested)
         self.settings_button.clicked.connect(self.chatSettingsRequested)
-        theme().changed.connect(self._on_theme)
-        self._on_theme()
         self.retranslate()
 
     def set_title(self, title: str) -> None:
@@ -146,12 +146,11 @@ class Header(QWidget):
         shown = name or self.tr("Choose a model")
         if sentence and state != "ready":
             shown = f"{shown} · {sentence}"
-        self.model_button.setText(shown)
+        self.model_button.setText(f" {shown}")  # the style leaves no room beside the icon
         token = {"failed": "danger", "ready": "accent", "answering": "accent"}.get(state, "muted")
         self.model_button.setIcon(icon("alert" if state == "failed" else "cpu", token))
         words = self.tr("Model: {name}. {state}").format(name=name or self.tr("none"), state=sentence).strip()
-        self.model_button.setAccessibleName(words)
-        self.model_button.setToolTip(words)
+        self.model_button.set_name(words)
 
     def set_context(self, used: int | None, total: int | None, note: str = "") -> None:
         """See ContextMeter.set_usage."""
@@ -159,12 +158,8 @@ class Header(QWidget):
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
-        for button, text in (
-            (self.sidebar_button, self.tr("Show or hide the list of chats")),
-            (self.settings_button, self.tr("Settings of this chat")),
-        ):
-            button.setAccessibleName(text)
-            button.setToolTip(text)
+        self.sidebar_button.set_name(self.tr("Show or hide the list of chats"))
+        self.settings_button.set_name(self.tr("Settings of this chat"))
         self.title.setAccessibleDescription(self.tr("Title of this chat"))
         self.set_title(self._title)
         self.set_model(self._model, self._state, self._sentence)
@@ -175,7 +170,8 @@ class Header(QWidget):
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
 
-    def _on_theme(self) -> None:
-        side = QSize(theme().scaled(18), theme().scaled(18))
-        for button in (self.sidebar_button, self.model_button, self.settings_button):
-            button.setIconSize(side)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < theme().scaled(_NARROW)
+        styles = Qt.ToolButtonStyle
+        self.model_button.setToolButtonStyle(styles.ToolButtonIconOnly if narrow else styles.ToolButtonTextBesideIcon)

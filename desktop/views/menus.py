@@ -48,8 +48,10 @@ class Menus(QObject):
         for command in COMMANDS:
             action = self.actions[command.id]
             shown = command.title()
-            if not command.bound and command.keys():  # tells of keys that the widget hears by itself
-                shown += "\t" + command.keys()[0].toString(command.keys()[0].SequenceFormat.NativeText)
+            if not command.bound and command.key_sequences():  # tells of keys that the widget hears by itself
+                shown += "\t" + command.key_sequences()[0].toString(
+                    command.key_sequences()[0].SequenceFormat.NativeText
+                )
             action.setText(shown)
             action.setStatusTip(command.explanation())
             action.setToolTip(command.explanation())
@@ -60,7 +62,7 @@ class Menus(QObject):
         action.setMenuRole(command.role)
         action.setCheckable(command.checkable)
         if command.bound:
-            action.setShortcuts(command.keys())
+            action.setShortcuts(command.key_sequences())
         if command.id in _EDITING:
             action.triggered.connect(lambda: _edit(_EDITING[command.id]))
         else:

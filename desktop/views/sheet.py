@@ -1,14 +1,20 @@
 """The style sheet: what Qt's style does not draw as the window wants it, by the property `kind` of a widget.
 
 Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
-`notice`; QWidget `sidebar`, `page`. Under a native style (macOS, Windows) buttons and fields stay its own.
+`notice`; QComboBox `choice`; QTreeWidget `list`; QWidget `sidebar`, `page`.
+Under a native style (macOS, Windows) buttons and fields stay its own.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from desktop.views.tokens import Tokens
+
+_MARKS = Path(__file__).with_name("marks")
 
 
 def set_kind(widget: QWidget, kind: str) -> None:
@@ -30,6 +36,12 @@ def style_sheet(tokens: Tokens, scale: float, *, native: bool) -> str:
     return _own(tokens, scale) + ("" if native else _fusion(tokens, scale))
 
 
+def _check(t: Tokens) -> str:
+    """The sheet can only name a file, so the tick has one in either colour."""
+    light = QColor(t.on_accent).lightnessF() > 0.5
+    return (_MARKS / f"check-{'white' if light else 'black'}.svg").as_posix()
+
+
 def _own(t: Tokens, scale: float) -> str:
     unit = round(4 * scale)
     return f"""
@@ -42,7 +54,9 @@ QLabel[kind="title"] {{ font-weight: 600; }}
 QLabel[kind="heading"] {{ font-weight: 600; font-size: {round(24 * scale)}px; }}
 QFrame[kind="field"] {{ background: {t.raised}; border: 1px solid {t.outline}; border-radius: {3 * unit}px; }}
 QFrame[kind="field"][focused="true"] {{ border: 2px solid {t.accent}; }}
-QFrame[kind="field"] QPlainTextEdit {{ background: transparent; border: none; padding: 0; }}
+QFrame[kind="field"] QPlainTextEdit {{
+    background: transparent; border: none; padding: 0; placeholder-text-color: {t.muted};
+}}
 QTextEdit[kind="text"], QTextEdit[kind="text"]:focus, QPlainTextEdit[kind="text"], QPlainTextEdit[kind="text"]:focus {{
     background: transparent; border: none; padding: 0;
 }}
@@ -56,7 +70,7 @@ QToolButton:pressed {{ background: {t.accent_soft}; }}
 QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton:disabled {{ color: {t.outline}; }}
 QToolButton::menu-indicator {{ image: none; }}
-QToolButton[kind="round"] {{ background: {t.accent}; border-radius: {round(16 * scale)}px; }}
+QToolButton[kind="round"] {{ background: {t.accent}; border-radius: {int(16 * scale)}px; }}
 QToolButton[kind="round"]:hover {{ background: {t.accent_hover}; }}
 QToolButton[kind="round"]:focus {{ border-color: {t.text}; }}
 QToolButton[kind="round"]:disabled {{ background: {t.hover}; }}
@@ -85,11 +99,44 @@ QPushButton:focus {{ border: 2px solid {t.accent}; padding: {unit}px {4 * unit}p
 QPushButton:disabled {{ color: {t.outline}; border-color: {t.hairline}; }}
 QLineEdit, QTextEdit, QPlainTextEdit {{
     background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
-    padding: {unit}px {2 * unit}px; selection-background-color: {t.accent}; selection-color: {t.on_accent};
+    padding: {unit}px {2 * unit}px; placeholder-text-color: {t.muted};
+    selection-background-color: {t.accent}; selection-color: {t.on_accent};
 }}
 QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus {{
     border: 2px solid {t.accent}; padding: {unit - 1}px {2 * unit - 1}px;
 }}
+QComboBox[kind="choice"] {{
+    background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
+    padding: {unit}px {7 * unit}px {unit}px {2 * unit}px;
+}}
+QComboBox[kind="choice"]:focus {{
+    border: 2px solid {t.accent}; padding: {unit - 1}px {7 * unit - 1}px {unit - 1}px {2 * unit - 1}px;
+}}
+QComboBox[kind="choice"]::drop-down {{ border: none; width: 0; }}
+QComboBox[kind="choice"]::down-arrow {{ image: none; }}
+QCheckBox, QRadioButton {{ spacing: {2 * unit}px; }}
+QCheckBox::indicator, QRadioButton::indicator {{
+    width: {3 * unit + 2}px; height: {3 * unit + 2}px; border: 1px solid {t.outline}; background: {t.raised};
+}}
+QCheckBox::indicator {{ border-radius: {unit}px; }}
+QRadioButton::indicator {{ border-radius: {(3 * unit + 4) // 2}px; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url({_check(t)}); }}
+QRadioButton::indicator:checked {{
+    width: {unit + 2}px; height: {unit + 2}px; border: {unit + 1}px solid {t.accent}; background: {t.on_accent};
+}}
+QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
+QCheckBox:focus, QRadioButton:focus {{ outline: none; text-decoration: underline; }}
+QCheckBox:disabled, QRadioButton:disabled {{ color: {t.outline}; }}
+QSlider {{ min-height: {5 * unit}px; }}
+QSlider::groove:horizontal {{ height: {unit}px; border-radius: {unit // 2}px; background: {t.outline}; }}
+QSlider::sub-page:horizontal {{ border-radius: {unit // 2}px; background: {t.accent}; }}
+QSlider::handle:horizontal {{
+    width: {4 * unit}px; margin: -{(3 * unit) // 2}px 0; border-radius: {2 * unit - 1}px; background: {t.accent};
+}}
+QSlider::handle:horizontal:focus {{ background: {t.text}; }}
+QTreeWidget[kind="list"] {{ background: transparent; border: none; outline: none; }}
+QTreeWidget[kind="list"]::item {{ padding: {unit + 1}px {unit}px; }}
+QTreeWidget[kind="list"]::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
 QMenuBar {{ background: {t.sidebar}; color: {t.text}; border: none; padding: 2px {unit}px; }}
 QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; border-radius: {unit}px; }}
 QMenuBar::item:selected {{ background: {t.hover}; }}

@@ -35,10 +35,11 @@ class Theme(QObject):
         self._font = _system_font()
         if sys.platform.startswith("linux"):
             application.setStyle("Fusion")
-        self._native = application.style().name() != "fusion"
+        self.native = application.style().name() != "fusion"
         # Kept: PySide6 forgets the objects below this one with its last reference.
         self._hints = application.styleHints()
-        self._hints.colorSchemeChanged.connect(self._refresh)
+        self._scheme = self._hints.colorScheme()
+        self._hints.colorSchemeChanged.connect(self._on_scheme)
         self._hints.accessibility().contrastPreferenceChanged.connect(self._refresh)
         if _KNOWS_MOTION:
             self._hints.accessibility().motionPreferenceChanged.connect(self._refresh)
@@ -48,7 +49,7 @@ class Theme(QObject):
     def dark(self) -> bool:
         """Whether text is light on dark now."""
         if self._settings.theme == "system":
-            return self._hints.colorScheme() == Qt.ColorScheme.Dark
+            return self._scheme == Qt.ColorScheme.Dark
         return self._settings.theme == "dark"
 
     @property
@@ -106,13 +107,17 @@ class Theme(QObject):
             self._hints.setColorScheme(wanted)
         self._refresh()
 
+    def _on_scheme(self, scheme: Qt.ColorScheme) -> None:
+        self._scheme = scheme
+        self._refresh()
+
     def _refresh(self) -> None:
         font = QFont(self._font)
         percent = min(max(self._settings.text_size, SMALLEST_TEXT), LARGEST_TEXT)
         font.setPointSizeF(self._font.pointSizeF() * percent / 100)
         self._application.setFont(font)
         self._application.setPalette(palette(self.tokens))
-        self._application.setStyleSheet(style_sheet(self.tokens, percent / 100, native=self._native))
+        self._application.setStyleSheet(style_sheet(self.tokens, percent / 100, native=self.native))
         self.changed.emit()
 
 

@@ -6,7 +6,6 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
@@ -19,12 +18,12 @@ from desktop.views.banner import Banner
 from desktop.views.composer import Composer
 from desktop.views.header import Header
 from desktop.views.menus import Menus
+from desktop.views.parts import line
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 from desktop.views.window_state import WindowState
 
 _SIDEBAR_WIDTH = 264
-_PANEL_WIDTH = 320
 _EDGE = 24  # pixels between the composer and the window's edge
 
 
@@ -53,10 +52,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        line = QFrame()
-        set_kind(line, "line")
-        line.setFixedHeight(1)
-        column.addWidget(line)
+        column.addWidget(line())
         self._middle = QVBoxLayout()
         self._middle.addWidget(self._conversation)
         column.addLayout(self._middle, 1)
@@ -100,7 +96,7 @@ class MainWindow(QMainWindow):
         return self.menus.actions[command]
 
     def set_sidebar(self, widget: QWidget) -> None:
-        """Put the list of chats in its place."""
+        """Put the list of chats in its place; it names itself for a screen reader."""
         widget.setMinimumWidth(200)
         set_kind(widget, "sidebar")
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -114,7 +110,7 @@ class MainWindow(QMainWindow):
         self._order()
 
     def set_conversation(self, widget: QWidget) -> None:
-        """Put the view of messages in its place."""
+        """Put the view of messages in its place; it names itself for a screen reader."""
         self._middle.replaceWidget(self._conversation, widget)
         self._conversation.deleteLater()
         self._conversation = widget
@@ -123,7 +119,6 @@ class MainWindow(QMainWindow):
     def set_chat_settings(self, panel: QWidget) -> None:
         """Put the panel in its place; shown with the command `chat-settings`."""
         self._panel = panel
-        panel.setMinimumWidth(260)
         self.splitter.addWidget(panel)
         self.splitter.setStretchFactor(2, 0)
         panel.setVisible(self.action("chat-settings").isChecked())
@@ -175,8 +170,6 @@ class MainWindow(QMainWindow):
         """Texts in the language of now."""
         self.menus.retranslate()
         self.setWindowTitle("Falconet")
-        self._sidebar.setAccessibleName(self._sidebar.accessibleName() or self.tr("Chats"))
-        self._conversation.setAccessibleName(self._conversation.accessibleName() or self.tr("Conversation"))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

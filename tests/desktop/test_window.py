@@ -1,17 +1,252 @@
-"""The window: what it does by itself, and what it only tells."""
+"""The window: what it does by itself, what it tells, and that everything can be done with keys and heard."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QAccessible, QAction, QGuiApplication, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextBrowser, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.views.commands import COMMANDS
 from desktop.views.window import MainWindow
+from desktop.views.window_state import WindowState
+
+HANDLED = {"sidebar", "next-pane", "previous-pane", "compose", "full-screen", "stop", "quit"}
+EDITING = {"undo", "redo", "cut", "copy", "paste", "select-all"}
 
 
-def test_a_window_opens_with_its_composer_ready_to_type(qtbot: QtBot) -> None:
+class List(QWidget):
+    """Stands where the list of chats will: one field that takes the keyboard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.field = QLineEdit()
+        QVBoxLayout(self).addWidget(self.field)
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> MainWindow:
+    made = MainWindow()
+    qtbot.addWidget(made)
+    made.set_sidebar(List())
+    conversation = QTextBrowser()
+    conversation.setAccessibleName("Conversation")
+    made.set_conversation(conversation)
+    made.show()
+    made.activateWindow()
+    qtbot.waitExposed(made)
+    made.composer.setFocus()
+    return made
+
+
+def focused(window: MainWindow) -> str:
+    widget = QApplication.focusWidget()
+    assert widget is not None
+    if widget.parent().__class__ is List:
+        return "list"
+    return "composer" if widget is window.composer.edit else type(widget).__name__
+
+
+def test_a_window_opens_with_its_composer_ready_to_type(window: MainWindow) -> None:
+    QTest.keyClicks(window.composer.edit, "hello")
+    assert window.composer.text() == "hello"
+
+
+def test_f6_goes_round_the_panes_and_shift_f6_back(window: MainWindow) -> None:
+    seen = []
+    for _ in range(3):
+        QTest.keyClick(window, Qt.Key.Key_F6)
+        seen.append(focused(window))
+    assert seen == ["list", "QTextBrowser", "composer"]
+    for _ in range(3):
+        QTest.keyClick(window, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
+        seen.append(focused(window))
+    assert seen[3:] == ["QTextBrowser", "list", "composer"]
+
+
+def test_a_hidden_list_is_passed_over(window: MainWindow) -> None:
+    window.action("sidebar").trigger()
+    QTest.keyClick(window, Qt.Key.Key_F6)
+    assert focused(window) == "QTextBrowser"
+    window.action("sidebar").trigger()
+    QTest.keyClick(window, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
+    assert focused(window) == "list"
+
+
+def test_tab_goes_from_list_over_header_and_conversation_to_composer(window: MainWindow) -> None:
+    sidebar = window.findChild(List)
+    assert isinstance(sidebar, List)
+    sidebar.field.setFocus()
+    seen = []
+    for _ in range(5):
+        QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
+        seen.append(focused(window))
+    assert seen == ["IconButton", "IconButton", "IconButton", "QTextBrowser", "composer"]
+
+
+def test_escape_stops_the_answer_and_comes_back_to_the_composer(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_busy(True)
+    window.header.model_button.setFocus()
+    with qtbot.waitSignal(window.composer.stopRequested):
+        QTest.keyClick(window.header.model_button, Qt.Key.Key_Escape)
+    assert focused(window) == "composer"
+
+
+def test_escape_without_an_answer_only_comes_back(window: MainWindow) -> None:
+    told: list[bool] = []
+    window.composer.stopRequested.connect(lambda: told.append(True))
+    window.header.model_button.setFocus()
+    QTest.keyClick(window.header.model_button, Qt.Key.Key_Escape)
+    assert focused(window) == "composer"
+    assert told == []
+
+
+@pytest.mark.parametrize("command", [command.id for command in COMMANDS if command.id not in HANDLED | EDITING])
+def test_every_other_command_is_told(window: MainWindow, command: str) -> None:
+    told: list[str] = []
+    window.commandTriggered.connect(told.append)
+    window.action(command).trigger()
+    assert told == [command]
+
+
+def test_no_two_commands_share_a_key() -> None:
+    keys = [key.toString() for command in COMMANDS for key in command.key_sequences()]
+    assert sorted(keys) == sorted(set(keys))
+
+
+def test_every_command_can_be_read_and_found(window: MainWindow) -> None:
+    in_menus = [action for menu in window.menuBar().findChildren(QMenu) for action in menu.actions()]
+    for command in COMMANDS:
+        action = window.action(command.id)
+        assert action in in_menus
+        assert action.text()
+        assert action.statusTip()
+
+
+@pytest.mark.parametrize(
+    ("command", "role", "keys"),
+    [
+        ("about", QAction.MenuRole.AboutRole, None),
+        ("settings", QAction.MenuRole.PreferencesRole, "Ctrl+,"),
+        ("quit", QAction.MenuRole.QuitRole, "Ctrl+Q"),
+    ],
+)
+def test_what_a_mac_moves_to_its_own_menu_says_so(
+    window: MainWindow, command: str, role: QAction.MenuRole, keys: str | None
+) -> None:
+    assert window.action(command).menuRole() == role
+    if keys:
+        assert window.action(command).shortcut() == QKeySequence(keys)
+
+
+def test_the_edit_menu_acts_on_the_text_that_has_the_keyboard(window: MainWindow) -> None:
+    QTest.keyClicks(window.composer.edit, "some words")
+    window.action("select-all").trigger()
+    window.action("cut").trigger()
+    assert window.composer.text() == ""
+    assert QGuiApplication.clipboard().text() == "some words"
+    window.action("undo").trigger()
+    assert window.composer.text() == "some words"
+
+
+def test_every_control_has_a_name_in_words(window: MainWindow) -> None:
+    nameless = [
+        widget
+        for widget in window.findChildren(QWidget)
+        if widget.focusPolicy() != Qt.FocusPolicy.NoFocus
+        and widget.isVisibleTo(window)
+        and not isinstance(widget.parent(), List)
+        and not QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+    ]
+    assert nameless == []
+
+
+def test_the_banner_is_heard_and_its_button_acts_once(window: MainWindow) -> None:
+    acts: list[bool] = []
+    window.banner.show_notice("The engine stopped.", button="Restart", action=lambda: acts.append(True))
+    assert window.banner.sentence == "The engine stopped."
+    assert QAccessible.queryAccessibleInterface(window.banner).text(QAccessible.Text.Name) == "The engine stopped."
+    assert window.banner.button.isVisible()
+    window.banner.button.click()
+    assert window.banner.sentence == ""
+    window.banner.button.click()
+    assert acts == [True]
+
+
+def test_the_meter_says_its_tokens_in_words_and_is_gone_where_nothing_is_known(window: MainWindow) -> None:
+    window.header.set_context(1204, 2048, "3 messages were left out.")
+    name = QAccessible.queryAccessibleInterface(window.header.meter).text(QAccessible.Text.Name)
+    assert name == "Context: 1,204 of 2,048 tokens used. 3 messages were left out."
+    window.header.set_context(50, None)
+    assert window.header.meter.accessibleName() == "Context: 50 tokens used."
+    window.header.set_context(None, 2048)
+    assert not window.header.meter.isVisible()
+
+
+def test_the_model_button_says_what_the_model_does(window: MainWindow) -> None:
+    window.header.set_model("falcon-7b", "loading", "Loading, 12 s")
+    assert "falcon-7b" in window.header.model_button.text()
+    assert "Loading, 12 s" in window.header.model_button.text()
+    assert window.header.model_button.accessibleName() == "Model: falcon-7b. Loading, 12 s"
+
+
+def test_a_long_title_is_cut_to_see_and_whole_to_hear(window: MainWindow) -> None:
+    title = "A very long title of a chat " * 10
+    window.header.set_title(title)
+    QApplication.processEvents()
+    assert window.header.title.text().endswith("…")
+    assert window.header.title.accessibleName() == title
+
+
+def test_the_window_comes_back_where_it_was(qtbot: QtBot, tmp_path: Path) -> None:
+    first = MainWindow()
+    qtbot.addWidget(first)
+    first.keep_state(WindowState(tmp_path / "window.ini"))
+    first.show()
+    first.setGeometry(30, 40, 700, 500)
+    first.splitter.setSizes([240, 460])
+    divided = first.splitter.sizes()
+    first.close()
+    second = MainWindow()
+    qtbot.addWidget(second)
+    second.keep_state(WindowState(tmp_path / "window.ini"))
+    second.show()
+    assert second.size() == QSize(700, 500)
+    assert second.pos() == first.pos()
+    assert second.splitter.sizes() == divided
+
+
+def test_a_window_whose_screen_is_gone_comes_onto_one_that_is_there(qtbot: QtBot, tmp_path: Path) -> None:
+    far = MainWindow()
+    qtbot.addWidget(far)
+    far.keep_state(WindowState(tmp_path / "window.ini"))
+    far.show()
+    far.setGeometry(QRect(QPoint(9000, 9000), QSize(700, 500)))
+    far.close()
+    back = MainWindow()
+    qtbot.addWidget(back)
+    back.keep_state(WindowState(tmp_path / "window.ini"))
+    screen = QGuiApplication.primaryScreen().availableGeometry()
+    assert screen.contains(back.geometry().center())
+
+
+def test_a_damaged_file_of_the_windows_place_costs_only_the_place(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "window.ini").write_bytes(b"\x00\xffgeometry=@ByteArray(nonsense)\n[")
     window = MainWindow()
     qtbot.addWidget(window)
-    window.show()
-    qtbot.waitExposed(window)
-    window.composer.setFocus()
-    qtbot.keyClicks(window.composer.edit, "hello")
-    assert window.composer.text() == "hello"
+    window.keep_state(WindowState(tmp_path / "window.ini"))
+    assert window.size().width() > 500
+
+
+def test_a_page_takes_the_chats_place_and_gives_it_back(window: MainWindow) -> None:
+    page = QPlainTextEdit()
+    window.show_welcome(page)
+    assert page.isVisible()
+    assert not window.composer.isVisible()
+    window.show_chat()
+    assert window.composer.isVisible()
+    assert focused(window) == "composer"

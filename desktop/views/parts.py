@@ -1,0 +1,91 @@
+"""Parts that dialogs, panels and the window share: texts, a line, buttons with an icon, a box of choices."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QToolButton, QWidget
+
+from desktop.views.icons import icon
+from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
+
+ICON_SIDE = 18  # pixels at the system's text size
+_LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
+
+
+def label(kind: str = "", text: str = "") -> QLabel:
+    """A label of plain text that wraps; its kind is one of the sheet's."""
+    result = QLabel(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    result.setWordWrap(True)
+    if kind:
+        set_kind(result, kind)
+    return result
+
+
+class Paragraph(QLabel):
+    """A plain text of several lines with room between them."""
+
+    def __init__(self, kind: str = "", text: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setWordWrap(True)
+        if kind:
+            set_kind(self, kind)
+        self.set_plain(text)
+
+    def set_plain(self, text: str) -> None:
+        """Show `text`; nothing in it is markup."""
+        lines = escape(text).replace("\n", "<br>")
+        self.setText(f'<p style="line-height: {_LINE_HEIGHT}%; margin: 0">{lines}</p>')
+        self.setAccessibleName(text)
+
+
+def line() -> QFrame:
+    """A hairline across."""
+    result = QFrame()
+    set_kind(result, "line")
+    result.setFixedHeight(1)
+    return result
+
+
+class IconButton(QToolButton):
+    """A button that is only a picture: it grows with the text, and always has a name in words."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setIcon(icon(name))
+        theme().changed.connect(self._on_theme)
+        self._on_theme()
+
+    def set_name(self, text: str) -> None:
+        """What it does: its tool tip, and what a screen reader says."""
+        self.setAccessibleName(text)
+        self.setToolTip(text)
+
+    def _on_theme(self) -> None:
+        side = theme().scaled(ICON_SIDE)
+        self.setIconSize(QSize(side, side))
+
+
+class Choice(QComboBox):
+    """A box of choices that looks like the fields around it and takes the width that it is given."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        set_kind(self, "choice")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(6)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if theme().native:
+            return
+        side, edge = theme().scaled(14), theme().scaled(10)
+        left = edge if self.layoutDirection() == Qt.LayoutDirection.RightToLeft else self.width() - side - edge
+        painter = QPainter(self)
+        icon("chevron-down", "muted").paint(painter, QRect(left, (self.height() - side) // 2, side, side))

@@ -1,0 +1,126 @@
+"""SettingsDialog: what is set for the whole program. Every change holds at once; there is nothing to confirm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.settings import Settings
+from desktop.views.parts import Choice, Paragraph
+from desktop.views.text_size import TextSize
+
+
+class SettingsDialog(QDialog):
+    """Shows `settings` and tells of each change with all of them."""
+
+    settingsChanged = Signal(object)  # Settings
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.theme_box = self._choices("theme")
+        self.text_size = TextSize(settings.text_size)
+        self.text_size.changed.connect(lambda percent: self._change(text_size=percent))
+        self.contrast = QCheckBox()
+        self.contrast.setChecked(settings.high_contrast)
+        self.contrast.toggled.connect(lambda on: self._change(high_contrast=on))
+        self.motion_box = self._choices("reduced_motion")
+        self.language_box = self._choices("language")
+        self.send_box = self._choices("send_with")
+        self.policy_box = self._choices("context_policy")
+        self._policy_help = Paragraph("muted")
+        self._policy_help.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._labels = [QLabel() for _ in range(6)]
+        form = QFormLayout()
+        form.setHorizontalSpacing(24)
+        form.setVerticalSpacing(12)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        fields = (self.theme_box, self.text_size, self.motion_box, self.language_box, self.send_box, self.policy_box)
+        for name, field in zip(self._labels, fields, strict=True):
+            name.setBuddy(field)
+            form.addRow(name, field)
+        form.insertRow(1, "", self.contrast)
+        form.addRow("", self._policy_help)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self._buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setSpacing(24)
+        layout.addLayout(form)
+        layout.addStretch(1)
+        layout.addWidget(self._buttons)
+        self.setMinimumWidth(520)
+        self.retranslate()
+
+    def set_settings(self, settings: Settings) -> None:
+        """Show settings that were changed elsewhere, as by the keys for larger text."""
+        self._settings = settings
+        self.text_size.set_percent(settings.text_size)
+
+    def retranslate(self) -> None:
+        """Texts in the language of now."""
+        self.setWindowTitle(self.tr("Settings"))
+        names = (
+            self.tr("&Appearance:"),
+            self.tr("&Text size:"),
+            self.tr("&Motion:"),
+            self.tr("&Language:"),
+            self.tr("&Send with:"),
+            self.tr("Long &chats:"),
+        )
+        for name, text in zip(self._labels, names, strict=True):
+            name.setText(text)
+        self.contrast.setText(self.tr("&High contrast"))
+        self._name(self.theme_box, [self.tr("As the system"), self.tr("Light"), self.tr("Dark")])
+        self._name(self.motion_box, [self.tr("As the system"), self.tr("Reduced"), self.tr("Full")])
+        # A language is written in itself, so that whoever reads it finds it.
+        self._name(self.language_box, [self.tr("As the system"), "English", "简体中文"])
+        self._name(self.send_box, [self.tr("Enter"), self.tr("Ctrl+Enter")])
+        policies = [self.tr("Leave out the oldest"), self.tr("Leave out the middle"), self.tr("Stop and say so")]
+        self._name(self.policy_box, policies)
+        self._policy_help.set_plain(
+            self.tr("What the model reads of a new chat once it is longer than its context. Nothing is ever deleted.")
+        )
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+
+    def _choices(self, field: str) -> Choice:
+        box = Choice()
+        for value in _VALUES[field]:
+            box.addItem("", value)
+        box.setCurrentIndex(box.findData(getattr(self._settings, field)))
+        box.currentIndexChanged.connect(lambda _: self._change(**{field: box.currentData()}))
+        return box
+
+    def _name(self, box: Choice, texts: list[str]) -> None:
+        for index, text in enumerate(texts):
+            box.setItemText(index, text)
+
+    def _change(self, **values: Any) -> None:
+        self._settings = replace(self._settings, **values)
+        self.settingsChanged.emit(self._settings)
+
+
+_VALUES = {
+    "theme": ("system", "light", "dark"),
+    "reduced_motion": ("system", "on", "off"),
+    "language": ("system", "en", "zh_CN"),
+    "send_with": ("enter", "ctrl_enter"),
+    "context_policy": ("rolling", "truncate-middle", "stop"),
+}

@@ -1,0 +1,106 @@
+"""ShortcutSheet: every command with its keys on this platform, found by typing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QBrush, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QLineEdit,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.views.commands import COMMANDS, MENU_TITLES
+from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
+
+
+class ShortcutSheet(QDialog):
+    """A list to read and to search; a screen reader reads each row as command and keys."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Keyboard Shortcuts"))
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(self.tr("Find a command or a key"))
+        self.filter.setAccessibleName(self.filter.placeholderText())
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._find)
+        self.list = QTreeWidget()
+        self.list.setColumnCount(2)
+        self.list.setHeaderHidden(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setIndentation(0)
+        set_kind(self.list, "list")
+        self.list.setAccessibleName(self.windowTitle())
+        self.list.header().setStretchLastSection(False)
+        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self._fill()
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setSpacing(16)
+        layout.addWidget(self.filter)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(buttons)
+        self.resize(theme().scaled(520), theme().scaled(600))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The commands that are shown, with their keys."""
+        return [
+            (item.text(0), item.text(1)) for group in self._groups() for item in _children(group) if not item.isHidden()
+        ]
+
+    def _groups(self) -> list[QTreeWidgetItem]:
+        return _children(self.list.invisibleRootItem())
+
+    def _fill(self) -> None:
+        for name, title in MENU_TITLES.items():
+            group = QTreeWidgetItem([_plain(QCoreApplication.translate("Commands", title)), ""])
+            group.setFont(0, theme().font(bold=True))
+            group.setForeground(0, QBrush(theme().color("muted")))
+            group.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            self.list.addTopLevelItem(group)
+            for command in COMMANDS:
+                if command.menu != name or not command.key_sequences():
+                    continue
+                keys = "  ".join(
+                    key.toString(QKeySequence.SequenceFormat.NativeText) for key in command.key_sequences()[:1]
+                )
+                item = QTreeWidgetItem([_plain(command.title()), keys])
+                item.setToolTip(0, command.explanation())
+                item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{item.text(0)}, {keys}")
+                item.setData(0, Qt.ItemDataRole.AccessibleDescriptionRole, command.explanation())
+                group.addChild(item)
+            group.setExpanded(True)
+
+    def _find(self, text: str) -> None:
+        wanted = text.casefold()
+        for group in self._groups():
+            seen = False
+            for item in _children(group):
+                words = f"{item.text(0)} {item.text(1)} {item.toolTip(0)}".casefold()
+                item.setHidden(wanted not in words)
+                seen = seen or not item.isHidden()
+            group.setHidden(not seen)
+
+
+def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
+    found = (item.child(number) for number in range(item.childCount()))
+    return [child for child in found if child is not None]
+
+
+def _plain(title: str) -> str:
+    """A menu's text without the letter that it marks; in Chinese that stands in brackets after it."""
+    bracket = title.find("(&")
+    if bracket >= 0:
+        title = title[:bracket] + title[bracket + 4 :]
+    return title.replace("&", "").removesuffix("…")

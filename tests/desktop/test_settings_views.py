@@ -1,0 +1,280 @@
+"""Settings, settings of a chat, welcome, shortcuts and About: what they show and what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.settings import Settings
+from desktop.store.records import Preset
+from desktop.views.about import AboutDialog
+from desktop.views.chat_settings import ChatSettingsPanel
+from desktop.views.commands import COMMANDS
+from desktop.views.sampling_form import NUMBERS, SamplingForm
+from desktop.views.settings_dialog import SettingsDialog
+from desktop.views.shortcuts import ShortcutSheet
+from desktop.views.welcome import Welcome, WelcomeChoice
+from runtime import GenerationOptions, SamplingConfig
+
+OPTIONS = GenerationOptions(
+    sampling=SamplingConfig(
+        temperature=0.3, top_p=0.9, top_k=40, min_p=0.05, repetition_penalty=1.1, seed=7, typical_p=0.5
+    ),
+    max_new_tokens=200,
+    stop=("\nUser:", "a\\b"),
+    context_policy="rolling",
+)
+
+
+def nameless(widget: QWidget) -> list[QWidget]:
+    """Controls that a screen reader has no word for."""
+    return [
+        child
+        for child in widget.findChildren(QWidget)
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and child.isVisibleTo(widget)
+        and not child.objectName().startswith("qt_")
+        and not QAccessible.queryAccessibleInterface(child).text(QAccessible.Text.Name)
+    ]
+
+
+def told_by(form: SamplingForm) -> list[GenerationOptions]:
+    told: list[GenerationOptions] = []
+    form.optionsChanged.connect(told.append)
+    return told
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> SamplingForm:
+    made = SamplingForm()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> ChatSettingsPanel:
+    made = ChatSettingsPanel()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def test_options_that_are_shown_are_the_options_that_are_read(form: SamplingForm) -> None:
+    told = told_by(form)
+    form.set_options(OPTIONS)
+    assert form.options() == OPTIONS  # those without a field, such as typical_p, included
+    assert told == []
+
+
+def test_a_number_is_told_as_it_is_typed(form: SamplingForm) -> None:
+    told = told_by(form)
+    form.fields["temperature"].clear()
+    QTest.keyClicks(form.fields["temperature"], "1.5")
+    assert told[-1].sampling.temperature == 1.5
+
+
+def test_a_comma_is_a_decimal_point(form: SamplingForm) -> None:
+    told = told_by(form)
+    form.fields["top_p"].clear()
+    QTest.keyClicks(form.fields["top_p"], "0,5")
+    assert told[-1].sampling.top_p == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("temperature", "-1", "temperature must be a number from 0 to 100"),
+        ("temperature", "warm", "Write a number"),
+        ("temperature", "nan", "temperature must be a number"),
+        ("top_p", "0", "top_p must be above 0"),
+        ("top_k", "2.5", "Write a whole number"),
+        ("min_p", "2", "min_p must be a number from 0 to 1"),
+        ("repetition_penalty", "0", "repetition_penalty must be a number from 0.1 to 10"),
+        ("max_new_tokens", "0", "max_new_tokens must be a whole number above 0"),
+        ("seed", "-3", "seed must be a whole number"),
+    ],
+)
+def test_a_wrong_value_is_said_under_its_field_and_not_told(
+    form: SamplingForm, name: str, text: str, sentence: str
+) -> None:
+    told = told_by(form)
+    form.fields[name].clear()
+    told.clear()
+    QTest.keyClicks(form.fields[name], text)
+    assert form.errors[name].isVisible()
+    assert sentence in form.errors[name].text()
+    assert sentence in form.fields[name].accessibleDescription()
+    assert [error for other, error in form.errors.items() if other != name and error.isVisible()] == []
+    assert form.options() is None
+    form.set_options(OPTIONS)
+    assert not form.errors[name].isVisible()
+
+
+def test_empty_fields_mean_no_limit_and_no_seed(form: SamplingForm) -> None:
+    form.set_options(OPTIONS)
+    for name in ("max_new_tokens", "seed"):
+        form.fields[name].selectAll()
+        QTest.keyClick(form.fields[name], Qt.Key.Key_Delete)
+    read = form.options()
+    assert read is not None
+    assert read.max_new_tokens is None
+    assert read.sampling.seed is None
+
+
+def test_stop_texts_are_lines_that_may_hold_a_line_break(form: SamplingForm) -> None:
+    told = told_by(form)
+    form.stop.setPlainText("\\nUser:\n\nEND")
+    assert told[-1].stop == ("\nUser:", "END")
+
+
+def test_every_number_has_a_name_and_an_explanation(form: SamplingForm) -> None:
+    for number in NUMBERS:
+        assert form.fields[number.name].accessibleName()
+        assert form.fields[number.name].accessibleDescription()
+
+
+def test_a_prompt_is_told_after_a_pause_and_at_once_where_asked(panel: ChatSettingsPanel, qtbot: QtBot) -> None:
+    told: list[str] = []
+    panel.promptChanged.connect(told.append)
+    panel.set_chat("Be brief.", OPTIONS)
+    panel.flush()
+    assert told == []
+    with qtbot.waitSignal(panel.promptChanged, timeout=5000):
+        QTest.keyClicks(panel.prompt, "X")
+    QTest.keyClicks(panel.prompt, "Y")
+    panel.flush()
+    assert told == ["XBe brief.", "XYBe brief."]
+
+
+def test_presets_are_chosen_and_deleted_by_their_ids(panel: ChatSettingsPanel, qtbot: QtBot) -> None:
+    presets = [Preset(id=n, name=name, system_prompt="", options=OPTIONS) for n, name in ((3, "Brief"), (5, "Wild"))]
+    panel.set_presets(presets)
+    assert not panel.delete_action.isEnabled()
+    with qtbot.waitSignal(panel.presetChosen) as chosen:
+        panel.preset_box.setFocus()
+        QTest.keyClick(panel.preset_box, Qt.Key.Key_Down)
+    assert chosen.args == [3]
+    panel.set_presets(presets, current=5)
+    assert panel.preset_box.currentText() == "Wild"
+    with qtbot.waitSignal(panel.presetDeleteRequested) as deleted:
+        panel.delete_action.trigger()
+    assert deleted.args == [5]
+
+
+def test_back_to_the_defaults_keeps_the_prompt(panel: ChatSettingsPanel, qtbot: QtBot) -> None:
+    panel.set_chat("Be brief.", OPTIONS)
+    with qtbot.waitSignal(panel.optionsChanged) as changed:
+        panel.reset_action.trigger()
+    assert changed.args == [GenerationOptions()]
+    assert panel.form.options() == GenerationOptions()
+    assert panel.prompt.toPlainText() == "Be brief."
+
+
+def test_every_setting_is_told_with_all_the_others(qtbot: QtBot) -> None:
+    dialog = SettingsDialog(Settings(send_with="ctrl_enter"))
+    qtbot.addWidget(dialog)
+    told: list[Settings] = []
+    dialog.settingsChanged.connect(told.append)
+    dialog.theme_box.setCurrentIndex(2)
+    dialog.contrast.click()
+    dialog.motion_box.setCurrentIndex(1)
+    dialog.language_box.setCurrentIndex(2)
+    dialog.send_box.setCurrentIndex(0)
+    dialog.policy_box.setCurrentIndex(1)
+    dialog.text_size.slider.setValue(15)
+    assert told[-1] == Settings(
+        theme="dark",
+        high_contrast=True,
+        reduced_motion="on",
+        language="zh_CN",
+        send_with="enter",
+        context_policy="truncate-middle",
+        text_size=150,
+    )
+    assert len(told) == 7
+
+
+def test_the_dialog_shows_what_was_changed_elsewhere(qtbot: QtBot) -> None:
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    told: list[Settings] = []
+    dialog.settingsChanged.connect(told.append)
+    dialog.set_settings(Settings(text_size=120))
+    assert dialog.text_size.slider.value() == 12
+    assert told == []
+
+
+CHOICES = [
+    WelcomeChoice(key="big", name="big", note="too large", possible=False),
+    WelcomeChoice(key="tiny", name="tiny", note="10 MB"),
+    WelcomeChoice(key="middle", name="middle", note="1 GB"),
+]
+
+
+def test_the_welcome_takes_the_first_model_that_is_possible_and_tells_another(qtbot: QtBot) -> None:
+    page = Welcome(CHOICES)
+    qtbot.addWidget(page)
+    assert page.key() == "tiny"
+    page.choose("middle")
+    with qtbot.waitSignal(page.chosen) as chosen:
+        page.start_button.click()
+    assert chosen.args == ["middle"]
+
+
+def test_the_welcome_without_models_still_begins(qtbot: QtBot) -> None:
+    page = Welcome([])
+    qtbot.addWidget(page)
+    with qtbot.waitSignal(page.chosen) as chosen:
+        page.start_button.click()
+    assert chosen.args == [""]
+
+
+def test_the_welcome_says_that_everything_stays_here(qtbot: QtBot) -> None:
+    page = Welcome(CHOICES)
+    qtbot.addWidget(page)
+    heard = " ".join(label.accessibleName() or label.text() for label in page.findChildren(QLabel))
+    assert "stays on this computer" in heard
+    assert "memory" in heard
+
+
+def test_the_sheet_has_every_command_with_keys_and_finds_them(qtbot: QtBot) -> None:
+    sheet = ShortcutSheet()
+    qtbot.addWidget(sheet)
+    assert len(sheet.rows()) == sum(bool(command.key_sequences()) for command in COMMANDS)
+    QTest.keyClicks(sheet.filter, "new chat")
+    assert [name for name, _ in sheet.rows()] == ["New Chat"]
+    sheet.filter.setText("ctrl+shift+e")
+    assert [name for name, _ in sheet.rows()] == ["Export Chat"]
+
+
+def test_about_says_where_the_chats_are_and_whose_parts_it_has(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = AboutDialog(tmp_path)
+    qtbot.addWidget(dialog)
+    heard = " ".join(label.accessibleName() or label.text() for label in dialog.findChildren(QLabel))
+    for words in (str(tmp_path), "Apache", "LGPL", "Lucide"):
+        assert words in heard
+
+
+DIALOGS: dict[str, Callable[[], QWidget]] = {
+    "settings": lambda: SettingsDialog(Settings()),
+    "panel": ChatSettingsPanel,
+    "welcome": lambda: Welcome(CHOICES),
+    "sheet": ShortcutSheet,
+    "about": lambda: AboutDialog(Path("chats")),
+}
+
+
+@pytest.mark.parametrize("kind", DIALOGS)
+def test_every_control_of_every_dialog_has_a_name_in_words(qtbot: QtBot, kind: str) -> None:
+    made = DIALOGS[kind]()
+    qtbot.addWidget(made)
+    made.show()
+    assert nameless(made) == []
