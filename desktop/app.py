@@ -6,8 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from desktop.desk import Desk
 from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
 from desktop.shell import Shell
@@ -46,13 +48,16 @@ def run(folder: Path) -> int:
             )
         return 0
     shell = Shell(application, folder)
+    desk = Desk(shell, folder, application)
     instance.raiseRequested.connect(shell.window.bring_to_front)
     interrupts = Interrupts(shell.window.close, application)
     shell.window.show()
+    QTimer.singleShot(0, desk.begin)  # after the first paint
     try:
         return application.exec()
     finally:
         interrupts.end()
+        desk.close()
         instance.end()
 
 

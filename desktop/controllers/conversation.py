@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from desktop.controllers.answers import Answers
 from desktop.controllers.prompt import conversation
@@ -15,13 +15,14 @@ from desktop.views.composer import Composer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
 
-_QUIET_MS = 400  # after the last key press, before a draft is kept and counted
-
 
 class ConversationController(QObject):
     """One chat at a time is shown; answers of others go on behind."""
 
+    leaving = Signal()  # another chat is about to be shown: keep what is being changed in this one
     opened = Signal(object)  # Chat
+    busyChanged = Signal(bool)  # whether an answer is being written in the chat that is shown
+    renamed = Signal(str)  # title of the chat that is shown
     listChanged = Signal()  # titles or order of chats
     metered = Signal(object)  # tokens of the prompt as it stands, or None where nobody can say
     modelNeeded = Signal()  # something was sent, and no model is loaded or loading
@@ -41,8 +42,6 @@ class ConversationController(QObject):
         self._chat: Chat | None = None
         self._path: list[Step] = []
         self._draft = ""
-        self._quiet = QTimer(self, interval=_QUIET_MS, singleShot=True)
-        self._quiet.timeout.connect(self._settle)
         composer.sendRequested.connect(self.send)
         composer.stopRequested.connect(self.stop)
         composer.draftChanged.connect(self._draft_changed)
@@ -61,7 +60,7 @@ class ConversationController(QObject):
 
     def open(self, chat: int, message: int | None = None) -> None:
         """Show a chat; `message` chooses the path through it and is scrolled to."""
-        self.keep_draft()
+        self.leave()
         if message is not None:
             self._store.select(message)
         self._chat = self._store.chat(chat)
@@ -84,7 +83,24 @@ class ConversationController(QObject):
         """Read the chat anew: its title, options or prompt were changed elsewhere."""
         if self._chat is not None:
             self._chat = self._store.chat(self._chat.id)
+            self.renamed.emit(self._chat.title)
             self._count()
+
+    def last_answer(self) -> StoredMessage | None:
+        """The answer that the path ends with."""
+        if self._path and self._path[-1].message.role == "assistant":
+            return self._path[-1].message
+        return None
+
+    def retry(self) -> None:
+        """Another answer to the last question."""
+        if self._path:
+            self.regenerate(self._path[-1].message.id)
+
+    def go_on_last(self) -> None:
+        """Have the last answer written further."""
+        if (answer := self.last_answer()) is not None:
+            self.go_on(answer.id)
 
     def send(self, text: str) -> None:
         """Say something; the answer follows."""
@@ -96,13 +112,13 @@ class ConversationController(QObject):
             return
         parent = self._path[-1].message.id if self._path else None
         message = self._store.add(chat.id, parent, "user", text)
-        self._quiet.stop()
         self._draft = ""
         self._composer.set_draft("")
         self._store.set_draft(chat.id, "")
         if parent is None:
             self._store.set_automatic_title(chat.id, title_of(text))
         self._answer(message.id)
+        self.refresh()
 
     def stop(self) -> None:
         """End the answer in progress in this chat."""
@@ -145,12 +161,10 @@ class ConversationController(QObject):
             self._store.select(ids[place])
             self._show()
 
-    def keep_draft(self) -> None:
-        """Write down what stands in the composer."""
-        self._quiet.stop()
-        if self._chat is not None and self._draft != self._chat.draft:
-            self._store.set_draft(self._chat.id, self._draft)
-            self._chat = self._store.chat(self._chat.id)
+    def leave(self) -> None:
+        """Keep what is being typed, here and in the chat's settings: another chat is shown next, or the end is near."""
+        self._composer.flush()
+        self.leaving.emit()
 
     def _is_free(self) -> bool:
         return self._chat is not None and self._answers.in_chat(self._chat.id) is None
@@ -159,7 +173,7 @@ class ConversationController(QObject):
         return next((step for step in self._path if step.message.id == message), None)
 
     def _need_model(self) -> None:
-        if self._host.status.source is None:
+        if self._host.status.kind in ("none", "failed"):
             self.modelNeeded.emit()
 
     def _answer(self, question: int | None) -> None:
@@ -185,7 +199,7 @@ class ConversationController(QObject):
     def _set_busy(self) -> None:
         busy = not self._is_free()
         self._view.set_busy(busy)
-        self._composer.set_busy(busy)
+        self.busyChanged.emit(busy)
 
     def _item(self, step: Step) -> MessageItem:
         message = step.message
@@ -229,11 +243,11 @@ class ConversationController(QObject):
             self._view.replace(self._item(step))
 
     def _draft_changed(self, text: str) -> None:
+        if self._chat is None:
+            self.open_new()
+        assert self._chat is not None
         self._draft = text
-        self._quiet.start()
-
-    def _settle(self) -> None:
-        self.keep_draft()
+        self._store.set_draft(self._chat.id, text)
         self._count()
 
     def _count(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
-from desktop.settings import SendWith
 from desktop.views.icons import icon
 from desktop.views.sheet import set_kind, set_property
 from desktop.views.theme import theme
@@ -24,7 +25,7 @@ class ComposerEdit(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.send_with: SendWith = "enter"
+        self.send_with: Literal["enter", "ctrl_enter"] = "enter"
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -124,7 +125,7 @@ class Composer(QWidget):
         self._busy = busy
         self._draw_button()
 
-    def set_send_with(self, send_with: SendWith) -> None:
+    def set_send_with(self, send_with: Literal["enter", "ctrl_enter"]) -> None:
         """Whether Enter sends (Shift+Enter begins a line) or Ctrl+Enter does (Enter begins a line)."""
         self.edit.send_with = send_with
         self.retranslate()

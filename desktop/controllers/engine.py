@@ -1,0 +1,144 @@
+"""EngineController: how the model is, for the header, the banner and the answer that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.controllers.answers import Answers
+from desktop.controllers.conversation import ConversationController
+from desktop.engine.events import AnswerProgress, EngineStatus
+from desktop.engine.host import EngineHost
+from desktop.engine.safe_start import SafeStart
+from desktop.engine.sources import Source
+from desktop.store.records import Dropped, StoredMessage
+from desktop.views.conversation.view import ConversationView
+from desktop.views.window import MainWindow
+
+
+class EngineController(QObject):
+    """Loads what is chosen; says what it does and what failed; never loads twice what took the program down."""
+
+    loaded = Signal(str)  # key of a model that answers now
+    chooseRequested = Signal()
+
+    def __init__(
+        self,
+        host: EngineHost,
+        answers: Answers,
+        conversation: ConversationController,
+        window: MainWindow,
+        view: ConversationView,
+        safe_start: SafeStart,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._host, self._answers, self._conversation = host, answers, conversation
+        self._window, self._view = window, view
+        self._crashed = safe_start.crashed()  # asked before anything is loaded
+        self._told = False  # the banner says that the engine failed
+        self._used: int | None = None
+        host.statusChanged.connect(self._show)
+        answers.began.connect(self._show_pending)
+        answers.grew.connect(self._grew)
+        conversation.metered.connect(self._meter)
+        conversation.opened.connect(self._show_pending)
+        conversation.modelNeeded.connect(self._need)
+        view.restartRequested.connect(self.restart)
+
+    def begin(self, source: Source) -> None:
+        """Load the model of the start, unless loading it ended in a crash the last time."""
+        if self._crashed == source.key:
+            self._window.banner.show_notice(
+                self.tr("{name} was not loaded: the last time, loading it ended in a crash.").format(name=source.name),
+                button=self.tr("Load anyway"),
+                action=lambda: self.load(source),
+            )
+            self._window.header.set_model(source.name, "unloaded", self.tr("not loaded"))
+        else:
+            self.load(source)
+
+    def load(self, source: Source) -> None:
+        """Load a model in place of the one that answers now."""
+        self._host.load(source)
+
+    def restart(self) -> None:
+        """Start the engine anew, with the model that it had."""
+        self._host.restart()
+
+    def unload(self) -> None:
+        """Give the model's memory back."""
+        self._host.unload()
+
+    def _show(self, status: EngineStatus) -> None:
+        name = status.source.name if status.source is not None else ""
+        self._window.header.set_model(name, status.kind, self._words(status))
+        self._window.action("unload").setEnabled(status.kind in ("ready", "answering", "loading"))
+        self._window.action("restart-engine").setEnabled(status.source is not None)
+        if status.kind == "failed":
+            self._told = True
+            self._window.banner.show_notice(status.sentence, button=self.tr("Restart"), action=self.restart)
+        elif self._told and status.kind in ("loading", "ready"):
+            self._told = False
+            self._window.banner.dismiss()
+        if status.kind == "ready" and status.source is not None:
+            self.loaded.emit(status.source.key)
+        self._meter(self._used)
+        self._show_pending()
+
+    def _words(self, status: EngineStatus) -> str:
+        match status.kind:
+            case "loading":
+                if status.share is not None:
+                    return self.tr("preparing, {percent} %").format(percent=int(100 * status.share))
+                return self.tr("loading, {seconds} s").format(seconds=status.seconds)
+            case "answering":
+                return self.tr("answering")
+            case "failed":
+                return self.tr("stopped")
+            case "unloaded":
+                return self.tr("not loaded")
+            case "ready":
+                return self.tr("ready")
+        return ""
+
+    def _show_pending(self, _of: object = None) -> None:
+        """Under an answer without text: what it waits for."""
+        chat = self._conversation.chat
+        waiting = None if chat is None else self._answers.in_chat(chat.id)
+        if waiting is None or self._answers.text(waiting):
+            return
+        status = self._host.status
+        if status.kind == "loading":
+            sentence = status.sentence
+            if status.seconds:
+                sentence = self.tr("{what} {seconds} s").format(what=sentence, seconds=status.seconds)
+            self._view.show_pending(waiting, sentence)
+        elif status.kind == "answering":
+            self._view.show_pending(waiting, self.tr("Reading the conversation…"))
+
+    def _grew(self, _message: StoredMessage, progress: AnswerProgress) -> None:
+        if progress.prefilled is not None:
+            self._meter(progress.prefilled.prompt_tokens + progress.tokens, progress.dropped)
+
+    def _meter(self, used: int | None, dropped: Dropped | None = None) -> None:
+        self._used = used
+        info = self._host.status.info
+        note = ""
+        if dropped is not None and dropped.messages:
+            note = self.tr("%n message(s) were left out.", "", dropped.messages)
+        elif dropped is not None:
+            note = self.tr("Part of a message was left out.")
+        self._window.header.set_context(used, info.context_length if info is not None else None, note)
+
+    def _need(self) -> None:
+        if self._host.status.kind == "failed":
+            return  # asking loads it anew
+        self._window.banner.show_notice(
+            self.tr("No model is loaded yet."), button=self.tr("Choose a model"), action=self.chooseRequested.emit
+        )
+
+
+Finder = Callable[[str], Source | None]
+"""The source of a key; None where it is not here any more."""

@@ -1,0 +1,71 @@
+"""TransferController: chats to and from files that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from desktop.store.store import Store
+from desktop.store.transfer import Kind, export_chats, import_file, render
+from desktop.views.pdf import write_pdf
+
+_ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
+PDF = ".pdf"
+
+
+class TransferController(QObject):
+    """Asks for a file, and says in a sentence what was done. What fails is one of runtime's sentences, told as well."""
+
+    imported = Signal(object)  # ids of chats
+    told = Signal(str)
+
+    def __init__(self, store: Store, window: QWidget, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store, self._window = store, window
+
+    def ask_export(self, chats: Sequence[int], title: str) -> None:
+        """Ask where to, and write these chats; the file's ending says how."""
+        filters = {
+            self.tr("Markdown (*.md)"): ".md",
+            self.tr("Web page (*.html)"): ".html",
+            self.tr("PDF (*.pdf)"): PDF,
+            self.tr("JSON, with every alternative (*.json)"): ".json",
+        }
+        name, chosen = QFileDialog.getSaveFileName(
+            self._window, self.tr("Export Chats"), f"{_file_name(title)}.md", ";;".join(filters)
+        )
+        if name:
+            file = Path(name)
+            known = file.suffix.lower() in (*_ENDINGS, PDF)
+            self.export(chats, file if known else file.with_name(file.name + filters.get(chosen, ".md")))
+
+    def export(self, chats: Sequence[int], file: Path) -> None:
+        """Write these chats to `file`, in the form that its ending names. Raises UserFacingError."""
+        if file.suffix.lower() == PDF:
+            write_pdf(render(self._store, chats, "html"), file)
+        else:
+            export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])
+        self.told.emit(self.tr("%n chat(s) written to {file}.", "", len(chats)).format(file=file))
+
+    def ask_import(self) -> None:
+        """Ask which file, and add its chats."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, self.tr("Import Chats"), "", self.tr("Chats (*.json *.zip);;All files (*)")
+        )
+        for name in names:
+            self.load(Path(name))
+
+    def load(self, file: Path) -> None:
+        """Add the chats of a file of this program, ChatGPT or LM Studio. Raises UserFacingError."""
+        chats = import_file(self._store, file)
+        self.imported.emit(chats)
+        self.told.emit(self.tr("%n chat(s) were imported.", "", len(chats)))
+
+
+def _file_name(title: str) -> str:
+    """`title` as every file system takes it."""
+    kept = "".join(" " if character in '<>:"/\\|?*' or ord(character) < 32 else character for character in title)
+    return " ".join(kept.split()).strip(" .")[:80] or "chat"

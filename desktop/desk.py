@@ -1,0 +1,153 @@
+"""Desk: the window joined to chats and the model: built, begun, and closed within two seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+
+from desktop.controllers.answers import Answers
+from desktop.controllers.chat_settings import ChatSettingsController
+from desktop.controllers.chats import ChatsController
+from desktop.controllers.conversation import ConversationController
+from desktop.controllers.engine import EngineController
+from desktop.controllers.errors import ErrorTeller
+from desktop.controllers.transfer import TransferController
+from desktop.engine.host import EngineHost
+from desktop.engine.safe_start import SafeStart
+from desktop.engine.sources import EMBEDDED
+from desktop.shell import Shell
+from desktop.store.records import Chat
+from desktop.store.store import Store
+from desktop.views.chat_settings import ChatSettingsPanel
+from desktop.views.conversation.view import ConversationView
+from desktop.views.sidebar.sidebar import Sidebar
+
+
+class Desk(QObject):
+    """Everything between the window and what it shows."""
+
+    def __init__(self, shell: Shell, folder: Path, parent: QObject | None = None) -> None:
+        """Raises StoreError where the chats cannot be opened."""
+        super().__init__(parent)
+        window = self._window = shell.window
+        self._shell = shell
+        self.store = Store.open(folder)
+        self._safe_start = SafeStart(folder / "loading.json")
+        self.host = EngineHost(self, safe_start=self._safe_start)
+        self.answers = Answers(self.store, self.host, self)
+        self.view, self.sidebar = ConversationView(), Sidebar()
+        window.set_conversation(self.view)
+        window.set_sidebar(self.sidebar)
+        self.conversation = ConversationController(
+            self.store, self.answers, self.host, self.view, window.composer, self
+        )
+        self.chats = ChatsController(self.store, self.answers, self.conversation, self.sidebar, self)
+        self.engine = EngineController(
+            self.host, self.answers, self.conversation, window, self.view, self._safe_start, self
+        )
+        self.transfer = TransferController(self.store, window, self)
+        self._errors = ErrorTeller(window.banner, folder / "errors.log")
+        self._connect()
+
+    def begin(self) -> None:
+        """Show the chat that was used last, and load the model that answered last."""
+        self.chats.open_first()
+        if self.store.notice:
+            self._window.banner.show_notice(self.store.notice)
+        self.engine.begin(EMBEDDED)
+
+    def close(self) -> None:
+        """Keep what was written and end the engine, within two seconds."""
+        self.conversation.leave()
+        self.answers.close()
+        self.host.close()
+        self.store.close()
+        self._errors.end()
+
+    def _connect(self) -> None:
+        window, conversation = self._window, self.conversation
+        window.commandTriggered.connect(self._on_command)
+        conversation.opened.connect(self._opened)
+        conversation.renamed.connect(window.header.set_title)
+        conversation.busyChanged.connect(window.set_busy)
+        self.view.copyRequested.connect(_copy)
+        self.view.linkRequested.connect(_open_link)
+        self.answers.troubled.connect(self._troubled)
+        self.chats.exportRequested.connect(self._export)
+        self.transfer.imported.connect(self._imported)
+        self.transfer.told.connect(window.banner.show_notice)
+        self._shell.panelMade.connect(self._join_panel)
+
+    def _opened(self, chat: Chat) -> None:
+        self._window.header.set_title(chat.title)
+
+    def _join_panel(self, panel: ChatSettingsPanel) -> None:
+        ChatSettingsController(self.store, self.conversation, panel, self)
+
+    def _troubled(self, sentence: str) -> None:
+        if sentence:
+            self._window.banner.show_notice(sentence)
+        else:
+            self._window.banner.dismiss()
+
+    def _export(self, chats: list[int]) -> None:
+        first = self.store.chat(chats[0])
+        self.transfer.ask_export(chats, first.title)
+
+    def _imported(self, chats: list[int]) -> None:
+        self.chats.refresh()
+        if chats:
+            self.chats.open(chats[0])
+
+    def _on_command(self, command: str) -> None:
+        match command:
+            case "new-chat":
+                self.chats.begin()
+                self._window.composer.setFocus()
+            case "new-folder":
+                self.chats.new_folder()
+            case "import":
+                self.transfer.ask_import()
+            case "search":
+                self._window.action("sidebar").setChecked(True)
+                self.sidebar.focus_search()
+            case "next-chat":
+                self.sidebar.list.step(1)
+            case "previous-chat":
+                self.sidebar.list.step(-1)
+            case "regenerate":
+                self.conversation.retry()
+            case "continue":
+                self.conversation.go_on_last()
+            case "unload":
+                self.engine.unload()
+            case "restart-engine":
+                self.engine.restart()
+            case "copy-answer" if (answer := self.conversation.last_answer()) is not None:
+                _copy(answer.text)
+            case "export" | "rename" | "pin" | "archive" | "delete" if (chat := self.chats.current()) is not None:
+                self._on_chat_command(command, chat)
+
+    def _on_chat_command(self, command: str, chat: Chat) -> None:
+        match command:
+            case "export":
+                self._export([chat.id])
+            case "rename":
+                self._window.action("sidebar").setChecked(True)
+                self.sidebar.list.edit_title(chat.id)
+            case "pin":
+                self.chats.pin([chat.id], not chat.pinned)
+            case "archive":
+                self.chats.archive([chat.id], not chat.archived)
+            case "delete":
+                self.chats.delete([chat.id])
+
+
+def _copy(text: str) -> None:
+    QGuiApplication.clipboard().setText(text)
+
+
+def _open_link(address: str) -> None:
+    QDesktopServices.openUrl(QUrl(address))
