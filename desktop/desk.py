@@ -32,7 +32,7 @@ class Desk(QObject):
         """Raises StoreError where the chats cannot be opened."""
         super().__init__(parent)
         window = self._window = shell.window
-        self._shell = shell
+        self.shell = shell
         self.store = Store.open(folder)
         self._safe_start = SafeStart(folder / "loading.json")
         self.host = EngineHost(self, safe_start=self._safe_start)
@@ -78,7 +78,7 @@ class Desk(QObject):
         self.chats.exportRequested.connect(self._export)
         self.transfer.imported.connect(self._imported)
         self.transfer.told.connect(window.banner.show_notice)
-        self._shell.panelMade.connect(self._join_panel)
+        self.shell.panelMade.connect(self._join_panel)
 
     def _opened(self, chat: Chat) -> None:
         self._window.header.set_title(chat.title)
