@@ -70,14 +70,18 @@ class ConversationController(QObject):
         self.opened.emit(self._chat)
 
     def open_new(self, *, folder: int | None = None) -> None:
-        """Show an empty chat: one that was left empty, if there is one, else a new one."""
+        """Show an empty chat: one that was left as it began, if there is one, else a new one."""
+        self.leave()
         for chat in self._store.chats():
-            if not chat.title and not chat.draft and chat.folder == folder and not self._store.path(chat.id):
+            if chat.folder == folder and self._is_untouched(chat):
                 break
         else:
             chat = self._store.new_chat(folder=folder)
             self.listChanged.emit()
         self.open(chat.id)
+
+    def _is_untouched(self, chat: Chat) -> bool:
+        return not (chat.title or chat.draft or chat.system_prompt or self._store.path(chat.id))
 
     def refresh(self) -> None:
         """Read the chat anew: its title, options or prompt were changed elsewhere."""

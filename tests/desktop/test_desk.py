@@ -91,7 +91,7 @@ def test_a_question_is_kept_before_it_is_answered_even_while_the_model_loads(
     assert kept == [CAPITAL, ""]
     assert desk.shell.window.composer.text() == ""
     until(qtbot, lambda: desk.answers.in_chat(chat) is None)
-    question, answer = path(desk, chat)
+    answer = last(desk, chat).message
     assert (answer.state, answer.text) == ("complete", "The capital of France is Paris.")
     assert answer.figures is not None
     assert answer.figures.reason == "stop"
@@ -342,3 +342,9 @@ def test_the_end_in_the_middle_of_an_answer_takes_two_seconds_and_keeps_it(
     assert kept.text
     assert again.window.composer.text() == "and a draft"
     reopened.close()
+
+
+def test_a_new_chat_takes_the_place_of_one_that_was_left_as_it_began(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    desk.chats.begin()
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.id == chat
