@@ -5,8 +5,9 @@ PYTHON ?= $(shell for python in python3.12 python3.13 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+TRANSLATION := desktop/translations/falconet_zh_CN
 
-.PHONY: demo test lint install system clean
+.PHONY: demo test lint install translations system clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m export.demo
@@ -29,6 +30,11 @@ $(STAMP): pyproject.toml
 	@echo "Installing packages into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[desktop,serve,dev]'
 	@touch $(STAMP)
+
+# Collects the window's texts; then translate what is "unfinished" in the .ts file, and run it again for the .qm.
+translations: $(STAMP)
+	$(BIN)/pyside6-lupdate -silent -locations none -no-obsolete $$(find desktop -name '*.py' | sort) -ts $(TRANSLATION).ts
+	$(BIN)/pyside6-lrelease -silent $(TRANSLATION).ts -qm $(TRANSLATION).qm
 
 # What Qt needs to open a window without a screen; only Debian with root can and needs to be helped.
 system:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
+
+from desktop.version import program_version
 
 
 class _Parser(argparse.ArgumentParser):
@@ -15,12 +17,18 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(1)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code: 0 when the window was closed or an open one was shown, 1 where it cannot open."""
+def main(arguments: list[str] | None = None, painted: Callable[[], None] | None = None) -> int:
+    """Exit code: 0 when the window was closed or an open one was shown, 1 where it cannot open.
+
+    `painted`: see desktop.app.run.
+    """
     parser = _Parser(prog="python -m desktop", description="Chat with Falcon models on this computer.")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where chats and settings are (the system's place)")
-    parser.add_argument("--version", action="version", version=f"Falconet {version('falconet')}")
+    parser.add_argument("--version", action="store_true", help="show the program's version and exit")
     options = parser.parse_args(arguments)
+    if options.version:
+        print(f"Falconet {program_version()}")
+        return 0
 
     from runtime import UserFacingError
 
@@ -28,13 +36,23 @@ def main(arguments: list[str] | None = None) -> int:
         from desktop.app import run
         from desktop.paths import data_folder
     except ImportError as error:
-        print(f"The window needs {error.name}: install it with `pip install 'falconet[desktop]'`.", file=sys.stderr)
+        print(_missing(error), file=sys.stderr)
         return 1
     try:
-        return run(options.data.absolute() if options.data else data_folder())
+        return run(options.data.absolute() if options.data else data_folder(), painted)
     except UserFacingError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _missing(error: ImportError) -> str:
+    """The sentence for a package that is not installed; raises `error` again where it is a fault of our own."""
+    if error.name is None:  # a library of the system that Qt is linked with
+        return f"Qt cannot be loaded: {error}; install that library and start Falconet again."
+    package = error.name.partition(".")[0]
+    if package in ("desktop", "runtime", "models"):
+        raise error
+    return f"The window needs {package}: install it with `pip install 'falconet[desktop]'`."
 
 
 if __name__ == "__main__":

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from desktop.desk import Desk
+from desktop.errors import DesktopError
 from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
+from desktop.screen import check_screen
 from desktop.shell import Shell
 from desktop.views.theme import theme
-from runtime import UserFacingError
 
 
-class DesktopError(UserFacingError):
-    """The window cannot open here: why, and what to do."""
+class FirstPaint(QObject):
+    """An event filter that calls `painted` once, after the first paint of what it watches."""
+
+    def __init__(self, painted: Callable[[], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._painted = painted
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self._painted)  # the children are drawn with it, before the loop comes round
+        return False
 
 
 def make_application(arguments: list[str]) -> QApplication:
     """The QApplication, named and themed. Raises DesktopError where there is no screen."""
-    if sys.platform.startswith("linux"):
-        _check_screen()
+    check_screen()
     QApplication.setApplicationName("Falconet")
     QApplication.setApplicationDisplayName("Falconet")
     QApplication.setDesktopFileName("io.github.falconet.Falconet")
@@ -33,9 +43,10 @@ def make_application(arguments: list[str]) -> QApplication:
     return application
 
 
-def run(folder: Path) -> int:
+def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     """Open the window over the data in `folder` and stay until it is closed; the exit code.
 
+    `painted` is called once, when the window was drawn for the first time.
     Raises DesktopError where there is no screen or the folder cannot be written.
     """
     _check_folder(folder)
@@ -51,6 +62,8 @@ def run(folder: Path) -> int:
     desk = Desk(shell, folder, application)
     instance.raiseRequested.connect(shell.window.bring_to_front)
     interrupts = Interrupts(shell.window.close, application)
+    if painted is not None:
+        shell.window.installEventFilter(FirstPaint(painted, shell))
     shell.window.show()
     QTimer.singleShot(0, desk.begin)  # after the first paint
     try:
@@ -59,13 +72,6 @@ def run(folder: Path) -> int:
         interrupts.end()
         desk.close()
         instance.end()
-
-
-def _check_screen() -> None:
-    """Qt aborts the process where it finds no screen: look before it does."""
-    if os.environ.get("QT_QPA_PLATFORM") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return
-    raise DesktopError("There is no screen to open a window on: start Falconet in a desktop session.")
 
 
 def _check_folder(folder: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, qVersion
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
+from desktop.version import program_version
 from desktop.views.parts import Paragraph, label
 
 PARTS = (
@@ -17,14 +17,6 @@ PARTS = (
     "markdown-it-py (MIT), Pygments (BSD-2-Clause), ziamath (MIT)",
     "NumPy (BSD-3-Clause), tokenizers (Apache-2.0), keyring (MIT)",
 )
-
-
-def program_version() -> str:
-    """The installed version, or `?` where it runs without having been installed."""
-    try:
-        return version("falconet")
-    except PackageNotFoundError:
-        return "?"
 
 
 class AboutDialog(QDialog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
@@ -136,6 +137,8 @@ class Composer(QWidget):
         self.edit.setAccessibleName(self.tr("Message"))
         if self.edit.send_with == "enter":
             hint = self.tr("Enter sends, Shift+Enter begins a new line.")
+        elif sys.platform == "darwin":  # where Qt's Control is the Command key
+            hint = self.tr("Cmd+Enter sends, Enter begins a new line.")
         else:
             hint = self.tr("Ctrl+Enter sends, Enter begins a new line.")
         self.edit.setAccessibleDescription(hint)

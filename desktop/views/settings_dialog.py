@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -88,7 +89,8 @@ class SettingsDialog(QDialog):
         self._name(self.motion_box, [self.tr("As the system"), self.tr("Reduced"), self.tr("Full")])
         # A language is written in itself, so that whoever reads it finds it.
         self._name(self.language_box, [self.tr("As the system"), "English", "简体中文"])
-        self._name(self.send_box, [self.tr("Enter"), self.tr("Ctrl+Enter")])
+        with_control = self.tr("Cmd+Enter") if sys.platform == "darwin" else self.tr("Ctrl+Enter")
+        self._name(self.send_box, [self.tr("Enter"), with_control])
         policies = [self.tr("Leave out the oldest"), self.tr("Leave out the middle"), self.tr("Stop and say so")]
         self._name(self.policy_box, policies)
         self._policy_help.set_plain(

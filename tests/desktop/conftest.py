@@ -28,8 +28,9 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def qapp(qapp: QApplication) -> QApplication:
-    """The application with its theme: style, fonts, palette and sheet."""
+    """The application with its theme (style, fonts, palette, sheet), in English whatever the system's language is."""
     theme()
+    set_language(qapp, "en")
     return qapp
 
 

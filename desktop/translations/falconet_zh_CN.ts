@@ -1,0 +1,764 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="zh_CN">
+<context>
+    <name>AboutDialog</name>
+    <message>
+        <source>About Falconet</source>
+        <translation>关于 Falconet</translation>
+    </message>
+    <message>
+        <source>Version {version}, Apache License 2.0</source>
+        <translation>版本 {version}，Apache 许可证 2.0</translation>
+    </message>
+    <message>
+        <source>Falcon language models on your own computer. Nothing that you write leaves it unless you add a remote service yourself.</source>
+        <translation>在您自己的电脑上运行 Falcon 语言模型。除非您自行添加远程服务，否则您写下的任何内容都不会离开这台电脑。</translation>
+    </message>
+    <message>
+        <source>Your chats are in {folder}.</source>
+        <translation>您的对话保存在 {folder}。</translation>
+    </message>
+    <message>
+        <source>Made with:</source>
+        <translation>使用了以下组件：</translation>
+    </message>
+    <message>
+        <source>Open Folder</source>
+        <translation>打开文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>Banner</name>
+    <message>
+        <source>Dismiss</source>
+        <translation>关闭提示</translation>
+    </message>
+</context>
+<context>
+    <name>ChatSettingsPanel</name>
+    <message>
+        <source>No preset</source>
+        <translation>不使用预设</translation>
+    </message>
+    <message>
+        <source>Settings of this chat</source>
+        <translation>此对话的设置</translation>
+    </message>
+    <message>
+        <source>This Chat</source>
+        <translation>此对话</translation>
+    </message>
+    <message>
+        <source>Close the settings of this chat</source>
+        <translation>关闭此对话的设置</translation>
+    </message>
+    <message>
+        <source>Save or delete presets</source>
+        <translation>保存或删除预设</translation>
+    </message>
+    <message>
+        <source>Preset</source>
+        <translation>预设</translation>
+    </message>
+    <message>
+        <source>A system prompt and these numbers under a name</source>
+        <translation>以一个名称保存系统提示词和这些参数</translation>
+    </message>
+    <message>
+        <source>Save as Preset…</source>
+        <translation>保存为预设…</translation>
+    </message>
+    <message>
+        <source>Delete Preset</source>
+        <translation>删除预设</translation>
+    </message>
+    <message>
+        <source>Back to the Defaults</source>
+        <translation>恢复默认值</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>系统提示词</translation>
+    </message>
+    <message>
+        <source>What the model is told first, such as “Answer in one sentence.”</source>
+        <translation>最先告诉模型的话，例如“请用一句话回答。”</translation>
+    </message>
+    <message>
+        <source>Save as Preset</source>
+        <translation>保存为预设</translation>
+    </message>
+    <message>
+        <source>Name of the preset:</source>
+        <translation>预设名称：</translation>
+    </message>
+</context>
+<context>
+    <name>Commands</name>
+    <message>
+        <source>&amp;File</source>
+        <translation>文件(&amp;F)</translation>
+    </message>
+    <message>
+        <source>&amp;Edit</source>
+        <translation>编辑(&amp;E)</translation>
+    </message>
+    <message>
+        <source>&amp;Chat</source>
+        <translation>对话(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>视图(&amp;V)</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>帮助(&amp;H)</translation>
+    </message>
+    <message>
+        <source>&amp;New Chat</source>
+        <translation>新建对话(&amp;N)</translation>
+    </message>
+    <message>
+        <source>Begin a new chat.</source>
+        <translation>开始新的对话。</translation>
+    </message>
+    <message>
+        <source>New &amp;Folder…</source>
+        <translation>新建文件夹(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Make a folder for chats.</source>
+        <translation>新建一个存放对话的文件夹。</translation>
+    </message>
+    <message>
+        <source>&amp;Import Chats…</source>
+        <translation>导入对话(&amp;I)…</translation>
+    </message>
+    <message>
+        <source>Read chats from a file of this program, ChatGPT or LM Studio.</source>
+        <translation>从本程序、ChatGPT 或 LM Studio 的文件中读取对话。</translation>
+    </message>
+    <message>
+        <source>&amp;Export Chat…</source>
+        <translation>导出对话(&amp;E)…</translation>
+    </message>
+    <message>
+        <source>Write this chat as Markdown, HTML, PDF or JSON.</source>
+        <translation>将此对话导出为 Markdown、HTML、PDF 或 JSON。</translation>
+    </message>
+    <message>
+        <source>&amp;Settings…</source>
+        <translation>设置(&amp;S)…</translation>
+    </message>
+    <message>
+        <source>Open the settings of the program.</source>
+        <translation>打开程序的设置。</translation>
+    </message>
+    <message>
+        <source>&amp;Quit</source>
+        <translation>退出(&amp;Q)</translation>
+    </message>
+    <message>
+        <source>Leave the program; every chat is kept.</source>
+        <translation>退出程序；所有对话都会保留。</translation>
+    </message>
+    <message>
+        <source>&amp;Undo</source>
+        <translation>撤销(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Take back the last change of the text.</source>
+        <translation>撤销对文本的上一次更改。</translation>
+    </message>
+    <message>
+        <source>&amp;Redo</source>
+        <translation>重做(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Make the change again that was taken back.</source>
+        <translation>重做被撤销的更改。</translation>
+    </message>
+    <message>
+        <source>Cu&amp;t</source>
+        <translation>剪切(&amp;T)</translation>
+    </message>
+    <message>
+        <source>Move the selected text to the clipboard.</source>
+        <translation>将所选文本移到剪贴板。</translation>
+    </message>
+    <message>
+        <source>&amp;Copy</source>
+        <translation>复制(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Copy the selected text to the clipboard.</source>
+        <translation>将所选文本复制到剪贴板。</translation>
+    </message>
+    <message>
+        <source>&amp;Paste</source>
+        <translation>粘贴(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Insert the text of the clipboard.</source>
+        <translation>插入剪贴板中的文本。</translation>
+    </message>
+    <message>
+        <source>Select &amp;All</source>
+        <translation>全选(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Select the whole text of the field.</source>
+        <translation>选中输入框中的全部文本。</translation>
+    </message>
+    <message>
+        <source>&amp;Find in Chat…</source>
+        <translation>在对话中查找(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Find a text in this chat.</source>
+        <translation>在此对话中查找文本。</translation>
+    </message>
+    <message>
+        <source>Find Ne&amp;xt</source>
+        <translation>查找下一个(&amp;X)</translation>
+    </message>
+    <message>
+        <source>Go to the next place that was found.</source>
+        <translation>跳到下一个匹配处。</translation>
+    </message>
+    <message>
+        <source>Find Pre&amp;vious</source>
+        <translation>查找上一个(&amp;V)</translation>
+    </message>
+    <message>
+        <source>Go to the place that was found before.</source>
+        <translation>跳到上一个匹配处。</translation>
+    </message>
+    <message>
+        <source>&amp;Search All Chats…</source>
+        <translation>搜索所有对话(&amp;S)…</translation>
+    </message>
+    <message>
+        <source>Search the titles and messages of every chat.</source>
+        <translation>搜索所有对话的标题和消息。</translation>
+    </message>
+    <message>
+        <source>&amp;Stop Answer</source>
+        <translation>停止回答(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Stop the answer, or go back to the message that you write.</source>
+        <translation>停止回答，或回到正在撰写的消息。</translation>
+    </message>
+    <message>
+        <source>&amp;Answer Again</source>
+        <translation>重新回答(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Ask for another answer; the one before is kept.</source>
+        <translation>再要一个回答；之前的回答会保留。</translation>
+    </message>
+    <message>
+        <source>C&amp;ontinue Answer</source>
+        <translation>继续回答(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Have the last answer written further.</source>
+        <translation>让模型接着写上一个回答。</translation>
+    </message>
+    <message>
+        <source>Copy &amp;Last Answer</source>
+        <translation>复制上一个回答(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Copy the whole last answer to the clipboard.</source>
+        <translation>将上一个回答全部复制到剪贴板。</translation>
+    </message>
+    <message>
+        <source>&amp;Rename…</source>
+        <translation>重命名(&amp;R)…</translation>
+    </message>
+    <message>
+        <source>Give this chat another title.</source>
+        <translation>为此对话换一个标题。</translation>
+    </message>
+    <message>
+        <source>&amp;Pin or Unpin</source>
+        <translation>置顶或取消置顶(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Keep this chat at the top of the list, or no longer.</source>
+        <translation>让此对话始终位于列表顶部，或取消置顶。</translation>
+    </message>
+    <message>
+        <source>Ar&amp;chive</source>
+        <translation>归档(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Move this chat out of the list, and keep it.</source>
+        <translation>将此对话移出列表并保留。</translation>
+    </message>
+    <message>
+        <source>&amp;Delete</source>
+        <translation>删除(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Delete this chat; it can be brought back.</source>
+        <translation>删除此对话；之后可以恢复。</translation>
+    </message>
+    <message>
+        <source>Settings of This C&amp;hat</source>
+        <translation>此对话的设置(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Show or hide system prompt and sampling of this chat.</source>
+        <translation>显示或隐藏此对话的系统提示词和采样参数。</translation>
+    </message>
+    <message>
+        <source>&amp;List of Chats</source>
+        <translation>对话列表(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Show or hide the list of chats.</source>
+        <translation>显示或隐藏对话列表。</translation>
+    </message>
+    <message>
+        <source>&amp;Next Chat</source>
+        <translation>下一个对话(&amp;N)</translation>
+    </message>
+    <message>
+        <source>Show the chat below in the list.</source>
+        <translation>显示列表中的下一个对话。</translation>
+    </message>
+    <message>
+        <source>&amp;Previous Chat</source>
+        <translation>上一个对话(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Show the chat above in the list.</source>
+        <translation>显示列表中的上一个对话。</translation>
+    </message>
+    <message>
+        <source>Next P&amp;ane</source>
+        <translation>下一个窗格(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Go from list to conversation to message to settings.</source>
+        <translation>依次切换到列表、对话内容、输入框和设置。</translation>
+    </message>
+    <message>
+        <source>Pre&amp;vious Pane</source>
+        <translation>上一个窗格(&amp;V)</translation>
+    </message>
+    <message>
+        <source>Go the same way back.</source>
+        <translation>按相反的顺序切换。</translation>
+    </message>
+    <message>
+        <source>&amp;Write a Message</source>
+        <translation>撰写消息(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Go to the message that you write.</source>
+        <translation>回到正在撰写的消息。</translation>
+    </message>
+    <message>
+        <source>La&amp;rger Text</source>
+        <translation>放大文字(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Make all text larger.</source>
+        <translation>放大所有文字。</translation>
+    </message>
+    <message>
+        <source>S&amp;maller Text</source>
+        <translation>缩小文字(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Make all text smaller.</source>
+        <translation>缩小所有文字。</translation>
+    </message>
+    <message>
+        <source>&amp;Normal Text Size</source>
+        <translation>默认文字大小(&amp;N)</translation>
+    </message>
+    <message>
+        <source>Show text in the system&apos;s size.</source>
+        <translation>按系统的大小显示文字。</translation>
+    </message>
+    <message>
+        <source>&amp;Full Screen</source>
+        <translation>全屏(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Fill the screen with the window, or no longer.</source>
+        <translation>让窗口占满屏幕，或退出全屏。</translation>
+    </message>
+    <message>
+        <source>&amp;Choose a Model…</source>
+        <translation>选择模型(&amp;C)…</translation>
+    </message>
+    <message>
+        <source>Choose which model answers in this chat.</source>
+        <translation>选择在此对话中回答的模型。</translation>
+    </message>
+    <message>
+        <source>&amp;Manage Models…</source>
+        <translation>管理模型(&amp;M)…</translation>
+    </message>
+    <message>
+        <source>See, export, check and remove models; add services.</source>
+        <translation>查看、导出、检查和移除模型；添加服务。</translation>
+    </message>
+    <message>
+        <source>&amp;Unload Model</source>
+        <translation>卸载模型(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Give the model&apos;s memory back; the next message loads it again.</source>
+        <translation>释放模型占用的内存；发送下一条消息时会重新加载。</translation>
+    </message>
+    <message>
+        <source>&amp;Restart Engine</source>
+        <translation>重启引擎(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Start the process anew that runs the model.</source>
+        <translation>重新启动运行模型的进程。</translation>
+    </message>
+    <message>
+        <source>&amp;Keyboard Shortcuts</source>
+        <translation>键盘快捷键(&amp;K)</translation>
+    </message>
+    <message>
+        <source>Show every command with its keys.</source>
+        <translation>显示所有命令及其快捷键。</translation>
+    </message>
+    <message>
+        <source>&amp;Welcome</source>
+        <translation>欢迎页(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Show the welcome of the first start.</source>
+        <translation>显示首次启动时的欢迎页。</translation>
+    </message>
+    <message>
+        <source>&amp;About Falconet</source>
+        <translation>关于 Falconet(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Version, licences, and where your chats are.</source>
+        <translation>版本、许可证以及对话的保存位置。</translation>
+    </message>
+</context>
+<context>
+    <name>Composer</name>
+    <message>
+        <source>Write a message</source>
+        <translation>输入消息</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>消息</translation>
+    </message>
+    <message>
+        <source>Enter sends, Shift+Enter begins a new line.</source>
+        <translation>按 Enter 发送，按 Shift+Enter 换行。</translation>
+    </message>
+    <message>
+        <source>Cmd+Enter sends, Enter begins a new line.</source>
+        <translation>按 Cmd+Enter 发送，按 Enter 换行。</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter sends, Enter begins a new line.</source>
+        <translation>按 Ctrl+Enter 发送，按 Enter 换行。</translation>
+    </message>
+    <message>
+        <source>Stop the answer</source>
+        <translation>停止回答</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>发送</translation>
+    </message>
+</context>
+<context>
+    <name>ContextMeter</name>
+    <message>
+        <source>Context: {used} of {total} tokens used.</source>
+        <translation>上下文：已用 {used} 个词元，共 {total} 个。</translation>
+    </message>
+    <message>
+        <source>Context: {used} tokens used.</source>
+        <translation>上下文：已用 {used} 个词元。</translation>
+    </message>
+</context>
+<context>
+    <name>Header</name>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Model: {name}. {state}</source>
+        <translation>模型：{name}。{state}</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>Show or hide the list of chats</source>
+        <translation>显示或隐藏对话列表</translation>
+    </message>
+    <message>
+        <source>Settings of this chat</source>
+        <translation>此对话的设置</translation>
+    </message>
+    <message>
+        <source>Title of this chat</source>
+        <translation>此对话的标题</translation>
+    </message>
+</context>
+<context>
+    <name>SamplingForm</name>
+    <message>
+        <source>Temperature</source>
+        <translation>温度</translation>
+    </message>
+    <message>
+        <source>0 always takes the likeliest word; higher is more varied.</source>
+        <translation>为 0 时总是选择可能性最大的词；数值越大，回答越多样。</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Only the likeliest words that together have this share; 1 keeps all.</source>
+        <translation>只保留合计达到此概率的最可能的词；为 1 时全部保留。</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>Only this many of the likeliest words; 0 keeps all.</source>
+        <translation>只保留这么多个最可能的词；为 0 时全部保留。</translation>
+    </message>
+    <message>
+        <source>Min-p</source>
+        <translation>Min-p</translation>
+    </message>
+    <message>
+        <source>Only words at least this likely, as a share of the likeliest; 0 keeps all.</source>
+        <translation>只保留概率不低于最可能的词的这一比例的词；为 0 时全部保留。</translation>
+    </message>
+    <message>
+        <source>Repetition penalty</source>
+        <translation>重复惩罚</translation>
+    </message>
+    <message>
+        <source>Above 1, words that were just used become less likely; 1 is off.</source>
+        <translation>大于 1 时，刚用过的词可能性降低；为 1 时不起作用。</translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <translation>回答的最大长度</translation>
+    </message>
+    <message>
+        <source>In tokens, about three quarters of a word each.</source>
+        <translation>以词元为单位，一个词元约为四分之三个英文单词。</translation>
+    </message>
+    <message>
+        <source>until the context is full</source>
+        <translation>直到上下文用完</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>随机种子</translation>
+    </message>
+    <message>
+        <source>The same seed gives the same answer to the same chat.</source>
+        <translation>相同的种子对相同的对话给出相同的回答。</translation>
+    </message>
+    <message>
+        <source>another each time</source>
+        <translation>每次不同</translation>
+    </message>
+    <message>
+        <source>When the chat is longer than the context</source>
+        <translation>对话超出上下文时</translation>
+    </message>
+    <message>
+        <source>What the model reads of it. Nothing is ever deleted.</source>
+        <translation>模型会读取其中的哪些部分。任何内容都不会被删除。</translation>
+    </message>
+    <message>
+        <source>Leave out the oldest</source>
+        <translation>略去最早的内容</translation>
+    </message>
+    <message>
+        <source>Leave out the middle</source>
+        <translation>略去中间的内容</translation>
+    </message>
+    <message>
+        <source>Stop and say so</source>
+        <translation>停止并提示</translation>
+    </message>
+    <message>
+        <source>Each line ends the answer where it appears; \n stands for a new line.</source>
+        <translation>每行是一个停止文本，回答中出现它时即结束；\n 表示换行。</translation>
+    </message>
+    <message>
+        <source>Stop texts</source>
+        <translation>停止文本</translation>
+    </message>
+    <message>
+        <source>Write a whole number.</source>
+        <translation>请输入整数。</translation>
+    </message>
+    <message>
+        <source>Write a number, such as 0.7.</source>
+        <translation>请输入数字，例如 0.7。</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsDialog</name>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>&amp;Appearance:</source>
+        <translation>外观(&amp;A)：</translation>
+    </message>
+    <message>
+        <source>&amp;Text size:</source>
+        <translation>文字大小(&amp;T)：</translation>
+    </message>
+    <message>
+        <source>&amp;Motion:</source>
+        <translation>动态效果(&amp;M)：</translation>
+    </message>
+    <message>
+        <source>&amp;Language:</source>
+        <translation>语言(&amp;L)：</translation>
+    </message>
+    <message>
+        <source>&amp;Send with:</source>
+        <translation>发送键(&amp;S)：</translation>
+    </message>
+    <message>
+        <source>Long &amp;chats:</source>
+        <translation>长对话(&amp;C)：</translation>
+    </message>
+    <message>
+        <source>&amp;High contrast</source>
+        <translation>高对比度(&amp;H)</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>浅色</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>深色</translation>
+    </message>
+    <message>
+        <source>Reduced</source>
+        <translation>减少</translation>
+    </message>
+    <message>
+        <source>Full</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Cmd+Enter</source>
+        <translation>Cmd+Enter</translation>
+    </message>
+    <message>
+        <source>Ctrl+Enter</source>
+        <translation>Ctrl+Enter</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation>Enter</translation>
+    </message>
+    <message>
+        <source>Leave out the oldest</source>
+        <translation>略去最早的内容</translation>
+    </message>
+    <message>
+        <source>Leave out the middle</source>
+        <translation>略去中间的内容</translation>
+    </message>
+    <message>
+        <source>Stop and say so</source>
+        <translation>停止并提示</translation>
+    </message>
+    <message>
+        <source>What the model reads of a new chat once it is longer than its context. Nothing is ever deleted.</source>
+        <translation>新对话超出模型的上下文后，模型会读取其中的哪些部分。任何内容都不会被删除。</translation>
+    </message>
+</context>
+<context>
+    <name>ShortcutSheet</name>
+    <message>
+        <source>Keyboard Shortcuts</source>
+        <translation>键盘快捷键</translation>
+    </message>
+    <message>
+        <source>Find a command or a key</source>
+        <translation>查找命令或按键</translation>
+    </message>
+</context>
+<context>
+    <name>TextSize</name>
+    <message>
+        <source>Text size in percent</source>
+        <translation>文字大小（百分比）</translation>
+    </message>
+</context>
+<context>
+    <name>Welcome</name>
+    <message>
+        <source>Welcome to Falconet</source>
+        <translation>欢迎使用 Falconet</translation>
+    </message>
+    <message>
+        <source>Everything stays on this computer: the model runs here, and your chats are kept here. Nothing is sent anywhere unless you add a remote service yourself.</source>
+        <translation>一切都留在这台电脑上：模型在这里运行，对话也保存在这里。除非您自行添加远程服务，否则不会向外发送任何内容。</translation>
+    </message>
+    <message>
+        <source>Which model should answer?</source>
+        <translation>由哪个模型来回答？</translation>
+    </message>
+    <message>
+        <source>A larger model knows more and answers more slowly. It takes about as much memory as space on the disk, and a gigabyte or two more. You can choose another at any time, for each chat.</source>
+        <translation>模型越大，知道的越多，回答也越慢。它占用的内存大约是它在磁盘上的大小，再加一两个 GB。您可以随时为每个对话选择别的模型。</translation>
+    </message>
+    <message>
+        <source>Start Chatting</source>
+        <translation>开始对话</translation>
+    </message>
+    <message>
+        <source>More Models…</source>
+        <translation>更多模型…</translation>
+    </message>
+</context>
+</TS>

@@ -1,0 +1,256 @@
+"""The program: how it starts, refuses, meets itself and ends. Each test starts real processes, without a screen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop.errors import DesktopError
+from desktop.instance import SingleInstance
+from desktop.interrupts import Interrupts
+from desktop.screen import check_screen
+from desktop.settings import Settings
+from desktop.shell import Shell
+
+PATIENCE_SECONDS = 30
+PAINTED = """
+import sys
+from desktop.__main__ import main
+raise SystemExit(main(sys.argv[1:], lambda: print("painted", flush=True)))
+"""
+
+
+class Program:
+    """`python -m desktop` in a process of its own."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PAINTED, *arguments],
+            env=os.environ | {"QT_QPA_PLATFORM": "offscreen"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_painted(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "painted\n"
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and what it said on stderr."""
+        _, words = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, words
+
+
+@pytest.fixture
+def programs() -> Iterator[list[Program]]:
+    """Those that a test put in are killed after it."""
+    started: list[Program] = []
+    yield started
+    for program in started:
+        if program.process.poll() is None:
+            program.process.kill()
+        program.process.communicate(timeout=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_window_and_the_program_ends_well(
+    programs: list[Program], tmp_path: Path, number: signal.Signals
+) -> None:
+    program = Program("--data", str(tmp_path / "data"))
+    programs.append(program)
+    program.wait_until_painted()
+    program.process.send_signal(number)
+    assert program.end() == (0, "")
+    assert (tmp_path / "data" / "window.ini").is_file()  # the window was closed, not dropped
+
+
+def test_a_second_start_shows_the_first_window_and_ends(programs: list[Program], tmp_path: Path) -> None:
+    first = Program("--data", str(tmp_path / "data"))
+    programs.append(first)
+    first.wait_until_painted()
+    second = Program("--data", str(tmp_path / "data"))
+    programs.append(second)
+    assert second.end() == (0, "")
+    assert first.process.poll() is None
+
+
+def test_a_killed_program_is_no_obstacle_to_the_next(programs: list[Program], tmp_path: Path) -> None:
+    killed = Program("--data", str(tmp_path / "data"))
+    programs.append(killed)
+    killed.wait_until_painted()
+    killed.process.kill()
+    killed.process.wait(PATIENCE_SECONDS)
+    after = Program("--data", str(tmp_path / "data"))
+    programs.append(after)
+    after.wait_until_painted()
+    after.process.terminate()
+    assert after.end()[0] == 0
+
+
+def test_without_a_screen_one_sentence_says_so(programs: list[Program], tmp_path: Path) -> None:
+    program = Program("--data", str(tmp_path), QT_QPA_PLATFORM="", DISPLAY="", WAYLAND_DISPLAY="")
+    programs.append(program)
+    code, words = program.end()
+    assert code == 1
+    assert words == "There is no screen to open a window on: start Falconet in a desktop session.\n"
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(programs: list[Program], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    program = Program("--data", str(tmp_path / "file" / "data"))
+    programs.append(program)
+    code, words = program.end()
+    assert code == 1
+    assert words.startswith(f"Falconet cannot write to {tmp_path / 'file' / 'data'}")
+    assert words.count("\n") == 1
+
+
+def test_without_pyside_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    blocked = "import sys; sys.modules['PySide6'] = None; from desktop.__main__ import main; sys.exit(main([]))"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "The window needs PySide6: install it with `pip install 'falconet[desktop]'`.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [(["--version"], 0, "Falconet 0."), (["--help"], 0, "--data FOLDER"), (["--no"], 1, "")],
+)
+def test_version_and_help_are_printed_and_wrong_usage_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    from desktop.__main__ import main
+
+    try:
+        ended = main(arguments)
+    except SystemExit as exit_:
+        ended = exit_.code if isinstance(exit_.code, int) else 0
+    printed = capsys.readouterr()
+    assert ended == code
+    assert words in printed.out
+    assert printed.err.count("\n") == code
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can be without a screen")
+@pytest.mark.parametrize("display", [":987", "unix:987.0", "nonsense"])
+def test_a_display_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, display: str) -> None:
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    with pytest.raises(DesktopError, match=f"at DISPLAY={display}"):
+        check_screen()
+
+
+def test_the_first_instance_is_asked_to_raise_its_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    first, second = SingleInstance(tmp_path), SingleInstance(tmp_path)
+    assert first.begin()
+    assert not second.begin()
+    with qtbot.waitSignal(first.raiseRequested):
+        assert second.raise_first()
+    first.end()
+    assert second.begin()
+    second.end()
+
+
+def test_two_folders_have_a_window_each(qapp: QApplication, tmp_path: Path) -> None:
+    instances = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        instances.append(SingleInstance(tmp_path / name))
+    assert [instance.begin() for instance in instances] == [True, True]
+    for instance in instances:
+        instance.end()
+
+
+def test_signals_are_given_back_at_the_end(qapp: QApplication, qtbot: QtBot) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    asked: list[float] = []
+    interrupts = Interrupts(lambda: asked.append(time.monotonic()), qapp)
+    os.kill(os.getpid(), signal.SIGTERM)
+    qtbot.waitUntil(lambda: len(asked) == 1)
+    interrupts.end()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_settings_hold_at_once_and_after_a_new_start(application: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    shell = Shell(application, tmp_path)
+    qtbot.addWidget(shell.window)
+    shell.window.action("larger").trigger()
+    dialog = shell.settings_dialog()
+    qtbot.addWidget(dialog)
+    assert dialog.text_size.slider.value() == 11
+    dialog.send_box.setCurrentIndex(1)
+    assert shell.window.composer.edit.send_with == "ctrl_enter"
+    again = Shell(application, tmp_path)
+    qtbot.addWidget(again.window)
+    assert again.settings == Settings(text_size=110, send_with="ctrl_enter")
+    assert again.window.composer.edit.send_with == "ctrl_enter"
+
+
+def test_text_sizes_end_at_80_and_200_percent(application: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    shell = Shell(application, tmp_path)
+    qtbot.addWidget(shell.window)
+    for command, end in (("larger", 200), ("smaller", 80)):
+        for _ in range(15):
+            shell.window.action(command).trigger()
+        assert shell.settings.text_size == end
+    shell.window.action("actual-size").trigger()
+    assert shell.settings.text_size == 100
+
+
+def test_a_disk_that_refuses_the_settings_is_told_in_the_banner(
+    application: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    shell = Shell(application, tmp_path / "gone")
+    qtbot.addWidget(shell.window)
+    shell.window.action("larger").trigger()
+    assert shell.settings.text_size == 110
+    assert str(tmp_path / "gone") in shell.window.banner.sentence
+
+
+def test_the_panel_of_the_chat_is_made_when_it_is_first_asked_for(
+    application: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    shell = Shell(application, tmp_path)
+    qtbot.addWidget(shell.window)
+    shell.window.show()
+    made: list[object] = []
+    shell.panelMade.connect(made.append)
+    shell.window.header.settings_button.click()
+    panel = shell.chat_settings()
+    assert made == [panel]
+    assert panel.isVisible()
+    assert shell.window.header.settings_button.isChecked()
+    panel.close_button.click()
+    assert not panel.isVisible()
+    assert not shell.window.header.settings_button.isChecked()
+
+
+def test_after_the_welcome_the_chat_is_shown_and_the_welcome_not_again(
+    application: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    from desktop.views.welcome import Welcome, WelcomeChoice
+
+    shell = Shell(application, tmp_path)
+    qtbot.addWidget(shell.window)
+    shell.window.show()
+    shell.show_welcome([WelcomeChoice(key="tiny", name="tiny", note="10 MB")])
+    page = shell.window.findChild(Welcome)
+    assert isinstance(page, Welcome)
+    with qtbot.waitSignal(shell.welcomed) as welcomed:
+        page.start_button.click()
+    assert welcomed.args == ["tiny"]
+    assert shell.window.composer.isVisible()
+    assert shell.settings.welcomed
