@@ -202,10 +202,13 @@ def test_settings_hold_at_once_and_after_a_new_start(application: QApplication, 
 def test_text_sizes_end_at_80_and_200_percent(application: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
     shell = Shell(application, tmp_path)
     qtbot.addWidget(shell.window)
-    for command, end in (("larger", 200), ("smaller", 80)):
-        for _ in range(15):
+    for command, size, sizes in (("larger", 190, [200, 200]), ("smaller", 90, [80, 80])):
+        shell.change(Settings(text_size=size))
+        seen = []
+        for _ in sizes:
             shell.window.action(command).trigger()
-        assert shell.settings.text_size == end
+            seen.append(shell.settings.text_size)
+        assert seen == sizes
     shell.window.action("actual-size").trigger()
     assert shell.settings.text_size == 100
 
