@@ -500,6 +500,25 @@
     </message>
 </context>
 <context>
+    <name>EngineHost</name>
+    <message>
+        <source>No model is loaded; choose one first.</source>
+        <translation>尚未加载模型，请先选择一个。</translation>
+    </message>
+    <message>
+        <source>Preparing the embedded model, once: {stage}…</source>
+        <translation>正在准备内置模型（仅此一次）：{stage}…</translation>
+    </message>
+    <message>
+        <source>Asking {name}…</source>
+        <translation>正在询问 {name}…</translation>
+    </message>
+    <message>
+        <source>Loading {name}…</source>
+        <translation>正在加载 {name}…</translation>
+    </message>
+</context>
+<context>
     <name>Header</name>
     <message>
         <source>New chat</source>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from PySide6.QtCore import QLibraryInfo, QObject, Qt, QVersionNumber, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -18,9 +18,6 @@ _PLAIN_FAMILIES = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
 """Tried in this order where a Linux desktop names no font of its own."""
 _CHINESE_FAMILIES = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei")
 _SYSTEM_SMALLEST_POINTS = 10.5  # a Linux without a desktop says 9, which is hard to read
-
-_KNOWS_MOTION = QLibraryInfo.version() >= QVersionNumber(6, 12)
-"""Older versions of Qt do not say whether the system asks for less motion."""
 
 
 class Theme(QObject):
@@ -41,8 +38,6 @@ class Theme(QObject):
         self._scheme = self._hints.colorScheme()
         self._hints.colorSchemeChanged.connect(self._on_scheme)
         self._hints.accessibility().contrastPreferenceChanged.connect(self._refresh)
-        if _KNOWS_MOTION:
-            self._hints.accessibility().motionPreferenceChanged.connect(self._refresh)
         self._refresh()
 
     @property
@@ -62,10 +57,8 @@ class Theme(QObject):
     def reduced_motion(self) -> bool:
         """Whether nothing should move by itself: no fading, no sliding, no smooth scrolling."""
         if self._settings.reduced_motion == "system":
-            if not _KNOWS_MOTION:
-                return False
-            wanted = self._hints.accessibility().motionPreference()
-            return wanted == Qt.MotionPreference.ReducedMotion
+            wanted = self._hints.accessibility().property("motionPreference")  # None before Qt 6.12
+            return getattr(wanted, "name", "") == "ReducedMotion"
         return self._settings.reduced_motion == "on"
 
     @property
