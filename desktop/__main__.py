@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from desktop.version import program_version
+from runtime import UserFacingError, run_module
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,13 +25,12 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
     """
     parser = _Parser(prog="python -m desktop", description="Chat with Falcon models on this computer.")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where chats and settings are (the system's place)")
+    parser.add_argument("--check", action="store_true", help="open the window, say when it was painted, and close it")
     parser.add_argument("--version", action="store_true", help="show the program's version and exit")
     options = parser.parse_args(arguments)
     if options.version:
         print(f"Falconet {program_version()}")
         return 0
-
-    from runtime import UserFacingError
 
     try:
         from desktop.app import run
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
         print(_missing(error), file=sys.stderr)
         return 1
     try:
-        return run(options.data.absolute() if options.data else data_folder(), painted)
+        return run(options.data.absolute() if options.data else data_folder(), _check if options.check else painted)
     except UserFacingError as error:
         print(error, file=sys.stderr)
         return 1
@@ -55,5 +55,14 @@ def _missing(error: ImportError) -> str:
     return f"The window needs {package}: install it with `pip install 'falconet[desktop]'`."
 
 
+def _check() -> None:
+    """What `--check` does when the window was painted: for whoever built a package of the program."""
+    from PySide6.QtWidgets import QApplication
+
+    print("The window was painted.", flush=True)
+    QApplication.closeAllWindows()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    # A packaged application starts itself anew to run a module: the engine, an export.
+    raise SystemExit(0 if run_module(sys.argv[1:]) else main())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop.desk import Desk
@@ -16,6 +17,8 @@ from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.shell import Shell
 from desktop.views.theme import theme
+
+MARK = Path(__file__).with_name("views") / "marks" / "falconet.svg"
 
 
 class FirstPaint(QObject):
@@ -39,6 +42,7 @@ def make_application(arguments: list[str]) -> QApplication:
     QApplication.setApplicationDisplayName("Falconet")
     QApplication.setDesktopFileName("io.github.falconet.Falconet")
     application = QApplication(arguments)
+    application.setWindowIcon(QIcon(str(MARK)))
     theme()
     return application
 

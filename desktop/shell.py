@@ -50,6 +50,8 @@ class Shell(QObject):
         self.window.composer.set_send_with(self.settings.send_with)
         self.window.keep_state(WindowState(folder / "window.ini"))
         self.window.commandTriggered.connect(self._on_command)
+        if self._file.notice is not None:
+            self.window.banner.show_notice(self._file.notice)
 
     def change(self, settings: Settings) -> None:
         """Apply `settings` at once and keep them; a failing disk is told in the banner."""

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from desktop.views.icons import icon
-from desktop.views.parts import ICON_SIDE, IconButton
+from desktop.views.parts import ICON_SIDE, IconButton, StartLabel
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
@@ -22,9 +22,8 @@ class Banner(QFrame):
         set_kind(self, "notice")
         self._action: Callable[[], None] | None = None
         self._picture = QLabel()
-        self.label = QLabel()
+        self.label = StartLabel()
         self.label.setWordWrap(True)
-        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = QPushButton()
         self.close_button = IconButton("x")

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from desktop.views.icons import icon
-from desktop.views.parts import IconButton
+from desktop.views.parts import IconButton, StartLabel
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
@@ -19,13 +19,12 @@ _SHORTEST_TITLE = 80  # pixels
 _NARROW = 560  # pixels at the system's text size: below, the model is an icon alone
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(StartLabel):
     """One line, cut with an ellipsis where it has no room; whole for a screen reader and in its tool tip."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._whole = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(_SHORTEST_TITLE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QToolButton, QWidget
 
@@ -24,6 +24,25 @@ def label(kind: str = "", text: str = "") -> QLabel:
     if kind:
         set_kind(result, kind)
     return result
+
+
+class StartLabel(QLabel):
+    """Begins where the window's language begins, also for a text of the other direction, such as an English title."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._align()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._align()
+
+    def _align(self) -> None:
+        sides = Qt.AlignmentFlag
+        side = sides.AlignRight if self.layoutDirection() == Qt.LayoutDirection.RightToLeft else sides.AlignLeft
+        self.setAlignment(side | sides.AlignAbsolute | sides.AlignVCenter)
 
 
 class Paragraph(QLabel):

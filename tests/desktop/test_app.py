@@ -143,6 +143,19 @@ def test_version_and_help_are_printed_and_wrong_usage_is_refused(
     assert printed.err.count("\n") == code
 
 
+def test_a_check_says_that_the_window_was_painted_and_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "desktop", "--check", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert (done.returncode, done.stdout) == (0, "The window was painted.\n")
+
+
+def test_the_program_runs_a_module_for_its_child_processes() -> None:
+    command = [sys.executable, "-m", "desktop", "--run-module", "runtime", "devices", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0
+    assert "devices" in done.stdout
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can be without a screen")
 @pytest.mark.parametrize("display", [":987", "unix:987.0", "nonsense"])
 def test_a_display_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, display: str) -> None:
@@ -216,11 +229,12 @@ def test_text_sizes_end_at_80_and_200_percent(application: QApplication, qtbot: 
 def test_a_disk_that_refuses_the_settings_is_told_in_the_banner(
     application: QApplication, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    shell = Shell(application, tmp_path / "gone")
+    (tmp_path / "file").write_text("no folder")
+    shell = Shell(application, tmp_path / "file")
     qtbot.addWidget(shell.window)
     shell.window.action("larger").trigger()
     assert shell.settings.text_size == 110
-    assert str(tmp_path / "gone") in shell.window.banner.sentence
+    assert str(tmp_path / "file") in shell.window.banner.sentence
 
 
 def test_the_panel_of_the_chat_is_made_when_it_is_first_asked_for(
