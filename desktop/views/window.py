@@ -80,6 +80,7 @@ class MainWindow(QMainWindow):
         self.splitter.addWidget(self._pages)
         self.setCentralWidget(self.splitter)
         self.set_sidebar(self._sidebar)
+        self.splitter.setSizes([_SIDEBAR_WIDTH, 10_000])
 
         self.menus = Menus(self, self._on_command)
         self.action("sidebar").setChecked(True)
@@ -101,12 +102,12 @@ class MainWindow(QMainWindow):
         set_kind(widget, "sidebar")
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         if widget is not self._sidebar:
-            self.splitter.replaceWidget(0, widget)
+            self.splitter.replaceWidget(0, widget)  # which takes over the width
+            widget.setVisible(self.action("sidebar").isChecked())
             self._sidebar.deleteLater()
             self._sidebar = widget
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([_SIDEBAR_WIDTH, 10_000])
         self._order()
 
     def set_conversation(self, widget: QWidget) -> None:
@@ -152,7 +153,9 @@ class MainWindow(QMainWindow):
     def keep_state(self, state: WindowState) -> None:
         """Put the window where `state` says, and tell it at the end."""
         self._state = state
-        state.restore(self, self.splitter)
+        shown = state.restore(self, self.splitter)
+        self.action("sidebar").setChecked(shown)
+        self._sidebar.setVisible(shown)
 
     def bring_to_front(self) -> None:
         """Show it over other windows, out of the dock too."""
@@ -190,14 +193,17 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.composer.flush()
         if self._state is not None:
-            self._state.save(self, self.splitter)
+            self._state.save(self, self.splitter, sidebar=self.action("sidebar").isChecked())
         self.closing.emit()
         super().closeEvent(event)
 
     def _on_command(self, command: str) -> None:
         match command:
             case "sidebar":
-                self._sidebar.setVisible(self.action(command).isChecked())
+                shown = self.action(command).isChecked()
+                if not shown and self._state is not None:
+                    self._state.keep_division(self.splitter)
+                self._sidebar.setVisible(shown)
             case "chat-settings":
                 self.commandTriggered.emit(command)  # the panel may not have been made yet
                 if self._panel is not None:

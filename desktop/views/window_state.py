@@ -18,8 +18,8 @@ class WindowState:
     def __init__(self, file: Path) -> None:
         self._settings = QSettings(str(file), QSettings.Format.IniFormat)
 
-    def restore(self, window: QMainWindow, splitter: QSplitter) -> None:
-        """Put the window where it was, moved onto a screen where that one is gone."""
+    def restore(self, window: QMainWindow, splitter: QSplitter) -> bool:
+        """Put the window where it was, moved onto a screen where that one is gone. Whether the list was shown."""
         geometry = self._settings.value("geometry")
         if not (isinstance(geometry, QByteArray) and window.restoreGeometry(geometry)):
             window.resize(FIRST_SIZE)
@@ -27,11 +27,19 @@ class WindowState:
         sizes = self._settings.value("splitter")
         if isinstance(sizes, QByteArray):
             splitter.restoreState(sizes)
+        return bool(self._settings.value("sidebar", defaultValue=True, type=bool))
 
-    def save(self, window: QMainWindow, splitter: QSplitter) -> None:
+    def save(self, window: QMainWindow, splitter: QSplitter, *, sidebar: bool) -> None:
+        """Keep it for the next start. `sidebar`: whether the list of chats is shown."""
         self._settings.setValue("geometry", window.saveGeometry())
-        self._settings.setValue("splitter", splitter.saveState())
+        self._settings.setValue("sidebar", sidebar)
+        if sidebar:
+            self.keep_division(splitter)
         self._settings.sync()
+
+    def keep_division(self, splitter: QSplitter) -> None:
+        """Keep the widths while all parts are shown: a hidden one has none."""
+        self._settings.setValue("splitter", splitter.saveState())
 
 
 def mend(window: QMainWindow) -> None:

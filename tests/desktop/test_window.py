@@ -220,6 +220,36 @@ def test_the_window_comes_back_where_it_was(qtbot: QtBot, tmp_path: Path) -> Non
     assert second.splitter.sizes() == divided
 
 
+def test_a_list_of_chats_that_comes_later_takes_the_width_and_the_state_that_were_kept(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    def opened() -> MainWindow:
+        made = MainWindow()
+        qtbot.addWidget(made)
+        made.keep_state(WindowState(tmp_path / "window.ini"))
+        made.set_sidebar(List())
+        made.show()
+        return made
+
+    first = opened()
+    first.resize(1000, 600)
+    first.splitter.setSizes([350, 650])
+    width = first.splitter.sizes()[0]
+    first.close()
+    second = opened()
+    assert second.splitter.sizes()[0] == width
+    second.action("sidebar").trigger()
+    second.close()
+    third = opened()
+    sidebar = third.findChild(List)
+    assert isinstance(sidebar, List)
+    assert not sidebar.isVisible()
+    third.action("sidebar").trigger()
+    assert sidebar.isVisible()
+    QApplication.processEvents()  # Qt divides the room anew when the loop comes round
+    assert third.splitter.sizes()[0] == width
+
+
 def test_a_window_whose_screen_is_gone_comes_onto_one_that_is_there(qtbot: QtBot, tmp_path: Path) -> None:
     far = MainWindow()
     qtbot.addWidget(far)
