@@ -27,11 +27,15 @@ def set_language(application: QApplication, language: str) -> None:
     locale = locale_of(language)
     QLocale.setDefault(locale)
     application.setLayoutDirection(locale.textDirection())
-    if locale.language() == QLocale.Language.English:
-        return
-    qt_folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-    for name, folder in (("qtbase", qt_folder), ("falconet", str(FOLDER))):
-        translator = QTranslator(application)
-        if translator.load(locale, name, "_", folder):
-            QCoreApplication.installTranslator(translator)
-            _translators.append(translator)
+    _install(application, QLocale(QLocale.Language.English), "falconet", str(FOLDER))  # one message, two messages
+    if locale.language() != QLocale.Language.English:
+        _install(application, locale, "qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
+        _install(application, locale, "falconet", str(FOLDER))
+
+
+def _install(application: QApplication, locale: QLocale, name: str, folder: str) -> None:
+    """What is installed last is asked first."""
+    translator = QTranslator(application)
+    if translator.load(locale, name, "_", folder):
+        QCoreApplication.installTranslator(translator)
+        _translators.append(translator)

@@ -36,6 +36,68 @@
     </message>
 </context>
 <context>
+    <name>ChatDelegate</name>
+    <message>
+        <source>Title of the chat</source>
+        <translation>对话标题</translation>
+    </message>
+</context>
+<context>
+    <name>ChatList</name>
+    <message>
+        <source>Rename</source>
+        <translation>重命名</translation>
+    </message>
+    <message>
+        <source>Unpin</source>
+        <translation>取消置顶</translation>
+    </message>
+    <message>
+        <source>Pin</source>
+        <translation>置顶</translation>
+    </message>
+    <message>
+        <source>Move to</source>
+        <translation>移动到</translation>
+    </message>
+    <message>
+        <source>No folder</source>
+        <translation>不放入文件夹</translation>
+    </message>
+    <message>
+        <source>New folder…</source>
+        <translation>新建文件夹…</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Back to the list</source>
+        <translation>移回列表</translation>
+    </message>
+    <message>
+        <source>Archive</source>
+        <translation>归档</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>New chat here</source>
+        <translation>在此新建对话</translation>
+    </message>
+    <message>
+        <source>Rename folder…</source>
+        <translation>重命名文件夹…</translation>
+    </message>
+    <message>
+        <source>Delete folder, keep its chats</source>
+        <translation>删除文件夹，保留其中的对话</translation>
+    </message>
+</context>
+<context>
     <name>ChatSettingsPanel</name>
     <message>
         <source>No preset</source>
@@ -92,6 +154,62 @@
     <message>
         <source>Name of the preset:</source>
         <translation>预设名称：</translation>
+    </message>
+</context>
+<context>
+    <name>ChatsController</name>
+    <message numerus="yes">
+        <source>%n chat(s) moved to the archive.</source>
+        <translation>
+            <numerusform>已将 %n 个对话归档。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) moved back to the list.</source>
+        <translation>
+            <numerusform>已将 %n 个对话移回列表。</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) deleted.</source>
+        <translation>
+            <numerusform>已删除 %n 个对话。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>New Folder</source>
+        <translation>新建文件夹</translation>
+    </message>
+    <message>
+        <source>Rename Folder</source>
+        <translation>重命名文件夹</translation>
+    </message>
+    <message>
+        <source>Name of the folder:</source>
+        <translation>文件夹名称：</translation>
+    </message>
+</context>
+<context>
+    <name>CodeBlock</name>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Code, %1</source>
+        <translation>代码，%1</translation>
+    </message>
+    <message>
+        <source>Code</source>
+        <translation>代码</translation>
+    </message>
+    <message>
+        <source>Copy code</source>
+        <translation>复制代码</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>已复制</translation>
     </message>
 </context>
 <context>
@@ -500,6 +618,85 @@
     </message>
 </context>
 <context>
+    <name>ConversationView</name>
+    <message>
+        <source>Jump to newest</source>
+        <translation>跳到最新内容</translation>
+    </message>
+</context>
+<context>
+    <name>DoctorJob</name>
+    <message>
+        <source>The examination broke down (exit code {code}); try it again.</source>
+        <translation>检查意外中断（退出代码 {code}），请重试。</translation>
+    </message>
+</context>
+<context>
+    <name>EngineController</name>
+    <message>
+        <source>{name} was not loaded: the last time, loading it ended in a crash.</source>
+        <translation>未加载 {name}：上次加载它时程序崩溃了。</translation>
+    </message>
+    <message>
+        <source>Load anyway</source>
+        <translation>仍然加载</translation>
+    </message>
+    <message>
+        <source>not loaded</source>
+        <translation>未加载</translation>
+    </message>
+    <message>
+        <source>Restart</source>
+        <translation>重启</translation>
+    </message>
+    <message>
+        <source>preparing, {percent} %</source>
+        <translation>正在准备，{percent} %</translation>
+    </message>
+    <message>
+        <source>loading, {seconds} s</source>
+        <translation>正在加载，{seconds} 秒</translation>
+    </message>
+    <message>
+        <source>answering</source>
+        <translation>正在回答</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>ready</source>
+        <translation>就绪</translation>
+    </message>
+    <message>
+        <source>{what} {seconds} s</source>
+        <translation>{what} {seconds} 秒</translation>
+    </message>
+    <message>
+        <source>Reading the conversation…</source>
+        <translation>正在读取对话…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n message(s) were left out.</source>
+        <translation>
+            <numerusform>略去了 %n 条消息。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Part of a message was left out.</source>
+        <translation>略去了一条消息的一部分。</translation>
+    </message>
+    <message>
+        <source>No model is loaded yet.</source>
+        <translation>尚未加载模型。</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+</context>
+<context>
     <name>EngineHost</name>
     <message>
         <source>No model is loaded; choose one first.</source>
@@ -516,6 +713,85 @@
     <message>
         <source>Loading {name}…</source>
         <translation>正在加载 {name}…</translation>
+    </message>
+</context>
+<context>
+    <name>ErrorTeller</name>
+    <message>
+        <source>Something went wrong in Falconet itself ({error}); the details are in {file}.</source>
+        <translation>Falconet 自身出错（{error}）；详情见 {file}。</translation>
+    </message>
+</context>
+<context>
+    <name>ExportJob</name>
+    <message>
+        <source>The export was ended by the system, as happens when memory runs out; close other programs and start it again: it goes on where it was.</source>
+        <translation>导出被系统终止，内存不足时会这样；请关闭其他程序后重新开始，它会从中断处继续。</translation>
+    </message>
+    <message>
+        <source>The export broke down ({reason}); start it again: it goes on where it was.</source>
+        <translation>导出意外中断（{reason}）；请重新开始，它会从中断处继续。</translation>
+    </message>
+    <message>
+        <source>exit code {code}</source>
+        <translation>退出代码 {code}</translation>
+    </message>
+</context>
+<context>
+    <name>Footer</name>
+    <message>
+        <source>%1/%2</source>
+        <translation>%1/%2</translation>
+    </message>
+    <message>
+        <source>Previous version</source>
+        <translation>上一个版本</translation>
+    </message>
+    <message>
+        <source>Next version</source>
+        <translation>下一个版本</translation>
+    </message>
+    <message>
+        <source>Copy message</source>
+        <translation>复制消息</translation>
+    </message>
+    <message>
+        <source>Edit message</source>
+        <translation>编辑消息</translation>
+    </message>
+    <message>
+        <source>Write another answer</source>
+        <translation>重新回答</translation>
+    </message>
+    <message>
+        <source>Continue this answer</source>
+        <translation>继续此回答</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n token(s)</source>
+        <translation>
+            <numerusform>%n 个词元</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>%1 tokens/s</source>
+        <translation>%1 词元/秒</translation>
+    </message>
+    <message>
+        <source>first after %1 s</source>
+        <translation>首个词元 %1 秒</translation>
+    </message>
+    <message>
+        <source>stopped at the limit of tokens</source>
+        <translation>达到词元上限而停止</translation>
+    </message>
+    <message>
+        <source>stopped: the context is full</source>
+        <translation>已停止：上下文已满</translation>
+    </message>
+    <message>
+        <source>stopped by you</source>
+        <translation>已被您停止</translation>
     </message>
 </context>
 <context>
@@ -547,6 +823,158 @@
     <message>
         <source>Title of this chat</source>
         <translation>此对话的标题</translation>
+    </message>
+</context>
+<context>
+    <name>InlineEditor</name>
+    <message>
+        <source>Edit message</source>
+        <translation>编辑消息</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>发送</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+</context>
+<context>
+    <name>Keychain</name>
+    <message>
+        <source>enter the service&apos;s key again.</source>
+        <translation>请重新输入该服务的密钥。</translation>
+    </message>
+    <message>
+        <source>the key is kept until the program ends, and must then be entered again.</source>
+        <translation>密钥会保留到程序结束，之后需要重新输入。</translation>
+    </message>
+    <message>
+        <source>the key may still be in it, under the name Falconet.</source>
+        <translation>密钥可能仍以 Falconet 的名称保存在其中。</translation>
+    </message>
+    <message>
+        <source>This machine has no keychain: {rest}</source>
+        <translation>这台电脑没有钥匙串：{rest}</translation>
+    </message>
+    <message>
+        <source>The keychain is locked: {rest}</source>
+        <translation>钥匙串已锁定：{rest}</translation>
+    </message>
+    <message>
+        <source>The keychain could not be used: {rest}</source>
+        <translation>无法使用钥匙串：{rest}</translation>
+    </message>
+</context>
+<context>
+    <name>LinkDialog</name>
+    <message>
+        <source>Open this link?</source>
+        <translation>打开此链接？</translation>
+    </message>
+    <message>
+        <source>Write to %1?</source>
+        <translation>给 %1 写邮件？</translation>
+    </message>
+    <message>
+        <source>This link leads to %1.</source>
+        <translation>此链接指向 %1。</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>打开</translation>
+    </message>
+    <message>
+        <source>Copy address</source>
+        <translation>复制地址</translation>
+    </message>
+</context>
+<context>
+    <name>MessageList</name>
+    <message>
+        <source>Conversation</source>
+        <translation>对话内容</translation>
+    </message>
+    <message>
+        <source>Falcon has answered.</source>
+        <translation>Falcon 已回答。</translation>
+    </message>
+    <message>
+        <source>The answer was interrupted.</source>
+        <translation>回答已中断。</translation>
+    </message>
+    <message>
+        <source>The answer could not be written.</source>
+        <translation>无法写出回答。</translation>
+    </message>
+</context>
+<context>
+    <name>MessageWidget</name>
+    <message>
+        <source>You</source>
+        <translation>您</translation>
+    </message>
+    <message>
+        <source>Falcon</source>
+        <translation>Falcon</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n earlier message(s) were left out of this answer</source>
+        <translation>
+            <numerusform>此回答略去了 %n 条较早的消息</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Part of an earlier message was left out of this answer</source>
+        <translation>此回答略去了一条较早消息的一部分</translation>
+    </message>
+    <message>
+        <source>the conversation is longer than the model can hold.</source>
+        <translation>对话超出了模型所能容纳的长度。</translation>
+    </message>
+    <message>
+        <source>Restart</source>
+        <translation>重启</translation>
+    </message>
+    <message>
+        <source>This answer was interrupted.</source>
+        <translation>此回答已中断。</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>This answer could not be written.</source>
+        <translation>无法写出此回答。</translation>
+    </message>
+</context>
+<context>
+    <name>ModelLibrary</name>
+    <message>
+        <source>This model is no longer here.</source>
+        <translation>此模型已不在这里。</translation>
+    </message>
+    <message>
+        <source>{folder} holds no model any more; nothing was removed.</source>
+        <translation>{folder} 中已没有模型，未移除任何内容。</translation>
+    </message>
+    <message>
+        <source>{folder} could not be moved to the trash; delete it for good instead.</source>
+        <translation>无法将 {folder} 移到回收站；请改为永久删除。</translation>
+    </message>
+    <message>
+        <source>{folder} could not be removed ({reason}); check its permissions.</source>
+        <translation>无法移除 {folder}（{reason}）；请检查其权限。</translation>
     </message>
 </context>
 <context>
@@ -747,10 +1175,151 @@
     </message>
 </context>
 <context>
+    <name>Sidebar</name>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>folded</source>
+        <translation>已折叠</translation>
+    </message>
+    <message>
+        <source>unfolded</source>
+        <translation>已展开</translation>
+    </message>
+    <message>
+        <source>Folder {name}, {state}</source>
+        <translation>文件夹 {name}，{state}</translation>
+    </message>
+    <message>
+        <source>pinned</source>
+        <translation>已置顶</translation>
+    </message>
+    <message>
+        <source>an answer is being written</source>
+        <translation>正在回答</translation>
+    </message>
+    <message>
+        <source>with a draft</source>
+        <translation>有草稿</translation>
+    </message>
+    <message>
+        <source>Pinned</source>
+        <translation>置顶</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>今天</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>昨天</translation>
+    </message>
+    <message>
+        <source>Last seven days</source>
+        <translation>最近七天</translation>
+    </message>
+    <message>
+        <source>Older</source>
+        <translation>更早</translation>
+    </message>
+    <message>
+        <source>Archive</source>
+        <translation>归档</translation>
+    </message>
+    <message>
+        <source>Chats</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>List of chats</source>
+        <translation>对话列表</translation>
+    </message>
+    <message>
+        <source>Search results</source>
+        <translation>搜索结果</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>搜索</translation>
+    </message>
+    <message>
+        <source>Search all chats</source>
+        <translation>搜索所有对话</translation>
+    </message>
+    <message>
+        <source>Show archived chats</source>
+        <translation>显示已归档的对话</translation>
+    </message>
+    <message>
+        <source>Nothing was found for “{query}”.</source>
+        <translation>未找到与“{query}”相关的内容。</translation>
+    </message>
+    <message>
+        <source>No chat is in the archive.</source>
+        <translation>没有已归档的对话。</translation>
+    </message>
+    <message>
+        <source>Your chats will be listed here. Write a message to begin one.</source>
+        <translation>您的对话会列在这里。写一条消息即可开始。</translation>
+    </message>
+</context>
+<context>
     <name>TextSize</name>
     <message>
         <source>Text size in percent</source>
         <translation>文字大小（百分比）</translation>
+    </message>
+</context>
+<context>
+    <name>TransferController</name>
+    <message>
+        <source>Markdown (*.md)</source>
+        <translation>Markdown (*.md)</translation>
+    </message>
+    <message>
+        <source>Web page (*.html)</source>
+        <translation>网页 (*.html)</translation>
+    </message>
+    <message>
+        <source>PDF (*.pdf)</source>
+        <translation>PDF (*.pdf)</translation>
+    </message>
+    <message>
+        <source>JSON, with every alternative (*.json)</source>
+        <translation>JSON，包含所有版本 (*.json)</translation>
+    </message>
+    <message>
+        <source>Export Chats</source>
+        <translation>导出对话</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) written to {file}.</source>
+        <translation>
+            <numerusform>已将 %n 个对话写入 {file}。</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Import Chats</source>
+        <translation>导入对话</translation>
+    </message>
+    <message>
+        <source>Chats (*.json *.zip);;All files (*)</source>
+        <translation>对话 (*.json *.zip);;所有文件 (*)</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n chat(s) were imported.</source>
+        <translation>
+            <numerusform>已导入 %n 个对话。</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>UndoBar</name>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
     </message>
 </context>
 <context>

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from PySide6.QtCore import QLocale, Qt
+from PySide6.QtCore import QCoreApplication, QLocale, Qt
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -22,7 +22,8 @@ from desktop.views.window import MainWindow
 
 DESKTOP = FOLDER.parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
-SAME_IN_CHINESE = {"Top-p", "Top-k", "Min-p", "Enter", "Ctrl+Enter", "Cmd+Enter"}
+SAME_IN_CHINESE = {"Top-p", "Top-k", "Min-p", "Enter", "Ctrl+Enter", "Cmd+Enter", "Falcon", "%1/%2"}
+SAME_IN_CHINESE |= {"Markdown (*.md)", "PDF (*.pdf)"}
 TOOLS = Path(sys.executable).parent
 
 
@@ -39,15 +40,20 @@ def messages(file: Path) -> list[tuple[str, str, str, bool]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def collect(language: str, folder: Path, *options: str) -> Path:
     """The .ts file as `make translations` would leave it: with the texts of now."""
-    file = tmp_path_factory.mktemp("translations") / "falconet_zh_CN.ts"
-    file.write_bytes((FOLDER / "falconet_zh_CN.ts").read_bytes())
+    file = folder / f"falconet_{language}.ts"
+    file.write_bytes((FOLDER / file.name).read_bytes())
     sources = sorted(map(str, DESKTOP.rglob("*.py")))
-    tool = [str(TOOLS / "pyside6-lupdate"), "-silent", "-locations", "none", "-no-obsolete"]
+    tool = [str(TOOLS / "pyside6-lupdate"), "-silent", "-locations", "none", "-no-obsolete", *options]
     subprocess.run([*tool, *sources, "-ts", str(file)], check=True, capture_output=True, timeout=120)
     return file
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Chinese file of now."""
+    return collect("zh_CN", tmp_path_factory.mktemp("translations"))
 
 
 def test_every_text_has_a_finished_chinese_translation(collected: Path) -> None:
@@ -67,11 +73,27 @@ def test_chinese_is_chinese_with_the_same_fields(collected: Path) -> None:
         assert source.endswith("…") == text.endswith("…"), source
 
 
-def test_the_compiled_file_is_made_of_this_source(tmp_path: Path) -> None:
+def test_every_text_with_a_number_has_an_english_one_and_many(tmp_path: Path) -> None:
+    file = collect("en", tmp_path, "-pluralonly", "-target-language", "en")
+    assert messages(file) == messages(FOLDER / file.name), "run `make translations`"
+    for message in ElementTree.parse(file).iter("message"):
+        forms = [form.text or "" for form in message.iter("numerusform")]
+        assert len(set(forms)) == 2, message.findtext("source")
+        assert all("%n" in form and "(s)" not in form for form in forms), forms
+
+
+def test_one_and_many_are_told_apart_in_english(application: QApplication) -> None:
+    set_language(application, "en")
+    said = [QCoreApplication.translate("ChatsController", "%n chat(s) deleted.", "", number) for number in (1, 3)]
+    assert said == ["1 chat deleted.", "3 chats deleted."]
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+def test_the_compiled_file_is_made_of_this_source(tmp_path: Path, language: str) -> None:
     made = tmp_path / "made.qm"
-    tool = [str(TOOLS / "pyside6-lrelease"), "-silent", str(FOLDER / "falconet_zh_CN.ts"), "-qm", str(made)]
+    tool = [str(TOOLS / "pyside6-lrelease"), "-silent", str(FOLDER / f"falconet_{language}.ts"), "-qm", str(made)]
     subprocess.run(tool, check=True, capture_output=True, timeout=60)
-    assert made.read_bytes() == (FOLDER / "falconet_zh_CN.qm").read_bytes(), "run `make translations`"
+    assert made.read_bytes() == (FOLDER / f"falconet_{language}.qm").read_bytes(), "run `make translations`"
 
 
 def test_the_windows_texts_change_live_and_back(application: QApplication, qtbot: QtBot) -> None:
