@@ -5,9 +5,9 @@ PYTHON ?= $(shell for python in python3.12 python3.13 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-TRANSLATION := desktop/translations/falconet_zh_CN
+TRANSLATIONS := desktop/translations/falconet
 
-.PHONY: demo test lint install translations system clean
+.PHONY: demo test lint install translations package system clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m export.demo
@@ -31,10 +31,20 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[desktop,serve,dev]'
 	@touch $(STAMP)
 
-# Collects the window's texts; then translate what is "unfinished" in the .ts file, and run it again for the .qm.
+# Collects the window's texts; then translate what is "unfinished" in the .ts files, and run it again for the .qm files.
+# English is the source: its file has only what differs between one and many.
+LUPDATE = $(BIN)/pyside6-lupdate -silent -locations none -no-obsolete $$(find desktop -name '*.py' | sort)
 translations: $(STAMP)
-	$(BIN)/pyside6-lupdate -silent -locations none -no-obsolete $$(find desktop -name '*.py' | sort) -ts $(TRANSLATION).ts
-	$(BIN)/pyside6-lrelease -silent $(TRANSLATION).ts -qm $(TRANSLATION).qm
+	$(LUPDATE) -ts $(TRANSLATIONS)_zh_CN.ts
+	$(LUPDATE) -pluralonly -target-language en -ts $(TRANSLATIONS)_en.ts
+	$(BIN)/pyside6-lrelease -silent $(TRANSLATIONS)_zh_CN.ts -qm $(TRANSLATIONS)_zh_CN.qm
+	$(BIN)/pyside6-lrelease -silent $(TRANSLATIONS)_en.ts -qm $(TRANSLATIONS)_en.qm
+
+# The desktop app as a folder or a .app, started once without a screen; takes minutes. See docs/desktop-packaging.md.
+package: system $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[desktop,export,package]'
+	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath build/pyinstaller installer/falconet.spec
+	$(BIN)/python -m installer.check dist
 
 # What Qt needs to open a window without a screen; only Debian with root can and needs to be helped.
 system:

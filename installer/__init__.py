@@ -1,0 +1,1 @@
+"""How the desktop app is packed."""
