@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -13,16 +14,18 @@ from desktop.controllers.chats import ChatsController
 from desktop.controllers.conversation import ConversationController
 from desktop.controllers.engine import EngineController
 from desktop.controllers.errors import ErrorTeller
+from desktop.controllers.models import ModelsController
 from desktop.controllers.transfer import TransferController
 from desktop.engine.host import EngineHost
 from desktop.engine.safe_start import SafeStart
-from desktop.engine.sources import EMBEDDED
 from desktop.shell import Shell
 from desktop.store.records import Chat
 from desktop.store.store import Store
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.conversation.view import ConversationView
 from desktop.views.sidebar.sidebar import Sidebar
+
+_CLOSE_SECONDS = 1.9
 
 
 class Desk(QObject):
@@ -47,22 +50,26 @@ class Desk(QObject):
         self.engine = EngineController(
             self.host, self.answers, self.conversation, window, self.view, self._safe_start, self
         )
+        self.models = ModelsController(shell, self.store, self.host, self.engine, folder, self)
         self.transfer = TransferController(self.store, window, self)
         self._errors = ErrorTeller(window.banner, folder / "errors.log")
         self._connect()
 
     def begin(self) -> None:
-        """Show the chat that was used last, and load the model that answered last."""
+        """Show the chat that was used last, and load the model that answered last; at the first start, welcome."""
         self.chats.open_first()
         if self.store.notice:
             self._window.banner.show_notice(self.store.notice)
-        self.engine.begin(EMBEDDED)
+        self.models.begin()
 
     def close(self) -> None:
-        """Keep what was written and end the engine, within two seconds."""
+        """Keep what was written and end the engine, exports and all else that runs, within two seconds."""
+        deadline = monotonic() + _CLOSE_SECONDS
+        self.models.stop()  # they stop while the engine does
         self.conversation.leave()
         self.answers.close()
         self.host.close()
+        self.models.close(deadline)
         self.store.close()
         self._errors.end()
 
@@ -121,6 +128,12 @@ class Desk(QObject):
                 self.conversation.retry()
             case "continue":
                 self.conversation.go_on_last()
+            case "choose-model":
+                self.models.choose()
+            case "models":
+                self.models.open()
+            case "welcome":
+                self.models.welcome()
             case "unload":
                 self.engine.unload()
             case "restart-engine":

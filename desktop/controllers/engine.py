@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject, Signal
 
 from desktop.controllers.answers import Answers
@@ -11,7 +9,7 @@ from desktop.controllers.conversation import ConversationController
 from desktop.engine.events import AnswerProgress, EngineStatus
 from desktop.engine.host import EngineHost
 from desktop.engine.safe_start import SafeStart
-from desktop.engine.sources import Source
+from desktop.engine.sources import RemoteModel, Source
 from desktop.store.records import Dropped, StoredMessage
 from desktop.views.conversation.view import ConversationView
 from desktop.views.window import MainWindow
@@ -73,7 +71,8 @@ class EngineController(QObject):
 
     def _show(self, status: EngineStatus) -> None:
         name = status.source.name if status.source is not None else ""
-        self._window.header.set_model(name, status.kind, self._words(status))
+        remote = isinstance(status.source, RemoteModel)
+        self._window.header.set_model(name, status.kind, self._words(status), remote=remote)
         self._window.action("unload").setEnabled(status.kind in ("ready", "answering", "loading"))
         self._window.action("restart-engine").setEnabled(status.source is not None)
         if status.kind == "failed":
@@ -138,7 +137,3 @@ class EngineController(QObject):
         self._window.banner.show_notice(
             self.tr("No model is loaded yet."), button=self.tr("Choose a model"), action=self.chooseRequested.emit
         )
-
-
-Finder = Callable[[str], Source | None]
-"""The source of a key; None where it is not here any more."""

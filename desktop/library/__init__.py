@@ -2,22 +2,35 @@
 
 from desktop.library.doctor_job import DoctorJob, DoctorState
 from desktop.library.entries import Fits, ModelEntry
+from desktop.library.estimates import Estimate, estimate
 from desktop.library.export_job import ExportJob, ExportRequest, ExportState, KnownModel, list_known
+from desktop.library.kept_export import KeptExport
 from desktop.library.keychain import Keychain, KeychainAnswer
 from desktop.library.library import ModelLibrary, models_folder
+from desktop.library.service_check import ServiceCheck, ServiceVerdict
+from desktop.library.sizes import disk_size, memory_size
+from desktop.library.stages import overall
 
 __all__ = [
     "DoctorJob",
     "DoctorState",
+    "Estimate",
     "ExportJob",
     "ExportRequest",
     "ExportState",
     "Fits",
+    "KeptExport",
     "Keychain",
     "KeychainAnswer",
     "KnownModel",
     "ModelEntry",
     "ModelLibrary",
+    "ServiceCheck",
+    "ServiceVerdict",
+    "disk_size",
+    "estimate",
     "list_known",
+    "memory_size",
     "models_folder",
+    "overall",
 ]

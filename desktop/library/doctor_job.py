@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.library.processes import ModuleProcess
+from desktop.library.processes import CLOSE_MILLISECONDS, ModuleProcess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +71,11 @@ class DoctorJob(QObject):
             self._stopping = True
             self._process.stop()
 
-    def close(self) -> None:
-        """Stop within half a second, for a program that leaves."""
+    def close(self, milliseconds: int = CLOSE_MILLISECONDS) -> None:
+        """Stop within so long, for a program that leaves."""
         if self._process is not None:
             self._stopping = True
-            self._process.close()
+            self._process.close(milliseconds)
 
     def _read(self, line: str) -> None:
         state = self._state

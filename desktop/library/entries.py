@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtCore import QCoreApplication
 
 from desktop.engine import EMBEDDED, EmbeddedModel, LocalModel
+from desktop.library.sizes import memory_size
 from runtime import Bundle, Memory, UserFacingError, embedded_folder, memory_needs
 
 Fits = Literal["yes", "tight", "no", "unknown"]
@@ -115,7 +116,7 @@ def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEnt
 
 def judge(needs: int, memory: Memory) -> tuple[Fits, str]:
     """Whether a model that needs so many bytes fits a machine, and a sentence that says so."""
-    size = QLocale().formattedDataSize
+    size = memory_size
     if memory.total is None:
         return "unknown", _tr("Needs about {needs}; this machine does not tell its memory.").format(needs=size(needs))
     amounts = {"needs": size(needs), "total": size(memory.total)}

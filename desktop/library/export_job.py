@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.library.processes import ModuleProcess
+from desktop.library.processes import CLOSE_MILLISECONDS, ModuleProcess
 
 _NOTES = 50  # that are kept
 
@@ -103,11 +103,11 @@ class ExportJob(QObject):
             self._set(replace(self._state, kind="stopping", seconds_left=None))
             self._process.stop()
 
-    def close(self) -> None:
-        """Stop within half a second; the same export goes on when it is asked for again."""
+    def close(self, milliseconds: int = CLOSE_MILLISECONDS) -> None:
+        """Stop within so long; the same export goes on when it is asked for again."""
         if self._process is not None and self._state is not None:
             self._state = replace(self._state, kind="stopping")
-            self._process.close()
+            self._process.close(milliseconds)
 
     def _read(self, line: str) -> None:
         state = self._state

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signa
 from runtime import module_command
 
 _GRACE_MILLISECONDS = 5_000  # from asking it to stop to killing it
-_CLOSE_MILLISECONDS = 500
+CLOSE_MILLISECONDS = 500
 
 
 class ModuleProcess(QObject):
@@ -52,15 +52,16 @@ class ModuleProcess(QObject):
             self._kill.start()
             self._interrupt()
 
-    def close(self) -> None:
-        """End it within half a second, for a program that leaves. `ended` may come during this call."""
+    def close(self, milliseconds: int = CLOSE_MILLISECONDS) -> None:
+        """End it, by force after so long, for a program that leaves. `ended` may come during this call."""
         if not self.running:
             return
-        self._interrupt()
+        if not self._kill.isActive():  # asked already
+            self._interrupt()
         begun = self._process.state() != QProcess.ProcessState.NotRunning
-        if begun and not self._process.waitForFinished(_CLOSE_MILLISECONDS):
+        if begun and not self._process.waitForFinished(milliseconds):
             self._process.kill()
-            self._process.waitForFinished(_CLOSE_MILLISECONDS)
+            self._process.waitForFinished(CLOSE_MILLISECONDS)
         self._end(-signal.SIGTERM)
 
     def _start(self) -> None:

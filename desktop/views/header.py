@@ -104,6 +104,7 @@ class Header(QWidget):
 
     sidebarRequested = Signal()
     modelRequested = Signal()
+    exportRequested = Signal()  # to be shown
     chatSettingsRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -112,11 +113,15 @@ class Header(QWidget):
         self._model = ""
         self._state: ModelState = "none"
         self._sentence = ""
+        self._remote = False
         self.sidebar_button = IconButton("menu")
         self.title = ElidedLabel()
         set_kind(self.title, "title")
         self.model_button = IconButton("cpu")
         self.model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.export_button = IconButton("download")
+        self.export_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.export_button.hide()
         self.meter = ContextMeter()
         self.settings_button = IconButton("sliders")
         self.settings_button.setCheckable(True)
@@ -127,10 +132,12 @@ class Header(QWidget):
         layout.addWidget(self.title, 1)
         layout.addWidget(self.meter)
         layout.addSpacing(8)
+        layout.addWidget(self.export_button)
         layout.addWidget(self.model_button)
         layout.addWidget(self.settings_button)
         self.sidebar_button.clicked.connect(self.sidebarRequested)
         self.model_button.clicked.connect(self.modelRequested)
+        self.export_button.clicked.connect(self.exportRequested)
         self.settings_button.clicked.connect(self.chatSettingsRequested)
         self.retranslate()
 
@@ -139,17 +146,25 @@ class Header(QWidget):
         self._title = title
         self.title.set_whole(title or self.tr("New chat"))
 
-    def set_model(self, name: str, state: ModelState, sentence: str = "") -> None:
-        """The model's name (empty: none is chosen), what it does, and that in a sentence of a few words."""
-        self._model, self._state, self._sentence = name, state, sentence
+    def set_model(self, name: str, state: ModelState, sentence: str = "", *, remote: bool = False) -> None:
+        """The model's name (empty: none is chosen), what it does, and that in a sentence of a few words. `remote`: it
+        is a service's, so what is written leaves this computer."""
+        self._model, self._state, self._sentence, self._remote = name, state, sentence, remote
         shown = name or self.tr("Choose a model")
         if sentence and state != "ready":
             shown = f"{shown} · {sentence}"
         self.model_button.setText(f" {shown}")  # the style leaves no room beside the icon
         token = {"failed": "danger", "ready": "accent", "answering": "accent"}.get(state, "muted")
-        self.model_button.setIcon(icon("alert" if state == "failed" else "cpu", token))
-        words = self.tr("Model: {name}. {state}").format(name=name or self.tr("none"), state=sentence).strip()
+        self.model_button.setIcon(icon("alert" if state == "failed" else "cloud" if remote else "cpu", token))
+        source = self.tr("Remote service: {name}. {state}") if remote else self.tr("Model: {name}. {state}")
+        words = source.format(name=name or self.tr("none"), state=sentence).strip()
         self.model_button.set_name(words)
+
+    def set_export(self, text: str, words: str = "") -> None:
+        """An export that is under way, as short as "12 %" and in `words`; an empty text for none."""
+        self.export_button.setVisible(bool(text))
+        self.export_button.setText(f" {text}")
+        self.export_button.set_name(words or text)
 
     def set_context(self, used: int | None, total: int | None, note: str = "") -> None:
         """See ContextMeter.set_usage."""
@@ -161,7 +176,7 @@ class Header(QWidget):
         self.settings_button.set_name(self.tr("Settings of this chat"))
         self.title.setAccessibleDescription(self.tr("Title of this chat"))
         self.set_title(self._title)
-        self.set_model(self._model, self._state, self._sentence)
+        self.set_model(self._model, self._state, self._sentence, remote=self._remote)
         self.meter.retranslate()
 
     def changeEvent(self, event: QEvent) -> None:

@@ -142,10 +142,25 @@ QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; borde
 QMenuBar::item:selected {{ background: {t.hover}; }}
 QMenu {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; padding: {unit}px; }}
 QMenu::item {{ padding: {unit + 2}px {6 * unit}px; border-radius: {unit}px; }}
+QMenu::icon {{ padding-left: {2 * unit}px; }}
 QMenu::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
 QMenu::item:disabled {{ color: {t.outline}; }}
 QMenu::separator {{ height: 1px; background: {t.hairline}; margin: {unit}px {2 * unit}px; }}
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; padding: {unit}px; }}
+QTabBar {{ background: transparent; }}
+QTabBar::tab {{
+    background: transparent; color: {t.muted}; border: none; border-bottom: 2px solid transparent;
+    padding: {unit}px 2px {unit + 2}px 2px; margin-right: {5 * unit}px;
+}}
+QTabBar::tab:hover {{ color: {t.text}; }}
+QTabBar::tab:selected {{ color: {t.text}; font-weight: 600; border-bottom-color: {t.accent}; }}
+QTabBar::tab:focus {{ color: {t.accent}; }}
+QTabWidget::pane {{ border: none; border-top: 1px solid {t.hairline}; }}
+QProgressBar {{
+    background: {t.hairline}; border: none; border-radius: {unit - 1}px; min-height: {2 * unit - 2}px;
+    max-height: {2 * unit - 2}px;
+}}
+QProgressBar::chunk {{ background: {t.accent}; border-radius: {unit - 1}px; }}
 QScrollBar:vertical {{ background: transparent; width: {3 * unit}px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: {3 * unit}px; margin: 0; }}
 QScrollBar::handle {{ background: {t.outline}; border-radius: {unit - 1}px; margin: 3px; }}

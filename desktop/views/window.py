@@ -238,7 +238,8 @@ class MainWindow(QMainWindow):
     def _order(self) -> None:
         """Tab goes list, header, conversation, composer, panel."""
         self.setTabOrder(self._sidebar, self.header.sidebar_button)
-        self.setTabOrder(self.header.sidebar_button, self.header.model_button)
+        self.setTabOrder(self.header.sidebar_button, self.header.export_button)
+        self.setTabOrder(self.header.export_button, self.header.model_button)
         self.setTabOrder(self.header.model_button, self.header.settings_button)
         self.setTabOrder(self.header.settings_button, self._conversation)
         self.setTabOrder(self._conversation, self.composer)

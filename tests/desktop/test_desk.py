@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def desk(qapp: QApplication, tiny_cache: Path, folder: Path) -> Iterator[Desk]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FALCONET_CACHE", str(tiny_cache))
         shell = Shell(qapp, folder)
+        shell.change(replace(shell.settings, welcomed=True))
         desk = Desk(shell, folder)
         shell.window.resize(1000, 700)
         shell.window.show()

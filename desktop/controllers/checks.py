@@ -1,0 +1,76 @@
+"""ChecksController: one model after the other tried on every device, followed in a dialog of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from desktop.files import write_whole
+from desktop.library import DoctorJob, DoctorState
+from desktop.views.models.check_dialog import CheckDialog, report_text
+from desktop.views.window import MainWindow
+
+
+class ChecksController(QObject):
+    """The examination goes on when its dialog is closed; the window then says how it ended."""
+
+    runningChanged = Signal(bool)
+
+    def __init__(self, window: MainWindow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._window = window
+        self._dialog: CheckDialog | None = None
+        self.job = DoctorJob(self)
+        self.job.changed.connect(self._show)
+
+    @property
+    def dialog(self) -> CheckDialog | None:
+        """The one that is open."""
+        return self._dialog
+
+    def start(self, bundle: Path) -> None:
+        """Examine a bundle, unless one is being examined, and show how far that is."""
+        self.job.start(bundle)
+        self.runningChanged.emit(True)
+        self._open()
+
+    def save(self, file: Path, report: dict[str, Any]) -> None:
+        """Write a report; where that fails, the window says why."""
+        try:
+            write_whole(file, report_text(report))
+        except OSError as error:
+            text = self.tr("The report could not be written to {file} ({reason}); choose another place.")
+            self._window.banner.show_notice(text.format(file=file, reason=error.strerror or error))
+
+    def _open(self) -> None:
+        if self._dialog is None:
+            self._dialog = CheckDialog(self._window)
+            self._dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self._dialog.cancelRequested.connect(self.job.cancel)
+            self._dialog.saveRequested.connect(self.save)
+            self._dialog.finished.connect(self._closed)
+        if self.job.state is not None:
+            self._dialog.set_state(self.job.state)
+        self._dialog.show()
+        self._dialog.raise_()
+
+    def _closed(self) -> None:
+        self._dialog = None
+
+    def _show(self, state: DoctorState) -> None:
+        if self._dialog is not None:
+            self._dialog.set_state(state)
+        if not state.over:
+            return
+        self.runningChanged.emit(False)
+        if self._dialog is None and state.kind != "stopped":
+            name = state.bundle.name
+            self._window.banner.show_notice(
+                self.tr("{name} works as it should.").format(name=name)
+                if state.kind == "well"
+                else self.tr("{name}: {why}").format(name=name, why=state.error or ""),
+                button=self.tr("Show"),
+                action=self._open,
+            )

@@ -1,0 +1,172 @@
+"""ExportsController: the export under way, in dialog, header and dock; what is needed to go on outlives the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.library import (
+    ExportJob,
+    ExportRequest,
+    ExportState,
+    KeptExport,
+    KnownModel,
+    list_known,
+    models_folder,
+    overall,
+)
+from desktop.library.processes import ModuleProcess
+from desktop.views import dock
+from desktop.views.models.asking import ask
+from desktop.views.models.export_page import ExportPage
+from desktop.views.models.words import duration, stage_title
+from desktop.views.window import MainWindow
+
+
+class ExportsController(QObject):
+    """One export at a time. The dialog's page is joined while there is one."""
+
+    shown = Signal()  # asked for: show the page
+    made = Signal(object)  # Path of a bundle
+    loadRequested = Signal(object)  # Path of a bundle
+
+    def __init__(self, window: MainWindow, data: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._window = window
+        self._folder = models_folder(data)
+        self._kept = KeptExport(data / "export.json")
+        self._page: ExportPage | None = None
+        self._known: list[KnownModel] | None = None
+        self._asking: ModuleProcess | None = None
+        self._leaving = False
+        self._waiting = self._kept.load()  # what the end of the program stopped
+        self.job = ExportJob(self)
+        self.job.changed.connect(self._show)
+        window.header.exportRequested.connect(self.shown)
+
+    @property
+    def waiting(self) -> ExportRequest | None:
+        """An export that did not end and can go on."""
+        return None if self.job.running else self._waiting
+
+    def offer(self) -> None:
+        """Where the end of the program stopped an export, ask whether it should go on."""
+        if self._waiting is not None:
+            self._window.banner.show_notice(
+                self.tr("The export of {name} was not finished.").format(name=self._waiting.output.name),
+                button=self.tr("Go on"),
+                action=self.go_on,
+            )
+
+    def join(self, page: ExportPage) -> None:
+        """Show what is under way on a page that was just made."""
+        self._page = page
+        page.exportRequested.connect(self.ask_start)
+        page.cancelRequested.connect(self.job.cancel)
+        page.goOnRequested.connect(self.go_on)
+        page.forgetRequested.connect(self.forget)
+        page.loadRequested.connect(self.loadRequested)
+        page.set_known(self._known)
+        if self._known is None and self._asking is None:
+            self._asking = list_known(self._set_known, self)
+        if self.job.state is not None:
+            page.show_state(self.job.state)
+        elif self._waiting is not None:
+            page.show_kept(self._waiting)
+
+    def leave(self) -> None:
+        """The page goes."""
+        self._page = None
+
+    def ask_start(self, model: str, weights: str) -> None:
+        """Begin an export; where there is a bundle of its name, ask before it is replaced."""
+        output = self._folder / f"{Path(model).name}-{weights}"
+        request = ExportRequest(model=model, output=output, weights=weights)
+        if not output.exists() or self._page is None:
+            self.start(request)
+            return
+        again = ExportRequest(model=model, output=output, weights=weights, force=True)
+        ask(
+            self._page,
+            self.tr("{name} is here already.").format(name=output.name),
+            detail=self.tr("Exporting it again replaces it once the new one is finished and was checked."),
+            button=self.tr("Export Again"),
+            action=lambda: self.start(again),
+        )
+
+    def start(self, request: ExportRequest) -> None:
+        """Begin an export, or go on with it."""
+        if self.job.start(request):
+            self._waiting = request
+            self._kept.keep(request)
+
+    def go_on(self) -> None:
+        """Go on with the export that was stopped."""
+        if self._waiting is not None:
+            self.start(self._waiting)
+
+    def forget(self) -> None:
+        """Do not offer the export that was stopped any more."""
+        self._waiting = None
+        self._kept.forget()
+        if self._page is not None:
+            self._page.show_form()
+
+    def stop(self) -> None:
+        """Ask it to stop: the program leaves. The next start offers to go on."""
+        self._leaving = True
+        self.job.cancel()
+        if self._asking is not None:
+            self._asking.close(0)
+
+    def close(self, milliseconds: int) -> None:
+        """End it, by force after so long."""
+        self._leaving = True
+        self.job.close(milliseconds)
+        dock.set_progress(None)
+
+    def _set_known(self, known: list[KnownModel]) -> None:
+        self._known, self._asking = known, None
+        if self._page is not None:
+            self._page.set_known(known)
+
+    def _show(self, state: ExportState) -> None:
+        if self._leaving:
+            return
+        share = None if state.over else overall(state) or 0.0
+        dock.set_progress(share)
+        self._window.header.set_export("" if share is None else f"{int(100 * share)} %", self._words(state))
+        if self._page is not None:
+            self._page.show_state(state)
+        if state.over:
+            self._end(state)
+
+    def _end(self, state: ExportState) -> None:
+        self._kept.forget()
+        name = state.request.output.name
+        if state.kind == "done":
+            self._waiting = None
+            assert state.bundle is not None
+            bundle = state.bundle
+            self.made.emit(bundle)
+            self._window.banner.show_notice(
+                self.tr("{name} is ready.").format(name=name),
+                button=self.tr("Load"),
+                action=lambda: self.loadRequested.emit(bundle),
+            )
+        elif state.kind == "failed":
+            self._window.banner.show_notice(
+                self.tr("{name} could not be exported: {why}").format(name=name, why=state.error or ""),
+                button=self.tr("Show"),
+                action=self.shown.emit,
+            )
+
+    def _words(self, state: ExportState) -> str:
+        words = self.tr("Exporting {name}: {stage}.").format(
+            name=state.request.output.name, stage=stage_title(state.stage)
+        )
+        if state.seconds_left is not None:
+            left = self.tr("About {time} left in this step.").format(time=duration(state.seconds_left))
+            words = f"{words} {left}"
+        return words

@@ -1,0 +1,316 @@
+"""ModelsController: which models there are, which one answers, and what is done with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtWidgets import QFileDialog
+
+from desktop.controllers.checks import ChecksController
+from desktop.controllers.engine import EngineController
+from desktop.controllers.exports import ExportsController
+from desktop.controllers.services import ServicesController
+from desktop.engine import EMBEDDED, EngineHost, EngineStatus, LocalModel, RemoteModel, Source
+from desktop.library import ExportRequest, KnownModel, ModelEntry, ModelLibrary, estimate, models_folder
+from desktop.library.entries import judge, looks_like_bundle
+from desktop.library.sizes import disk_size
+from desktop.settings import Settings
+from desktop.shell import Shell
+from desktop.store.store import Store
+from desktop.views.models.asking import ask
+from desktop.views.models.dialog import ModelsDialog, Page
+from desktop.views.models.menu import ModelMenu
+from desktop.views.welcome import WelcomeChoice
+from runtime import machine_memory
+
+_BUNDLE = "bundle:"
+_LARGER = KnownModel(name="falcon-7b-instruct", hub="tiiuae/falcon-7b-instruct", parameters="6.9 B")
+_LARGER_WEIGHTS = "lut4"
+_EXPORT = "export"  # key of the welcome's choice that exports
+
+
+class ModelsController(QObject):
+    """Joins the dialog, the quick choice and the welcome to the library, the engine and the services."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        store: Store,
+        host: EngineHost,
+        engine: EngineController,
+        data: Path,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._shell, self._host, self._engine, self._data = shell, host, engine, data
+        self._window = shell.window
+        self._dialog: ModelsDialog | None = None
+        self._language = shell.settings.language
+        self._kind = host.status.kind
+        self._stand_in = False  # the embedded model answers because the chosen one is gone: it is not what was chosen
+        self._trashing: str | None = None
+        self.library = ModelLibrary(data, [Path(folder) for folder in shell.settings.models_folders], self)
+        self.services = ServicesController(store, self)
+        self._store = store
+        self.exports = ExportsController(shell.window, data, self)
+        self.checks = ChecksController(shell.window, self)
+        self.library.changed.connect(self._show_entries)
+        self.library.removed.connect(self._gone)
+        self.library.failed.connect(self._failed)
+        self.services.loadRequested.connect(self._load)
+        self.services.removed.connect(self._gone)
+        self.services.told.connect(self._tell)
+        self.exports.made.connect(self._made)
+        self.exports.loadRequested.connect(self._load_bundle)
+        self.exports.shown.connect(lambda: self.open("export"))
+        self.checks.runningChanged.connect(self._show_checking)
+        host.statusChanged.connect(self._show_status)
+        engine.chooseRequested.connect(self.choose)
+        shell.modelsRequested.connect(self.open)
+        shell.welcomed.connect(self._welcomed)
+        shell.settingsChanged.connect(self._settings_changed)
+
+    def begin(self) -> None:
+        """Load the model of the start; the embedded one where none was chosen or the chosen one is gone."""
+        key = self._shell.settings.model
+        if key is None or key == EMBEDDED.key:
+            self._engine.begin(EMBEDDED)
+        elif key.startswith(_BUNDLE):
+            path = Path(key.removeprefix(_BUNDLE))
+            self._begin(LocalModel(path=path, name=path.name) if looks_like_bundle(path) else None, path.name)
+        else:
+            self.services.find(key, lambda source: self._begin(source, self.tr("The service that answered last")))
+        if not self._shell.settings.welcomed:
+            self.welcome()
+        self.exports.offer()
+
+    def welcome(self) -> None:
+        """Show the welcome of the first start."""
+        takes = estimate(_LARGER, _LARGER_WEIGHTS)
+        assert takes is not None
+        fits, memory = judge(takes.memory, machine_memory())
+        small = self.tr("Comes with Falconet: 10 MB, quick, good for simple questions. It is ready at once.")
+        large = self.tr(
+            "Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background "
+            "while the small one answers. {memory}"
+        ).format(download=disk_size(takes.download), disk=disk_size(takes.disk), memory=memory)
+        self._shell.show_welcome(
+            [
+                WelcomeChoice(key=EMBEDDED.key, name=EMBEDDED.name, note=small),
+                WelcomeChoice(key=_EXPORT, name=_LARGER.name, note=large, possible=fits != "no"),
+            ]
+        )
+
+    def choose(self) -> None:
+        """Open the quick choice under its button."""
+        used = self._host.status.source
+        menu = ModelMenu(
+            self.library.entries,
+            self._store.services(),
+            used=used.key if used is not None else "",
+            used_service=self.services.id_of(used) if isinstance(used, RemoteModel) else None,
+            parent=self._window,
+        )
+        menu.modelChosen.connect(self.load)
+        menu.serviceChosen.connect(self.services.load)
+        menu.manageRequested.connect(self.open)
+        menu.aboutToHide.connect(menu.deleteLater)
+        button = self._window.header.model_button
+        menu.popup(button.mapToGlobal(QPoint(0, button.height())))
+
+    def open(self, page: Page = "local") -> ModelsDialog:
+        """Open the dialog, or bring it to the front, at a page."""
+        if self._dialog is None:
+            dialog = self._dialog = ModelsDialog(self._window)
+            dialog.finished.connect(self._closed)
+            local = dialog.local
+            local.loadRequested.connect(self.load)
+            local.unloadRequested.connect(self._engine.unload)
+            local.checkRequested.connect(self._check)
+            local.revealRequested.connect(self.library.reveal)
+            local.removeRequested.connect(self.ask_remove)
+            local.addFolderRequested.connect(self._ask_folder)
+            local.dropFolderRequested.connect(self._drop_folder)
+            local.set_folders([Path(folder) for folder in self._shell.settings.models_folders])
+            self.exports.join(dialog.export)
+            self.services.join(dialog.services)
+            self._show_entries(self.library.entries)
+            self._show_status(self._host.status)
+            self._show_checking(self.checks.job.running)
+            self.library.rescan()
+        self._dialog.show_page(page)
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
+        return self._dialog
+
+    def load(self, key: str) -> None:
+        """Load a model of this computer; one that is too large only after a question."""
+        entry = self.library.entry(key)
+        if entry is None or entry.damaged is not None:
+            return
+        if entry.fits != "no":
+            self._load(entry.source)
+            return
+        ask(
+            self._dialog or self._window,
+            self.tr("Load {name} anyway?").format(name=entry.name),
+            detail=self.tr("{sentence} The computer may become very slow, or end the model.").format(
+                sentence=entry.sentence
+            ),
+            button=self.tr("Load Anyway"),
+            action=lambda: self._load(entry.source),
+        )
+
+    def ask_remove(self, key: str, *, for_good: bool = False) -> None:
+        """Move a model to the trash, or delete it for good, after a question."""
+        entry = self.library.entry(key)
+        if entry is None or entry.is_embedded or self._dialog is None:
+            return
+        if for_good:
+            question = self.tr("Delete {name} for good?")
+            detail = self.tr("{path} is deleted at once and cannot be had back.").format(path=entry.path)
+            button = self.tr("Delete for Good")
+        else:
+            question = self.tr("Move {name} to the trash?")
+            detail = self.tr("{path} is moved to the trash of the system. Chats stay.").format(path=entry.path)
+            button = self.tr("Move to Trash")
+        ask(
+            self._dialog,
+            question.format(name=entry.name),
+            detail=detail,
+            button=button,
+            action=lambda: self.remove(entry, for_good=for_good),
+        )
+
+    def remove(self, entry: ModelEntry, *, for_good: bool) -> None:
+        """Remove a model; its memory is given back first."""
+        source = self._host.status.source
+        if source is not None and source.key == entry.key:
+            self._engine.unload()
+        self._trashing = None if for_good else entry.key
+        self.library.remove(entry.key, for_good=for_good)
+
+    def stop(self) -> None:
+        """Ask what is under way to stop: the program leaves."""
+        self.exports.stop()
+        self.checks.job.cancel()
+
+    def close(self, deadline: float) -> None:
+        """End what is under way, by force at `deadline`, a time of time.monotonic()."""
+        self.library.close()
+        self.services.close()
+        for end in (self.exports.close, self.checks.job.close):
+            end(max(0, round(1000 * (deadline - monotonic()))))
+
+    def _begin(self, source: Source | None, name: str) -> None:
+        if source is not None:
+            self._engine.begin(source)
+            return
+        self._stand_in = True
+        self._engine.begin(EMBEDDED)
+        self._window.banner.show_notice(
+            self.tr("{name} is not here any more; {model} answers in its place.").format(
+                name=name, model=EMBEDDED.name
+            ),
+            button=self.tr("Choose a model"),
+            action=self.choose,
+        )
+
+    def _load(self, source: Source) -> None:
+        self._stand_in = False
+        self._engine.load(source)
+
+    def _load_bundle(self, bundle: Path) -> None:
+        self._load(LocalModel(path=bundle.absolute(), name=bundle.name))
+
+    def _welcomed(self, key: str) -> None:
+        if key == _EXPORT:
+            output = models_folder(self._data) / f"{_LARGER.name}-{_LARGER_WEIGHTS}"
+            if not output.exists():
+                self.exports.start(ExportRequest(model=_LARGER.name, output=output, weights=_LARGER_WEIGHTS))
+
+    def _show_status(self, status: EngineStatus) -> None:
+        before, self._kind = self._kind, status.kind
+        if before == "loading" and status.kind in ("ready", "answering") and status.source is not None:
+            self.library.note_use(status.source.key)
+            if not self._stand_in:
+                self._change(model=status.source.key)
+        if self._dialog is not None:
+            self._dialog.local.set_status(status)
+            self._dialog.services.set_status(status)
+
+    def _show_entries(self, entries: tuple[ModelEntry, ...]) -> None:
+        if self._dialog is not None:
+            self._dialog.local.set_entries(entries)
+
+    def _show_checking(self, running: bool) -> None:
+        if self._dialog is not None:
+            self._dialog.local.set_checking(running)
+
+    def _closed(self) -> None:
+        self._dialog = None
+        self.exports.leave()
+        self.services.leave()
+
+    def _check(self, key: str) -> None:
+        if (entry := self.library.entry(key)) is not None:
+            self.checks.start(entry.path)
+
+    def _made(self, _bundle: Path) -> None:
+        self.library.rescan()
+
+    def _gone(self, key: str) -> None:
+        source = self._host.status.source
+        if source is not None and source.key == key:
+            self._load(EMBEDDED)
+
+    def _failed(self, sentence: str) -> None:
+        key, self._trashing = self._trashing, None
+        if self._dialog is None:
+            self._window.banner.show_notice(sentence)
+        elif key is not None and self.library.entry(key) is not None:
+            self._dialog.banner.show_notice(
+                sentence,
+                button=self.tr("Delete for good…"),
+                action=lambda: self.ask_remove(key, for_good=True),
+            )
+        else:
+            self._dialog.banner.show_notice(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        banner = self._window.banner if self._dialog is None else self._dialog.banner
+        banner.show_notice(sentence)
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self._dialog, self.tr("A folder where bundles lie"))
+        if folder:
+            self.add_folder(Path(folder))
+
+    def add_folder(self, folder: Path) -> None:
+        """Look for models in a folder, too."""
+        self._change(models_folders=(*self._shell.settings.models_folders, str(folder.absolute())))
+
+    def _drop_folder(self, folder: str) -> None:
+        self._change(models_folders=tuple(f for f in self._shell.settings.models_folders if f != folder))
+
+    def _change(self, **values: object) -> None:
+        settings = replace(self._shell.settings, **values)  # type: ignore[arg-type]
+        if settings != self._shell.settings:
+            self._shell.change(settings)
+
+    def _settings_changed(self, settings: Settings) -> None:
+        folders = [Path(folder) for folder in settings.models_folders]
+        if tuple(folders) != self.library.folders[1:]:
+            self.library.set_folders(folders)
+        if self._dialog is None:
+            return
+        self._dialog.local.set_folders(folders)
+        if settings.language != self._language:  # its texts are those of the moment when it was made
+            page = self._dialog.page()
+            self._dialog.close()
+            self.open(page)
+        self._language = settings.language

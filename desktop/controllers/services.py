@@ -1,0 +1,162 @@
+"""ServicesController: remote services between their page, the store and the system's keychain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.engine import RemoteModel
+from desktop.library import Keychain, KeychainAnswer, ServiceCheck, ServiceVerdict
+from desktop.store.records import Service
+from desktop.store.store import Store
+from desktop.views.models.asking import ask
+from desktop.views.models.service_dialog import ServiceDialog, ServiceForm
+from desktop.views.models.services_page import ServicesPage
+
+
+class ServicesController(QObject):
+    """Keys go to the keychain and are asked there when a service is used; the store knows only that there is one."""
+
+    loadRequested = Signal(object)  # RemoteModel with its key
+    removed = Signal(str)  # key of the source that it was
+    told = Signal(str)  # a sentence: what the keychain could not do
+
+    def __init__(self, store: Store, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._page: ServicesPage | None = None
+        self.keychain = Keychain(self)
+
+    def join(self, page: ServicesPage) -> None:
+        """Show the services on a page that was just made."""
+        self._page = page
+        page.loadRequested.connect(self.load)
+        page.addRequested.connect(self.ask_add)
+        page.editRequested.connect(self.ask_edit)
+        page.removeRequested.connect(self.ask_remove)
+        page.set_services(self._store.services())
+
+    def leave(self) -> None:
+        """The page goes."""
+        self._page = None
+
+    def close(self) -> None:
+        """No more replies of the keychain. Waits for nothing."""
+        self.keychain.close()
+
+    def load(self, service: int) -> None:
+        """Have a service answer."""
+        found = self._service(service)
+        if found is not None:
+            self._with_key(found, self.loadRequested.emit)
+
+    def find(self, key: str, reply: Callable[[RemoteModel | None], None]) -> None:
+        """The source of a key that settings keep, with the service's own key; None where it was removed."""
+        for service in self._store.services():
+            if _source(service).key == key:
+                self._with_key(service, reply)
+                return
+        reply(None)
+
+    def id_of(self, source: RemoteModel) -> int | None:
+        """The service that a source is made of."""
+        for service in self._store.services():
+            if _source(service, source.api_key) == source:
+                return service.id
+        return None
+
+    def ask_add(self) -> None:
+        """Ask for a service and keep it."""
+        if self._page is not None:
+            self._open(None)
+
+    def ask_edit(self, service: int) -> None:
+        """Change a service."""
+        found = self._service(service)
+        if self._page is not None and found is not None:
+            self._open(found)
+
+    def ask_remove(self, service: int) -> None:
+        """Remove a service and its key, after a question."""
+        found = self._service(service)
+        if self._page is None or found is None:
+            return
+        ask(
+            self._page,
+            self.tr("Remove {name}?").format(name=found.name),
+            detail=self.tr("Its address is forgotten and its key is deleted from the keychain. Chats stay."),
+            button=self.tr("Remove"),
+            action=lambda: self.remove(found),
+        )
+
+    def save(self, form: ServiceForm, service: Service | None) -> None:
+        """Keep what was typed, and the key where one was."""
+        has_key = form.key is not None or (service is not None and service.has_key)
+        kept = self._store.save_service(
+            form.name, form.url, form.model, has_key, service=None if service is None else service.id
+        )
+        if form.key is not None:
+            self.keychain.set(_account(kept), form.key, self._tell)
+        self._refresh()
+
+    def remove(self, service: Service) -> None:
+        """Remove a service and its key."""
+        self._store.delete_service(service.id)
+        if service.has_key:
+            self.keychain.delete(_account(service), self._tell)
+        self._refresh()
+        self.removed.emit(_source(service).key)
+
+    def _open(self, service: Service | None) -> None:
+        dialog = ServiceDialog(service, self._page)
+        check = ServiceCheck(dialog)
+        check.told.connect(lambda verdict: _tell_verdict(dialog, verdict))
+        dialog.testRequested.connect(lambda form: self._test(form, service, check))
+        dialog.agreed.connect(lambda form: self.save(form, service))
+        dialog.finished.connect(check.cancel)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _test(self, form: ServiceForm, service: Service | None, check: ServiceCheck) -> None:
+        source = RemoteModel(url=form.url, name=form.name, model=form.model, api_key=form.key)
+        if form.key is None and service is not None and service.has_key:
+            self._with_key(service, lambda kept: check.start(_source(service, kept.api_key, form)))
+        else:
+            check.start(source)
+
+    def _with_key(self, service: Service, reply: Callable[[RemoteModel], None]) -> None:
+        if not service.has_key:
+            reply(_source(service))
+            return
+
+        def answer(found: KeychainAnswer) -> None:
+            self._tell(found)
+            reply(_source(service, found.secret))
+
+        self.keychain.get(_account(service), answer)
+
+    def _service(self, id: int) -> Service | None:  # noqa: A002 - what it is called everywhere
+        return next((service for service in self._store.services() if service.id == id), None)
+
+    def _tell(self, answer: KeychainAnswer) -> None:
+        if answer.notice is not None:
+            self.told.emit(answer.notice)
+
+    def _refresh(self) -> None:
+        if self._page is not None:
+            self._page.set_services(self._store.services())
+
+
+def _account(service: Service) -> str:
+    return f"service {service.id}"
+
+
+def _source(service: Service, secret: str | None = None, form: ServiceForm | None = None) -> RemoteModel:
+    """`form`: what was typed in place of what is kept."""
+    said = form or service
+    return RemoteModel(url=said.url, name=said.name, model=said.model, api_key=secret)
+
+
+def _tell_verdict(dialog: ServiceDialog, verdict: ServiceVerdict) -> None:
+    dialog.tell(verdict.sentence, well=verdict.well)

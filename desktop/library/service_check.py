@@ -1,0 +1,75 @@
+"""ServiceCheck: a remote service asked for one word, in a thread of its own, to see that all was typed right."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from desktop.engine.sources import RemoteModel
+from runtime import Finished, GenerationOptions, Message, RemoteEngine, TextDelta, UserFacingError
+
+_CONNECT_SECONDS, _READ_SECONDS = 10, 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceVerdict:
+    """`sentence` is for people: which model answered, or why none did."""
+
+    well: bool
+    sentence: str
+
+
+class ServiceCheck(QObject):
+    """The last question counts; what an earlier one brings is not told."""
+
+    told = Signal(object)  # ServiceVerdict
+    _answered = Signal(int, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._number = 0
+        self._answered.connect(self._hand_on, Qt.ConnectionType.QueuedConnection)
+
+    def start(self, service: RemoteModel) -> None:
+        """Send the service a greeting; it may take half a minute to answer."""
+        self._number += 1
+        number = self._number
+
+        def work() -> None:
+            self._answered.emit(number, self._verdict(service))
+
+        threading.Thread(target=work, name="service check", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Tell nothing of what was asked before."""
+        self._number += 1
+
+    def _hand_on(self, number: int, verdict: ServiceVerdict) -> None:
+        if number == self._number:
+            self.told.emit(verdict)
+
+    # In the check's thread.
+
+    def _verdict(self, service: RemoteModel) -> ServiceVerdict:
+        try:
+            engine = RemoteEngine.open(
+                service.url,
+                model=service.model,
+                api_key=service.api_key,
+                connect_seconds=_CONNECT_SECONDS,
+                read_seconds=_READ_SECONDS,
+            )
+            try:
+                for event in engine.chat([Message("user", "Hello")], GenerationOptions(max_new_tokens=1)):
+                    if isinstance(event, TextDelta | Finished):
+                        break
+                return ServiceVerdict(well=True, sentence=self.tr("{model} answers.").format(model=engine.info.model))
+            finally:
+                engine.close()
+        except UserFacingError as error:
+            return ServiceVerdict(well=False, sentence=str(error))
+        except Exception as error:  # noqa: BLE001  (whatever a library raises, the user gets a sentence)
+            sentence = self.tr("The service could not be asked ({reason}); check the address.")
+            return ServiceVerdict(well=False, sentence=sentence.format(reason=type(error).__name__))

@@ -1,0 +1,156 @@
+"""Details: one model's facts, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale, Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from desktop.library import ModelEntry, disk_size
+from desktop.views.models.words import fits_title, used_title
+from desktop.views.parts import Paragraph, label
+from desktop.views.sheet import set_kind
+
+
+class Details(QWidget):
+    """Shows one entry, or nothing."""
+
+    loadRequested = Signal(str)  # key
+    unloadRequested = Signal()
+    checkRequested = Signal(str)
+    revealRequested = Signal(str)
+    removeRequested = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entry: ModelEntry | None = None
+        self._loaded = self._checking = False
+        self.name = label("heading")
+        self.sentence = Paragraph()
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._facts = QFormLayout()
+        self._facts.setHorizontalSpacing(16)
+        self._facts.setVerticalSpacing(8)
+        self._facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.values = {name: label() for name in ("format", "disk", "context", "memory", "used", "place")}
+        names = (
+            self.tr("Weights"),
+            self.tr("On disk"),
+            self.tr("Context"),
+            self.tr("Memory"),
+            self.tr("Last used"),
+            self.tr("Folder"),
+        )
+        for text, value in zip(names, self.values.values(), strict=True):
+            name = QLabel(text)
+            set_kind(name, "muted")
+            value.setAccessibleDescription(text)
+            self._facts.addRow(name, value)
+        self.load_button = QPushButton(self.tr("Load"))
+        set_kind(self.load_button, "primary")
+        self.unload_button = QPushButton(self.tr("Unload"))
+        self.check_button = QPushButton(self.tr("Check…"))
+        self.check_button.setToolTip(self.tr("Try this model on every device of this computer."))
+        self.reveal_button = QPushButton(self.tr("Show in Folder"))
+        self.remove_button = QPushButton(self.tr("Remove…"))
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(24, 4, 8, 4)
+        column.setSpacing(16)
+        column.addWidget(self.name)
+        column.addWidget(self.sentence)
+        column.addLayout(self._facts)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        set_kind(inside, "page")
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for row, members in (
+            (first, (self.load_button, self.unload_button, self.check_button)),
+            (second, (self.reveal_button, self.remove_button)),
+        ):
+            row.setContentsMargins(24, 0, 0, 0)
+            row.setSpacing(8)
+            for button in members:
+                row.addWidget(button)
+            row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(scroll, 1)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        self.load_button.clicked.connect(lambda: self._tell(self.loadRequested))
+        self.unload_button.clicked.connect(self.unloadRequested)
+        self.check_button.clicked.connect(lambda: self._tell(self.checkRequested))
+        self.reveal_button.clicked.connect(lambda: self._tell(self.revealRequested))
+        self.remove_button.clicked.connect(lambda: self._tell(self.removeRequested))
+        self.set_entry(None, loaded=False)
+
+    def set_entry(self, entry: ModelEntry | None, *, loaded: bool) -> None:
+        """Show a model; `loaded`: it answers now, or is about to."""
+        self._entry, self._loaded = entry, loaded
+        self._set_buttons()
+        if entry is None:
+            self.name.setText("")
+            self.sentence.set_plain("")
+            return
+        self.name.setText(entry.name)
+        self.name.setAccessibleName(entry.name)
+        self._say(entry)
+        locale = QLocale()
+        tokens = self.tr("{count} tokens")
+        memory = f"{fits_title(entry)} {entry.sentence}".strip() if entry.memory is not None else ""
+        shown = {
+            "format": self.tr("mixed") if entry.format == "mixed" else entry.format,
+            "disk": disk_size(entry.bytes) if entry.bytes is not None else "",
+            "context": tokens.format(count=locale.toString(entry.context_length)) if entry.context_length else "",
+            "memory": memory,
+            "used": used_title(entry.last_used),
+            "place": _breakable(str(entry.path)) if entry.bytes is not None or entry.damaged else "",
+        }
+        for row, (name, value) in enumerate(self.values.items()):
+            value.setText(shown[name])
+            value.setAccessibleName(shown[name].replace("\u200b", ""))
+            self._facts.setRowVisible(row, bool(shown[name]))
+
+    def set_checking(self, checking: bool) -> None:
+        """While a model is examined no other can be."""
+        self._checking = checking
+        self._set_buttons()
+
+    def _say(self, entry: ModelEntry) -> None:
+        set_kind(self.sentence, "danger" if entry.damaged is not None else "muted")
+        if entry.damaged is not None:
+            text = entry.damaged
+        elif entry.is_embedded:
+            text = self.tr("Comes with Falconet: small and quick, good for simple questions.")
+            if entry.bytes is None:
+                text = f"{text} {self.tr('It is prepared once, when it is first used.')}"
+        else:
+            text = ""
+        self.sentence.set_plain(text)
+        self.sentence.setVisible(bool(text))
+
+    def _set_buttons(self) -> None:
+        entry = self._entry
+        whole = entry is not None and entry.damaged is None
+        on_disk = entry is not None and (entry.bytes is not None or entry.damaged is not None)
+        self.load_button.setVisible(not self._loaded)
+        self.load_button.setEnabled(whole)
+        self.unload_button.setVisible(self._loaded)
+        self.check_button.setEnabled(whole and on_disk and not self._checking)
+        self.reveal_button.setEnabled(on_disk)
+        self.remove_button.setEnabled(on_disk and entry is not None and not entry.is_embedded)
+
+    def _tell(self, signal: SignalInstance) -> None:
+        if self._entry is not None:
+            signal.emit(self._entry.key)
+
+
+def _breakable(path: str) -> str:
+    """`path` with places where a line may break."""
+    return path.replace("/", "/\u200b").replace("\\", "\\\u200b")

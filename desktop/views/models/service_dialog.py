@@ -1,0 +1,124 @@
+"""ServiceDialog: a remote service's name, address, model and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from desktop.store.records import Service
+from desktop.views.parts import Paragraph
+from desktop.views.sheet import set_kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceForm:
+    """What was typed. `key` None leaves the key that is kept as it is; an empty one takes it away."""
+
+    name: str
+    url: str
+    model: str | None
+    key: str | None = field(default=None, repr=False)
+
+
+class ServiceDialog(QDialog):
+    """Closes when the user agrees and what was typed can be kept."""
+
+    agreed = Signal(object)  # ServiceForm
+    testRequested = Signal(object)  # ServiceForm
+
+    def __init__(self, service: Service | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._has_key = service is not None and service.has_key
+        self.setWindowTitle(self.tr("Edit Service") if service is not None else self.tr("Add Service"))
+        self.name, self.url, self.model, self.key = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
+        self.url.setPlaceholderText("https://example.com/v1")
+        self.model.setPlaceholderText(self.tr("the first that the service names"))
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key.setPlaceholderText(
+            self.tr("kept in the keychain; type to replace it") if self._has_key else self.tr("none")
+        )
+        if service is not None:
+            self.name.setText(service.name)
+            self.url.setText(service.url)
+            self.model.setText(service.model or "")
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(12)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        fields = (
+            (self.tr("&Name"), self.name),
+            (self.tr("&Address"), self.url),
+            (self.tr("&Model"), self.model),
+            (self.tr("&Key"), self.key),
+        )
+        for text, edit in fields:
+            caption = QLabel(text)
+            caption.setBuddy(edit)
+            edit.setAccessibleName(text.replace("&", ""))
+            form.addRow(caption, edit)
+        self.warning = Paragraph(
+            "muted", self.tr("What you write to this service, and the conversation before it, leaves this computer.")
+        )
+        self.told = Paragraph("muted")
+        self.told.setMinimumHeight(3 * self.told.fontMetrics().lineSpacing())  # nothing moves when it speaks
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        self.test_button = self.buttons.addButton(self.tr("Test"), QDialogButtonBox.ButtonRole.ActionRole)
+        self.test_button.setToolTip(self.tr("Send the word “Hello” to the service and wait for its answer."))
+        self.save_button = self.buttons.button(QDialogButtonBox.StandardButton.Save)
+        set_kind(self.save_button, "primary")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setSpacing(16)
+        layout.addWidget(self.warning)
+        layout.addLayout(form)
+        layout.addWidget(self.told)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(520)
+        self.buttons.rejected.connect(self.reject)
+        self.buttons.accepted.connect(self._on_save)
+        self.test_button.clicked.connect(self._on_test)
+        self.name.setFocus()
+
+    def form(self) -> ServiceForm:
+        """What is typed now. A name that was left out is the address's."""
+        url = self.url.text().strip()
+        key = self.key.text().strip()
+        return ServiceForm(
+            name=self.name.text().strip() or urlsplit(url).hostname or url,
+            url=url,
+            model=self.model.text().strip() or None,
+            key=key or None,
+        )
+
+    def tell(self, sentence: str, *, well: bool) -> None:
+        """Say what a test found, or what cannot be kept."""
+        self.told.set_plain(sentence)
+        set_kind(self.told, "muted" if well else "danger")
+        self.test_button.setEnabled(True)
+
+    def _on_save(self) -> None:
+        if self._is_right():
+            self.agreed.emit(self.form())
+            self.accept()
+
+    def _on_test(self) -> None:
+        if self._is_right():
+            self.tell(self.tr("Asking the service…"), well=True)
+            self.test_button.setEnabled(False)
+            self.testRequested.emit(self.form())
+
+    def _is_right(self) -> bool:
+        try:
+            parts = urlsplit(self.url.text().strip())
+            right = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            right = False
+        if not right:
+            self.tell(self.tr("The address must begin with http:// or https:// and name a server."), well=False)
+            self.url.setFocus()
+        return right
