@@ -15,6 +15,12 @@ with quiet():
 TARGET = "macOS15"
 SPEC = Path("Data/com.apple.CoreML/model.mlmodel")
 WEIGHTS = Path("Data/com.apple.CoreML/weights/weight.bin")
+# What flexible shapes alone do not say: Xcode shows it, and our interpreter quotes it to who feeds others.
+_DESCRIPTIONS = {
+    "inputIds": "[1, q], token ids",
+    "causalMask": "[1, 1, q, end], 0 where a query may look and -inf where not, "
+    "the q tokens standing at positions end - q to end - 1",
+}
 _NAMESPACE = uuid.UUID("6f0d2c1e-3a55-5d8e-9b5f-6a1f0f0c7a11")
 
 
@@ -31,6 +37,9 @@ def save_package(mlmodel: Any, path: Path, *, name: str, hub_name: str) -> None:
             "co.huggingface.exporters.precision": "float16",
         }
     )
+    for feature, description in _DESCRIPTIONS.items():
+        mlmodel.input_description[feature] = description
+    mlmodel.output_description["logits"] = "[1, 1, vocabulary], scores of the token after the last of the q"
     with quiet():
         mlmodel.save(str(path))
     _fix_map_order(path / SPEC)

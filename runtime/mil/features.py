@@ -19,7 +19,7 @@ class Feature:
     """An input, output or state of a program.
 
     `shape` is the default one; `ranges` holds an entry an axis where the shape is flexible, `choices` the shapes that
-    may be used where they are listed one by one.
+    may be used where they are listed one by one. `description` is the package's own word for it, often empty.
     """
 
     name: str
@@ -27,6 +27,12 @@ class Feature:
     shape: tuple[int, ...]
     ranges: tuple[Range, ...] = ()
     choices: tuple[tuple[int, ...], ...] = ()
+    description: str = ""
+
+    @property
+    def is_flexible(self) -> bool:
+        """Whether more than one shape may be fed."""
+        return len(self.choices) > 1 or any(low != high for low, high in self.ranges)
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape may be fed."""
@@ -47,11 +53,18 @@ class Feature:
             return str(self.shape)
         return "(" + ", ".join(_describe_range(axis) for axis in self.ranges) + ")"
 
-    def check(self, array: NDArray[Any]) -> None:
-        """Raise InputError if `array` is of the wrong kind or shape."""
+    def checked(self, given: object) -> NDArray[Any]:
+        """`given` as an array; raises InputError where it is of the wrong kind or shape."""
         kinds = "f" if self.dtype.startswith("fp") else "iu"
+        expected = "floating-point numbers" if kinds == "f" else "integers"
+        try:
+            array = np.asarray(given)
+        except (ValueError, TypeError, RuntimeError):  # ragged lists, and tensors that NumPy cannot look into
+            raise InputError(
+                f"Input {self.name} is a {type(given).__name__} that makes no array where the program takes {expected} "
+                f"of shape {self.describe_shape()}."
+            ) from None
         if array.dtype.kind not in kinds:
-            expected = "floating-point numbers" if kinds == "f" else "integers"
             raise InputError(f"Input {self.name} holds {array.dtype} where the program takes {expected}; convert it.")
         if not self.accepts(array.shape):
             raise InputError(
@@ -60,7 +73,11 @@ class Feature:
         if kinds == "iu" and array.size:
             bounds = np.iinfo(np.int32)
             if int(array.min()) < bounds.min or int(array.max()) > bounds.max:
-                raise InputError(f"Input {self.name} holds integers that do not fit 32 bits.")
+                raise InputError(
+                    f"Input {self.name} holds integers from {array.min()} to {array.max()} where the program takes "
+                    f"those of 32 bits, {bounds.min} to {bounds.max}."
+                )
+        return array
 
 
 def _describe_range(axis: Range) -> str:

@@ -115,6 +115,7 @@ def _feature(message: Any) -> Feature:
         shape=tuple(array.shape),
         ranges=tuple(_range(item) for item in array.shapeRange.sizeRanges),
         choices=tuple(tuple(item.shape) for item in array.enumeratedShapes.shapes),
+        description=message.shortDescription,
     )
 
 

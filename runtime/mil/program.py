@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from runtime.mil.compiler import check_ops, compile_function
 from runtime.mil.errors import InputError, PackageError
 from runtime.mil.features import Feature
 from runtime.mil.graph import Function, Op, Weight
+from runtime.mil.lookups import find_lookups
 from runtime.mil.package import Package
 from runtime.mil.plan import Options
 from runtime.mil.state import State
 from runtime.mil.weights.budget import MemoryBudget
 
 Array = NDArray[Any]
+_OF_SHAPES = re.compile(r"\b(sizes?|shapes?|dimensions?)\b", re.IGNORECASE)  # torch has no type for such errors
 
 
 class Program:
@@ -36,6 +39,8 @@ class Program:
         self.functions: tuple[str, ...] = tuple(package.functions)
         self._function: Function = package.functions[function_name]
         self._interface = package.interfaces[function_name]
+        self._lookups = find_lookups(self._function)
+        self._identity = str(self.path.resolve())  # functions of one package share their states
         self._plan = compile_function(self._function, package.blob_files, budget, options)
 
     @classmethod
@@ -105,19 +110,24 @@ class Program:
 
     def new_state(self) -> State:
         """A state of zeros."""
-        return State.zeros({feature.name: feature.shape for feature in self.states})
+        return State.zeros({feature.name: feature.shape for feature in self.states}, owner=self._identity)
 
     def predict(self, inputs: Mapping[str, Array], state: State | None = None) -> dict[str, Array]:
         """Run the program once; `state`, which programs with states need, is changed in place.
 
-        16-bit outputs come as float32, as from coremltools. Raises InputError.
+        16-bit outputs come as float32, as from coremltools. Raises InputError: before anything has run, save for
+        shapes that each input may have and that do not go together, which an op finds; `state` may then be changed.
         """
         given = self._checked_inputs(inputs)
         given.update(self._checked_state(state))
         self._plan.magnitudes.clear()
         names = [feature.name for feature in self.outputs]
         with torch.inference_mode():
-            results = self._plan.run(given, names)
+            try:
+                results = self._plan.run(given, names)
+            except RuntimeError as error:
+                self._blame_shapes(inputs, error)
+                raise
             return {name: _as_output(tensor) for name, tensor in results.items()}
 
     def _checked_inputs(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
@@ -129,22 +139,47 @@ class Program:
         given: dict[str, Tensor] = {}
         for name, feature in features.items():
             if name not in inputs:
-                raise InputError(f"Input {name} is missing.")
-            array = np.asarray(inputs[name])
-            feature.check(array)
+                raise InputError(
+                    f"Input {name} is missing; the program takes {feature.dtype} of shape {feature.describe_shape()}."
+                )
+            array = feature.checked(inputs[name])
+            for lookup in self._lookups.get(name, ()):
+                lookup.check(name, array)
             given[name] = _as_input(array, feature.dtype)
         return given
 
     def _checked_state(self, state: State | None) -> Mapping[str, Tensor]:
+        names = ", ".join(feature.name for feature in self.states)
         if not self.states:
+            if state is not None:
+                raise InputError("The program has no states, and predict was given one; leave it out.")
             return {}
-        if state is None:
-            raise InputError("The program has states: give predict one made by new_state().")
+        if not isinstance(state, State):
+            given = "none" if state is None else f"a {type(state).__name__}"
+            raise InputError(f"The program has states ({names}); give predict one made by new_state(), not {given}.")
         for feature in self.states:
             tensor = state.get(feature.name)
-            if tensor is None or tuple(tensor.shape) != feature.shape or tensor.dtype != torch.float16:
-                raise InputError(f"State {feature.name} is missing or of another program; use one made by new_state().")
+            found = "missing" if tensor is None else f"{_name(tensor.dtype)} {tuple(tensor.shape)}"
+            if found != f"fp16 {feature.shape}":
+                raise InputError(
+                    f"State {feature.name} is {found} where the program keeps fp16 {feature.shape}; "
+                    "use one made by its new_state()."
+                )
+        if state.owner not in ("", self._identity):
+            raise InputError(f"The state was made by {state.owner}; use one made by new_state() of {self._identity}.")
         return state
+
+    def _blame_shapes(self, inputs: Mapping[str, Array], error: RuntimeError) -> None:
+        """Raise InputError where an op failed on shapes, and shapes are what the caller chose."""
+        flexible = [feature for feature in self.inputs if feature.is_flexible]
+        if len(flexible) < 2 or not _OF_SHAPES.search(str(error)):
+            return
+        given = " and ".join(f"{feature.name} {np.shape(inputs[feature.name])}" for feature in flexible)
+        told = "; ".join(f"{feature.name} is {feature.description}" for feature in flexible if feature.description)
+        where = " ".join(getattr(error, "__notes__", []))
+        raise InputError(
+            f"The shapes of {given} do not go together ({where}); {told or 'see what the program says of its inputs'}."
+        ) from error
 
 
 def _as_input(array: Array, dtype: str) -> Tensor:
@@ -155,6 +190,11 @@ def _as_input(array: Array, dtype: str) -> Tensor:
         with np.errstate(over="ignore"):  # beyond 65504 is infinite, as a mask's −1e9 is meant
             array = array.astype(np.float16)
     return torch.from_numpy(array.astype(np.float32))
+
+
+def _name(dtype: torch.dtype) -> str:
+    """The element type as MIL calls it."""
+    return str(dtype).removeprefix("torch.").replace("float", "fp")
 
 
 def _as_output(tensor: Tensor) -> Array:

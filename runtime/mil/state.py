@@ -14,19 +14,23 @@ from runtime.mil.graph import Block, Op
 
 
 class State(Mapping[str, Tensor]):
-    """The states of one conversation, by name: 16-bit tensors that predictions change in place."""
+    """The states of one conversation, by name: 16-bit tensors that predictions change in place.
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    `owner` is the package whose program made it, the only one that may use it; empty where any may.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], *, owner: str = "") -> None:
         self._tensors = dict(tensors)
+        self.owner = owner
 
     @classmethod
-    def zeros(cls, shapes: Mapping[str, tuple[int, ...]]) -> State:
+    def zeros(cls, shapes: Mapping[str, tuple[int, ...]], *, owner: str = "") -> State:
         """All zeros, as a new state is in Core ML."""
-        return cls({name: torch.zeros(shape, dtype=torch.float16) for name, shape in shapes.items()})
+        return cls({name: torch.zeros(shape, dtype=torch.float16) for name, shape in shapes.items()}, owner=owner)
 
     def copy(self) -> State:
         """The same content, independent from here on."""
-        return State({name: tensor.clone() for name, tensor in self._tensors.items()})
+        return State({name: tensor.clone() for name, tensor in self._tensors.items()}, owner=self.owner)
 
     def read_state(self, name: str) -> npt.NDArray[Any]:
         """A copy of the state called `name`. RuntimeError where there is none, as in Core ML's Python API."""

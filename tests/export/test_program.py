@@ -11,7 +11,7 @@ import pytest
 from export.census import ProgramCheckError, check_program
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
-from runtime.mil import Program
+from runtime.mil import InputError, Program
 from runtime.quiet import quiet
 from tests.conftest import Bundles
 from tests.runtime.mil.conversion import ct, mb, save, types
@@ -100,6 +100,34 @@ def test_it_is_a_program_for_macos_15_with_its_metadata(package: Package) -> Non
     assert said["co.huggingface.exporters.architecture"] == "FalconForCausalLM"
     assert said["co.huggingface.exporters.framework"] == "pytorch"
     assert said["co.huggingface.exporters.precision"] == "float16"
+
+
+@pytest.mark.parametrize("variant", ["7b", "40b", "rw"])
+@pytest.mark.parametrize(
+    ("ids", "mask", "said"),
+    [
+        (
+            [VOCAB_SIZE, 1, 2],
+            (3, 3),
+            f"Input inputIds holds {VOCAB_SIZE} where the program takes 0 to {VOCAB_SIZE - 1}",
+        ),
+        ([1, -1, 2], (3, 3), "Input inputIds holds -1 where the program takes 0 to"),
+        (
+            [1, 2, 3],
+            (2, 3),
+            r"inputIds \(1, 3\) and causalMask \(1, 1, 2, 3\) .*; inputIds is \[1, q\].* \[1, 1, q, end\], 0",
+        ),
+        ([1, 2, 3], (3, 2), r"inputIds \(1, 3\) and causalMask \(1, 1, 3, 2\) do not go together"),
+    ],
+    ids=["beyond the vocabulary", "below zero", "mask of fewer rows", "mask too narrow"],
+)
+def test_the_interpreter_tells_who_feeds_what_the_program_does_not_take(
+    bundles: Bundles, variant: str, ids: list[int], mask: tuple[int, int], said: str
+) -> None:
+    program = Program.open(bundles(variant, "lut4") / "model.mlpackage")
+    inputs = {"inputIds": np.array([ids], np.int32), "causalMask": np.zeros((1, 1, *mask), np.float32)}
+    with pytest.raises(InputError, match=said):
+        program.predict(inputs, program.new_state())
 
 
 def test_no_key_is_copied_to_the_heads_that_share_it(package: Package) -> None:

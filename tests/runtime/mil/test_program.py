@@ -15,7 +15,16 @@ import pytest
 import torch
 
 from runtime.errors import UserFacingError
-from runtime.mil import BlobFile, Constant, InputError, PackageError, Program, UnsupportedOpError, WeightFileError
+from runtime.mil import (
+    BlobFile,
+    Constant,
+    InputError,
+    PackageError,
+    Program,
+    State,
+    UnsupportedOpError,
+    WeightFileError,
+)
 from runtime.mil.ops import KERNELS
 from runtime.mil.proto import message_types
 from runtime.mil.weights.budget import WeightHandle
@@ -143,18 +152,34 @@ def test_weights_are_listed_with_their_places_in_the_file(package: Path) -> None
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"ids": None}, "Input ids is missing"),
+        ({"ids": None}, r"Input ids is missing; the program takes int32 of shape \(2,\)"),
         ({"spare": np.zeros(1)}, "no input spare; its inputs are: ids, shift"),
         ({"ids": np.zeros(3, np.int32)}, r"Input ids has shape \(3,\) where the program takes \(2,\)"),
         ({"ids": np.zeros(2, np.float32)}, "Input ids holds float32 where the program takes integers"),
         ({"shift": np.zeros((1, 20), np.int32)}, "Input shift holds int32 where .* floating-point"),
-        ({"ids": np.array([1, 2**40])}, "do not fit 32 bits"),
+        ({"shift": np.zeros(20, np.float32)}, r"Input shift has shape \(20,\) where the program takes \(1, 20\)"),
+        (
+            {"ids": [[1, 2], [3]]},
+            r"Input ids is a list that makes no array where the program takes integers of .*\(2,\)",
+        ),
+        ({"ids": np.array([1, 2**40])}, f"Input ids holds integers from 1 to {2**40} where .* 32 bits"),
+        (
+            {"ids": np.array([64, 5])},
+            "Input ids holds 64 where the program takes 0 to 63, the entries of its table table",
+        ),
+        ({"ids": np.array([5, -1])}, "Input ids holds -1 where the program takes 0 to 63"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused_by_name(package: Path, change: dict[str, Any], said: str) -> None:
     inputs = {name: array for name, array in {**INPUTS, **change}.items() if array is not None}
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as caught:
         Program.open(package).predict(inputs)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_is_refused_where_the_program_has_none(package: Path) -> None:
+    with pytest.raises(InputError, match="has no states, and predict was given one; leave it out"):
+        Program.open(package).predict(INPUTS, State.zeros({}))
 
 
 def test_flexible_inputs_say_which_lengths_they_take(tmp_path: Path) -> None:

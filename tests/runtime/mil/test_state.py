@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,10 +147,38 @@ def test_states_are_described_and_demanded(package: Path) -> None:
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == dict.fromkeys(STATES, CACHE)
     assert all(tensor.dtype == torch.float16 and not tensor.any() for tensor in state.values())
     inputs = {"ids": np.zeros((1, 1), np.int32), "mask": np.zeros((1, 1, 1, 1), np.float32)}
-    with pytest.raises(InputError, match=r"new_state\(\)"):
+    with pytest.raises(InputError, match=r"states \(keyCache, valueCache\); give predict one made by new_state\(\)"):
         program.predict(inputs)
-    with pytest.raises(InputError, match="State keyCache"):
+    with pytest.raises(
+        InputError, match=r"State keyCache is fp16 \(1, 2\) where the program keeps fp16 \(2, 1, 1, 16, 8\)"
+    ):
         program.predict(inputs, State.zeros({"keyCache": (1, 2)}))
+    with pytest.raises(InputError, match="State valueCache is missing where the program keeps fp16"):
+        program.predict(inputs, State.zeros({"keyCache": CACHE}))
+    with pytest.raises(InputError, match="not a dict"):
+        program.predict(inputs, dict(state))  # type: ignore[arg-type]
+
+
+def test_a_state_stays_with_the_package_that_made_it(package: Path, tmp_path: Path) -> None:
+    program, other = Program.open(package), Program.open(shutil.copytree(package, tmp_path / "other.mlpackage"))
+    for state in (other.new_state(), other.new_state().copy()):
+        with pytest.raises(
+            InputError, match=r"made by .*other\.mlpackage; use one made by new_state\(\) of .*decoder\."
+        ):
+            feed(program, state, TOKENS[:2], 0)
+    assert feed(Program.open(package), program.new_state(), TOKENS[:2], 0).size, "opened again, it is the same one"
+
+
+@pytest.mark.parametrize(
+    ("queries", "end"), [(2, 3), (1, 3), (4, 4), (3, 2)], ids=["few rows", "one row", "many rows", "too narrow"]
+)
+def test_a_mask_that_does_not_go_with_the_tokens_is_named_beside_them(package: Path, queries: int, end: int) -> None:
+    program = Program.open(package)
+    inputs = {"ids": np.zeros((1, 3), np.int32), "mask": np.zeros((1, 1, queries, end), np.float32)}
+    said = rf"The shapes of ids \(1, 3\) and mask \(1, 1, {queries}, {end}\) do not go together \(in the \w+ op"
+    with pytest.raises(InputError, match=said) as caught:
+        program.predict(inputs, program.new_state())
+    assert "\n" not in str(caught.value)
 
 
 Script = Callable[[Any, Any], list[Any]]
