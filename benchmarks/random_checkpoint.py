@@ -2,7 +2,8 @@
 
     python -m benchmarks.random_checkpoint CONFIG OUT [--layers N] [--seed 0]
 
-One shard a layer. Rows differ in scale and have heavy tails, as trained weights do. What such a model writes is noise.
+One shard a layer, and the embedded model's tokenizer, filled up to the vocabulary. Rows differ in scale and have heavy
+tails, as trained weights do. What such a model writes is noise.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
+import models.tiny
 from benchmarks.record import command
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
@@ -43,6 +47,15 @@ def random_tensor(name: str, shape: tuple[int, ...], generator: torch.Generator)
     return (centre + 0.05 * torch.randn(shape, generator=generator)).bfloat16()
 
 
+def write_tokenizer(folder: Path, size: int) -> None:
+    """The embedded model's tokenizer with `size` tokens, those that it lacks being fillers."""
+    file = models.tiny.FOLDER / "tokenizer.json"
+    first, raw = Tokenizer.from_file(str(file)).get_vocab_size(), json.loads(file.read_text(encoding="utf-8"))
+    raw["model"]["vocab"] |= {f"<|filler {number}|>": number for number in range(first, size)}
+    Tokenizer.from_str(json.dumps(raw)).save(str(folder / "tokenizer.json"))
+    shutil.copy(models.tiny.FOLDER / "tokenizer_config.json", folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
@@ -55,8 +68,10 @@ def main() -> None:
         raw["n_layer" if "n_layer" in raw else "num_hidden_layers"] = args.layers
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "config.json").write_text(json.dumps(raw, indent=2))
+    config = FalconConfig.from_dict(raw)
+    write_tokenizer(args.out, config.vocab_size)
     groups: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
-    for name, shape in expected_shapes(FalconConfig.from_dict(raw)).items():
+    for name, shape in expected_shapes(config).items():
         layer = re.match(r"transformer\.h\.(\d+)\.", name)
         groups[f"layer {layer[1]}" if layer else "rest"][name] = shape
     generator = torch.Generator().manual_seed(args.seed)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_LOAD_BEFORE = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # of others: nothing is measured yet
 
 
 def machine() -> dict[str, Any]:
@@ -63,6 +64,7 @@ def make_record(benchmark: str, packages: tuple[str, ...], figures: Mapping[str,
         "benchmark": benchmark,
         "command": command(benchmark),
         "machine": machine(),
+        "load_before": _LOAD_BEFORE,  # processes that wanted a core in the last minute; times are fit to quote near 0
         "commit": commit(),
         "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
         **figures,

@@ -24,10 +24,9 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import AddedToken, Tokenizer
 
 import models.tiny
-from benchmarks.random_checkpoint import random_tensor
+from benchmarks.random_checkpoint import random_tensor, write_tokenizer
 from benchmarks.record import check_clean, make_record, write_record
 from export.pipeline import ExportOptions, export
 from export.progress import SilentProgress
@@ -53,14 +52,11 @@ def random_bundle(shape: dict[str, int], folder: Path) -> Path:
     """A bundle of random weights with the embedded model's tokenizer, its vocabulary filled up."""
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True)
-    for name in ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json"):
+    for name in ("special_tokens_map.json", "generation_config.json"):
         shutil.copy(models.tiny.FOLDER / name, checkpoint)
     raw = json.loads((models.tiny.FOLDER / "config.json").read_text(encoding="utf-8")) | shape
     (checkpoint / "config.json").write_text(json.dumps(raw), encoding="utf-8")
-    tokenizer = Tokenizer.from_file(str(models.tiny.FOLDER / "tokenizer.json"))
-    missing = raw["vocab_size"] - tokenizer.get_vocab_size()
-    tokenizer.add_tokens([AddedToken(f"<|filler {number}|>", special=False) for number in range(missing)])
-    tokenizer.save(str(checkpoint / "tokenizer.json"))
+    write_tokenizer(checkpoint, raw["vocab_size"])
     generator = torch.Generator().manual_seed(0)
     shapes = expected_shapes(FalconConfig.from_dict(raw))
     tensors = {name: random_tensor(name, shape, generator) for name, shape in shapes.items()}

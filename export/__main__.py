@@ -70,6 +70,7 @@ def _export(arguments: Sequence[str]) -> int:
         size=chosen.size,
         calibrate=chosen.calibrate,
         offline=chosen.offline,
+        revision=chosen.revision,
         force=chosen.force,
         verify=not chosen.no_verify,
     )
@@ -104,6 +105,10 @@ def _parser() -> Parser:
         "--context", type=int, metavar="TOKENS", help="length of the cache (default: 2048 or the model's, if less)"
     )
     parser.add_argument("--offline", action="store_true", help="use only what the Hub's cache on this machine holds")
+    parser.add_argument(
+        "--revision",
+        help="commit, branch or tag of a model from the Hub (default: the commit that its name stands for)",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument("--no-verify", action="store_true", help="skip the comparison with the original weights")
     bits.add_argument(
@@ -121,7 +126,8 @@ def _parser() -> Parser:
         "--max-kl",
         type=float,
         metavar="NATS",
-        help="mean KL divergence from the original that verification accepts (default: the format's; 0.25 for lut4)",
+        help="mean KL divergence from the original that verification accepts (default: the format's; 0.25 for lut4); "
+        "after a refusal, more goes on from the finished weights",
     )
     parser.add_argument(
         "--progress", choices=("text", "json"), default="text", help="on stderr: lines for people, or JSON for programs"
@@ -138,7 +144,8 @@ def _list(arguments: Sequence[str]) -> int:
     from export.sources import KNOWN
 
     if chosen.json:
-        print(json.dumps({m.name: {"hub": m.hub_name, "parameters": m.parameters} for m in KNOWN.values()}))
+        keys = {"hub": "hub_name", "parameters": "parameters", "revision": "revision"}
+        print(json.dumps({m.name: {key: getattr(m, name) for key, name in keys.items()} for m in KNOWN.values()}))
         return 0
     for model in KNOWN.values():
         origin = "comes with Falconet" if model.folder else model.hub_name

@@ -177,7 +177,8 @@ class Connection:
             )
         if code == "RevisionNotFound":
             return HubError(
-                f"{repo} has no revision {self._revision} on {hub.host}; update Falconet, or name a local folder."
+                f"{repo} has no revision {self._revision} on {hub.host}; choose another with --revision, or name "
+                "a local folder."
             )
         if code == "RepoNotFound" or (status == 404 and code != "EntryNotFound"):
             return HubError(

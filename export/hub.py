@@ -36,6 +36,7 @@ _ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")  # names a file of the cache, so no 
 _TEXTS = re.compile(r"config\.json|generation_config\.json|special_tokens_map\.json|tokenizer(_\w+)?\.json")
 _WEIGHTS = (("model", "safetensors"), ("pytorch_model", "bin"))  # the first that a repository has is fetched
 _READ_BYTES = 1 << 22
+_PIN = "falconet"  # a reference beside `main`, which other programs move: the commit that the first download was of
 _MARGIN = 64 << 20  # bytes that stay free
 
 
@@ -60,10 +61,11 @@ class _File:
 
 
 def begin_fetch(
-    repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None
+    repo: str, revision: str | None, progress: Progress, *, offline: bool = False, hub: Hub | None = None
 ) -> Snapshot:
     """The config and tokenizer of `repo` at `revision` (a commit, branch or tag), as a folder that awaits its weights.
 
+    `revision` None is what `main` stood for at the first call that said None, which the cache keeps beside the files.
     What the cache holds is not fetched again. With `offline`, or HF_HUB_OFFLINE=1, the network is not asked at all.
     Raises HubError, as `fetch_weights` does, for everything else than a whole checkpoint; what was fetched stays, and
     the next call goes on.
@@ -83,8 +85,16 @@ def _storage(cache: Path, repo: str) -> Path:
     return cache / repo_folder_name(repo_id=repo, repo_type="model")
 
 
-def _cached(cache: Path, repo: str, revision: str) -> Snapshot | None:
+def _pinned(storage: Path) -> str:
+    """What no revision stands for: the commit of the first download, or the branch before there was one."""
+    reference = storage / "refs" / _PIN
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else ""
+    return commit if _COMMIT.fullmatch(commit) else "main"
+
+
+def _cached(cache: Path, repo: str, revision: str | None) -> Snapshot | None:
     storage = _storage(cache, repo)
+    revision = revision or _pinned(storage)
     reference = storage / "refs" / revision
     commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
     folder = storage / "snapshots" / commit
@@ -110,14 +120,15 @@ def _is_whole(folder: Path) -> bool:
 class _Download:
     """One repository's way into the cache."""
 
-    def __init__(self, hub: Hub, repo: str, revision: str, progress: Progress) -> None:
+    def __init__(self, hub: Hub, repo: str, revision: str | None, progress: Progress) -> None:
         self._hub = hub
         self._repo = repo
-        self._revision = revision
+        self._storage = _storage(hub.cache, repo)
+        self._pins = revision is None
+        self._revision = revision or _pinned(self._storage)
         self._progress = progress
         cached = _cached(hub.cache, repo, revision) is not None
-        self._connection = Connection(hub, repo, revision, cached=cached)
-        self._storage = _storage(hub.cache, repo)
+        self._connection = Connection(hub, repo, self._revision, cached=cached)
         self._total = self._done = 0  # bytes
         self._shown = False  # whether the progress bar has begun
 
@@ -134,6 +145,8 @@ class _Download:
                 self._fetch(file, folder, commit)
             else:
                 weights.append(file)
+        if self._pins:  # before the weights: a download that takes two days is of one commit
+            self._refer(_PIN, commit)
         return Snapshot(
             folder=folder,
             revision=commit,
@@ -150,9 +163,12 @@ class _Download:
                 self._fetch(file, folder, commit)
             self._progress.finish()
         if self._revision != commit:
-            reference = self._storage / "refs" / self._revision
-            reference.parent.mkdir(parents=True, exist_ok=True)
-            reference.write_text(commit, encoding="utf-8")
+            self._refer(self._revision, commit)
+
+    def _refer(self, name: str, commit: str) -> None:
+        reference = self._storage / "refs" / name
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        reference.write_text(commit, encoding="utf-8")
 
     def _list(self) -> tuple[str, list[_File]]:
         """The commit that the revision stands for, and the files of it that an export needs."""

@@ -27,7 +27,7 @@ from export.reference import CheckpointReader, StoreReader
 from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
-from export.verify import VerificationError, verify
+from export.verify import QualityError, VerificationError, verify
 from export.workfolder import ExportError, WorkFolder, check_output, disk_full, put_in_place, work_folder
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
@@ -47,6 +47,7 @@ class ExportOptions:
     size: str | None = None  # of all tensors, like "3.6GB": bits are spread by measured error
     calibrate: Path | None = None  # a text whose activations weigh the codebooks
     offline: bool = False  # use only what the Hub's cache holds
+    revision: str | None = None  # commit, branch or tag on the Hub; None is what the name stands for
     force: bool = False
     verify: bool = True
 
@@ -64,7 +65,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         )
     size_bytes = parse_size(options.size) if options.size is not None else None
     calibration = file_hash(options.calibrate) if options.calibrate else None
-    source = resolve(named, offline=options.offline, progress=progress)
+    source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)
     config = FalconConfig.open(source.folder)
     recipe = make_recipe(
         config,
@@ -90,7 +91,11 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         work.begin(_hash([digest, writer.tool_versions()]))
         try:
             _build(source, checkpoint, tokenizer, recipe, digest, calibrated, work, options, progress)
-        except (CheckpointError, VerificationError):  # another checkpoint or recipe comes next, if any
+        except QualityError as error:
+            raise QualityError(
+                f"{str(error).removesuffix('.')}, which go on from the finished weights in {work.folder}."
+            ) from None
+        except (CheckpointError, VerificationError):  # another checkpoint comes next, if any
             work.clear()
             raise
         check_output(output, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile

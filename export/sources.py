@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +15,14 @@ from export.chatformat import chat_format
 from export.filehash import FileHashes
 from export.progress import Progress, SilentProgress, advance_from
 from models.checkpoint import Checkpoint
-from runtime.errors import UserFacingError
+from runtime.errors import OptionError, UserFacingError
 from runtime.paths import cache_folder
 
 if TYPE_CHECKING:
     from export.hub import Hub
+
+
+_REVISION = re.compile(r"\w[\w+-]*([./][\w+-]+)*")  # names a file of the cache, so no way out of it may hide in it
 
 
 class SourceError(UserFacingError):
@@ -29,15 +33,15 @@ class SourceError(UserFacingError):
 class KnownModel:
     """A model that users call by name. `folder` is set for what ships with the program.
 
-    `revision` is the commit that is fetched, so that a name means the same bytes in every year; where the commit could
-    not be looked up it is the branch, and what that stood for is recorded in the bundle.
+    `revision` is the commit that is fetched, so that a name means the same bytes in every year. Where it could not be
+    looked up it is None: then the first download into a cache decides, for all that follow it.
     """
 
     name: str
     hub_name: str
     chat_template: str
     parameters: str
-    revision: str = "main"
+    revision: str | None = None
     folder: Path | None = None
 
 
@@ -79,7 +83,13 @@ KNOWN = {
             parameters="41 B",
             revision="4a70170c215b36a3cce4b4253f6d0612bb7d4146",
         ),
-        KnownModel(name="falcon-11b", hub_name="tiiuae/falcon-11B", chat_template="raw", parameters="11 B"),
+        KnownModel(
+            name="falcon-11b",
+            hub_name="tiiuae/falcon-11B",
+            chat_template="raw",
+            parameters="11 B",
+            revision="a4ab868d7e8d53844009657bf7e755933ccccf8f",
+        ),
         KnownModel(
             name="falcon-rw-1b",
             hub_name="tiiuae/falcon-rw-1b",
@@ -116,22 +126,34 @@ class ResolvedSource:
 
 
 def resolve(
-    named: str, *, offline: bool = False, progress: Progress | None = None, hub: Hub | None = None
+    named: str,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+    hub: Hub | None = None,
 ) -> ResolvedSource:
     """The folder for a path or a known name; of the latter, config and tokenizer are fetched from `hub`, if need be.
 
-    `hub` None is the one that the environment names. With `offline` only what the cache holds is used. Raises
-    SourceError, with the nearest known names, for a name that is not known, and HubError where fetching fails.
+    `hub` None is the one that the environment names, `revision` None what the name stands for. With `offline` only what
+    the cache holds is used. Raises SourceError, with the nearest known names, for a name that is not known, OptionError
+    for a `revision` that is none or has nothing to choose from, and HubError where fetching fails.
     """
     if not named.strip():
         raise SourceError("No model was named; `python -m export list` names those that are known.")
     known = KNOWN.get(named.lower()) or next((m for m in KNOWN.values() if m.hub_name.lower() == named.lower()), None)
+    if revision is not None and not _REVISION.fullmatch(revision):
+        raise OptionError(f"--revision {revision!r} is no commit, branch or tag; copy one from the model's page.")
     if known and known.folder:
+        if revision is not None:
+            raise OptionError(f"{known.name} comes with Falconet; leave out --revision.")
         return ResolvedSource(
             name=known.name, hub_name=known.hub_name, chat_template=known.chat_template, folder=known.folder
         )
     path = Path(named).expanduser()
     if path.is_dir():
+        if revision is not None:
+            raise OptionError(f"--revision chooses a commit of the Hub, and {named} is a folder; leave it out.")
         name = path.resolve().name
         same = KNOWN.get(name.lower())
         return ResolvedSource(
@@ -143,7 +165,8 @@ def resolve(
     if known:
         from export.hub import begin_fetch  # not above: folders do without huggingface_hub, which is slow to import
 
-        snapshot = begin_fetch(known.hub_name, known.revision, progress or SilentProgress(), offline=offline, hub=hub)
+        chosen = revision or known.revision
+        snapshot = begin_fetch(known.hub_name, chosen, progress or SilentProgress(), offline=offline, hub=hub)
         return ResolvedSource(
             name=known.name,
             hub_name=known.hub_name,

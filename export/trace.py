@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import mmap
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +40,12 @@ class StatefulFalcon(nn.Module):
     def __init__(self, falcon: Falcon) -> None:
         super().__init__()
         self.falcon = falcon
-        cache = KeyValueCache.zeros(falcon.config)
-        self.register_buffer("keyCache", cache.key_cache)
-        self.register_buffer("valueCache", cache.value_cache)
+        cache = KeyValueCache.zeros(falcon.config, device="meta")
+        for name, buffer in (("keyCache", cache.key_cache), ("valueCache", cache.value_cache)):
+            # Pages that nobody writes to take no memory: tracing stores a few positions, and the rest of torch's or
+            # numpy's zeros (in huge pages) would be 8 MB a layer of Falcon-40B.
+            pages = mmap.mmap(-1, 4 * buffer.numel())
+            self.register_buffer(name, torch.frombuffer(pages, dtype=torch.float32).view(buffer.shape))
 
     def forward(self, input_ids: Tensor, causal_mask: Tensor) -> Tensor:
         """`input_ids` [1, q], `causal_mask` [1, 1, q, end] -> logits of the last position [1, 1, V]."""

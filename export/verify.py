@@ -32,7 +32,11 @@ _HALF_MAX = 65504
 
 
 class VerificationError(UserFacingError):
-    """A package that strays further from its source than the recipe allows."""
+    """A package that is not what its weights say, or strays further from its source than the recipe allows."""
+
+
+class QualityError(VerificationError):
+    """A package that is right, of weights that stray too far: who accepts more can go on from them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +186,20 @@ def _judge(parity: Parity, tolerance: Tolerance) -> None:
             f"The package failed verification: its largest activation is {parity.largest_activation:.4g}, and float16 "
             f"ends at {_HALF_MAX:,}; this checkpoint cannot run in 16 bits."
         )
-    if not parity.mean_kl <= tolerance.mean_kl:
+    if not math.isfinite(parity.mean_kl):
         raise VerificationError(
-            f"The package failed verification: its mean KL against the original weights is {parity.mean_kl:.4g} nats, "
-            f"beyond the recipe's {tolerance.mean_kl:g}; choose more bits with --weights, or a smaller --group-size."
+            f"The package failed verification: its mean KL against the original weights is {parity.mean_kl}, so the "
+            "checkpoint computes no numbers; fetch it again."
         )
+    if parity.mean_kl > tolerance.mean_kl:
+        raise QualityError(
+            f"The package failed verification: its mean KL against the original weights is {parity.mean_kl:.4g} nats, "
+            f"beyond the {tolerance.mean_kl:g} of --max-kl; choose more bits (--weights, --size) or a smaller "
+            f"--group-size, or accept it with --max-kl {_round_up(parity.mean_kl):g} or --no-verify."
+        )
+
+
+def _round_up(value: float) -> float:
+    """`value`, above 0, to two digits, and not below it."""
+    step: float = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / step + 1e-9) * step

@@ -63,9 +63,14 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 def copy_config(source: Path, target: Path, config: FalconConfig) -> None:
     """config.json as it is; generation_config.json by it, since early ones name other tokens (bos 1, eos 2)."""
     shutil.copyfile(source / "config.json", target / "config.json")
+    ends = config.eos_token_ids
     _write_json(
         target / "generation_config.json",
-        {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id, "_from_model_config": True},
+        {
+            "bos_token_id": config.bos_token_id,
+            "eos_token_id": ends[0] if len(ends) == 1 else list(ends),
+            "_from_model_config": True,
+        },
     )
 
 

@@ -29,6 +29,7 @@ class FalconConfig:
     `num_kv_heads` is the number of key heads that exist: 1 in Falcon-7B, whatever its config.json says.
     `norms_per_block` is how many layer norms feed a parallel block: 1 shared, or 2 (40B, 180B).
     A sequential block (`parallel_attn` false: RW) always has two, one before each half.
+    `eos_token_ids` are one or more, each of which ends a text.
     """
 
     vocab_size: int
@@ -46,7 +47,7 @@ class FalconConfig:
     tie_word_embeddings: bool = True
     context_length: int = _DEFAULT_CONTEXT
     bos_token_id: int = 11
-    eos_token_id: int = 11
+    eos_token_ids: tuple[int, ...] = (11,)
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "ffn_hidden_size"):
@@ -77,6 +78,13 @@ class FalconConfig:
             raise ConfigError(f"config.json: rotary embedding needs an even head size, not {self.head_dim}.")
         if self.norms_per_block not in (1, 2):
             raise ConfigError(f"config.json: num_ln_in_parallel_attn must be 1 or 2, not {self.norms_per_block}.")
+        for name, ids in (("bos_token_id", (self.bos_token_id,)), ("eos_token_id", self.eos_token_ids)):
+            wrong = [token for token in ids if not 0 <= token < self.vocab_size]
+            if wrong:
+                raise ConfigError(
+                    f"config.json: {name} {wrong[0]} is outside the vocabulary, 0 to {self.vocab_size - 1}; "
+                    "fetch the file again."
+                )
 
     @property
     def head_dim(self) -> int:
@@ -142,7 +150,7 @@ class FalconConfig:
             tie_word_embeddings=_flag(values, "tie_word_embeddings", True),
             context_length=_integer(values, "max_position_embeddings", _DEFAULT_CONTEXT),
             bos_token_id=_integer(values, "bos_token_id", 11),
-            eos_token_id=_integer(values, "eos_token_id", 11),
+            eos_token_ids=_token_ids(values, "eos_token_id", 11),
         )
 
 
@@ -174,6 +182,16 @@ def _integer(values: Mapping[str, Any], key: str, default: int | None = None) ->
     if not isinstance(value, int) or isinstance(value, bool):
         raise ConfigError(f"config.json: {key} must be a whole number, not {value!r}.")
     return value
+
+
+def _token_ids(values: Mapping[str, Any], key: str, default: int) -> tuple[int, ...]:
+    """One id, or a list of them, as transformers allows where several tokens end a text."""
+    value = values.get(key)
+    if not isinstance(value, list):
+        return (_integer(values, key, default),)
+    if not value:
+        raise ConfigError(f"config.json: {key} must be a token id or a list of them, not an empty list.")
+    return tuple(_integer({key: token}, key) for token in value)
 
 
 def _number(values: Mapping[str, Any], key: str, default: float) -> float:

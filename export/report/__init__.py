@@ -13,6 +13,7 @@ from typing import Any
 from export.report.facts import Facts
 from export.report.gather import gather
 from export.report.page import page
+from runtime.errors import OptionError
 from runtime.whole import write_whole
 
 __all__ = ["gather", "render_html", "write_html"]
@@ -26,7 +27,13 @@ def render_html(report: Mapping[str, Any]) -> str:
 def write_html(bundle: Path, target: Path) -> None:
     """Write the page about `bundle` to `target`, whole or not at all; an earlier page is replaced.
 
-    Raises BundleError for what is no bundle, OSError where the page cannot be written.
+    Raises BundleError for what is no bundle, OptionError where `target` is a folder, OSError, which names `target`,
+    where the page cannot be written.
     """
+    if target.is_dir():
+        raise OptionError(f"--html {target} is a folder; name the file to write, as {target / 'page.html'}.")
     text = render_html(gather(bundle))
-    write_whole(target, [text.encode("utf-8", errors="xmlcharrefreplace")], mode=0o644)
+    try:
+        write_whole(target, [text.encode("utf-8", errors="xmlcharrefreplace")], mode=0o644)
+    except OSError as error:  # what it names is the file beside the target, of which nobody has heard
+        raise OSError(error.errno, error.strerror, str(target)) from None

@@ -1,4 +1,4 @@
-"""A Hub on this machine and an empty cache."""
+"""A Hub on this machine and an empty cache; the command line in an empty folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from export.hub import Hub
 from tests.export.hub_server import FILES, SPARE, HubServer
+from tests.export.program import Run
 
 
 @pytest.fixture
@@ -20,3 +21,17 @@ def server() -> Iterator[HubServer]:
 @pytest.fixture
 def hub(server: HubServer, tmp_path: Path) -> Hub:
     return Hub(endpoint=server.endpoint, cache=tmp_path / "cache", pause=0.0)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return Run(capsys)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where a bundle may go, in a folder that holds nothing else."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "bundle"

@@ -90,6 +90,7 @@ class HubServer:
         self.files = dict(files)
         self.repo = repo
         self.commit = commit
+        self._earlier: dict[str, dict[str, bytes]] = {}
         self.faults = Faults()
         self.requests: list[Request] = []
         self.stalled, self.go_on = threading.Event(), threading.Event()
@@ -108,6 +109,15 @@ class HubServer:
             server.shutdown()
             server.server_close()
             server.hang_up()
+
+    def move(self, commit: str, changes: Mapping[str, bytes] | None = None) -> None:
+        """Let `main` stand for another commit, whose files differ by `changes`; the one before stays."""
+        self._earlier[self.commit] = self.files
+        self.files, self.commit = self.files | dict(changes or {}), commit
+
+    def files_at(self, revision: str) -> dict[str, bytes] | None:
+        """The files of the branch or of a commit; None where there is no such revision."""
+        return self.files if revision in ("main", self.commit) else self._earlier.get(revision)
 
     @property
     def port(self) -> int:
@@ -130,17 +140,18 @@ class HubServer:
         port = self.storage_port if name.endswith(LARGE) else self.port
         return [r for r in self.requests if r.port == port and urlsplit(r.path).path.endswith(f"/{name}")]
 
-    def listing(self) -> dict[str, Any]:
+    def listing(self, revision: str) -> dict[str, Any]:
         """The answer of /api/models/REPO/revision/REVISION?blobs=true."""
         siblings: list[dict[str, Any]] = []
-        for name, data in self.files.items():
+        for name, data in (self.files_at(revision) or {}).items():
             entry: dict[str, Any] = {"rfilename": name}
             if not self.faults.names_only:
                 entry |= {"size": len(data), "blobId": git_id(data)}
                 if name.endswith(LARGE):
                     entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             siblings.append(entry)
-        return {"id": self.repo, "sha": self.commit, "siblings": siblings}
+        commit = revision if revision in self._earlier else self.commit
+        return {"id": self.repo, "sha": commit, "siblings": siblings}
 
 
 class Recorder(SilentProgress):
@@ -188,7 +199,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def fetch(repo: str, revision: str, progress: Progress, *, offline: bool = False, hub: Hub | None = None) -> Snapshot:
+def fetch(
+    repo: str, revision: str | None, progress: Progress, *, offline: bool = False, hub: Hub | None = None
+) -> Snapshot:
     """All of it, as an export does in two steps."""
     snapshot = begin_fetch(repo, revision, progress, offline=offline, hub=hub)
     snapshot.fetch_weights()
@@ -249,7 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
         if faults.answers.get(name):
             return self._refuse(faults.answers[name].pop(0), faults.code)
         if self.server.server_port == hub.storage_port:
-            return self._send_file(name, {"ETag": '"of-the-storage"'})
+            data = (hub.files_at(path.split("/")[2]) or {})[name]
+            return self._send_file(name, data, {"ETag": '"of-the-storage"'})
         if path.startswith("/api/models/"):
             return self._list(path)
         return self._resolve(path, name)
@@ -262,32 +276,34 @@ class _Handler(BaseHTTPRequestHandler):
         repo, _, revision = path.removeprefix("/api/models/").partition("/revision/")
         if repo != hub.repo:
             self._refuse(401, "RepoNotFound")
-        elif revision not in ("main", hub.commit):
+        elif hub.files_at(revision) is None:
             self._refuse(404, "RevisionNotFound")
         else:
-            body = json.dumps(hub.listing()).encode()
+            body = json.dumps(hub.listing(revision)).encode()
             self._answer(200, body, {"Content-Type": "application/json", "X-HF-Warning": "unauthenticated; be warned"})
 
     def _resolve(self, path: str, name: str) -> None:
         hub = self.server.hub
-        if path not in {f"/{hub.repo}/resolve/{r}/{name}" for r in ("main", hub.commit)} or name not in hub.files:
+        revision = path.removeprefix(f"/{hub.repo}/resolve/").removesuffix(f"/{name}")
+        files = hub.files_at(revision)
+        if files is None or name not in files:
             return self._refuse(404, "EntryNotFound")
         if hub.faults.lasting:
             return self._refuse(*hub.faults.lasting)
-        data = hub.files[name]
+        data, commit = files[name], hub.commit if revision == "main" else revision
         if not name.endswith(LARGE):
-            return self._send_file(name, {"ETag": f'"{git_id(data)}"', "X-Repo-Commit": hub.commit})
+            return self._send_file(name, data, {"ETag": f'"{git_id(data)}"', "X-Repo-Commit": commit})
         redirection = {
-            "Location": f"http://127.0.0.1:{hub.storage_port}/storage/{name}?signature=x",
-            "X-Repo-Commit": hub.commit,
+            "Location": f"http://127.0.0.1:{hub.storage_port}/storage/{commit}/{name}?signature=x",
+            "X-Repo-Commit": commit,
             "X-Linked-Size": str(len(data)),
             "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"',
             "X-Xet-Hash": hashlib.sha256(data).hexdigest(),  # as the Hub offers it; a client may go on without
         }
         return self._answer(302, b"", redirection)
 
-    def _send_file(self, name: str, headers: dict[str, str]) -> None:
-        faults, data = self.server.hub.faults, self.server.hub.files[name]
+    def _send_file(self, name: str, data: bytes, headers: dict[str, str]) -> None:
+        faults = self.server.hub.faults
         if name in faults.corrupt:
             data = bytes([data[0] ^ 1]) + data[1:]
         status, begin, wanted = 200, 0, self.headers.get("Range")

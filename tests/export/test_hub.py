@@ -264,9 +264,9 @@ def test_a_login_page_is_not_taken_for_the_hub(hub: Hub, server: HubServer) -> N
 def test_a_name_that_leads_out_of_the_cache_is_refused(
     hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing = server.listing()
+    listing = server.listing("main")
     listing["siblings"][0]["blobId"] = "../../../evil"
-    monkeypatch.setattr(server, "listing", lambda: listing)
+    monkeypatch.setattr(server, "listing", lambda _: listing)
     with pytest.raises(HubError, match="does not answer as a Hub does"):
         get(hub)
     assert not hub.cache.exists()

@@ -81,6 +81,29 @@ def test_a_branch_that_moves_while_its_files_are_fetched_never_mixes_two_commits
         fetch(REPO, COMMIT, SilentProgress(), hub=hub, offline=True)
 
 
+def test_without_a_revision_the_first_download_decides_for_those_that_follow(hub: Hub, server: HubServer) -> None:
+    server.faults.cut = {WEIGHTS: [100_000, *[0] * 5]}
+    with pytest.raises(HubError, match="does not send the rest"):
+        fetch(REPO, None, SilentProgress(), hub=hub)
+    server.move("f" * 40, {"config.json": b'{"model_type": "falcon", "new": 1}', WEIGHTS: noise(300_001)})
+    snapshot = fetch(REPO, None, SilentProgress(), hub=hub)
+    assert (content(snapshot.folder), snapshot.revision) == (FILES, COMMIT)
+    assert get(hub).revision == "f" * 40, "of the branch, as other programs fetch it"
+    assert fetch(REPO, None, SilentProgress(), hub=hub) == snapshot
+    assert fetch(REPO, None, SilentProgress(), hub=hub, offline=True) == snapshot
+    scanned = huggingface_hub.scan_cache_dir(hub.cache)
+    assert scanned.warnings == []
+    assert {ref: r.commit_hash for repo in scanned.repos for r in repo.revisions for ref in r.refs} == {
+        "falconet": COMMIT,
+        "main": "f" * 40,
+    }
+
+
+def test_what_another_program_fetched_serves_offline_without_a_revision(hub: Hub) -> None:
+    snapshot = get(hub)
+    assert fetch(REPO, None, SilentProgress(), hub=hub, offline=True) == snapshot
+
+
 def test_what_is_in_the_cache_is_not_fetched_again(hub: Hub, server: HubServer) -> None:
     first = get(hub)
     server.requests.clear()

@@ -1,4 +1,4 @@
-"""The command line: bad input ends in one sentence and code 1 and leaves nothing; listings and figures are true."""
+"""The command line: bad input ends in one sentence and code 1 and leaves nothing; progress is told as asked."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from export.__main__ import main
 from runtime.bundle import Bundle
 from runtime.sizes import data_size
-from tests.conftest import Bundles, Checkpoints
+from tests.conftest import Checkpoints
 from tests.export.hub_server import COMMIT, HubServer, files_of, no_proxy
-from tests.tools import copy_bundle, train_tokenizer
+from tests.export.program import STAGES, Run, said_by_stages
+from tests.tools import train_tokenizer
 
-STAGES = ("hash", "palettize", "convert", "save", "locate", "verify", "seal")
 DENSE = "transformer.h.1.self_attention.dense.weight"
 
 
@@ -31,50 +30,6 @@ DENSE = "transformer.h.1.self_attention.dense.weight"
 def source(checkpoints: Checkpoints, tmp_path: Path) -> Path:
     """A checkpoint of one's own, to be damaged."""
     return Path(shutil.copytree(checkpoints("7b"), tmp_path / "source"))
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "bundle"
-
-
-def said_by_stages(lines: list[str]) -> list[str]:
-    """Without the line that tells what disk and memory the export takes."""
-    return [line for line in lines if " of memory needed; " not in line]
-
-
-class Run:
-    """Runs the command line in an empty folder and hands out what it said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.stages: list[str] = []  # finished before the last refusal
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        self._capsys.readouterr()
-        code = main([str(a) for a in arguments])
-        out, err = self._capsys.readouterr()
-        return code, out, err
-
-    def refused(self, *arguments: object) -> str:
-        """The sentence; before it stand at most the stages that were finished and the needs that were told."""
-        code, out, err = self(*arguments)
-        *stages, last = err.splitlines()
-        self.stages = said_by_stages(stages)
-        assert (code, out) == (1, "")
-        assert all(line.startswith(STAGES) for line in self.stages)
-        assert last.startswith("error: ")
-        assert last.endswith((".", "?"))
-        assert "Traceback" not in err
-        return last
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return Run(capsys)
 
 
 def edit(source: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
@@ -109,6 +64,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tokenizer": (lambda s: (s / "tokenizer.json").unlink(), r"has no tokenizer\.json; fetch it"),
     "corrupt tokenizer": (lambda s: (s / "tokenizer.json").write_text("{\n"), r"tokenizer\.json is damaged"),
     "tokenizer of another size": (lambda s: save_tokenizer(s, 330), "has 330 tokens and config.json 320"),
+    "an end that is no token": (
+        lambda s: edit_config(s, eos_token_id=[11, 320]),
+        "eos_token_id 320 is outside the vocabulary, 0 to 319",
+    ),
     "NaN": (set_weight(DENSE, float("nan")), rf"{DENSE}: .*1 NaN"),
     "too large for fp16": (set_weight(DENSE, 7e4), rf"{DENSE}: .*1 beyond float16's largest value"),
     "NaN in a norm": (set_weight("transformer.ln_f.weight", float("nan")), r"transformer\.ln_f\.weight: .*NaN"),
@@ -145,8 +104,8 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
 
 @pytest.fixture
 def hub(checkpoints: Checkpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A Hub that the environment names, with falcon-11b, which has no pinned commit."""
-    with no_proxy(), HubServer(files_of(checkpoints("7b")), repo="tiiuae/falcon-11B") as server:
+    """A Hub that the environment names, with falcon-180b, whose commit is fixed by the first download."""
+    with no_proxy(), HubServer(files_of(checkpoints("7b")), repo="tiiuae/falcon-180B") as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         yield server
@@ -158,7 +117,7 @@ def test_a_bad_option_is_refused_before_weights_are_fetched_or_read(
 ) -> None:
     Path("short.txt").write_text("the the the")
     arguments, said = OPTIONS[option]
-    assert said in run.refused("falcon-11b", "--output", output, *arguments)
+    assert said in run.refused("falcon-180b", "--output", output, *arguments)
     assert not hub.asked_for("model.safetensors")
     assert said in run.refused(checkpoints("7b"), "--output", output, *arguments)
     assert run.stages == []
@@ -170,7 +129,7 @@ def test_a_tokenizer_of_another_model_is_refused_before_its_weights_are_fetched(
     run: Run, hub: HubServer, output: Path
 ) -> None:
     hub.files["tokenizer.json"] = train_tokenizer(330).to_str().encode()
-    assert "has 330 tokens and config.json 320" in run.refused("falcon-11b", "--output", output)
+    assert "has 330 tokens and config.json 320" in run.refused("falcon-180b", "--output", output)
     assert not hub.asked_for("model.safetensors")
 
 
@@ -180,18 +139,48 @@ def test_the_disk_must_hold_the_download_and_the_export(
     size = len(hub.files["model.safetensors"])
     enough_for_either = SimpleNamespace(free=size + 100_000 + (64 << 20))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: enough_for_either)
-    sentence = run.refused("falcon-11b", "--output", output)
+    sentence = run.refused("falcon-180b", "--output", output)
     assert sentence.startswith(f"error: The download ({data_size(size)}) and the export need ")
     assert not hub.asked_for("model.safetensors")
     assert list(output.parent.iterdir()) == []
 
 
-def test_the_commit_that_a_branch_stood_for_is_in_the_bundle(run: Run, hub: HubServer, output: Path) -> None:
-    code, _, err = run("falcon-11b", "--output", output, "--no-verify", "--weights", "fp16")
-    assert code == 0
-    assert [line.split()[0] for line in said_by_stages(err.splitlines())][:2] == ["download", "hash"]
-    source = Bundle.open(output).manifest.source
-    assert (source.name, source.revision) == ("tiiuae/falcon-11B", COMMIT)
+def test_a_name_stands_for_the_commit_of_its_first_download_unless_revision_says_otherwise(
+    run: Run, hub: HubServer, output: Path
+) -> None:
+    export = ("falcon-180b", "--output", output, "--no-verify", "--weights", "fp16", "--force")
+
+    def made_of(*arguments: str) -> str | None:
+        code, _, err = run(*export, *arguments)
+        assert code == 0, err
+        source = Bundle.open(output).manifest.source
+        assert source.name == "tiiuae/falcon-180B"
+        return source.revision
+
+    assert made_of() == COMMIT
+    hub.move("f" * 40)
+    assert made_of() == COMMIT
+    assert made_of("--revision", "main") == "f" * 40
+    assert made_of() == COMMIT
+    assert made_of("--offline") == COMMIT
+    assert made_of("--offline", "--revision", "main") == "f" * 40
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "said"),
+    [
+        ("falcon-180b", "gone", "has no revision gone on 127.0.0.1"),
+        ("falcon-180b", "../main", "--revision '../main' is no commit, branch or tag"),
+        ("falcon-180b", "", "--revision '' is no commit, branch or tag"),
+        ("falcon-tiny-instruct", "main", "falcon-tiny-instruct comes with Falconet; leave out --revision"),
+        (".", "main", "--revision chooses a commit of the Hub, and . is a folder; leave it out"),
+    ],
+)
+def test_a_revision_that_does_not_fit_is_refused(
+    run: Run, hub: HubServer, output: Path, model: str, revision: str, said: str
+) -> None:
+    assert said in run.refused(model, "--output", output, "--revision", revision)
+    assert list(output.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["x", "--context", "many"], ["x", "--out", "y"], ["list", "x"], ["inspect"]])
@@ -330,62 +319,3 @@ def test_progress_as_text_is_a_line_a_stage(run: Run, checkpoints: Checkpoints, 
     assert (code, out) == (0, f"{output}\n")
     assert [line.split()[0] for line in said_by_stages(err.splitlines())] == [s for s in STAGES if s != "verify"]
     assert "\x1b" not in err
-
-
-class TestListings:
-    def test_list_names_the_models(self, run: Run) -> None:
-        code, out, err = run("list")
-        assert (code, err) == (0, "")
-        names = [line.split()[0] for line in out.splitlines()]
-        assert {"falcon-tiny-instruct", "falcon-7b-instruct", "falcon-40b", "falcon-180b", "falcon-11b"} <= set(names)
-
-    def test_list_as_json_says_the_same(self, run: Run) -> None:
-        table = json.loads(run("list", "--json")[1])
-        assert list(table) == [line.split()[0] for line in run("list")[1].splitlines()]
-        assert table["falcon-7b-instruct"]["hub"] == "tiiuae/falcon-7b-instruct"
-
-    def test_version_names_the_tools(self, run: Run) -> None:
-        code, out, _ = run("--version")
-        assert code == 0
-        assert f"torch {torch.__version__}" in out
-        assert out.count("\n") == 1
-
-    def test_inspect_as_json_gives_true_figures(self, run: Run, bundles: Bundles) -> None:
-        folder = bundles("7b", "lut4")
-        code, out, err = run("inspect", folder, "--json")
-        report = json.loads(out)
-        assert (code, err) == (0, "")
-        files = [p for p in folder.rglob("*") if p.is_file() and p != folder / "manifest.json"]
-        assert report["bytes"] == sum(p.stat().st_size for p in files)
-        assert (report["context_length"], report["vocab_size"]) == (64, 320)
-        # 7b: hidden 96, two layers; 4 bits an index and 16 half-precision entries for each 32 rows.
-        up = report["weights"]["mlp.dense_h_to_4h"]
-        assert up == {
-            "tensors": 2,
-            "weights": 2 * 384 * 96,
-            "bytes": 2 * (384 * 96 // 2 + 12 * 32),
-            "formats": ["lut4"],
-        }
-        embedding = report["weights"]["embedding"]
-        assert embedding == {"tensors": 1, "weights": 320 * 96, "bytes": 320 * 96 + 10 * 512, "formats": ["lut8"]}
-        assert report["weights"]["norms and biases"]["formats"] == ["fp16"]
-        assert "head" not in report["weights"], "it is tied"
-
-    def test_inspect_tells_people_the_same(self, run: Run, bundles: Bundles) -> None:
-        folder = bundles("11b", "lut4")
-        code, out, _ = run("inspect", folder)
-        assert code == 0
-        parity = Bundle.open(folder).manifest.parity
-        assert f"{parity['top1_agreement']:.1%}" in out
-        assert f"mean KL {parity['mean_kl']:.4f}" in out
-        assert any(line.split()[:2] == ["head", "lut8"] for line in out.splitlines())
-
-    def test_inspect_of_an_unverified_bundle_says_so(self, run: Run, checkpoints: Checkpoints, output: Path) -> None:
-        run(checkpoints("7b-biased"), "--output", output, "--no-verify", "--weights", "fp16")
-        assert "not verified" in run("inspect", output)[1]
-
-    def test_inspect_refuses_what_is_no_bundle_or_damaged(self, run: Run, bundles: Bundles, tmp_path: Path) -> None:
-        assert "is not a bundle" in run.refused("inspect", tmp_path)
-        copy = copy_bundle(bundles("7b", "lut4"), tmp_path / "copy")
-        (copy / "config.json").write_text("{}")
-        assert "config.json is damaged" in run.refused("inspect", copy)

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from export.pipeline import ExportOptions, export
 from export.progress import SilentProgress
 from export.space import SpaceError
 from export.store import TensorStore
+from export.verify import QualityError
 from runtime.bundle import Bundle
 from runtime.errors import UserFacingError
 from tests.conftest import Bundles, Checkpoints
@@ -238,15 +240,40 @@ def test_force_replaces_at_the_last_moment(checkpoints: Checkpoints, bundles: Bu
     assert list(output.parent.iterdir()) == [output]
 
 
-def test_a_refused_replacement_leaves_the_old_bundle_and_nothing_else(
-    checkpoints: Checkpoints, bundles: Bundles, output: Path
-) -> None:
+def test_a_refused_replacement_leaves_the_old_bundle(checkpoints: Checkpoints, bundles: Bundles, output: Path) -> None:
     output.parent.mkdir()
-    copy_bundle(bundles("7b", "lut4"), output)
+    copy_bundle(bundles("7b", "int8"), output)
     before = file_hashes(output)
     with pytest.raises(UserFacingError, match="failed verification"):
         export_bundle(checkpoints("7b"), output, force=True, max_kl=0.01)
     assert file_hashes(output) == before
+    assert set(output.parent.iterdir()) == {output, work_folder(output)}
+
+
+@pytest.mark.parametrize("accepted", ["--max-kl", "--no-verify"])
+def test_too_few_bits_are_refused_with_advice_that_goes_on_from_the_finished_weights(
+    checkpoints: Checkpoints, output: Path, accepted: str
+) -> None:
+    source = str(checkpoints("7b"))
+    with pytest.raises(
+        QualityError,
+        match=r"mean KL .* is 0\.\d+ nats, beyond the 0\.01 of --max-kl; .* with --max-kl [\d.]+ or --no-verify, which",
+    ) as caught:
+        export(source, ExportOptions(output=output, max_kl=0.01), SilentProgress())
+    work = work_folder(output)
+    assert str(caught.value).endswith(f"the finished weights in {work}.")
+    assert list(output.parent.iterdir()) == [work], "no bundle, whole or half"
+    assert not (work / "bundle").exists()
+    kept = tensor_times(work)
+    assert FIRST in kept
+    proposed = re.search(r"--max-kl ([\d.]+) or", str(caught.value))
+    assert proposed
+    limit = float(proposed[1]) if accepted == "--max-kl" else None
+    options = ExportOptions(output=output, max_kl=limit, verify=limit is not None)
+    again: list[dict[str, int]] = []
+    export(source, options, At("convert", lambda: again.append(tensor_times(work))))
+    assert again == [kept], "no tensor was made again"
+    Bundle.open(output).verify()
     assert list(output.parent.iterdir()) == [output]
 
 

@@ -20,7 +20,7 @@ from export.report.matrices import _ends
 from export.report.numbers import compact, small
 from export.report.operations import grouped
 from export.report.pictures import logarithmic
-from runtime.errors import BundleError
+from runtime.errors import BundleError, OptionError
 from runtime.sizes import data_size
 
 HOSTILE = "</title><script>alert(1)</script>\"'><img src=http://x.example/ onerror=alert(2)>"
@@ -385,7 +385,7 @@ def test_what_tensors_share_is_counted_once(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "taken"
     (target / "by-a-folder").mkdir(parents=True)
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(OptionError, match=r"taken is a folder; name the file to write, as .*taken.page\.html"):
         write_html(_bundle(tmp_path / "b"), target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "cache", "taken"]
 

@@ -38,6 +38,7 @@ def checkpoint(folder: Path, shard_size: str = "1GB") -> Path:
 def test_a_name_is_fetched_whole_in_spite_of_a_broken_connection(tmp_path: Path) -> None:
     original = checkpoint(tmp_path / "original", shard_size="100KB")
     known = KNOWN["falcon-7b-instruct"]
+    assert known.revision
     files = files_of(original)
     weights = [name for name in files if name.endswith(".safetensors")]
     assert len(weights) > 1
@@ -64,7 +65,7 @@ def test_a_name_is_fetched_whole_in_spite_of_a_broken_connection(tmp_path: Path)
 @pytest.mark.parametrize("name", OF_THE_HUB)
 def test_every_name_is_fetched_from_its_repository(tmp_path: Path, name: str) -> None:
     known = KNOWN[name]
-    commit = COMMIT if known.revision == "main" else known.revision
+    commit = known.revision or COMMIT
     files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"weights"}
     with HubServer(files, repo=known.hub_name, commit=commit) as server:
         hub = Hub(endpoint=server.endpoint, cache=tmp_path, pause=0.0)

@@ -96,11 +96,26 @@ def test_grouped_heads_in_an_early_file_mean_the_new_decoder() -> None:
         ({"num_attention_heads": -5}, "num_attention_heads must be at least 1"),
         ({"new_decoder_architecture": True, "num_kv_heads": 3, "num_attention_heads": 4}, "num_kv_heads 3"),
         ({"new_decoder_architecture": True, "num_ln_in_parallel_attn": 3}, "num_ln_in_parallel_attn"),
+        ({"eos_token_id": 64}, "eos_token_id 64 is outside the vocabulary, 0 to 63"),
+        ({"bos_token_id": 64}, "bos_token_id 64 is outside the vocabulary, 0 to 63"),
+        ({"eos_token_id": -1}, "eos_token_id -1 is outside the vocabulary"),
+        ({"bos_token_id": -1}, "bos_token_id -1 is outside the vocabulary"),
+        ({"eos_token_id": True}, "eos_token_id must be a whole number, not True"),
+        ({"bos_token_id": "11"}, "bos_token_id must be a whole number, not '11'"),
+        ({"bos_token_id": [11]}, r"bos_token_id must be a whole number, not \[11\]"),
+        ({"eos_token_id": [11, 99]}, "eos_token_id 99 is outside the vocabulary"),
+        ({"eos_token_id": [11, None]}, "eos_token_id must be a whole number, not None"),
+        ({"eos_token_id": []}, "eos_token_id must be a token id or a list of them"),
     ],
 )
 def test_what_is_no_falcon_is_refused_by_name(change: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         FalconConfig.from_dict(SMALL | change)
+
+
+@pytest.mark.parametrize(("said", "ends"), [(5, (5,)), ([5], (5,)), ([5, 7], (5, 7)), (None, (11,))])
+def test_one_token_or_several_end_a_text(said: object, ends: tuple[int, ...]) -> None:
+    assert FalconConfig.from_dict(SMALL | {"eos_token_id": said}).eos_token_ids == ends
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\x00"])
