@@ -387,7 +387,8 @@ def test_a_page_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path
     (target / "by-a-folder").mkdir(parents=True)
     with pytest.raises(OptionError, match=r"taken is a folder; name the file to write, as .*taken.page\.html"):
         write_html(_bundle(tmp_path / "b"), target)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "cache", "taken"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "taken"]
+    assert [path.name for path in target.iterdir()] == ["by-a-folder"]
 
 
 def test_what_is_no_bundle_is_refused_and_no_page_written(tmp_path: Path) -> None:
