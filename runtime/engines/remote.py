@@ -84,8 +84,8 @@ class RemoteEngine(Engine):
         *,
         goes_on: bool,
     ) -> Answer:
-        """In the chat format of the service, which is asked when the first event is: ContextFullError comes then. An answer
-        goes on as vLLM and llama.cpp's server are asked to; another service may refuse, or answer anew."""
+        """In the chat format of the service, which is asked when the first event is: ContextFullError comes then. An
+        answer goes on as vLLM and llama.cpp's server are asked to; another service may refuse, or answer anew."""
         fields = (continued_fields if goes_on else chat_fields)(messages, options, self._info.model)
         return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled)
 

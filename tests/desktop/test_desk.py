@@ -172,9 +172,10 @@ def test_an_answer_goes_on_behind_while_another_chat_is_shown(qtbot: QtBot, desk
     assert other.id != chat
     before = len(desk.answers.text(answer) or "")
     until(qtbot, lambda: len(desk.answers.text(answer) or "") > before + 20)
-    assert not desk.shell.window.composer._busy
+    busy = [desk.shell.window.composer._busy]
     desk.chats.open(chat)
-    assert desk.shell.window.composer._busy
+    busy.append(desk.shell.window.composer._busy)
+    assert busy == [False, True]
     desk.conversation.stop()
     until(qtbot, lambda: desk.answers.in_chat(chat) is None)
     assert len(last(desk, chat).message.text) > before
