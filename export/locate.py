@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.pages import MappedArrays
 from export.progress import Progress
 from export.store import StoredTensor, TensorStore
 from runtime.errors import BundleError
@@ -24,18 +25,20 @@ _CHUNK = 1 << 24  # elements packed at a time; a multiple of 4, so that no 6-bit
 def locate(store: TensorStore, names: list[str], weight_file: Path, progress: Progress) -> dict[str, WeightEntry]:
     """Manifest entries of `names`. Raises BundleError for a tensor whose bytes are not in `weight_file`."""
     blobs: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    mapped = np.memmap(weight_file, dtype=np.uint8, mode="r")
-    progress.start("locate", len(mapped), "bytes")
-    for blob in _blobs(BlobFile.open(weight_file)):
-        end = blob.data_offset + blob.size_in_bytes
-        digest = hashlib.sha256(mapped.data[blob.data_offset : end]).hexdigest()
-        blobs[blob.size_in_bytes].append((blob.data_offset, digest))
-        progress.advance(end)
-    entries = {}
-    for name in names:
-        tensor = store.read(name)
-        parts = {part: _find(tensor, part, array, blobs, weight_file) for part, array in tensor.parts.items()}
-        entries[name] = WeightEntry(format=tensor.format, shape=tensor.shape, parts=parts)
+    file = BlobFile.open(weight_file)
+    pages = MappedArrays()
+    pages.add(file.mapped)
+    progress.start("locate", len(file.mapped), "bytes")
+    with pages.dropping():
+        for blob in _blobs(file):
+            digest = hashlib.sha256(file.packed(blob).data).hexdigest()
+            blobs[blob.size_in_bytes].append((blob.data_offset, digest))
+            progress.advance(blob.data_offset + blob.size_in_bytes)
+        entries = {}
+        for name in names:
+            tensor = store.read(name)
+            parts = {part: _find(tensor, part, array, blobs, weight_file) for part, array in tensor.parts.items()}
+            entries[name] = WeightEntry(format=tensor.format, shape=tensor.shape, parts=parts)
     progress.finish()
     return entries
 

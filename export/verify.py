@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from export.activations import ActivationRange
+from export.pages import MappedArrays
 from export.progress import Progress
 from export.recipes import Tolerance
 from export.reference import ReferenceModel, WeightReader
@@ -89,20 +90,24 @@ def verify(
     )
     budget = _LARGE_BUDGET if large else 4 * _SMALL_WEIGHTS
     program = Program.open(package, memory_budget_bytes=budget, trace_magnitudes=True)
+    pages = MappedArrays()  # of a large program, weights are read once for each predict
+    for file in program.weight_files if large else ():
+        pages.add(file.mapped)
     exact: list[Tensor] = []
     activations = ActivationRange(program, config)
     scored: list[tuple[list[int], Tensor]] = []  # by feed, positions and the package's logits there
     done = 2 * layers
-    for feed in feeds:
-        at, got = [], []
-        for position, logits in _run(program, probes[feed.probe], feed.pieces):
-            at.append(position)
-            activations.update()
-            got.append(logits)
-            done += 1
-            progress.advance(done)
-        scored.append((at, torch.stack(got)))
-        exact.append(divergence(twin[feed.probe][at], scored[-1][1]))
+    with pages.dropping():
+        for feed in feeds:
+            at, got = [], []
+            for position, logits in _run(program, probes[feed.probe], feed.pieces):
+                at.append(position)
+                activations.update()
+                got.append(logits)
+                done += 1
+                progress.advance(done)
+            scored.append((at, torch.stack(got)))
+            exact.append(divergence(twin[feed.probe][at], scored[-1][1]))
     progress.finish()
     if large:
         scored = [(list(range(len(ids))), logits) for ids, logits in zip(judged, twin, strict=False)]

@@ -79,7 +79,8 @@ class BlobFile:
     def __init__(self, path: Path, data: NDArray[np.uint8], blob_count: int) -> None:
         self.path = path
         self.blob_count = blob_count
-        self._bytes = data
+        self.mapped = data  # for callers that give its pages back to the system
+        self._bytes = data.view(np.ndarray)
 
     @classmethod
     def open(cls, path: Path | str) -> BlobFile:
@@ -89,7 +90,7 @@ class BlobFile:
             size = path.stat().st_size
             if size < _RECORD_BYTES:
                 raise WeightFileError(f"{path} is damaged: it has only {size} bytes. Export or download it again.")
-            data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+            data = np.memmap(path, dtype=np.uint8, mode="r")
         except OSError as error:
             reason = error.strerror or error
             raise WeightFileError(f"Cannot read {path} ({reason}). Export or download it again.") from None

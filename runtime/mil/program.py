@@ -41,6 +41,7 @@ class Program:
         self._interface = package.interfaces[function_name]
         self._lookups = find_lookups(self._function)
         self._identity = str(self.path.resolve())  # functions of one package share their states
+        self.weight_files = tuple(package.blob_files.values())
         self._plan = compile_function(self._function, package.blob_files, budget, options)
 
     @classmethod
