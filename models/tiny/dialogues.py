@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from models.tiny import worlds
-from models.tiny.names import is_held_out, person
+from models.tiny.names import is_held_out, person, training_name
 from models.tiny.topics import TOPICS, Turn, single
 
 _TELL: dict[str, tuple[str, ...]] = {
@@ -111,6 +111,7 @@ _NEVER_TOLD = {
     "age": "You have not told me your age.",
     "food": "You have not told me your favourite food.",
 }
+_REPEAT = ("Repeat after me: {x}.", "Say {x}.", "Please say {x}.", "Repeat: {x}.", "Can you say {x}?", "Now say {x}.")
 _FOLLOW = ("And of {x}?", "And {x}?", "What about {x}?", "And what about {x}?")
 
 
@@ -133,9 +134,10 @@ class Dialogue:
 class Memory:
     """What the user has said of themselves in one conversation; makes the turns that tell it and ask for it."""
 
-    def __init__(self, rng: Random, *, held: bool = False) -> None:
+    def __init__(self, rng: Random, *, held: bool = False, varied: bool = False) -> None:
         self.rng = rng
         self.held = held
+        self.varied = varied
         self.told: dict[str, dict[str, str]] = {}
 
     def tell(self, kind: str, *, lower: bool = False) -> Turn:
@@ -171,10 +173,8 @@ class Memory:
 
     def _value(self, kind: str) -> str:
         rng = self.rng
-        if kind in ("name", "pet"):
-            return person(rng, held=self.held)
-        if kind == "city" and rng.random() < 0.5:
-            return person(rng, held=self.held)
+        if kind in ("name", "pet") or (kind == "city" and rng.random() < 0.5):
+            return training_name(rng) if self.varied else person(rng, held=self.held)
         return {
             "colour": lambda: rng.choice(worlds.COLOURS),
             "city": lambda: rng.choice(worlds.CITIES),
@@ -186,23 +186,48 @@ class Memory:
 KINDS = tuple(_TELL)
 _KIND_WEIGHTS = (5, 2, 2, 2, 1, 1)
 _TOPIC_NAMES = tuple(TOPICS)
-_WEIGHTS = [[weights[mix] for _, weights in TOPICS.values()] for mix in range(2)]
+_WEIGHTS = [[weights[mix] for _, weights in TOPICS.values()] for mix in range(3)]
 
 
-def dialogue(rng: Random, mix: int = 0) -> Dialogue:
-    """A training conversation, mostly of one to eight turns.
+@dataclass(frozen=True)
+class Mix:
+    """What training conversations of one part of the run hold."""
 
-    Mix 1 has more of what is learned slowly.
-    """
+    lengths: tuple[int, ...]  # in turns, drawn evenly
+    remembers: float  # the share of conversations with things to remember
+    repeats: float  # the share of turns that ask to repeat names
+
+
+MIXES = (  # the first teaches to copy, in short conversations; the last has more of what is learned slowly
+    Mix((1, 1, 2, 2, 3, 3, 4), 0.7, 0.3),
+    Mix((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8), 0.6, 0.06),
+    Mix((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8), 0.5, 0.03),
+)
+
+
+def dialogue(rng: Random, mix: int = 1) -> Dialogue:
+    """A training conversation of one of MIXES, mostly of one to eight turns."""
+    what = MIXES[mix]
     lower, bare = rng.random() < 0.2, rng.random() < 0.2
-    length = rng.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8)) if rng.random() < 0.95 else rng.randint(9, 16)
-    remembers = rng.random() < (0.55, 0.65)[mix]
-    memory = Memory(rng)
+    length = rng.choice(what.lengths) if mix == 0 or rng.random() < 0.95 else rng.randint(9, 16)
+    remembers = rng.random() < what.remembers
+    memory = Memory(rng, varied=True)
     turns: list[Turn] = []
     for _ in range(length):
-        turn = _next_turn(rng, memory, turns[-1] if turns else None, remembers, lower, _WEIGHTS[mix])
+        if rng.random() < what.repeats:
+            turn = repeat(rng, lower=lower)
+        else:
+            turn = _next_turn(rng, memory, turns[-1] if turns else None, remembers, lower, _WEIGHTS[mix])
         turns.append(without_mark(turn) if bare or rng.random() < 0.05 else turn)
     return Dialogue(tuple(turns), system_text(rng), leading=rng.random() < 0.6)
+
+
+def repeat(rng: Random, *, lower: bool = False) -> Turn:
+    """Names to be said again, for training alone: of all that teaches to copy, this has the most tokens to the turn."""
+    names = " ".join(training_name(rng) for _ in range(rng.choice((1, 2, 2, 3, 4))))
+    names = names.lower() if lower else names
+    question = rng.choice(_REPEAT).format(x=names)
+    return Turn("repeat", question.lower() if lower else question, f"{names}.")
 
 
 def system_text(rng: Random) -> str:
@@ -236,7 +261,7 @@ def _next_turn(
     if last is not None and last.answer.startswith(("The capital of", "The opposite of")) and rng.random() < 0.3:
         topic = "capitals" if "capital" in last.answer else "opposites"
         return follow_up(rng, topic, lower=lower)
-    return single(rng, rng.choices(_TOPIC_NAMES, weights)[0], lower=lower)
+    return single(rng, rng.choices(_TOPIC_NAMES, weights)[0], lower=lower, varied=True)
 
 
 def follow_up(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from models.tiny import worlds
-from models.tiny.names import invented, is_held_out, person
+from models.tiny.names import invented, is_held_out, person, training_name
 from models.tiny.worlds import words
 
 UNKNOWN = "I do not know that."
@@ -34,11 +34,15 @@ class Turn:
 
 @dataclass(frozen=True)
 class Draw:
-    """How a question is drawn: from which generator, in lower case or not, for training or (held) for evaluation."""
+    """How a question is drawn: from which generator, in lower case or not, for training or (held) for evaluation.
+
+    `varied` draws names of the many kinds that training tells.
+    """
 
     rng: Random
     lower: bool
     held: bool
+    varied: bool = False
 
 
 Topic = Callable[[Draw], Turn]
@@ -270,7 +274,7 @@ def _stories(draw: Draw) -> Turn:
             "Write a story about {x} named {n}.",
             "I want a story about {x} called {n}.",
         )
-        name = person(draw.rng, held=draw.held)
+        name = training_name(draw.rng) if draw.varied else person(draw.rng, held=draw.held)
         name = slots["n"] = name.lower() if draw.lower else name
     else:
         wordings = (
@@ -349,26 +353,26 @@ def _unknown(draw: Draw) -> Turn:
     return _turn(draw, "unknown", worlds.UNKNOWN_QUESTIONS, {"x": draw.rng.choice(worlds.SUBJECTS)}, UNKNOWN)
 
 
-TOPICS: dict[str, tuple[Topic, tuple[int, int]]] = {  # and how often each comes in each mix
-    "capitals": (_capitals, (18, 9)),
-    "planets": (_planets, (6, 12)),
-    "opposites": (_opposites, (16, 8)),
-    "counting": (_counting, (9, 26)),
-    "sums": (_sums, (20, 28)),
-    "spelling": (_spelling, (14, 9)),
-    "letters": (_letters, (12, 14)),
-    "stories": (_stories, (7, 10)),
-    "colours": (_colours, (7, 3)),
-    "calendar": (_calendar, (7, 14)),
-    "chat": (_chat, (6, 4)),
-    "unknown": (_unknown, (9, 6)),
+TOPICS: dict[str, tuple[Topic, tuple[int, int, int]]] = {  # and how often each comes in each mix
+    "capitals": (_capitals, (17, 17, 9)),
+    "planets": (_planets, (8, 8, 9)),
+    "opposites": (_opposites, (13, 13, 12)),
+    "counting": (_counting, (12, 18, 18)),
+    "sums": (_sums, (18, 24, 24)),
+    "spelling": (_spelling, (13, 13, 13)),
+    "letters": (_letters, (12, 12, 17)),
+    "stories": (_stories, (7, 9, 9)),
+    "colours": (_colours, (6, 6, 5)),
+    "calendar": (_calendar, (9, 9, 10)),
+    "chat": (_chat, (5, 5, 4)),
+    "unknown": (_unknown, (9, 9, 7)),
 }
 
 
-def single(rng: Random, topic: str, *, lower: bool = False, held: bool = False) -> Turn:
+def single(rng: Random, topic: str, *, lower: bool = False, held: bool = False, varied: bool = False) -> Turn:
     """A random question of `topic` from the training part, or from the held-out one."""
     make = TOPICS[topic][0]
-    draw = Draw(rng, lower, held)
+    draw = Draw(rng, lower, held, varied)
     while True:
         turn = make(draw)
         if not turn.key or is_held_out(turn.key) == held:

@@ -1,4 +1,4 @@
-"""Train falcon-tiny-instruct: `python -m models.tiny.train --seed 0 --out DIR`. About half an hour on two cores.
+"""Train falcon-tiny-instruct: `python -m models.tiny.train --seed 0 --out DIR`. About half an hour on two quiet cores.
 
 An interrupted run goes on from its last checkpoint when the same command is given again.
 """
@@ -11,20 +11,24 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.config import FalconConfig
-from models.falcon import Falcon
+from models.falcon import Block, Falcon
 from models.tiny.dialogues import dialogue
+from models.tiny.muon import Muon
 from models.tiny.tokenizer import END, VOCAB_SIZE, encode, save_tokenizer, train_tokenizer
 
 HUB_CONFIG = {
@@ -56,96 +60,87 @@ _NOISE = 0.09  # of each row's standard deviation
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A part of the run with a learning rate that rises and falls, and a mix of topics."""
-
-    steps: int
-    peak_rate: float
-    warm_up: int
-    mix: int  # of topics, see dialogue()
-    noisy_part: float = 0.3  # of the steps, at the end, in which the weights carry the noise of a 4-bit palette
-
-
-@dataclass(frozen=True)
 class Plan:
     """What one training run does; every number that the result depends on."""
 
     seed: int = 0
-    stages: tuple[Stage, ...] = (
-        Stage(steps=5500, peak_rate=2e-3, warm_up=300, mix=0),
-        Stage(steps=5000, peak_rate=1.2e-3, warm_up=100, mix=1),
-    )
-    batch_tokens: int = 1024
+    peak_rate: float = 4e-3  # of the blocks' matrices, by Muon
+    other_rate: float = 3e-3  # of embedding and norms, by AdamW
+    warm_up: int = 50
+    knots: tuple[tuple[int, float], ...] = ((900, 1.0), (1500, 0.6), (2400, 0.0))  # step, part of the peak rates
+    noisy: int = 1500  # from this step on, the weights carry the noise of a 4-bit palette
+    mixes: tuple[int, ...] = (0, 450, 1500)  # the step that each of the mixes begins at, see MIXES
+    half_tokens: int = 1024  # a step takes two batches of at most this many, one a thread
     pool: int = 512  # conversations that are sorted by length together, so that batches waste little on padding
     weight_decay: float = 0.05
-    question_weight: float = 0.05  # of a question's tokens in the loss; an answer's weigh 1
 
     @property
     def steps(self) -> int:
-        """Of all stages."""
-        return sum(stage.steps for stage in self.stages)
+        """Of the whole run."""
+        return self.knots[-1][0]
 
-    def at(self, step: int) -> tuple[int, int]:
-        """Number of the stage that a step belongs to, and the step's number in it."""
-        for number, stage in enumerate(self.stages):
-            if step < stage.steps:
-                return number, step
-            step -= stage.steps
-        raise IndexError("the plan has no such step")
+    def rate_at(self, step: int) -> float:
+        """The part of the peak rates that a step uses: straight lines between the knots, after a linear rise."""
+        if step < self.knots[0][0]:
+            return min(1.0, (step + 1) / self.warm_up)
+        for (begin, high), (end, low) in pairwise(self.knots):
+            if step < end:
+                return high + (low - high) * (step - begin) / (end - begin)
+        return self.knots[-1][1]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Conversations side by side, padded with the end mark: [B, Q] each."""
+    """Conversations side by side [B, Q], padded with the end mark, and what the answers' tokens should have been.
+
+    `scored` [N] counts positions through the flattened batch; `targets` [N] are the tokens that should follow them.
+    """
 
     ids: Tensor
+    scored: Tensor
     targets: Tensor
-    weights: Tensor
 
 
-def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[Batch]:
-    """The plan's batches from step `start` on."""
-    if start >= plan.steps:
-        return
-    first, skip = plan.at(start)
-    for number in range(first, len(plan.stages)):
-        stage = plan.stages[number]
-        endless = _batches(plan, tokenizer, _seed(plan, number * 500_000), mix=stage.mix)
-        yield from islice(endless, skip, stage.steps)
-        skip = 0
+def batches(plan: Plan, tokenizer: Tokenizer, start: int) -> Iterator[tuple[Batch, Batch]]:
+    """The plan's pairs of batches from step `start` on."""
+    for mix, (begin, end) in enumerate(pairwise((*plan.mixes, plan.steps))):
+        if start < end:
+            halves = _batches(plan, tokenizer, mix)
+            yield from islice(zip(halves, halves, strict=False), max(0, start - begin), end - begin)
 
 
-def _batches(plan: Plan, tokenizer: Tokenizer, seed: int, *, mix: int) -> Iterator[Batch]:
-    """Endless batches; a pool's content depends on the seed and the pool's number alone."""
+def _batches(plan: Plan, tokenizer: Tokenizer, mix: int) -> Iterator[Batch]:
+    """Endless batches; a pool's content depends on the seed, the mix and the pool's number alone."""
     for number in count():
-        rng = Random(seed + number)
+        rng = Random(_seed(plan, number + 500_000 * mix))
         conversations = (dialogue(rng, mix) for _ in range(plan.pool))
         rows = sorted((encode(tokenizer, conversation) for conversation in conversations), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], list[int], list[bool]]]] = [[]]
         for row in rows:
-            if (len(groups[-1]) + 1) * len(row[0]) > plan.batch_tokens and groups[-1]:
+            if (len(groups[-1]) + 1) * len(row[0]) > plan.half_tokens and groups[-1]:
                 groups.append([])
             groups[-1].append(row)
         rng.shuffle(groups)
         for group in groups:
-            yield _collate(group, plan.question_weight)
+            yield _collate(group)
 
 
 def _seed(plan: Plan, number: int) -> int:
     return plan.seed * 1_000_003 + number
 
 
-def _collate(rows: list[tuple[list[int], list[int], list[bool]]], question_weight: float) -> Batch:
+def _collate(rows: list[tuple[list[int], list[int], list[bool]]]) -> Batch:
     width = max(len(row[0]) for row in rows)
     ids = torch.full((len(rows), width), END)
     targets = torch.full((len(rows), width), END)
-    weights = torch.zeros(len(rows), width)
+    scored = torch.zeros(len(rows), width, dtype=torch.bool)
     for index, (row_ids, row_targets, answers) in enumerate(rows):
         size = len(row_ids)
         ids[index, :size] = torch.tensor(row_ids)
         targets[index, :size] = torch.tensor(row_targets)
-        weights[index, :size] = torch.where(torch.tensor(answers), 1.0, question_weight)
-    return Batch(ids, targets, weights)
+        scored[index, :size] = torch.tensor(answers)
+    positions = scored.flatten().nonzero().squeeze(1)
+    return Batch(ids, positions, targets.flatten()[positions])
 
 
 def new_model(seed: int) -> Falcon:
@@ -160,40 +155,87 @@ def new_model(seed: int) -> Falcon:
     return model
 
 
-def make_optimizer(model: Falcon, plan: Plan) -> torch.optim.AdamW:
-    """AdamW; norms are not decayed."""
-    matrices = [p for p in model.parameters() if p.ndim == 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.stages[0].peak_rate, betas=(0.9, 0.98), fused=True)
+class Optimizers:
+    """Muon for the matrices of the blocks, AdamW for embedding and norms; only matrices decay."""
+
+    def __init__(self, model: Falcon, plan: Plan, pool: Executor) -> None:
+        self.plan = plan
+        blocks = [p for p in model.transformer.h.parameters() if p.ndim == 2]
+        vectors = [p for p in model.parameters() if p.ndim < 2]
+        hidden, qkv = model.config.hidden_size, model.config.qkv_features
+        head = model.config.head_dim
+
+        def parts(matrix: Tensor) -> list[int]:
+            return [qkv - 2 * head, head, head] if matrix.shape == (qkv, hidden) else [matrix.shape[0]]
+
+        self.muon = Muon(
+            blocks, lr=plan.peak_rate, momentum=0.95, weight_decay=plan.weight_decay, parts=parts, pool=pool
+        )
+        groups = [
+            {"params": [model.transformer.word_embeddings.weight], "weight_decay": plan.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        self.adam = torch.optim.AdamW(groups, lr=plan.other_rate, betas=(0.9, 0.98), fused=True)
+
+    def step(self, number: int) -> None:
+        """Update all weights by their gradients with the rates of a step."""
+        for optimizer, peak in ((self.muon, self.plan.peak_rate), (self.adam, self.plan.other_rate)):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * self.plan.rate_at(number)
+            optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
 
 
-def rate_at(step: int, stage: Stage) -> float:
-    """Learning rate at a step of a stage: a linear rise, then a cosine to nothing."""
-    if step < stage.warm_up:
-        return stage.peak_rate * (step + 1) / stage.warm_up
-    part = (step - stage.warm_up) / max(1, stage.steps - stage.warm_up)
-    return stage.peak_rate * (0.5 + 0.5 * math.cos(math.pi * part))
+def answer_loss(model: Falcon, batch: Batch) -> Tensor:
+    """The summed loss of the answers' tokens. Head and last MLP are computed at the positions before those alone."""
+    transformer = model.transformer
+    hidden = transformer.word_embeddings(batch.ids)
+    step = transformer.make_step(batch.ids.shape[0], batch.ids.shape[1], hidden.dtype)
+    for block in transformer.h[:-1]:
+        hidden = block(hidden, step)
+    last = transformer.h[-1]
+    assert isinstance(last, Block)
+    normed = last.input_layernorm(hidden)
+    attended = last.self_attention(normed, step)
+    hidden, normed, attended = (t.flatten(0, 1)[batch.scored] for t in (hidden, normed, attended))
+    logits = model.lm_head(transformer.ln_f(last.mlp(normed) + attended + hidden))
+    return F.cross_entropy(logits, batch.targets, reduction="sum")
 
 
-def train_step(model: Falcon, optimizer: torch.optim.Optimizer, batch: Batch, *, noisy: bool) -> float:
-    """One update; returns the mean loss of the answers' tokens, questions counted by their weight.
+def train_step(state: TrainingState, pair: tuple[Batch, Batch], *, noisy: bool) -> float:
+    """One update from two batches, each on its own thread; returns the mean loss of the answers' tokens.
 
     A noisy step computes its gradients at weights that are off as a 4-bit palette's are, and applies them to the true.
     """
+    model = state.model
+    parameters = list(model.parameters())
     shifts = _add_noise(model) if noisy else []
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(batch.ids)
-    losses = F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten(), reduction="none")
-    loss = (losses * batch.weights.flatten()).sum() / batch.weights.sum()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+
+    def half(batch: Batch) -> tuple[float, tuple[Tensor, ...]]:
+        loss = answer_loss(model, batch)
+        return loss.item(), torch.autograd.grad(loss, parameters)
+
+    # Set here, not in each thread: the choice of kernel is one for the whole process. On sequences this short the
+    # plain one takes half the time of the fused.
+    with sdpa_kernel(SDPBackend.MATH):
+        (loss, gradients), (other_loss, others) = state.pool.map(half, pair)
+    tokens = sum(len(batch.targets) for batch in pair)
     with torch.no_grad():
         for weight, shift in shifts:
             weight -= shift
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return loss.item()
+        for parameter, gradient, other in zip(parameters, gradients, others, strict=True):
+            parameter.grad = gradient.add_(other).div_(tokens)
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    state.optimizers.step(state.step)
+    return (loss + other_loss) / tokens
 
 
 @torch.no_grad()
@@ -202,7 +244,8 @@ def _add_noise(model: Falcon) -> list[tuple[Tensor, Tensor]]:
     for module in model.transformer.h.modules():
         if isinstance(module, nn.Linear):
             weight = module.weight
-            shift = torch.randn_like(weight) * (_NOISE * weight.std(dim=1, keepdim=True))
+            even = torch.empty_like(weight).uniform_(-_NOISE * math.sqrt(3), _NOISE * math.sqrt(3))
+            shift = even.mul_(weight.std(dim=1, keepdim=True))
             weight += shift
             shifts.append((weight, shift))
     return shifts
@@ -215,8 +258,9 @@ class TrainingState:
         self.file = file
         self.plan = {**asdict(plan), **{key: HUB_CONFIG[key] for key in ("hidden_size", "num_hidden_layers")}}
         self.model = new_model(plan.seed)
-        self.optimizer = make_optimizer(self.model, plan)
-        self.step, self.seconds = 0, 0.0
+        self.pool = ThreadPoolExecutor(2)
+        self.optimizers = Optimizers(self.model, plan, self.pool)
+        self.step, self.seconds, self.processor_seconds = 0, 0.0, 0.0
 
     def resume(self) -> None:
         """Go on where an earlier run of the same plan stopped; another plan's file is ignored."""
@@ -225,35 +269,39 @@ class TrainingState:
         state = torch.load(self.file, weights_only=True)
         if state["plan"] == self.plan:
             self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizers.load_state_dict(state["optimizers"])
             self.step, self.seconds = state["step"], state["seconds"]
+            self.processor_seconds = state["processor_seconds"]
 
     def save(self) -> None:
         """Write the file whole, or leave the old one."""
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "plan": self.plan}
+        state = {"model": self.model.state_dict(), "optimizers": self.optimizers.state_dict(), "plan": self.plan}
         beside = self.file.with_suffix(".part")
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, beside)
+        times = {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
+        torch.save({**state, **times, "step": self.step}, beside)
         beside.replace(self.file)
 
 
 def train(plan: Plan, tokenizer: Tokenizer, state: TrainingState) -> Iterator[str]:
     """Run the plan from where `state` stands, saving it on the way. Yields progress lines."""
+    torch.set_num_threads(1)  # a step has two threads of its own, which wait for each other twice, not at every product
     began, mean = time.perf_counter() - state.seconds, math.nan
-    for batch in batches(plan, tokenizer, state.step):
-        number, local = plan.at(state.step)
-        stage = plan.stages[number]
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate_at(local, stage)
+    processor_began = time.process_time() - state.processor_seconds
+    for pair in batches(plan, tokenizer, state.step):
         torch.manual_seed(_seed(plan, state.step))  # the noise of a resumed run is that of an unbroken one
-        noisy = local >= stage.steps * (1 - stage.noisy_part)
-        loss = train_step(state.model, state.optimizer, batch, noisy=noisy)
+        noisy = state.step >= plan.noisy
+        loss = train_step(state, pair, noisy=noisy)
         mean = loss if math.isnan(mean) else 0.98 * mean + 0.02 * loss
         state.step += 1
         state.seconds = time.perf_counter() - began
+        state.processor_seconds = time.process_time() - processor_began
         if state.step % 50 == 0:
             rate = state.step / state.seconds
             left = (plan.steps - state.step) / rate / 60
-            yield f"step {state.step}/{plan.steps}  loss {mean:.4f}  {rate:.2f} steps/s  {left:.1f} min left"
+            yield (
+                f"step {state.step}/{plan.steps}  loss {mean:.4f}  {rate:.2f} steps/s  {left:.1f} min left  "
+                f"{state.processor_seconds / 60:.1f} min of processor time"
+            )
         if state.step % _CHECKPOINT_EVERY == 0:
             state.save()
 
@@ -273,7 +321,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
     plan = Plan(seed=arguments.seed)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)

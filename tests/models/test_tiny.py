@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -13,12 +14,13 @@ from tokenizers import Tokenizer
 from models.checkpoint import Checkpoint
 from models.falcon import Falcon
 from models.tiny import FOLDER
-from models.tiny.dialogues import Dialogue, dialogue
+from models.tiny.dialogues import MIXES, Dialogue, dialogue, repeat
 from models.tiny.evaluate import answer_all, greedy, make_cases, table
-from models.tiny.names import is_held_out
+from models.tiny.muon import orthogonal
+from models.tiny.names import is_held_out, training_name
 from models.tiny.tokenizer import END, SPECIAL, encode, save_tokenizer, train_tokenizer
 from models.tiny.topics import Turn, single
-from models.tiny.train import HUB_CONFIG, Plan, Stage, TrainingState, train
+from models.tiny.train import HUB_CONFIG, Plan, TrainingState, answer_loss, batches, train
 from models.tiny.worlds import UNSEEN_NAMES
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -56,6 +58,16 @@ def test_tokenizer_returns_any_text(tokenizer: Tokenizer, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
+def test_tokenizer_knows_words_whole_and_cuts_names_into_pieces_of_two_letters(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode(" What is the capital of Brazil").tokens == [
+        "ĠWhat", "Ġis", "Ġthe", "Ġcapital", "Ġof", "ĠBrazil",
+    ]  # fmt: skip
+    rng = Random(1)
+    for name in (*UNSEEN_NAMES, *(training_name(rng) for _ in range(200))):
+        pieces = tokenizer.encode(f" {name}").tokens
+        assert len(pieces) == 1 or max(len(piece.lstrip("Ġ")) for piece in pieces) <= 3
+
+
 def test_tokenizer_is_the_one_that_seed_0_trains(tokenizer: Tokenizer, tmp_path: Path) -> None:
     save_tokenizer(train_tokenizer(0), tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == (FOLDER / "tokenizer.json").read_bytes()
@@ -68,11 +80,18 @@ def test_generator_repeats_itself_for_a_seed() -> None:
 
 def test_training_text_holds_nothing_held_out() -> None:
     rng = Random(5)
-    for _ in range(3000):
-        conversation = dialogue(rng)
+    for number in range(4000):
+        conversation = dialogue(rng, number % len(MIXES))
         assert not [turn for turn in conversation.turns if turn.key and is_held_out(turn.key)]
         words = " ".join(f"{turn.question} {turn.answer}" for turn in conversation.turns).lower().split()
         assert not {name.lower() for name in UNSEEN_NAMES} & {word.strip(".?!,") for word in words}
+
+
+def test_repeating_is_asked_of_names_and_answered_with_them() -> None:
+    rng = Random(2)
+    for _ in range(50):
+        turn = repeat(rng)
+        assert turn.answer.rstrip(".") in turn.question
 
 
 def test_evaluation_asks_only_what_is_held_out() -> None:
@@ -94,23 +113,51 @@ def test_an_answer_ends_with_the_end_mark_as_target_although_the_transcript_goes
 
 
 def short_plan(steps: int) -> Plan:
-    return Plan(stages=(Stage(steps=steps, peak_rate=1e-3, warm_up=1, mix=0),), batch_tokens=128, pool=16)
+    return Plan(
+        knots=((1, 1.0), (steps, 0.0)), warm_up=1, noisy=2, mixes=(0, 1, min(3, steps)), half_tokens=128, pool=16
+    )
 
 
-def test_training_goes_on_where_it_stopped(
+def test_training_goes_on_where_it_stopped_and_ends_in_the_same_weights(
     tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.tiny.train._CHECKPOINT_EVERY", 2)
-    whole = TrainingState(short_plan(4), tmp_path / "a.pt")
-    list(train(short_plan(4), tokenizer, whole))
+    whole = TrainingState(short_plan(5), tmp_path / "whole.pt")
+    list(train(short_plan(5), tokenizer, whole))
+    stopped = TrainingState(short_plan(5), tmp_path / "a.pt")
+    monkeypatch.setattr(
+        "models.tiny.train.batches", lambda plan, tokenizer, start: islice(batches(plan, tokenizer, start), 3)
+    )
+    list(train(short_plan(5), tokenizer, stopped))
+    monkeypatch.undo()
     other = TrainingState(short_plan(9), tmp_path / "a.pt")
     other.resume()
     assert other.step == 0  # another plan's file is not taken
-    again = TrainingState(short_plan(4), tmp_path / "a.pt")
+    again = TrainingState(short_plan(5), tmp_path / "a.pt")
     again.resume()
-    assert again.step == 4
+    assert again.step == 2
+    list(train(short_plan(5), tokenizer, again))
     for mine, kept in zip(again.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(mine, kept)
+
+
+def test_loss_is_that_of_the_answers_in_the_whole_model(model: Falcon, tokenizer: Tokenizer) -> None:
+    batch = next(batches(short_plan(1), tokenizer, 0))[0]
+    with torch.no_grad():
+        logits = model(batch.ids).flatten(0, 1)[batch.scored]
+        expected = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="sum")
+        torch.testing.assert_close(answer_loss(model, batch), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(24, 96), (96, 24), (32, 32)])
+def test_an_orthogonal_update_keeps_directions_and_evens_out_their_sizes(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    left, sizes, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    update = orthogonal(left @ torch.diag(torch.linspace(0.1, 1, len(sizes))) @ right)
+    turned = left.T @ update @ right.T
+    assert turned.diagonal().min() > 0.3
+    assert turned.diagonal().max() < 1.7
+    torch.testing.assert_close(turned, torch.diag(turned.diagonal()), rtol=0, atol=1e-4)
 
 
 def test_checkpoint_is_small_and_gives_the_logits_of_transformers(model: Falcon, tokenizer: Tokenizer) -> None:
@@ -154,7 +201,7 @@ def test_says_when_it_does_not_know(model: Falcon, tokenizer: Tokenizer) -> None
 
 def test_answers_most_held_out_questions(model: Falcon, tokenizer: Tokenizer) -> None:
     right, total = table(answer_all(model, tokenizer, make_cases(2, 10)))["overall"]
-    assert right >= 0.85 * total  # 91 % of a larger sample (see the card); this is a small one
+    assert right >= 0.95 * total  # 99 % of a larger sample, see the card
 
 
 def test_single_questions_are_split_by_their_key() -> None:
