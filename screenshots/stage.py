@@ -1,0 +1,165 @@
+"""Stage: the real window with a real store and the real engine over a data folder of its own, brought into a state."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QApplication, QWidget
+
+from desktop.desk import Desk
+from desktop.settings import Settings, SettingsFile
+from desktop.shell import Shell
+from desktop.views.theme import theme
+from runtime import GenerationOptions, SamplingConfig
+from screenshots.stored import Conversation, write
+
+SIZE = QSize(1180, 760)
+GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0))
+_PATIENCE_SECONDS = 120
+_SOME_WORDS = 20  # characters
+_SHADOW = 24  # pixels
+_QUIET_SECONDS = 0.6  # what is drawn beside the window's thread, formulas and colours of code, is there by then
+
+
+class Stage:
+    """One window. Nothing in it is set up: what is seen was typed, loaded, answered or imported."""
+
+    def __init__(self, application: QApplication, folder: Path, **settings: Any) -> None:
+        """`folder`: for the user's data, empty; `settings`: fields of desktop.settings.Settings."""
+        SettingsFile(folder / "settings.json").save(replace(Settings(), **{"theme": "light", "language": "en"} | settings))
+        self._application = application
+        self.folder = folder
+        self.shell = Shell(application, folder)
+        self.desk = Desk(self.shell, folder)
+        self.window = self.shell.window
+        self.window.resize(SIZE)
+
+    def begin(self) -> None:
+        """Show the window and load the model that the settings name."""
+        self.window.show()
+        self.desk.begin()
+        self.until(lambda: self.desk.host.status.kind == "ready")
+        self.window.activateWindow()
+
+    def end(self) -> None:
+        """Close the window and all that runs for it."""
+        self.window.close()
+        self.desk.close()
+        self.window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        """Let the window work until then. Raises TimeoutError after two minutes."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not happened():
+            if time.monotonic() > end:
+                raise TimeoutError(f"the window did not come so far within {_PATIENCE_SECONDS} s")
+            self._application.processEvents()
+            time.sleep(0.002)
+
+    def rest(self, seconds: float = _QUIET_SECONDS) -> None:
+        """Let the window work for so long."""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end)
+
+    def keep(self, conversations: list[Conversation]) -> None:
+        """Import stored conversations, as a user does, in place of the empty chat of the start; the first is shown."""
+        empty = [chat.id for chat in self.desk.store.chats()]
+        self.desk.transfer.load(write(conversations, self.folder / "chats.json"))
+        self.window.banner.dismiss()
+        self.desk.store.delete(empty)
+        self.desk.chats.refresh()
+        self.window.composer.setFocus()
+
+    def new_chat(self) -> None:
+        """Begin a chat in which the model takes the likeliest token: the picture is the same each time."""
+        self.desk.chats.begin()
+        chat = self.desk.conversation.chat
+        assert chat is not None
+        self.desk.store.set_options(chat.id, GREEDY)
+        self.desk.conversation.refresh()
+
+    def ask(self, question: str, *, wait: bool = True) -> None:
+        """Type a question, send it, and wait for the end of its answer."""
+        self.window.composer.edit.setPlainText(question)
+        self.window.composer.button.click()
+        if wait:
+            self.until(self.idle)
+
+    def idle(self) -> bool:
+        """Whether no answer is being written in the chat that is shown."""
+        chat = self.desk.conversation.chat
+        return chat is None or self.desk.answers.in_chat(chat.id) is None
+
+    def answer_has_begun(self) -> bool:
+        """Whether some words of an answer are there."""
+        chat = self.desk.conversation.chat
+        answer = None if chat is None else self.desk.answers.in_chat(chat.id)
+        return answer is not None and len(self.desk.answers.text(answer) or "") > _SOME_WORDS
+
+    def show_actions(self) -> None:
+        """Go with the keyboard to the last message, which shows what can be done with it."""
+        self.window.composer.setFocus()
+        self.desk.view.list.setFocus(Qt.FocusReason.BacktabFocusReason)
+
+    def kill_engine(self) -> None:
+        """End the process that runs the model, as the system does when memory runs out."""
+        for pid in _model_processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def picture(self, *above: QWidget) -> QImage:
+        """What is seen now: the window, and the dialogs `above` it with the shadow that a desktop gives them."""
+        self.rest()
+        whole = self.window.grab().toImage()
+        painter = QPainter(whole)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for dialog in above:
+            box = dialog.rect()
+            box.moveCenter(self.window.rect().center())
+            _shadow(painter, box)
+            painter.drawPixmap(box.topLeft(), dialog.grab())
+        painter.end()
+        return whole
+
+
+@contextmanager
+def stage(application: QApplication, folder: Path, **settings: Any) -> Iterator[Stage]:
+    """A window that has begun and ends afterwards. See Stage."""
+    made = Stage(application, folder, **settings)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
+
+
+def _shadow(painter: QPainter, box: QRect) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    for spread in range(_SHADOW, 0, -1):
+        painter.setBrush(QColor(0, 0, 0, 3))
+        painter.drawRoundedRect(box.adjusted(-spread, -spread + 6, spread, spread + 6), spread, spread)
+    painter.setBrush(theme().color("outline"))
+    painter.drawRect(QRectF(box).adjusted(-0.5, -0.5, 0.5, 0.5))
+
+
+def _model_processes() -> list[int]:
+    """Ids of the processes that run a model for this one. Linux only."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):  # no process, or one that has just ended
+            continue
+        if b"runtime.engines.worker" in words and parent == os.getpid():
+            found.append(int(folder.name))
+    return found
