@@ -84,7 +84,7 @@ class Desk(QObject):
         self.answers.troubled.connect(self._troubled)
         self.chats.exportRequested.connect(self._export)
         self.transfer.imported.connect(self._imported)
-        self.transfer.told.connect(window.banner.show_notice)
+        self.transfer.told.connect(lambda sentence: window.banner.show_notice(sentence, well=True))
         self.shell.panelMade.connect(self._join_panel)
 
     def _opened(self, chat: Chat) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
 
-# Before Qt is asked for an application.
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-os.environ["QT_SCALE_FACTOR"] = "2"
+from screenshots.screen import use_screen
 
-from desktop.app import make_application
-from screenshots.pictures import PICTURES
-from screenshots.png import save
+use_screen(2)  # before Qt is asked for an application
+
+from desktop.app import make_application  # noqa: E402
+from screenshots.pictures import PICTURES  # noqa: E402
+from screenshots.png import save  # noqa: E402
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 

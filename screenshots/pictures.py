@@ -83,7 +83,7 @@ def export(application: QApplication, folder: Path) -> QImage:
 
         def look(state: ExportState) -> None:
             if not seen and state.stage == "verify" and (state.fraction or 0) > 0.2:
-                seen.append(shown.picture(dialog))
+                seen.append(shown.picture(dialog, rest=False))
 
         exports = shown.desk.models.exports
         exports.job.changed.connect(look)

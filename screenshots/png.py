@@ -34,8 +34,8 @@ def pixels(image: QImage) -> NDArray[np.uint8]:
 def reduce(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The place of each pixel's colour [height, width] in a table of colours [n, 3], n at most 256.
 
-    A colour that is not in the table becomes the nearest that is: grounds and flat parts keep theirs, and only the edges
-    of letters and pictures move, by less than can be seen.
+    A colour that is not in the table becomes the nearest that is: grounds and flat parts keep theirs, and only the
+    edges of letters and pictures move, by less than can be seen.
     """
     whole = rgb.astype(np.uint32)
     packed = (whole[..., 0] << 16 | whole[..., 1] << 8 | whole[..., 2]).ravel()

@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.desk import Desk
 from desktop.settings import Settings, SettingsFile
 from desktop.shell import Shell
+from desktop.views.conversation.work import work
 from desktop.views.theme import theme
 from runtime import GenerationOptions, SamplingConfig
 from screenshots.stored import Conversation, write
@@ -26,8 +27,8 @@ SIZE = QSize(1180, 760)
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0))
 _PATIENCE_SECONDS = 120
 _SOME_WORDS = 20  # characters
-_SHADOW = 24  # pixels
-_QUIET_SECONDS = 0.6  # what is drawn beside the window's thread, formulas and colours of code, is there by then
+_SHADOW, _TITLE_BAR = 32, 36  # pixels
+_QUIET_SECONDS = 0.4
 
 
 class Stage:
@@ -35,7 +36,9 @@ class Stage:
 
     def __init__(self, application: QApplication, folder: Path, **settings: Any) -> None:
         """`folder`: for the user's data, empty; `settings`: fields of desktop.settings.Settings."""
-        SettingsFile(folder / "settings.json").save(replace(Settings(), **{"theme": "light", "language": "en"} | settings))
+        SettingsFile(folder / "settings.json").save(
+            replace(Settings(), **{"theme": "light", "language": "en"} | settings)
+        )
         self._application = application
         self.folder = folder
         self.shell = Shell(application, folder)
@@ -67,7 +70,11 @@ class Stage:
             time.sleep(0.002)
 
     def rest(self, seconds: float = _QUIET_SECONDS) -> None:
-        """Let the window work for so long."""
+        """Let the window draw formulas and the colours of code, which it does beside its own thread, and so long more."""
+        drawn: list[bool] = []
+        for rounds in (1, 2):  # what is there by then may ask for more
+            work().submit(lambda: True, self, lambda stage, done: drawn.append(done))
+            self.until(lambda rounds=rounds: len(drawn) == rounds)  # type: ignore[misc]
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > end)
 
@@ -116,16 +123,20 @@ class Stage:
         for pid in _model_processes():
             os.kill(pid, signal.SIGKILL)
 
-    def picture(self, *above: QWidget) -> QImage:
-        """What is seen now: the window, and the dialogs `above` it with the shadow that a desktop gives them."""
-        self.rest()
+    def picture(self, *above: QWidget, rest: bool = True) -> QImage:
+        """What is seen now: the window, and the dialogs `above` it in a frame as a desktop draws one.
+
+        `rest`: wait until what is drawn beside the window's thread is there.
+        """
+        if rest:
+            self.rest()
         whole = self.window.grab().toImage()
         painter = QPainter(whole)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for dialog in above:
             box = dialog.rect()
-            box.moveCenter(self.window.rect().center())
-            _shadow(painter, box)
+            box.moveCenter(self.window.rect().center() + QPoint(0, _TITLE_BAR // 2))
+            _frame(painter, box, dialog.windowTitle())
             painter.drawPixmap(box.topLeft(), dialog.grab())
         painter.end()
         return whole
@@ -142,13 +153,19 @@ def stage(application: QApplication, folder: Path, **settings: Any) -> Iterator[
         made.end()
 
 
-def _shadow(painter: QPainter, box: QRect) -> None:
+def _frame(painter: QPainter, box: QRect, title: str) -> None:
+    """A shadow, a bar with the title, and an edge."""
+    whole = box.adjusted(0, -_TITLE_BAR if title else 0, 0, 0)
     painter.setPen(Qt.PenStyle.NoPen)
-    for spread in range(_SHADOW, 0, -1):
-        painter.setBrush(QColor(0, 0, 0, 3))
-        painter.drawRoundedRect(box.adjusted(-spread, -spread + 6, spread, spread + 6), spread, spread)
-    painter.setBrush(theme().color("outline"))
-    painter.drawRect(QRectF(box).adjusted(-0.5, -0.5, 0.5, 0.5))
+    for spread in range(_SHADOW, 0, -2):
+        painter.setBrush(QColor(0, 0, 0, 1 + 6 * (_SHADOW - spread) // _SHADOW))
+        painter.drawRoundedRect(whole.adjusted(-spread, 8 - spread, spread, 8 + spread), spread, spread)
+    painter.setPen(theme().color("outline"))
+    painter.setBrush(theme().color("sidebar"))
+    painter.drawRect(QRectF(whole).adjusted(-0.5, -0.5, 0.5, 0.5))
+    painter.setPen(theme().color("text"))
+    painter.setFont(theme().font(bold=True))
+    painter.drawText(QRect(whole.topLeft(), QSize(whole.width(), _TITLE_BAR)), Qt.AlignmentFlag.AlignCenter, title)
 
 
 def _model_processes() -> list[int]:

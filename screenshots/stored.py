@@ -111,14 +111,20 @@ for value in values:
 
 CODE = Conversation(
     title="Moving average in Python",
-    said=("How do I compute a moving average in Python without summing the window again at each step?", _MOVING_AVERAGE),
+    said=(
+        "How do I compute a moving average in Python without summing the window again at each step?",
+        _MOVING_AVERAGE,
+    ),
     folder="Work",
 )
 
 OTHERS = [
     Conversation(
         title="Packing list for Lisbon",
-        said=("What should I pack for a week in Lisbon in May?", "Light clothes, a jacket for the evening, good shoes."),
+        said=(
+            "What should I pack for a week in Lisbon in May?",
+            "Light clothes, a jacket for the evening, good shoes.",
+        ),
         days_ago=1,
         pinned=True,
     ),
@@ -142,8 +148,12 @@ OTHERS = [
 ]
 
 CHINESE = [
-    Conversation(title="用 Python 计算移动平均", said=("怎样用 Python 计算移动平均，而不必每一步都重新求和？", _CHINESE)),
-    Conversation(title="里斯本旅行清单", said=("五月去里斯本一周要带什么？", "薄衣服、外套和舒适的鞋。"), days_ago=1, pinned=True),
+    Conversation(
+        title="用 Python 计算移动平均", said=("怎样用 Python 计算移动平均，而不必每一步都重新求和？", _CHINESE)
+    ),
+    Conversation(
+        title="里斯本旅行清单", said=("五月去里斯本一周要带什么？", "薄衣服、外套和舒适的鞋。"), days_ago=1, pinned=True
+    ),
     Conversation(title="给房东的信", said=("帮我给房东写封信。", "好的，关于什么事？"), days_ago=1.2, folder="家里"),
     Conversation(title="天空为什么是蓝色的", said=("天空为什么是蓝色的？", "空气对蓝光的散射比红光强。"), days_ago=3),
 ]

@@ -73,4 +73,5 @@ class ChecksController(QObject):
                 else self.tr("{name}: {why}").format(name=name, why=state.error or ""),
                 button=self.tr("Show"),
                 action=self._open,
+                well=state.kind == "well",
             )

@@ -57,6 +57,7 @@ class ExportsController(QObject):
                 self.tr("The export of {name} was not finished.").format(name=self._waiting.output.name),
                 button=self.tr("Go on"),
                 action=self.go_on,
+                well=True,
             )
 
     def join(self, page: ExportPage) -> None:
@@ -154,6 +155,7 @@ class ExportsController(QObject):
                 self.tr("{name} is ready.").format(name=name),
                 button=self.tr("Load"),
                 action=lambda: self.loadRequested.emit(bundle),
+                well=True,
             )
         elif state.kind == "failed":
             self._window.banner.show_notice(

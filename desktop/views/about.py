@@ -6,20 +6,21 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, qVersion
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QVBoxLayout, QWidget
 
 from desktop.version import program_version
+from desktop.views.dialog import Dialog
 from desktop.views.parts import Paragraph, label
 
 PARTS = (
     f"Qt {qVersion()}, PySide6 (LGPL-3.0)",
-    "Lucide (ISC)",
-    "markdown-it-py (MIT), Pygments (BSD-2-Clause), ziamath (MIT)",
-    "NumPy (BSD-3-Clause), tokenizers (Apache-2.0), keyring (MIT)",
+    "Lucide (ISC), markdown-it-py (MIT), ziamath (MIT)",
+    "Pygments (BSD-2-Clause), NumPy (BSD-3-Clause)",
+    "tokenizers (Apache-2.0), keyring (MIT)",
 )
 
 
-class AboutDialog(QDialog):
+class AboutDialog(Dialog):
     """`folder`: where chats and settings are."""
 
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
@@ -45,6 +46,7 @@ class AboutDialog(QDialog):
         show = buttons.addButton(self.tr("Open Folder"), QDialogButtonBox.ButtonRole.ActionRole)
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         buttons.rejected.connect(self.reject)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setDefault(True)
         buttons.button(QDialogButtonBox.StandardButton.Close).setFocus()
         layout.addStretch(1)
         layout.addWidget(buttons)

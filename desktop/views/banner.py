@@ -21,6 +21,7 @@ class Banner(QFrame):
         super().__init__(parent)
         set_kind(self, "notice")
         self._action: Callable[[], None] | None = None
+        self._well = False
         self._picture = QLabel()
         self.label = StartLabel()
         self.label.setWordWrap(True)
@@ -28,8 +29,9 @@ class Banner(QFrame):
         self.button = QPushButton()
         self.close_button = IconButton("x")
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 8, 8, 8)
+        layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(12)
+        layout.addSpacing(8)  # mirrored, which margins are not
         layout.addWidget(self._picture)
         layout.addWidget(self.label, 1)
         layout.addWidget(self.button)
@@ -47,9 +49,19 @@ class Banner(QFrame):
         return "" if self.isHidden() else self.label.text()
 
     def show_notice(
-        self, sentence: str, *, button: str | None = None, action: Callable[[], None] | None = None
+        self,
+        sentence: str,
+        *,
+        button: str | None = None,
+        action: Callable[[], None] | None = None,
+        well: bool = False,
     ) -> None:
-        """Say `sentence`; with `button`, its text, `action` is called when it is pressed and the banner goes."""
+        """Say `sentence`; with `button`, its text, `action` is called when it is pressed and the banner goes.
+
+        `well`: nothing is wrong, so that there is no sign of a warning.
+        """
+        self._well = well
+        self._draw()
         self.label.setText(sentence)
         self.setAccessibleName(sentence)
         self._action = action
@@ -82,4 +94,5 @@ class Banner(QFrame):
 
     def _draw(self) -> None:
         side = theme().scaled(ICON_SIDE)
-        self._picture.setPixmap(icon("alert", "warning").pixmap(QSize(side, side), self.devicePixelRatioF()))
+        shown = icon("info", "muted") if self._well else icon("alert", "warning")
+        self._picture.setPixmap(shown.pixmap(QSize(side, side), self.devicePixelRatioF()))

@@ -119,7 +119,8 @@ class ChatSettingsPanel(QWidget):
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        head.setContentsMargins(20, 8, 12, 8)
+        head.setContentsMargins(12, 8, 12, 8)
+        head.addSpacing(8)  # mirrored, which margins are not
         head.addWidget(self._title, 1)
         head.addWidget(self.close_button)
         inside = QWidget()

@@ -286,7 +286,7 @@ COMMANDS: tuple[Command, ...] = (
         id="choose-model",
         menu="model",
         text=QT_TRANSLATE_NOOP("Commands", "&Choose a Model…"),
-        help=QT_TRANSLATE_NOOP("Commands", "Choose which model answers in this chat."),
+        help=QT_TRANSLATE_NOOP("Commands", "Choose which model answers."),
         shortcut="Ctrl+Alt+M",  # Cmd+M puts a Mac's window into the dock
     ),
     Command(

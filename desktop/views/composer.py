@@ -80,8 +80,9 @@ class Composer(QWidget):
         self._field = QFrame()
         set_kind(self._field, "field")
         inside = QHBoxLayout(self._field)
-        inside.setContentsMargins(16, 8, 8, 8)
+        inside.setContentsMargins(8, 8, 8, 8)
         inside.setSpacing(8)
+        inside.addSpacing(8)  # mirrored, which margins are not
         inside.addWidget(self.edit, 1, Qt.AlignmentFlag.AlignVCenter)
         inside.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         layout = QVBoxLayout(self)

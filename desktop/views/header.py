@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from desktop.views.icons import icon
-from desktop.views.parts import IconButton, StartLabel
+from desktop.views.parts import IconButton, StartLabel, beside_icon
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
@@ -43,7 +43,7 @@ class ElidedLabel(StartLabel):
 
 
 class ContextMeter(QWidget):
-    """A thin bar with the tokens in words. Hidden where nothing is known."""
+    """A thin bar with the tokens in words. Hidden where nothing is known, or said."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,7 +63,7 @@ class ContextMeter(QWidget):
     def set_usage(self, used: int | None, total: int | None, note: str = "") -> None:
         """Tokens of the conversation and of the context; None for what is not known. `note`: what was left out."""
         self._used, self._total, self._note = used, total, note
-        self.setVisible(used is not None)
+        self.setVisible(bool(used))
         if used is None:
             return
         self._share = min(used / total, 1.0) if total else 0.0
@@ -153,7 +153,7 @@ class Header(QWidget):
         shown = name or self.tr("Choose a model")
         if sentence and state != "ready":
             shown = f"{shown} · {sentence}"
-        self.model_button.setText(f" {shown}")  # the style leaves no room beside the icon
+        self.model_button.setText(beside_icon(shown))
         token = {"failed": "danger", "ready": "accent", "answering": "accent"}.get(state, "muted")
         self.model_button.setIcon(icon("alert" if state == "failed" else "cloud" if remote else "cpu", token))
         source = self.tr("Remote service: {name}. {state}") if remote else self.tr("Model: {name}. {state}")
@@ -163,7 +163,7 @@ class Header(QWidget):
     def set_export(self, text: str, words: str = "") -> None:
         """An export that is under way, as short as "12 %" and in `words`; an empty text for none."""
         self.export_button.setVisible(bool(text))
-        self.export_button.setText(f" {text}")
+        self.export_button.setText(beside_icon(text))
         self.export_button.set_name(words or text)
 
     def set_context(self, used: int | None, total: int | None, note: str = "") -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
 from desktop.views.icons import icon
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
 ICON_SIDE = 18  # pixels at the system's text size
+EDGE = 24  # pixels between what is read or written and the edge of its pane
 _LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
 
 
@@ -51,6 +52,7 @@ class Paragraph(QLabel):
     def __init__(self, kind: str = "", text: str = "") -> None:
         super().__init__()
         self.setTextFormat(Qt.TextFormat.RichText)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignTop)
         self.setWordWrap(True)
         if kind:
             set_kind(self, kind)
@@ -88,6 +90,22 @@ class IconButton(QToolButton):
     def _on_theme(self) -> None:
         side = theme().scaled(ICON_SIDE)
         self.setIconSize(QSize(side, side))
+
+
+def beside_icon(text: str) -> str:
+    """`text` for a button with an icon: the style leaves no room between them."""
+    return f" {text}"
+
+
+class ClearableEdit(QLineEdit):
+    """A field with a button that empties it, drawn like every other icon."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setClearButtonEnabled(True)
+        clear = self.findChild(QAction, "_q_qlineeditclearaction")  # Qt's own; it has no public way to its picture
+        if isinstance(clear, QAction):
+            clear.setIcon(icon("x", "muted"))
 
 
 class Choice(QComboBox):

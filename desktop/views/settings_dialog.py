@@ -9,7 +9,6 @@ from typing import Any
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QDialogButtonBox,
     QFormLayout,
     QLabel,
@@ -19,11 +18,12 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.settings import Settings
+from desktop.views.dialog import Dialog
 from desktop.views.parts import Choice, Paragraph
 from desktop.views.text_size import TextSize
 
 
-class SettingsDialog(QDialog):
+class SettingsDialog(Dialog):
     """Shows `settings` and tells of each change with all of them."""
 
     settingsChanged = Signal(object)  # Settings
@@ -42,7 +42,7 @@ class SettingsDialog(QDialog):
         self.send_box = self._choices("send_with")
         self.policy_box = self._choices("context_policy")
         self._policy_help = Paragraph("muted")
-        self._policy_help.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        _stretch(self._policy_help)
         self._labels = [QLabel() for _ in range(6)]
         form = QFormLayout()
         form.setHorizontalSpacing(24)
@@ -117,6 +117,13 @@ class SettingsDialog(QDialog):
     def _change(self, **values: Any) -> None:
         self._settings = replace(self._settings, **values)
         self.settingsChanged.emit(self._settings)
+
+
+def _stretch(text: Paragraph) -> None:
+    """As wide as the fields above it, and as tall as that makes it."""
+    policy = text.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
+    text.setSizePolicy(policy)
 
 
 _VALUES = {

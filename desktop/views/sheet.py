@@ -1,7 +1,7 @@
 """The style sheet: what Qt's style does not draw as the window wants it, by the property `kind` of a widget.
 
 Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
-`notice`; QComboBox `choice`; QTreeWidget `list`; QWidget `sidebar`, `page`.
+`notice`; QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget `sidebar`, `page`.
 Under a native style (macOS, Windows) buttons and fields stay its own.
 """
 
@@ -105,6 +105,7 @@ QLineEdit, QTextEdit, QPlainTextEdit {{
 QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus {{
     border: 2px solid {t.accent}; padding: {unit - 1}px {2 * unit - 1}px;
 }}
+QLineEdit[kind="search"] {{ padding-left: 0; padding-right: 0; }}
 QComboBox[kind="choice"] {{
     background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
     padding: {unit}px {7 * unit}px {unit}px {2 * unit}px;
@@ -137,6 +138,7 @@ QSlider::handle:horizontal:focus {{ background: {t.text}; }}
 QTreeWidget[kind="list"] {{ background: transparent; border: none; outline: none; }}
 QTreeWidget[kind="list"]::item {{ padding: {unit + 1}px {unit}px; }}
 QTreeWidget[kind="list"]::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; min-width: {90 * unit}px; }}
 QMenuBar {{ background: {t.sidebar}; color: {t.text}; border: none; padding: 2px {unit}px; }}
 QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; border-radius: {unit}px; }}
 QMenuBar::item:selected {{ background: {t.hover}; }}

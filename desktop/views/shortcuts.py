@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QBrush, QKeySequence
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QHeaderView,
-    QLineEdit,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -16,20 +14,23 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.views.commands import COMMANDS, MENU_TITLES
+from desktop.views.dialog import Dialog
+from desktop.views.parts import ClearableEdit
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
+_GROUP_GAP = 28  # pixels that a heading keeps of the group before it
 
-class ShortcutSheet(QDialog):
+
+class ShortcutSheet(Dialog):
     """A list to read and to search; a screen reader reads each row as command and keys."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard Shortcuts"))
-        self.filter = QLineEdit()
+        self.filter = ClearableEdit()
         self.filter.setPlaceholderText(self.tr("Find a command or a key"))
         self.filter.setAccessibleName(self.filter.placeholderText())
-        self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._find)
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
@@ -50,7 +51,7 @@ class ShortcutSheet(QDialog):
         layout.addWidget(self.filter)
         layout.addWidget(self.list, 1)
         layout.addWidget(buttons)
-        self.resize(theme().scaled(520), theme().scaled(600))
+        self.ask_size(theme().scaled(520), theme().scaled(600))
 
     def rows(self) -> list[tuple[str, str]]:
         """The commands that are shown, with their keys."""
@@ -65,6 +66,9 @@ class ShortcutSheet(QDialog):
         for name, title in MENU_TITLES.items():
             group = QTreeWidgetItem([_plain(QCoreApplication.translate("Commands", title)), ""])
             group.setFont(0, theme().font(bold=True))
+            if self.list.topLevelItemCount():
+                group.setSizeHint(0, QSize(0, self.list.fontMetrics().height() + theme().scaled(_GROUP_GAP)))
+            group.setTextAlignment(0, Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignBottom)
             group.setForeground(0, QBrush(theme().color("muted")))
             group.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.list.addTopLevelItem(group)

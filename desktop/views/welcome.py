@@ -118,7 +118,7 @@ class Welcome(QScrollArea):
         self._sizes.set_plain(
             self.tr(
                 "A larger model knows more and answers more slowly. It takes about as much memory as space on the "
-                "disk, and a gigabyte or two more. You can choose another at any time, for each chat."
+                "disk, and a gigabyte or two more. You can choose another at any time."
             )
         )
         self.start_button.setText(self.tr("Start Chatting"))
@@ -138,11 +138,13 @@ class Welcome(QScrollArea):
         if choice.possible and self._group.checkedId() < 0:
             button.setChecked(True)
         note = Paragraph("muted", choice.note)
-        note.setContentsMargins(_INDENT, 0, 0, 0)
+        below = QHBoxLayout()
+        below.addSpacing(_INDENT)  # mirrored, which margins are not
+        below.addWidget(note, 1)
         row = QVBoxLayout()
         row.setSpacing(4)
         row.addWidget(button)
-        row.addWidget(note)
+        row.addLayout(below)
         return row
 
     def _on_start(self) -> None:

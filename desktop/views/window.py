@@ -18,13 +18,12 @@ from desktop.views.banner import Banner
 from desktop.views.composer import Composer
 from desktop.views.header import Header
 from desktop.views.menus import Menus
-from desktop.views.parts import line
+from desktop.views.parts import EDGE, line
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 from desktop.views.window_state import WindowState
 
 _SIDEBAR_WIDTH = 264
-_EDGE = 24  # pixels between the composer and the window's edge
 
 
 class MainWindow(QMainWindow):
@@ -63,7 +62,7 @@ class MainWindow(QMainWindow):
         foot.addWidget(self.banner)
         foot.addWidget(self.composer)
         self._foot_row = QHBoxLayout()
-        self._foot_row.setContentsMargins(_EDGE, 8, _EDGE, 16)
+        self._foot_row.setContentsMargins(EDGE, 8, EDGE, 16)
         self._foot_row.addStretch(1)
         self._foot_row.addWidget(self._foot, 1000)
         self._foot_row.addStretch(1)
@@ -91,6 +90,7 @@ class MainWindow(QMainWindow):
         theme().changed.connect(self._on_theme)
         self._on_theme()
         self.retranslate()
+        self.composer.setFocus()
 
     def action(self, command: str) -> QAction:
         """The QAction of a command; KeyError for what is none."""
@@ -248,7 +248,7 @@ class MainWindow(QMainWindow):
             self.setTabOrder(self.composer.button, self._panel)
 
     def _on_theme(self) -> None:
-        self._foot.setMaximumWidth(theme().measure() + 2 * _EDGE)
+        self._foot.setMaximumWidth(theme().measure())
 
 
 def _first_focusable(pane: QWidget) -> QWidget | None:

@@ -29,6 +29,7 @@ from desktop.views.conversation.prose import leaves
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.work import work
 from desktop.views.icons import icon
+from desktop.views.parts import beside_icon
 
 _CARET = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 _PAUSE = 400  # ms between looks at the colours of code that still grows
@@ -168,7 +169,7 @@ class CodeBlock(QWidget):
         self._language = QLabel(self)
         self.copy = QToolButton(self)
         self.copy.setIcon(icon("copy"))
-        self.copy.setText(self.tr("Copy"))
+        self.copy.setText(beside_icon(self.tr("Copy")))
         self.copy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.copy.setAutoRaise(True)
         self.copy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list of messages gives the order of Tab
@@ -243,12 +244,12 @@ class CodeBlock(QWidget):
         if self._fence is not None:
             self.copyRequested.emit(self._fence.text)
         self.copy.setIcon(icon("check"))
-        self.copy.setText(self.tr("Copied"))
+        self.copy.setText(beside_icon(self.tr("Copied")))
         QTimer.singleShot(_SHOWN, self, self._uncopied)
 
     def _uncopied(self) -> None:
         self.copy.setIcon(icon("copy"))
-        self.copy.setText(self.tr("Copy"))
+        self.copy.setText(beside_icon(self.tr("Copy")))
         self._place_header()
 
     def fit(self, width: int) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette, QPen
-from PySide6.QtWidgets import QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QStyle, QToolButton, QWidget
 
 from desktop.views.conversation.style import Style
 from desktop.views.icons import icon
@@ -50,6 +50,11 @@ def sentence(parent: QWidget, style: Style, text: str = "") -> QLabel:
     return label
 
 
+def place(child: QWidget, box: QRect, width: int) -> None:
+    """Put `child` at `box` within `width`, as seen from where the language of the window begins."""
+    child.setGeometry(QStyle.visualRect(child.layoutDirection(), QRect(0, 0, width, box.height()), box))
+
+
 class Notice(QWidget):
     """One sentence with an icon, and what can be done about it."""
 
@@ -57,7 +62,7 @@ class Notice(QWidget):
         super().__init__(parent)
         self._style = style
         self._icon = QLabel(self)
-        self._icon.setPixmap(icon("alert").pixmap(style.gap(3.6), style.gap(3.6)))
+        self._icon.setPixmap(icon("alert", "warning").pixmap(style.gap(3.6), style.gap(3.6)))
         self.label = sentence(self, style)
         self.button: QPushButton | None = None
 
@@ -78,9 +83,10 @@ class Notice(QWidget):
         size = self.button.sizeHint() if self.button else QSize(0, 0)
         room = width - left - (size.width() + gap if self.button else 0)
         height = max(self.label.heightForWidth(room), size.height(), self._icon.sizeHint().height())
-        self._icon.setGeometry(0, (height - self._icon.sizeHint().height()) // 2, left, self._icon.sizeHint().height())
-        self.label.setGeometry(left, 0, room, height)
+        picture = self._icon.sizeHint()
+        place(self._icon, QRect(QPoint(0, (height - picture.height()) // 2), picture), width)
+        place(self.label, QRect(left, 0, room, height), width)
         if self.button:
-            self.button.setGeometry(width - size.width(), (height - size.height()) // 2, size.width(), size.height())
+            place(self.button, QRect(QPoint(width - size.width(), (height - size.height()) // 2), size), width)
         self.resize(width, height)
         return height

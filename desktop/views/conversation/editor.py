@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 
+from desktop.views.conversation.controls import place
 from desktop.views.conversation.style import Style
+from desktop.views.sheet import set_kind
 
 _LINES = (2, 12)  # fewest and most that are shown
 
@@ -48,6 +50,7 @@ class InlineEditor(QWidget):
         self.field.cancelled.connect(self.cancelled)
         self.field.textChanged.connect(self._changed)
         self.send = QPushButton(self.tr("Send"), self)
+        set_kind(self.send, "primary")
         self.cancel = QPushButton(self.tr("Cancel"), self)
         self.send.clicked.connect(self._send)
         self.cancel.clicked.connect(self.cancelled)
@@ -92,7 +95,7 @@ class InlineEditor(QWidget):
         y, right = height + self._style.gap(2), width
         for button in (self.send, self.cancel):
             size = button.sizeHint()
-            button.setGeometry(right - size.width(), y, size.width(), size.height())
+            place(button, QRect(QPoint(right - size.width(), y), size), width)
             right -= size.width() + self._style.gap(2)
         y += self.send.height()
         self.resize(width, y)

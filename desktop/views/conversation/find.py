@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from desktop.views.conversation.items import MessageItem
-from desktop.views.icons import icon
+from desktop.views.parts import EDGE, IconButton, line
 from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
 
 
 def find_hits(items: Sequence[MessageItem], text: str) -> list[tuple[int, int]]:
@@ -30,30 +31,38 @@ class FindBar(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.field = QLineEdit(self)
+        self.field = QLineEdit()
         self.field.textChanged.connect(self.changed)
-        self.count = QLabel(self)
+        self.count = QLabel()
         set_kind(self.count, "muted")
-        self.previous, self.next, self.close_button = (
-            self._button("arrow-up", lambda: self.stepped.emit(-1)),
-            self._button("arrow-down", lambda: self.stepped.emit(1)),
-            self._button("x", self.closed.emit),
-        )
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 8, 16, 8)
-        layout.addWidget(self.field, 1)
+        self.previous, self.next, self.close_button = IconButton("arrow-up"), IconButton("arrow-down"), IconButton("x")
+        self.previous.clicked.connect(lambda: self.stepped.emit(-1))
+        self.next.clicked.connect(lambda: self.stepped.emit(1))
+        self.close_button.clicked.connect(self.closed)
+        self._row = QWidget()  # as wide as the text that is searched
+        inside = QHBoxLayout(self._row)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(8)
+        inside.addWidget(self.field, 1)
         for part in (self.count, self.previous, self.next, self.close_button):
-            layout.addWidget(part)
+            inside.addWidget(part)
+        row = QHBoxLayout()
+        row.setContentsMargins(EDGE, 8, EDGE, 8)
+        row.addStretch(1)
+        row.addWidget(self._row, 1000)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(row)
+        layout.addWidget(line())
+        theme().changed.connect(self._on_theme)
+        self._on_theme()
         self._retranslate()
         self.show_count(0, 0)
 
-    def _button(self, name: str, act: object) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(icon(name))
-        button.setAutoRaise(True)
-        button.setIconSize(QSize(16, 16))
-        button.clicked.connect(act)
-        return button
+    def _on_theme(self) -> None:
+        self._row.setMaximumWidth(theme().measure())
 
     def _retranslate(self) -> None:
         self.field.setPlaceholderText(self.tr("Find in this chat"))
@@ -63,8 +72,7 @@ class FindBar(QWidget):
             (self.next, self.tr("Next hit")),
             (self.close_button, self.tr("Close")),
         ):
-            button.setToolTip(label)
-            button.setAccessibleName(label)
+            button.set_name(label)
 
     def show_count(self, current: int, hits: int) -> None:
         """`current` counts from 1; 0 where there is none."""

@@ -1,13 +1,13 @@
-"""Below a message: which alternative it is, what it took, and what can be done with it."""
+"""Below or beside a message: which alternative it is, what it took, and what can be done with it."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from desktop.store.records import Figures
-from desktop.views.conversation.controls import action, tint
+from desktop.views.conversation.controls import action, place, tint
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.style import Style
 from desktop.views.icons import icon
@@ -16,7 +16,11 @@ _SHOWN = 1500  # ms that a copy button says so
 
 
 class Footer(QWidget):
-    """One row. Its actions are made and shown when the pointer or the focus comes to the message."""
+    """One row. Its actions are made and shown when the pointer or the focus comes to the message.
+
+    It is below an answer, and beside the name over the user's own words, so that a question and its answer stay
+    together: there all stands at the end of the row.
+    """
 
     copyClicked = Signal()
     regenerateClicked = Signal()
@@ -30,6 +34,7 @@ class Footer(QWidget):
         self._item: MessageItem | None = None
         self._last = False
         self._busy = False
+        self._at_end = False
         self._actions: dict[str, QToolButton] = {}
         self._shown = False
         self._pager: tuple[QToolButton, QLabel, QToolButton] | None = None
@@ -43,6 +48,7 @@ class Footer(QWidget):
         if (item, last, busy) == (self._item, self._last, self._busy):
             return
         self._item, self._last, self._busy = item, last, busy
+        self._at_end = item.role == "user"
         self._figures.setText(self._figures_line(item.figures) if item.figures else "")
         if item.count > 1 and self._pager is None:
             self._make_pager()
@@ -115,18 +121,21 @@ class Footer(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        height, x = self.height(), 0
+        height = self.height()
         parts: list[QWidget] = [*(self._pager or ())] if self._item and self._item.count > 1 else []
         for name in ("copy", "edit", "regenerate", "continue"):
             if name in self._actions and self._actions[name].isVisibleTo(self):
                 parts.append(self._actions[name])
+        gap = self._style.gap(0.5)
+        x = self.width() - sum(part.sizeHint().width() + gap for part in parts) + gap if self._at_end else 0
         for part in parts:
             size = part.sizeHint()
-            part.setGeometry(x, (height - size.height()) // 2, size.width(), size.height())
-            x += size.width() + self._style.gap(0.5)
+            place(part, QRect(QPoint(x, (height - size.height()) // 2), size), self.width())
+            x += size.width() + gap
         size = self._figures.sizeHint()
-        self._figures.setGeometry(self.width() - size.width(), (height - size.height()) // 2, *size.toTuple())
-        self._figures.setVisible(size.width() <= self.width() - x)
+        left = self.width() - size.width()
+        place(self._figures, QRect(QPoint(left, (height - size.height()) // 2), size), self.width())
+        self._figures.setVisible(x <= left)
 
     def _figures_line(self, figures: Figures) -> str:
         """What an answer took, in words."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from desktop.text import Link
+from desktop.views.dialog import Dialog
 
 
-class LinkDialog(QDialog):
+class LinkDialog(Dialog):
     """Shows where a link leads. Nothing is opened here."""
 
     confirmed = Signal(str)
@@ -21,6 +22,8 @@ class LinkDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setSpacing(16)
         says = self.tr("Write to %1?") if link.address.startswith("mailto:") else self.tr("This link leads to %1.")
         question = QLabel(says.replace("%1", link.host))
         question.setTextFormat(Qt.TextFormat.PlainText)

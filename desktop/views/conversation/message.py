@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 from desktop.text import Markdown, plain_text, typed
 from desktop.views.conversation.body import Body, Spot, text_of
 from desktop.views.conversation.code import CodeBlock
-from desktop.views.conversation.controls import Notice, paint_panel, sentence, tint
+from desktop.views.conversation.controls import Notice, paint_panel, place, sentence, tint
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
@@ -215,8 +215,13 @@ class MessageWidget(QGroupBox):
         y, room = style.gap(2), width - 2 * left
         header = self._who.sizeHint().height()
         name = self._who.sizeHint().width()
-        self._who.setGeometry(left, y, name, header)
-        self._model.setGeometry(left + name + style.gap(2), y, room - name - style.gap(2), header)
+        place(self._who, QRect(left, y, name, header), width)
+        start = left + name + style.gap(2)
+        model = min(self._model.fontMetrics().horizontalAdvance(self._model.text()) + 2, room - start + left)
+        place(self._model, QRect(start, y, model, header), width)
+        row, edge = self.footer.height_wanted(), style.gap(1.2)  # so much is free around an icon in its button
+        if self.item.role == "user":
+            place(self.footer, QRect(start, y + (header - row) // 2, room + left - start + edge, row), width)
         y += header + style.gap(1.5)
         if self._dropped and self.item.dropped:
             self._dropped.move(left, y)
@@ -236,10 +241,11 @@ class MessageWidget(QGroupBox):
             y += style.gap(2)
             self._notice.move(left, y)
             y += self._notice.fit(room)
-        y += style.gap(1)
-        edge = style.gap(1.2)  # so much is free around an icon: the icon, not its button, begins where text does
-        self.footer.setGeometry(left - edge, y, room + edge, self.footer.height_wanted())
-        y += self.footer.height_wanted() + style.gap(2)
+        if self.item.role == "assistant":
+            y += style.gap(1)
+            place(self.footer, QRect(left - edge, y, room + edge, row), width)
+            y += row
+        y += style.gap(2)
         self.resize(width, y)
         return y
 

@@ -17,6 +17,7 @@ from desktop.views.conversation.heights import Heights
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.message import MessageWidget, inset
 from desktop.views.conversation.style import current_style
+from desktop.views.parts import EDGE
 from desktop.views.theme import theme
 
 _ROUNDS = 12  # of measuring until all that is in sight has been measured
@@ -235,7 +236,9 @@ class MessageColumn(QAbstractScrollArea):
         return changed
 
     def _left(self) -> int:
-        return (self.viewport().width() - self._column) // 2
+        """In the middle of the pane, the scroll bar's room included, where the composer is too."""
+        view = self.viewport().geometry()
+        return max(0, min((self.width() - self._column) // 2 - view.x(), view.width() - self._column))
 
     def _place(self) -> None:
         left, room = self._left(), self.viewport().height()
@@ -295,8 +298,9 @@ class MessageColumn(QAbstractScrollArea):
         return round(lines * style.unit * 5.2 + style.gap(18))
 
     def _wanted_column(self) -> int:
-        measure = self.style_now.measure + 2 * inset(self.style_now)
-        return min(measure, self.viewport().width() - 2 * self.style_now.gap(1))
+        wider = 2 * inset(self.style_now)
+        text = min(self.style_now.measure, self.width() - 2 * EDGE)
+        return min(text + wider, self.viewport().width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

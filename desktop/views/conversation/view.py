@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.text import check_link
+from desktop.views.conversation.empty import EmptyChat
 from desktop.views.conversation.find import FindBar
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.links import LinkDialog
@@ -38,6 +39,8 @@ class ConversationView(QWidget):
         layout.addWidget(self.find_bar)
         layout.addWidget(self.list, 1)
         self.setFocusProxy(self.list)
+        self.empty = EmptyChat(self)
+        self.empty.hide()
         self.newest = QPushButton(icon("arrow-down"), self.tr("Jump to newest"), self)
         self.newest.hide()
         self.newest.clicked.connect(self.list.follow)
@@ -58,10 +61,12 @@ class ConversationView(QWidget):
         """Another chat, or another path through this one. `focus`: scroll to that message."""
         self.find_bar.hide()
         self.list.set_items(items, focus=focus)
+        self.empty.setVisible(not items)
 
     def append(self, item: MessageItem) -> None:
         """One more message at the end."""
         self.list.append(item)
+        self.empty.hide()
 
     def stream(self, id: int, text: str) -> None:  # noqa: A002
         """The whole text so far of the answer that is being written; shown within 33 ms, cheap where it only grew."""
@@ -134,6 +139,7 @@ class ConversationView(QWidget):
     def _place_newest(self) -> None:
         size = self.newest.sizeHint()
         area = self.list.geometry()
-        x = area.left() + (self.list.viewport().width() - size.width()) // 2
+        self.empty.setGeometry(area)
+        x = area.left() + (area.width() - size.width()) // 2
         self.newest.setGeometry(x, area.bottom() - size.height() - 12, size.width(), size.height())
         self.newest.raise_()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
+    QFont,
     QFontMetricsF,
     QPainter,
     QPyTextObject,
@@ -28,6 +29,7 @@ DISPLAY = QTextFormat.Property.UserProperty + 4  # of an object: True on a line 
 SCALE = QTextFormat.Property.UserProperty + 5  # of an object: pixels for a unit of its drawing
 HANG = QTextFormat.Property.UserProperty + 6  # of a block: depth of lists around the outermost quote
 FORMULA = QTextFormat.ObjectTypes.UserObject + 1
+_BULLET_SPACE = 250  # percent of the width of a space
 OBJECT = "￼"
 
 
@@ -88,7 +90,7 @@ def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
     plain.setForeground(style.muted if block.place.quote else style.text)
     if isinstance(block, Paragraph) and block.place.marker:
         _make_item(cursor, block.place.indent, block.place.marker)
-        cursor.setBlockCharFormat(plain)
+        cursor.setBlockCharFormat(_marker_format(block.place.marker, plain))
     match block:
         case Paragraph() | Heading():
             for span in block.spans:
@@ -114,6 +116,16 @@ def _make_item(cursor: QTextCursor, indent: int, marker: str) -> None:
     layout.setIndent(0)  # the list indents
     cursor.setBlockFormat(layout)
     cursor.createList(kind)
+
+
+def _marker_format(marker: str, plain: QTextCharFormat) -> QTextCharFormat:
+    """What Qt draws a list's marker with: a space of its font parts it from the text, too small a one for a bullet."""
+    shape = QTextCharFormat(plain)
+    if marker == "•":
+        font = QFont(plain.font())
+        font.setStretch(_BULLET_SPACE)
+        shape.setFont(font)
+    return shape
 
 
 def write_span(cursor: QTextCursor, span: Span, plain: QTextCharFormat, style: Style) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from PySide6.QtCore import QLocale, Signal
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QFrame,
@@ -19,11 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.library import DoctorState, memory_size
+from desktop.views.dialog import Dialog
 from desktop.views.parts import Paragraph, label
 from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
 
 
-class CheckDialog(QDialog):
+class CheckDialog(Dialog):
     """Follows one examination. Closing it does not stop that; its own button does."""
 
     cancelRequested = Signal()
@@ -65,7 +66,7 @@ class CheckDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         self.cancel_button.clicked.connect(self.cancelRequested)
         self.save_button.clicked.connect(self._ask_save)
-        self.resize(600, 440)
+        self.ask_size(theme().scaled(600), theme().scaled(440))
 
     def set_state(self, state: DoctorState) -> None:
         """How the examination is now."""

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from PySide6.QtCore import QLocale, Qt, Signal, SignalInstance
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.library import ModelEntry, disk_size
 from desktop.views.models.words import fits_title, used_title
@@ -43,6 +55,8 @@ class Details(QWidget):
         for text, value in zip(names, self.values.values(), strict=True):
             name = QLabel(text)
             set_kind(name, "muted")
+            name.setAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignTop)
+            name.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
             value.setAccessibleDescription(text)
             self._facts.addRow(name, value)
         self.load_button = QPushButton(self.tr("Load"))
@@ -152,5 +166,8 @@ class Details(QWidget):
 
 
 def _breakable(path: str) -> str:
-    """`path` with places where a line may break."""
+    """`path` with places where a line may break; the user's own folder is the sign that shells have for it."""
+    home = str(Path.home())
+    if path.startswith(home + os.sep):
+        path = "~" + path.removeprefix(home)
     return path.replace("/", "/\u200b").replace("\\", "\\\u200b")

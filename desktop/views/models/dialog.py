@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialogButtonBox, QTabWidget, QVBoxLayout, QWidget
 
 from desktop.views.banner import Banner
+from desktop.views.dialog import Dialog
 from desktop.views.models.export_page import ExportPage
 from desktop.views.models.local_page import LocalPage
 from desktop.views.models.services_page import ServicesPage
@@ -16,7 +17,7 @@ from desktop.views.theme import theme
 Page = Literal["local", "export", "services"]
 
 
-class ModelsDialog(QDialog):
+class ModelsDialog(Dialog):
     """Not modal: answers and exports go on behind it. It goes for good when it is closed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -47,7 +48,7 @@ class ModelsDialog(QDialog):
         layout.addWidget(self.banner)
         layout.addWidget(buttons)
         self.local.exportRequested.connect(lambda: self.show_page("export"))
-        self.resize(QSize(theme().scaled(860), theme().scaled(540)))
+        self.ask_size(theme().scaled(860), theme().scaled(540))
 
     def show_page(self, page: Page) -> None:
         """Bring a page to the front."""

@@ -140,6 +140,7 @@ class _RowDelegate(QStyledItemDelegate):
         ):
             painter.setFont(font)
             painter.setPen(theme().color(token))
+            painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, inside.width())
             painter.drawText(inside, along | where | Qt.AlignmentFlag.AlignAbsolute, shown)
         painter.restore()

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from desktop.store.records import Service
+from desktop.views.dialog import Dialog
 from desktop.views.parts import Paragraph
 from desktop.views.sheet import set_kind
 
@@ -23,7 +24,7 @@ class ServiceForm:
     key: str | None = field(default=None, repr=False)
 
 
-class ServiceDialog(QDialog):
+class ServiceDialog(Dialog):
     """Closes when the user agrees and what was typed can be kept."""
 
     agreed = Signal(object)  # ServiceForm

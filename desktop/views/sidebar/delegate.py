@@ -13,6 +13,7 @@ from desktop.views.theme import theme
 
 _Index = QModelIndex | QPersistentModelIndex
 _EDGE = 8  # pixels between a row's ground and its text
+_GAP = 6  # between an icon and a text
 
 
 class ChatDelegate(QStyledItemDelegate):
@@ -51,7 +52,7 @@ class ChatDelegate(QStyledItemDelegate):
             if row.folded:
                 name = "chevron-left" if _is_mirrored(option) else "chevron-right"
             self._icon(painter, option, rect, name, side, at_end=False)
-            rect.adjust(0 if _is_mirrored(option) else side + 6, 0, -(side + 6) if _is_mirrored(option) else 0, 0)
+            rect.adjust(0 if _is_mirrored(option) else side + _GAP, 0, -(side + _GAP) if _is_mirrored(option) else 0, 0)
             if option.state & QStyle.StateFlag.State_HasFocus:
                 self._ring(painter, QRect(option.rect))
         painter.setFont(theme().font(scale=0.85, bold=True))
@@ -68,9 +69,14 @@ class ChatDelegate(QStyledItemDelegate):
             self._ring(painter, rect)
         inside = rect.adjusted(_EDGE, 0, -_EDGE, 0)
         side = theme().scaled(14)
+        if row.inside:  # its title begins where the folder's does
+            indent = side + _GAP
+            inside.adjust(0 if _is_mirrored(option) else indent, 0, -indent if _is_mirrored(option) else 0, 0)
         for name in _marks(row):
             self._icon(painter, option, inside, name, side, at_end=True)
-            inside.adjust(side + 6 if _is_mirrored(option) else 0, 0, 0 if _is_mirrored(option) else -(side + 6), 0)
+            inside.adjust(
+                side + _GAP if _is_mirrored(option) else 0, 0, 0 if _is_mirrored(option) else -(side + _GAP), 0
+            )
         painter.setFont(theme().font())
         painter.setPen(theme().color("text" if row.chat.title else "muted"))
         self._text(painter, option, inside, text_of(row))
@@ -99,6 +105,7 @@ class ChatDelegate(QStyledItemDelegate):
     def _text(self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, text: str) -> None:
         # The line begins where the window's language does; a title of the other direction is laid out by its own.
         side = Qt.AlignmentFlag.AlignRight if _is_mirrored(option) else Qt.AlignmentFlag.AlignLeft
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
         painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute, shown)
 

@@ -85,8 +85,9 @@ class HitDelegate(QStyledItemDelegate):
         else:
             painter.setFont(theme().font(bold=True))
             painter.setPen(theme().color("text"))
+            painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
             title = painter.fontMetrics().elidedText(hit.title, Qt.TextElideMode.ElideRight, inside.width())
-            painter.drawText(inside, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeading, title)
+            painter.drawText(inside, _along(option) | Qt.AlignmentFlag.AlignTop, title)
             inside.adjust(0, painter.fontMetrics().lineSpacing(), 0, 0)
             self._draw(painter, inside, hit.snippet, hit, bold=False, lines=_LINES)
         painter.restore()
@@ -108,6 +109,13 @@ class HitDelegate(QStyledItemDelegate):
         layout.endLayout()
         painter.setPen(theme().color("text" if bold else "muted"))
         layout.draw(painter, rect.topLeft().toPointF())
+
+
+def _along(option: QStyleOptionViewItem) -> Qt.AlignmentFlag:
+    """Where a line begins: where the window's language does, whatever the language of the text."""
+    mirrored = option.direction == Qt.LayoutDirection.RightToLeft
+    side = Qt.AlignmentFlag.AlignRight if mirrored else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignAbsolute
 
 
 def _marked(start: int, end: int) -> QTextLayout.FormatRange:

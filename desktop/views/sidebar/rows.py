@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -30,10 +30,11 @@ class HeaderRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ChatRow:
-    """One chat; `writing` while an answer is written in it."""
+    """One chat; `writing` while an answer is written in it; `inside`: under the header of its folder."""
 
     chat: Chat
     writing: bool = False
+    inside: bool = False
 
     @property
     def key(self) -> str:
@@ -79,7 +80,7 @@ def rows(
                 own = inside[folder.id]
                 result.append(HeaderRow(folder=folder, folded=folder.id in folded, count=len(own)))
                 if folder.id not in folded:
-                    result += [made[chat.id] for chat in own]
+                    result += [replace(made[chat.id], inside=True) for chat in own]
     return result
 
 

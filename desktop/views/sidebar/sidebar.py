@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedWidget, QT
 
 from desktop.store.records import Folder, Hit
 from desktop.views.icons import icon
+from desktop.views.parts import ClearableEdit, beside_icon
 from desktop.views.sheet import set_kind
 from desktop.views.sidebar.hits import HitList
 from desktop.views.sidebar.list import ChatList
@@ -20,7 +21,7 @@ from desktop.views.theme import theme
 _SEARCH_MS = 120  # after the last key press
 
 
-class SearchField(QLineEdit):
+class SearchField(ClearableEdit):
     """Escape empties it, Down goes to what was found."""
 
     left = Signal()
@@ -49,7 +50,7 @@ class Sidebar(QWidget):
         self.hits = HitList()
         self.undo = UndoBar()
         self.search = SearchField()
-        self.search.setClearButtonEnabled(True)
+        set_kind(self.search, "search")
         self._glass = QAction(self)
         self.search.addAction(self._glass, QLineEdit.ActionPosition.LeadingPosition)
         self.new_button = QToolButton()
@@ -124,7 +125,7 @@ class Sidebar(QWidget):
         self.search.setAccessibleName(self.tr("Search all chats"))
         self.new_button.setAccessibleName(self.tr("New chat"))
         self.new_button.setToolTip(self.tr("New chat"))
-        self.archive_button.setText(self.tr("Archive"))
+        self.archive_button.setText(beside_icon(self.tr("Archive")))
         self.archive_button.setAccessibleName(self.tr("Show archived chats"))
         self.undo.retranslate()
         self.list.rows.retranslate()

@@ -23,7 +23,8 @@ class UndoBar(QFrame):
         self.label.setWordWrap(True)
         self.button = QPushButton()
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 6, 6, 6)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addSpacing(6)  # mirrored, which margins are not
         layout.addWidget(self.label, 1)
         layout.addWidget(self.button)
         self._timer = QTimer(self, singleShot=True, interval=SECONDS * 1000)
