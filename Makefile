@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 TRANSLATIONS := desktop/translations/falconet
 
-.PHONY: demo test lint install translations package system clean
+.PHONY: demo test lint install translations screenshots package system clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m export.demo
@@ -39,6 +39,16 @@ translations: $(STAMP)
 	$(LUPDATE) -pluralonly -target-language en -ts $(TRANSLATIONS)_en.ts
 	$(BIN)/pyside6-lrelease -silent $(TRANSLATIONS)_zh_CN.ts -qm $(TRANSLATIONS)_zh_CN.qm
 	$(BIN)/pyside6-lrelease -silent $(TRANSLATIONS)_en.ts -qm $(TRANSLATIONS)_en.qm
+
+# The pictures of the window in docs/images: the program itself, brought into its main states without a screen. On Debian
+# root gets the fonts that they are set in, Chinese included; elsewhere the system's own are taken.
+screenshots: system $(STAMP)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		dpkg -s fonts-inter fonts-dejavu-core fonts-noto-cjk >/dev/null 2>&1 || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+			fonts-inter fonts-dejavu-core fonts-noto-cjk >/dev/null; }; \
+	fi
+	OMP_NUM_THREADS=1 $(BIN)/python -m screenshots
 
 # The desktop app as a folder or a .app, started once without a screen; takes minutes. See docs/desktop-packaging.md.
 package: system $(STAMP)

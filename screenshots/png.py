@@ -17,7 +17,7 @@ def save(image: QImage, file: Path) -> None:
     indices, colours = reduce(pixels(image))
     small = QImage(image.width(), image.height(), QImage.Format.Format_Indexed8)
     small.setColorTable([qRgb(*(int(channel) for channel in colour)) for colour in colours])
-    rows = np.frombuffer(small.bits(), np.uint8).reshape(small.height(), small.bytesPerLine())  # type: ignore[call-overload]
+    rows = np.frombuffer(small.bits(), np.uint8).reshape(small.height(), small.bytesPerLine())
     rows[:, : small.width()] = indices
     file.parent.mkdir(parents=True, exist_ok=True)
     if not small.save(str(file), "PNG", 0):  # type: ignore[call-overload]  # 0: compressed the most

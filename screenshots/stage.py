@@ -70,10 +70,10 @@ class Stage:
             time.sleep(0.002)
 
     def rest(self, seconds: float = _QUIET_SECONDS) -> None:
-        """Let the window draw formulas and the colours of code, which it does beside its own thread, and so long more."""
+        """Let the window draw formulas and the colours of code, which another thread makes, and so long more."""
         drawn: list[bool] = []
         for rounds in (1, 2):  # what is there by then may ask for more
-            work().submit(lambda: True, self, lambda stage, done: drawn.append(done))
+            work().submit(lambda: True, self, lambda _, done: drawn.append(done))
             self.until(lambda rounds=rounds: len(drawn) == rounds)  # type: ignore[misc]
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > end)

@@ -13,6 +13,8 @@ from desktop.engine import EMBEDDED, EmbeddedModel, LocalModel
 from desktop.library.sizes import memory_size
 from runtime import Bundle, Memory, UserFacingError, embedded_folder, memory_needs
 
+translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
+
 Fits = Literal["yes", "tight", "no", "unknown"]
 """`tight`: within the machine's memory, yet not beside what else runs now."""
 
@@ -86,7 +88,9 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
     except UserFacingError as error:
         return ModelEntry(source=source, path=folder, last_used=last_used, damaged=str(error))
     except OSError as error:
-        why = _tr("{folder} cannot be read ({reason}).").format(folder=folder, reason=error.strerror)
+        why = translate("ModelEntry", "{folder} cannot be read ({reason}).").format(
+            folder=folder, reason=error.strerror
+        )
         return ModelEntry(source=source, path=folder, last_used=last_used, damaged=why)
     fits, sentence = judge(needs, memory)
     linear = str(manifest.recipe.get("linear", ""))
@@ -110,7 +114,7 @@ def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEnt
         found = look_at(folder, memory, last_used)
         if found.damaged is None:
             return ModelEntry(**{**vars(found), "source": EMBEDDED})
-    sentence = _tr("Comes with the program; prepared once, when it is first used.")
+    sentence = translate("ModelEntry", "Comes with the program; prepared once, when it is first used.")
     return ModelEntry(source=EMBEDDED, path=folder, fits="yes", sentence=sentence, last_used=last_used)
 
 
@@ -118,18 +122,22 @@ def judge(needs: int, memory: Memory) -> tuple[Fits, str]:
     """Whether a model that needs so many bytes fits a machine, and a sentence that says so."""
     size = memory_size
     if memory.total is None:
-        return "unknown", _tr("Needs about {needs}; this machine does not tell its memory.").format(needs=size(needs))
+        return "unknown", translate("ModelEntry", "Needs about {needs}; this machine does not tell its memory.").format(
+            needs=size(needs)
+        )
     amounts = {"needs": size(needs), "total": size(memory.total)}
     if needs > memory.total:
-        return "no", _tr("Needs about {needs} and this machine has {total}: choose a smaller one.").format(**amounts)
+        return "no", translate(
+            "ModelEntry", "Needs about {needs} and this machine has {total}: choose a smaller one."
+        ).format(**amounts)
     if memory.available is not None and needs > memory.available:
         free = size(memory.available)
-        text = _tr("Needs about {needs} of {total}, and {free} are free now: close other programs first.")
+        text = translate(
+            "ModelEntry", "Needs about {needs} of {total}, and {free} are free now: close other programs first."
+        )
         return "tight", text.format(**amounts, free=free)
     if needs > _TIGHT_SHARE * memory.total:
-        return "tight", _tr("Needs about {needs} of {total}: little is left for other programs.").format(**amounts)
-    return "yes", _tr("Needs about {needs} of {total}.").format(**amounts)
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ModelEntry", text)
+        return "tight", translate(
+            "ModelEntry", "Needs about {needs} of {total}: little is left for other programs."
+        ).format(**amounts)
+    return "yes", translate("ModelEntry", "Needs about {needs} of {total}.").format(**amounts)

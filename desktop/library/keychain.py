@@ -17,6 +17,8 @@ from PySide6.QtCore import QCoreApplication, QObject
 
 from desktop.mailbox import Mailbox
 
+translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
+
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
@@ -98,7 +100,7 @@ class _Keys:
         try:
             return KeychainAnswer(secret=_backend().get_password(_SERVICE, account))
         except Exception as error:  # noqa: BLE001  (backends raise errors of their own kinds, D-Bus's among them)
-            return KeychainAnswer(notice=_why(error, _tr("enter the service's key again.")))
+            return KeychainAnswer(notice=_why(error, translate("Keychain", "enter the service's key again.")))
 
     def set(self, account: str, secret: str) -> KeychainAnswer:
         """See Keychain."""
@@ -106,7 +108,7 @@ class _Keys:
             _backend().set_password(_SERVICE, account, secret)
         except Exception as error:  # noqa: BLE001
             self._for_now[account] = secret
-            rest = _tr("the key is kept until the program ends, and must then be entered again.")
+            rest = translate("Keychain", "the key is kept until the program ends, and must then be entered again.")
             return KeychainAnswer(secret=secret, notice=_why(error, rest))
         self._for_now.pop(account, None)
         return KeychainAnswer(secret=secret)
@@ -121,7 +123,9 @@ class _Keys:
         except _NoKeychainError:
             return KeychainAnswer()  # it was in none
         except Exception as error:  # noqa: BLE001
-            return KeychainAnswer(notice=_why(error, _tr("the key may still be in it, under the name Falconet.")))
+            return KeychainAnswer(
+                notice=_why(error, translate("Keychain", "the key may still be in it, under the name Falconet."))
+            )
         return KeychainAnswer()
 
 
@@ -130,14 +134,10 @@ def _why(error: Exception, rest: str) -> str:
 
     _log.info("the keychain could not be used: %s", type(error).__name__)  # its text might hold a key
     if isinstance(error, _NoKeychainError):
-        return _tr("This machine has no keychain: {rest}").format(rest=rest)
+        return translate("Keychain", "This machine has no keychain: {rest}").format(rest=rest)
     if isinstance(error, KeyringLocked):
-        return _tr("The keychain is locked: {rest}").format(rest=rest)
-    return _tr("The keychain could not be used: {rest}").format(rest=rest)
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Keychain", text)
+        return translate("Keychain", "The keychain is locked: {rest}").format(rest=rest)
+    return translate("Keychain", "The keychain could not be used: {rest}").format(rest=rest)
 
 
 class _NoKeychainError(Exception):

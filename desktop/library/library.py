@@ -20,6 +20,8 @@ from desktop.library.usage import Usage
 from desktop.mailbox import Mailbox
 from runtime import machine_memory
 
+translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
+
 _log = logging.getLogger(__name__)
 _SETTLE_MILLISECONDS = 300  # a bundle that is copied changes its folder many times
 
@@ -193,7 +195,7 @@ class _Worker:
 def _why_not_removed(folder: Path, *, for_good: bool) -> str | None:
     """Remove a bundle; a sentence where that failed."""
     if not looks_like_bundle(folder):
-        return _tr("{folder} holds no model any more; nothing was removed.").format(folder=folder)
+        return translate("ModelLibrary", "{folder} holds no model any more; nothing was removed.").format(folder=folder)
     try:
         if for_good:
             doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
@@ -202,12 +204,10 @@ def _why_not_removed(folder: Path, *, for_good: bool) -> str | None:
         place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
         Path(place).mkdir(parents=True, exist_ok=True)  # where a Linux trash is made; Qt does not make its parent
         if not QFile(str(folder)).moveToTrash():
-            return _tr("{folder} could not be moved to the trash; delete it for good instead.").format(folder=folder)
+            return translate(
+                "ModelLibrary", "{folder} could not be moved to the trash; delete it for good instead."
+            ).format(folder=folder)
     except OSError as error:
-        text = _tr("{folder} could not be removed ({reason}); check its permissions.")
+        text = translate("ModelLibrary", "{folder} could not be removed ({reason}); check its permissions.")
         return text.format(folder=folder, reason=error.strerror)
     return None
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ModelLibrary", text)

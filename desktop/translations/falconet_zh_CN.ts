@@ -190,6 +190,88 @@
     </message>
 </context>
 <context>
+    <name>CheckDialog</name>
+    <message>
+        <source>Check a Model</source>
+        <translation>检查模型</translation>
+    </message>
+    <message>
+        <source>The model is being checked</source>
+        <translation>正在检查模型</translation>
+    </message>
+    <message>
+        <source>Save Report…</source>
+        <translation>保存报告…</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Getting ready…</source>
+        <translation>正在准备…</translation>
+    </message>
+    <message>
+        <source>Something is wrong; the report says what.</source>
+        <translation>有些地方不对，详情见报告。</translation>
+    </message>
+    <message>
+        <source>The check was stopped.</source>
+        <translation>检查已停止。</translation>
+    </message>
+    <message>
+        <source>Interpreter</source>
+        <translation>解释器</translation>
+    </message>
+    <message>
+        <source>{device}: not on this computer ({reason}).</source>
+        <translation>{device}：这台电脑上没有（{reason}）。</translation>
+    </message>
+    <message>
+        <source>works</source>
+        <translation>可用</translation>
+    </message>
+    <message>
+        <source>{count} tokens a second</source>
+        <translation>每秒 {count} 个词元</translation>
+    </message>
+    <message>
+        <source>loads in {count} s</source>
+        <translation>加载用时 {count} 秒</translation>
+    </message>
+    <message>
+        <source>{size} of memory</source>
+        <translation>占用内存 {size}</translation>
+    </message>
+    <message>
+        <source>Save the Report</source>
+        <translation>保存报告</translation>
+    </message>
+    <message>
+        <source>JSON (*.json)</source>
+        <translation>JSON 文件 (*.json)</translation>
+    </message>
+</context>
+<context>
+    <name>ChecksController</name>
+    <message>
+        <source>The report could not be written to {file} ({reason}); choose another place.</source>
+        <translation>无法将报告写入 {file}（{reason}），请选择其他位置。</translation>
+    </message>
+    <message>
+        <source>{name} works as it should.</source>
+        <translation>{name} 工作正常。</translation>
+    </message>
+    <message>
+        <source>{name}: {why}</source>
+        <translation>{name}：{why}</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>显示</translation>
+    </message>
+</context>
+<context>
     <name>CodeBlock</name>
     <message>
         <source>Copy</source>
@@ -523,8 +605,8 @@
         <translation>选择模型(&amp;C)…</translation>
     </message>
     <message>
-        <source>Choose which model answers in this chat.</source>
-        <translation>选择在此对话中回答的模型。</translation>
+        <source>Choose which model answers.</source>
+        <translation>选择由哪个模型来回答。</translation>
     </message>
     <message>
         <source>&amp;Manage Models…</source>
@@ -625,10 +707,84 @@
     </message>
 </context>
 <context>
+    <name>Details</name>
+    <message>
+        <source>Weights</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>On disk</source>
+        <translation>磁盘占用</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>上下文</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Last used</source>
+        <translation>上次使用</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Unload</source>
+        <translation>卸载</translation>
+    </message>
+    <message>
+        <source>Check…</source>
+        <translation>检查…</translation>
+    </message>
+    <message>
+        <source>Try this model on every device of this computer.</source>
+        <translation>在这台电脑的每种设备上试运行此模型。</translation>
+    </message>
+    <message>
+        <source>Show in Folder</source>
+        <translation>在文件夹中显示</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>移除…</translation>
+    </message>
+    <message>
+        <source>{count} tokens</source>
+        <translation>{count} 个词元</translation>
+    </message>
+    <message>
+        <source>mixed</source>
+        <translation>混合</translation>
+    </message>
+    <message>
+        <source>Comes with Falconet: small and quick, good for simple questions.</source>
+        <translation>Falconet 自带：小巧快速，适合简单的问题。</translation>
+    </message>
+</context>
+<context>
     <name>DoctorJob</name>
     <message>
         <source>The examination broke down (exit code {code}); try it again.</source>
         <translation>检查意外中断（退出代码 {code}），请重试。</translation>
+    </message>
+</context>
+<context>
+    <name>EmptyChat</name>
+    <message>
+        <source>What would you like to know?</source>
+        <translation>您想了解什么？</translation>
+    </message>
+    <message>
+        <source>Write a message below. {keys} shows what every key does.</source>
+        <translation>请在下方输入消息。按 {keys} 可查看所有快捷键。</translation>
     </message>
 </context>
 <context>
@@ -723,6 +879,65 @@
     </message>
 </context>
 <context>
+    <name>ExportForm</name>
+    <message>
+        <source>Exporting makes a bundle of a Falcon model: compressed, checked against the original, ready to run. A model that is named here is downloaded from the Hugging Face Hub once; nothing of yours is sent.</source>
+        <translation>导出会把 Falcon 模型制作成模型包：经过压缩并与原模型核对，可以直接运行。此处列出的模型会从 Hugging Face Hub 下载一次，不会发送您的任何内容。</translation>
+    </message>
+    <message>
+        <source>Folder…</source>
+        <translation>文件夹…</translation>
+    </message>
+    <message>
+        <source>Take a checkpoint in Hugging Face layout from this computer.</source>
+        <translation>使用这台电脑上 Hugging Face 格式的检查点。</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>导出</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Weights</source>
+        <translation>权重(&amp;W)</translation>
+    </message>
+    <message>
+        <source>{count} parameters</source>
+        <translation>{count} 参数</translation>
+    </message>
+    <message>
+        <source>comes with Falconet</source>
+        <translation>Falconet 自带</translation>
+    </message>
+    <message>
+        <source>A checkpoint in Hugging Face layout</source>
+        <translation>Hugging Face 格式的检查点</translation>
+    </message>
+    <message>
+        <source>The exporter is not installed here: run `pip install falconet[export]` and start again.</source>
+        <translation>此处未安装导出工具：请运行 `pip install falconet[export]`，然后重新启动。</translation>
+    </message>
+    <message>
+        <source>Asking the exporter which models it knows…</source>
+        <translation>正在查询导出工具支持的模型…</translation>
+    </message>
+    <message>
+        <source>The exporter says what it needs of disk and memory when it begins.</source>
+        <translation>导出工具会在开始时说明所需的磁盘空间和内存。</translation>
+    </message>
+    <message>
+        <source>About {download} to download, once, and {disk} on the disk in the end.</source>
+        <translation>需下载约 {download}（仅一次），最终占用磁盘 {disk}。</translation>
+    </message>
+    <message>
+        <source>To run: {sentence}</source>
+        <translation>运行时：{sentence}</translation>
+    </message>
+</context>
+<context>
     <name>ExportJob</name>
     <message>
         <source>The export was ended by the system, as happens when memory runs out; close other programs and start it again: it goes on where it was.</source>
@@ -735,6 +950,143 @@
     <message>
         <source>exit code {code}</source>
         <translation>退出代码 {code}</translation>
+    </message>
+</context>
+<context>
+    <name>ExportProgress</name>
+    <message>
+        <source>How far this stage is</source>
+        <translation>此阶段的进度</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>Go On</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Export Another…</source>
+        <translation>导出其他模型…</translation>
+    </message>
+    <message>
+        <source>Exporting {name}</source>
+        <translation>正在导出 {name}</translation>
+    </message>
+    <message>
+        <source>Stopping {name}…</source>
+        <translation>正在停止导出 {name}…</translation>
+    </message>
+    <message>
+        <source>{name} is not finished</source>
+        <translation>{name} 尚未完成</translation>
+    </message>
+    <message>
+        <source>{name} is ready</source>
+        <translation>{name} 已就绪</translation>
+    </message>
+    <message>
+        <source>{name} could not be exported</source>
+        <translation>无法导出 {name}</translation>
+    </message>
+    <message>
+        <source>Try Again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>It goes on while you chat, and when this window is closed.</source>
+        <translation>您可以继续对话，关闭此窗口后导出也会继续。</translation>
+    </message>
+    <message>
+        <source>What is finished is kept.</source>
+        <translation>已完成的部分会保留。</translation>
+    </message>
+    <message>
+        <source>What was finished is kept: going on begins where it stopped.</source>
+        <translation>已完成的部分已保留：继续时会从中断处开始。</translation>
+    </message>
+    <message>
+        <source>It was compared with the original, and stands in the list of models.</source>
+        <translation>已与原模型核对，并已加入模型列表。</translation>
+    </message>
+</context>
+<context>
+    <name>ExportsController</name>
+    <message>
+        <source>The export of {name} was not finished.</source>
+        <translation>{name} 的导出尚未完成。</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>{name} is here already.</source>
+        <translation>{name} 已经存在。</translation>
+    </message>
+    <message>
+        <source>Exporting it again replaces it once the new one is finished and was checked.</source>
+        <translation>重新导出时，新的模型包完成并通过核对后才会替换它。</translation>
+    </message>
+    <message>
+        <source>Export Again</source>
+        <translation>重新导出</translation>
+    </message>
+    <message>
+        <source>{name} is ready.</source>
+        <translation>{name} 已就绪。</translation>
+    </message>
+    <message>
+        <source>Load</source>
+        <translation>加载</translation>
+    </message>
+    <message>
+        <source>{name} could not be exported: {why}</source>
+        <translation>无法导出 {name}：{why}</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>显示</translation>
+    </message>
+    <message>
+        <source>Exporting {name}: {stage}.</source>
+        <translation>正在导出 {name}：{stage}。</translation>
+    </message>
+    <message>
+        <source>About {time} left in this step.</source>
+        <translation>此步骤大约还需 {time}。</translation>
+    </message>
+</context>
+<context>
+    <name>FindBar</name>
+    <message>
+        <source>Find in this chat</source>
+        <translation>在此对话中查找</translation>
+    </message>
+    <message>
+        <source>Previous hit</source>
+        <translation>上一处</translation>
+    </message>
+    <message>
+        <source>Next hit</source>
+        <translation>下一处</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>关闭</translation>
+    </message>
+    <message>
+        <source>Nothing found</source>
+        <translation>未找到</translation>
+    </message>
+    <message>
+        <source>%1 of %2</source>
+        <translation>第 %1 处，共 %2 处</translation>
     </message>
 </context>
 <context>
@@ -807,6 +1159,10 @@
     <message>
         <source>Model: {name}. {state}</source>
         <translation>模型：{name}。{state}</translation>
+    </message>
+    <message>
+        <source>Remote service: {name}. {state}</source>
+        <translation>远程服务：{name}。{state}</translation>
     </message>
     <message>
         <source>none</source>
@@ -895,6 +1251,41 @@
     </message>
 </context>
 <context>
+    <name>LocalPage</name>
+    <message>
+        <source>Models on this computer</source>
+        <translation>这台电脑上的模型</translation>
+    </message>
+    <message>
+        <source>No other model is here yet: export one, or add a folder where bundles lie.</source>
+        <translation>这里还没有其他模型：请导出一个，或添加存放模型包的文件夹。</translation>
+    </message>
+    <message>
+        <source>Export a Model…</source>
+        <translation>导出模型…</translation>
+    </message>
+    <message>
+        <source>Folders</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>Add a Folder…</source>
+        <translation>添加文件夹…</translation>
+    </message>
+    <message>
+        <source>Stop looking in {folder}</source>
+        <translation>不再查找 {folder}</translation>
+    </message>
+    <message>
+        <source>Loading</source>
+        <translation>正在加载</translation>
+    </message>
+    <message>
+        <source>In use</source>
+        <translation>使用中</translation>
+    </message>
+</context>
+<context>
     <name>MessageList</name>
     <message>
         <source>Conversation</source>
@@ -959,6 +1350,37 @@
     </message>
 </context>
 <context>
+    <name>ModelEntry</name>
+    <message>
+        <source>{folder} cannot be read ({reason}).</source>
+        <translation>无法读取 {folder}（{reason}）。</translation>
+    </message>
+    <message>
+        <source>Comes with the program; prepared once, when it is first used.</source>
+        <translation>程序自带；首次使用时会准备一次。</translation>
+    </message>
+    <message>
+        <source>Needs about {needs}; this machine does not tell its memory.</source>
+        <translation>大约需要 {needs}；无法得知这台电脑的内存大小。</translation>
+    </message>
+    <message>
+        <source>Needs about {needs} and this machine has {total}: choose a smaller one.</source>
+        <translation>大约需要 {needs}，而这台电脑有 {total}：请选择小一些的模型。</translation>
+    </message>
+    <message>
+        <source>Needs about {needs} of {total}, and {free} are free now: close other programs first.</source>
+        <translation>大约需要 {total} 中的 {needs}，目前可用 {free}：请先关闭其他程序。</translation>
+    </message>
+    <message>
+        <source>Needs about {needs} of {total}: little is left for other programs.</source>
+        <translation>大约需要 {total} 中的 {needs}：留给其他程序的内存很少。</translation>
+    </message>
+    <message>
+        <source>Needs about {needs} of {total}.</source>
+        <translation>大约需要 {total} 内存中的 {needs}。</translation>
+    </message>
+</context>
+<context>
     <name>ModelLibrary</name>
     <message>
         <source>This model is no longer here.</source>
@@ -975,6 +1397,266 @@
     <message>
         <source>{folder} could not be removed ({reason}); check its permissions.</source>
         <translation>无法移除 {folder}（{reason}）；请检查其权限。</translation>
+    </message>
+</context>
+<context>
+    <name>ModelMenu</name>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>What you write leaves this computer, to {url}.</source>
+        <translation>您写下的内容会离开这台电脑，发送到 {url}。</translation>
+    </message>
+    <message>
+        <source>Manage Models…</source>
+        <translation>管理模型…</translation>
+    </message>
+</context>
+<context>
+    <name>Models</name>
+    <message>
+        <source>Damaged: it cannot be loaded</source>
+        <translation>已损坏：无法加载</translation>
+    </message>
+    <message>
+        <source>{count} tokens</source>
+        <translation>{count} 个词元</translation>
+    </message>
+    <message>
+        <source>too large for this computer</source>
+        <translation>对这台电脑来说太大</translation>
+    </message>
+    <message>
+        <source>memory is tight</source>
+        <translation>内存紧张</translation>
+    </message>
+    <message>
+        <source>Comes with Falconet</source>
+        <translation>Falconet 自带</translation>
+    </message>
+    <message>
+        <source>Fits this computer.</source>
+        <translation>适合这台电脑。</translation>
+    </message>
+    <message>
+        <source>Fits, but memory is tight.</source>
+        <translation>可以运行，但内存紧张。</translation>
+    </message>
+    <message>
+        <source>Too large for this computer.</source>
+        <translation>对这台电脑来说太大。</translation>
+    </message>
+    <message>
+        <source>Never</source>
+        <translation>从未</translation>
+    </message>
+    <message>
+        <source>Today, {time}</source>
+        <translation>今天 {time}</translation>
+    </message>
+    <message>
+        <source>Getting ready</source>
+        <translation>正在准备</translation>
+    </message>
+    <message>
+        <source>Downloading the weights</source>
+        <translation>正在下载权重</translation>
+    </message>
+    <message>
+        <source>Checking the weights</source>
+        <translation>正在检查权重</translation>
+    </message>
+    <message>
+        <source>Measuring what each matrix needs</source>
+        <translation>正在测量每个矩阵的需求</translation>
+    </message>
+    <message>
+        <source>Listening to the model on a text</source>
+        <translation>正在用一段文字采集模型的激活</translation>
+    </message>
+    <message>
+        <source>Compressing the weights</source>
+        <translation>正在压缩权重</translation>
+    </message>
+    <message>
+        <source>Building the Core ML program</source>
+        <translation>正在构建 Core ML 程序</translation>
+    </message>
+    <message>
+        <source>Writing the package</source>
+        <translation>正在写入模型包</translation>
+    </message>
+    <message>
+        <source>Finding every weight in the package</source>
+        <translation>正在定位包中的每个权重</translation>
+    </message>
+    <message>
+        <source>Comparing with the original</source>
+        <translation>正在与原模型核对</translation>
+    </message>
+    <message>
+        <source>Sealing the files</source>
+        <translation>正在封存文件</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} / 共 {total}</translation>
+    </message>
+    <message>
+        <source>{amount} a second</source>
+        <translation>每秒 {amount}</translation>
+    </message>
+    <message>
+        <source>about {time} left</source>
+        <translation>大约还需 {time}</translation>
+    </message>
+    <message>
+        <source>{count} s</source>
+        <translation>{count} 秒</translation>
+    </message>
+    <message>
+        <source>{count} min</source>
+        <translation>{count} 分钟</translation>
+    </message>
+    <message>
+        <source>{hours} h {minutes} min</source>
+        <translation>{hours} 小时 {minutes} 分钟</translation>
+    </message>
+    <message>
+        <source>{count} billion</source>
+        <translation>{count} 十亿</translation>
+    </message>
+    <message>
+        <source>{count} million</source>
+        <translation>{count} 百万</translation>
+    </message>
+    <message>
+        <source>weights</source>
+        <translation>个权重</translation>
+    </message>
+    <message>
+        <source>matrices</source>
+        <translation>个矩阵</translation>
+    </message>
+    <message>
+        <source>layers</source>
+        <translation>层</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步</translation>
+    </message>
+    <message>
+        <source>smallest, the usual choice</source>
+        <translation>最小，通常的选择</translation>
+    </message>
+    <message>
+        <source>half as large again, closer to the original</source>
+        <translation>大一半，更接近原模型</translation>
+    </message>
+    <message>
+        <source>twice as large, hardly to be told from the original</source>
+        <translation>大一倍，与原模型几乎没有差别</translation>
+    </message>
+    <message>
+        <source>about as small, plain integers</source>
+        <translation>差不多一样小，普通整数</translation>
+    </message>
+    <message>
+        <source>twice as large, plain integers</source>
+        <translation>大一倍，普通整数</translation>
+    </message>
+    <message>
+        <source>not compressed, four times as large</source>
+        <translation>不压缩，四倍大小</translation>
+    </message>
+</context>
+<context>
+    <name>ModelsController</name>
+    <message>
+        <source>The service that answered last</source>
+        <translation>上次使用的服务</translation>
+    </message>
+    <message>
+        <source>Comes with Falconet: 10 MB, quick, good for simple questions. It is ready at once.</source>
+        <translation>Falconet 自带：10 MB，速度快，适合简单的问题，马上就能使用。</translation>
+    </message>
+    <message>
+        <source>Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background while the small one answers. {memory}</source>
+        <translation>知识丰富得多。需下载 {download}，最终占用磁盘 {disk}；后台准备期间由小模型回答。{memory}</translation>
+    </message>
+    <message>
+        <source>Load {name} anyway?</source>
+        <translation>仍要加载 {name} 吗？</translation>
+    </message>
+    <message>
+        <source>{sentence} The computer may become very slow, or end the model.</source>
+        <translation>{sentence}电脑可能会变得很慢，或者终止模型。</translation>
+    </message>
+    <message>
+        <source>Load Anyway</source>
+        <translation>仍然加载</translation>
+    </message>
+    <message>
+        <source>Delete {name} for good?</source>
+        <translation>要永久删除 {name} 吗？</translation>
+    </message>
+    <message>
+        <source>{path} is deleted at once and cannot be had back.</source>
+        <translation>{path} 会立即被删除，无法恢复。</translation>
+    </message>
+    <message>
+        <source>Delete for Good</source>
+        <translation>永久删除</translation>
+    </message>
+    <message>
+        <source>Move {name} to the trash?</source>
+        <translation>要将 {name} 移到回收站吗？</translation>
+    </message>
+    <message>
+        <source>{path} is moved to the trash of the system. Chats stay.</source>
+        <translation>{path} 会被移到系统的回收站。对话会保留。</translation>
+    </message>
+    <message>
+        <source>Move to Trash</source>
+        <translation>移到回收站</translation>
+    </message>
+    <message>
+        <source>{name} is not here any more; {model} answers in its place.</source>
+        <translation>{name} 已不在这里，改由 {model} 回答。</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>选择模型</translation>
+    </message>
+    <message>
+        <source>Delete for good…</source>
+        <translation>永久删除…</translation>
+    </message>
+    <message>
+        <source>A folder where bundles lie</source>
+        <translation>存放模型包的文件夹</translation>
+    </message>
+</context>
+<context>
+    <name>ModelsDialog</name>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>On This Computer</source>
+        <translation>这台电脑上</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>导出</translation>
+    </message>
+    <message>
+        <source>Remote Services</source>
+        <translation>远程服务</translation>
     </message>
 </context>
 <context>
@@ -1078,6 +1760,122 @@
     <message>
         <source>Write a number, such as 0.7.</source>
         <translation>请输入数字，例如 0.7。</translation>
+    </message>
+</context>
+<context>
+    <name>ServiceCheck</name>
+    <message>
+        <source>{model} answers.</source>
+        <translation>{model} 已作答。</translation>
+    </message>
+    <message>
+        <source>The service could not be asked ({reason}); check the address.</source>
+        <translation>无法联系该服务（{reason}），请检查地址。</translation>
+    </message>
+</context>
+<context>
+    <name>ServiceDialog</name>
+    <message>
+        <source>Edit Service</source>
+        <translation>编辑服务</translation>
+    </message>
+    <message>
+        <source>Add Service</source>
+        <translation>添加服务</translation>
+    </message>
+    <message>
+        <source>the first that the service names</source>
+        <translation>服务列出的第一个模型</translation>
+    </message>
+    <message>
+        <source>kept in the keychain; type to replace it</source>
+        <translation>已保存在钥匙串中；输入可替换</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>&amp;Name</source>
+        <translation>名称(&amp;N)</translation>
+    </message>
+    <message>
+        <source>&amp;Address</source>
+        <translation>地址(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>模型(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Key</source>
+        <translation>密钥(&amp;K)</translation>
+    </message>
+    <message>
+        <source>What you write to this service, and the conversation before it, leaves this computer.</source>
+        <translation>您写给此服务的内容以及之前的对话都会离开这台电脑。</translation>
+    </message>
+    <message>
+        <source>Test</source>
+        <translation>测试</translation>
+    </message>
+    <message>
+        <source>Send the word “Hello” to the service and wait for its answer.</source>
+        <translation>向服务发送“Hello”并等待回答。</translation>
+    </message>
+    <message>
+        <source>Asking the service…</source>
+        <translation>正在询问服务…</translation>
+    </message>
+    <message>
+        <source>The address must begin with http:// or https:// and name a server.</source>
+        <translation>地址必须以 http:// 或 https:// 开头，并包含服务器名。</translation>
+    </message>
+</context>
+<context>
+    <name>ServicesController</name>
+    <message>
+        <source>Remove {name}?</source>
+        <translation>要移除 {name} 吗？</translation>
+    </message>
+    <message>
+        <source>Its address is forgotten and its key is deleted from the keychain. Chats stay.</source>
+        <translation>它的地址会被清除，密钥会从钥匙串中删除。对话会保留。</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>移除</translation>
+    </message>
+</context>
+<context>
+    <name>ServicesPage</name>
+    <message>
+        <source>While a service answers, what you write in a chat leaves this computer: the whole conversation is sent to the address of the service. Its key is kept in the keychain of the system.</source>
+        <translation>由服务回答时，您在对话中写下的内容会离开这台电脑：整个对话都会发送到该服务的地址。密钥保存在系统的钥匙串中。</translation>
+    </message>
+    <message>
+        <source>Remote services</source>
+        <translation>远程服务</translation>
+    </message>
+    <message>
+        <source>No service was added. Add one that speaks the OpenAI protocol, by its address.</source>
+        <translation>尚未添加服务。请用地址添加一个支持 OpenAI 协议的服务。</translation>
+    </message>
+    <message>
+        <source>Use</source>
+        <translation>使用</translation>
+    </message>
+    <message>
+        <source>Add…</source>
+        <translation>添加…</translation>
+    </message>
+    <message>
+        <source>Edit…</source>
+        <translation>编辑…</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>移除…</translation>
     </message>
 </context>
 <context>
@@ -1337,8 +2135,8 @@
         <translation>由哪个模型来回答？</translation>
     </message>
     <message>
-        <source>A larger model knows more and answers more slowly. It takes about as much memory as space on the disk, and a gigabyte or two more. You can choose another at any time, for each chat.</source>
-        <translation>模型越大，知道的越多，回答也越慢。它占用的内存大约是它在磁盘上的大小，再加一两个 GB。您可以随时为每个对话选择别的模型。</translation>
+        <source>A larger model knows more and answers more slowly. It takes about as much memory as space on the disk, and a gigabyte or two more. You can choose another at any time.</source>
+        <translation>模型越大，知道的越多，回答也越慢。它占用的内存大约是它在磁盘上的大小，再加一两个 GB。您可以随时换用别的模型。</translation>
     </message>
     <message>
         <source>Start Chatting</source>
