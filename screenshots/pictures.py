@@ -30,7 +30,6 @@ def chat(application: QApplication, folder: Path) -> QImage:
         for question in (
             "My name is Ada.",
             "What is the capital of Japan?",
-            "What is the opposite of cold?",
             "What is my name?",
         ):
             shown.ask(question)
