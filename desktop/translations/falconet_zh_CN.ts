@@ -212,6 +212,10 @@
         <translation>正在准备…</translation>
     </message>
     <message>
+        <source>This model works as it should on this computer.</source>
+        <translation>此模型在这台电脑上工作正常。</translation>
+    </message>
+    <message>
         <source>Something is wrong; the report says what.</source>
         <translation>有些地方不对，详情见报告。</translation>
     </message>
@@ -767,6 +771,10 @@
     <message>
         <source>Comes with Falconet: small and quick, good for simple questions.</source>
         <translation>Falconet 自带：小巧快速，适合简单的问题。</translation>
+    </message>
+    <message>
+        <source>It is prepared once, when it is first used.</source>
+        <translation>首次使用时会准备一次。</translation>
     </message>
 </context>
 <context>
@@ -1876,6 +1884,10 @@
     <message>
         <source>Remove…</source>
         <translation>移除…</translation>
+    </message>
+    <message>
+        <source>In use</source>
+        <translation>使用中</translation>
     </message>
 </context>
 <context>

@@ -13,7 +13,7 @@ from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
 ICON_SIDE = 18  # pixels at the system's text size
-EDGE = 24  # pixels between what is read or written and the edge of its pane
+EDGE = 24  # pixels at the system's text size, between what is read or written and the edge of its pane
 _LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
 
 

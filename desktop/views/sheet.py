@@ -42,6 +42,11 @@ def _check(t: Tokens) -> str:
     return (_MARKS / f"check-{'white' if light else 'black'}.svg").as_posix()
 
 
+def _faint(t: Tokens) -> str:
+    """How an edge looks that means "not now": high contrast has no paler colour to say it with."""
+    return "dashed" if t.hairline == t.outline else "solid"
+
+
 def _own(t: Tokens, scale: float) -> str:
     unit = round(4 * scale)
     return f"""
@@ -96,7 +101,7 @@ QPushButton {{
 QPushButton:hover {{ background: {t.hover}; }}
 QPushButton:pressed {{ background: {t.accent_soft}; }}
 QPushButton:focus {{ border: 2px solid {t.accent}; padding: {unit}px {4 * unit}px; }}
-QPushButton:disabled {{ color: {t.outline}; border-color: {t.hairline}; }}
+QPushButton:disabled {{ color: {t.outline}; border: 1px {_faint(t)} {t.hairline}; }}
 QLineEdit, QTextEdit, QPlainTextEdit {{
     background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
     padding: {unit}px {2 * unit}px; placeholder-text-color: {t.muted};

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QScrollArea,
+    QSizePolicy,
+    QSpacerItem,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +25,7 @@ from desktop.views.parts import Paragraph, label
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
-_INDENT = 24  # pixels: a note stands under its button's text
+_INDENT = 24  # pixels at the system's text size: a note stands under its button's text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Welcome(QScrollArea):
         self.start_button.setDefault(True)
         self.models_button = QPushButton()
         self._group = QButtonGroup(self)
+        self._indents: list[QSpacerItem] = []
         self._keys = [choice.key for choice in choices]
 
         page = QWidget()
@@ -139,7 +142,9 @@ class Welcome(QScrollArea):
             button.setChecked(True)
         note = Paragraph("muted", choice.note)
         below = QHBoxLayout()
-        below.addSpacing(_INDENT)  # mirrored, which margins are not
+        indent = QSpacerItem(_INDENT, 0, QSizePolicy.Policy.Fixed)  # mirrored, which margins are not
+        self._indents.append(indent)
+        below.addSpacerItem(indent)
         below.addWidget(note, 1)
         row = QVBoxLayout()
         row.setSpacing(4)
@@ -154,3 +159,6 @@ class Welcome(QScrollArea):
         side = theme().scaled(20)
         self._picture.setPixmap(icon("lock", "accent").pixmap(QSize(side, side), self.devicePixelRatioF()))
         self._column.setMaximumWidth(round(theme().measure() * 0.95))
+        for indent in self._indents:
+            indent.changeSize(theme().scaled(_INDENT), 0, QSizePolicy.Policy.Fixed)
+        self._column.updateGeometry()

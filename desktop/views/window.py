@@ -62,7 +62,6 @@ class MainWindow(QMainWindow):
         foot.addWidget(self.banner)
         foot.addWidget(self.composer)
         self._foot_row = QHBoxLayout()
-        self._foot_row.setContentsMargins(EDGE, 8, EDGE, 16)
         self._foot_row.addStretch(1)
         self._foot_row.addWidget(self._foot, 1000)
         self._foot_row.addStretch(1)
@@ -249,6 +248,8 @@ class MainWindow(QMainWindow):
 
     def _on_theme(self) -> None:
         self._foot.setMaximumWidth(theme().measure())
+        edge = theme().scaled(EDGE)
+        self._foot_row.setContentsMargins(edge, 8, edge, 16)
 
 
 def _first_focusable(pane: QWidget) -> QWidget | None:

@@ -46,15 +46,14 @@ class FindBar(QWidget):
         inside.addWidget(self.field, 1)
         for part in (self.count, self.previous, self.next, self.close_button):
             inside.addWidget(part)
-        row = QHBoxLayout()
-        row.setContentsMargins(EDGE, 8, EDGE, 8)
-        row.addStretch(1)
-        row.addWidget(self._row, 1000)
-        row.addStretch(1)
+        self._around = QHBoxLayout()
+        self._around.addStretch(1)
+        self._around.addWidget(self._row, 1000)
+        self._around.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(row)
+        layout.addLayout(self._around)
         layout.addWidget(line())
         theme().changed.connect(self._on_theme)
         self._on_theme()
@@ -63,6 +62,8 @@ class FindBar(QWidget):
 
     def _on_theme(self) -> None:
         self._row.setMaximumWidth(theme().measure())
+        edge = theme().scaled(EDGE)
+        self._around.setContentsMargins(edge, 8, edge, 8)
 
     def _retranslate(self) -> None:
         self.field.setPlaceholderText(self.tr("Find in this chat"))

@@ -299,7 +299,7 @@ class MessageColumn(QAbstractScrollArea):
 
     def _wanted_column(self) -> int:
         wider = 2 * inset(self.style_now)
-        text = min(self.style_now.measure, self.width() - 2 * EDGE)
+        text = min(self.style_now.measure, self.width() - 2 * theme().scaled(EDGE))
         return min(text + wider, self.viewport().width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

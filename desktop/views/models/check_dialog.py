@@ -93,8 +93,9 @@ class CheckDialog(Dialog):
     def _verdict(self, state: DoctorState) -> str:
         match state.kind:
             case "well":
+                well = self.tr("This model works as it should on this computer.")
                 advice = " ".join(state.report.get("recommendation", {}).get("sentences", []))
-                return f"{self.tr('This model works as it should on this computer.')} {advice}".strip()
+                return f"{well} {advice}".strip()
             case "wrong" | "failed":
                 return state.error or self.tr("Something is wrong; the report says what.")
             case "stopped":

@@ -143,7 +143,7 @@ class Details(QWidget):
         elif entry.is_embedded:
             text = self.tr("Comes with Falconet: small and quick, good for simple questions.")
             if entry.bytes is None:
-                text = f"{text} {self.tr('It is prepared once, when it is first used.')}"
+                text += " " + self.tr("It is prepared once, when it is first used.")
         else:
             text = ""
         self.sentence.set_plain(text)

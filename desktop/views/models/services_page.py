@@ -94,7 +94,7 @@ class ServicesPage(QWidget):
         return Row(
             key=str(service.id),
             name=service.name,
-            note=f"{self.tr('In use')} · {note}" if in_use else note,
+            note=self.tr("In use") + f" · {note}" if in_use else note,
             icon="cloud",
             tone="accent" if in_use else "muted",
         )
