@@ -120,6 +120,12 @@ class Desk(QObject):
             case "search":
                 self._window.action("sidebar").setChecked(True)
                 self.sidebar.focus_search()
+            case "find-next" if self.view.find_bar.isVisible():
+                self.view.find_next()
+            case "find-previous" if self.view.find_bar.isVisible():
+                self.view.find_next(-1)
+            case "find" | "find-next" | "find-previous":
+                self.view.show_find()
             case "next-chat":
                 self.sidebar.list.step(1)
             case "previous-chat":

@@ -351,3 +351,20 @@ def test_a_new_chat_takes_the_place_of_one_that_was_left_as_it_began(qtbot: QtBo
     desk.chats.begin()
     assert desk.conversation.chat is not None
     assert desk.conversation.chat.id == chat
+
+
+def test_the_keys_of_finding_find_in_the_chat_that_is_shown(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    say(qtbot, desk, chat, CAPITAL)
+    window, bar = desk.shell.window, desk.view.find_bar
+    window.action("find").trigger()
+    assert bar.isVisible()
+    qtbot.keyClicks(bar.field, "france")
+    assert bar.count.text() == "2 of 2"  # the newest first
+    window.action("find-next").trigger()
+    assert bar.count.text() == "1 of 2"
+    window.action("find-previous").trigger()
+    assert bar.count.text() == "2 of 2"
+    qtbot.keyClick(bar.field, Qt.Key.Key_Escape)
+    assert not bar.isVisible()
+    window.action("find-next").trigger()  # which begins to find
+    assert (bar.isVisible(), bar.count.text()) == (True, "2 of 2")

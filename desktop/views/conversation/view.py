@@ -91,6 +91,7 @@ class ConversationView(QWidget):
         self.find_bar.show()
         self.find_bar.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.find_bar.field.selectAll()
+        self.find_text(self.find_bar.field.text())
 
     def find_text(self, text: str) -> int:
         """Show every place of `text`, whatever its case, and go to the newest; how many there are."""
