@@ -18,12 +18,14 @@ from desktop.controllers.models import ModelsController
 from desktop.controllers.transfer import TransferController
 from desktop.engine.host import EngineHost
 from desktop.engine.safe_start import SafeStart
+from desktop.settings import Settings
 from desktop.shell import Shell
 from desktop.store.records import Chat
 from desktop.store.store import Store
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.conversation.view import ConversationView
 from desktop.views.sidebar.sidebar import Sidebar
+from runtime import GenerationOptions
 
 _CLOSE_SECONDS = 1.9
 
@@ -86,9 +88,14 @@ class Desk(QObject):
         self.transfer.imported.connect(self._imported)
         self.transfer.told.connect(lambda sentence: window.banner.show_notice(sentence, well=True))
         self.shell.panelMade.connect(self._join_panel)
+        self.shell.settingsChanged.connect(self._take_settings)
+        self._take_settings(self.shell.settings)
 
     def _opened(self, chat: Chat) -> None:
         self._window.header.set_title(chat.title)
+
+    def _take_settings(self, settings: Settings) -> None:
+        self.conversation.new_options = GenerationOptions(context_policy=settings.context_policy)
 
     def _join_panel(self, panel: ChatSettingsPanel) -> None:
         ChatSettingsController(self.store, self.conversation, panel, self)

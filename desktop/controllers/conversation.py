@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Signal
 
 from desktop.controllers.answers import Answers
@@ -14,6 +16,7 @@ from desktop.store.store import Store
 from desktop.views.composer import Composer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
+from runtime import GenerationOptions
 
 
 class ConversationController(QObject):
@@ -42,6 +45,8 @@ class ConversationController(QObject):
         self._chat: Chat | None = None
         self._path: list[Step] = []
         self._draft = ""
+        self.new_options = GenerationOptions()
+        """Of chats that begin."""
         composer.sendRequested.connect(self.send)
         composer.stopRequested.connect(self.stop)
         composer.draftChanged.connect(self._draft_changed)
@@ -74,9 +79,11 @@ class ConversationController(QObject):
         self.leave()
         for chat in self._store.chats():
             if chat.folder == folder and self._is_untouched(chat):
+                if chat.options == replace(self.new_options, context_policy=chat.options.context_policy):
+                    self._store.set_options(chat.id, self.new_options)  # the settings may have changed since it began
                 break
         else:
-            chat = self._store.new_chat(folder=folder)
+            chat = self._store.new_chat(folder=folder, options=self.new_options)
             self.listChanged.emit()
         self.open(chat.id)
 

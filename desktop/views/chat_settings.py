@@ -44,6 +44,8 @@ class ChatSettingsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._presets: list[Preset] = []
+        self.defaults = GenerationOptions()
+        """What a chat begins with."""
         self._title = label("title")
         self.close_button = IconButton("x")
         self.close_button.clicked.connect(self.closeRequested)
@@ -183,5 +185,5 @@ class ChatSettingsPanel(QWidget):
             self.presetDeleteRequested.emit(self.preset_box.currentData())
 
     def _reset(self) -> None:
-        self.form.set_options(GenerationOptions())
-        self.optionsChanged.emit(GenerationOptions())
+        self.form.set_options(self.defaults)
+        self.optionsChanged.emit(self.defaults)

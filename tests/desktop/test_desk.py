@@ -368,3 +368,16 @@ def test_the_keys_of_finding_find_in_the_chat_that_is_shown(qtbot: QtBot, desk: 
     assert not bar.isVisible()
     window.action("find-next").trigger()  # which begins to find
     assert (bar.isVisible(), bar.count.text()) == (True, "2 of 2")
+
+
+def test_a_new_chat_leaves_out_what_the_settings_say(desk: Desk) -> None:
+    before = desk.shell.settings
+    try:
+        for policy in ("truncate-middle", "rolling"):  # the second time the untouched chat of the first is taken
+            desk.shell.change(replace(desk.shell.settings, context_policy=policy))
+            desk.chats.begin()
+            assert desk.conversation.chat is not None
+            assert desk.conversation.chat.options.context_policy == policy
+            assert desk.shell.chat_settings().defaults.context_policy == policy
+    finally:
+        desk.shell.change(before)
