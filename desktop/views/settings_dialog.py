@@ -10,9 +10,8 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialogButtonBox,
-    QFormLayout,
+    QGridLayout,
     QLabel,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -42,19 +41,20 @@ class SettingsDialog(Dialog):
         self.send_box = self._choices("send_with")
         self.policy_box = self._choices("context_policy")
         self._policy_help = Paragraph("muted")
-        _stretch(self._policy_help)
         self._labels = [QLabel() for _ in range(6)]
-        form = QFormLayout()
+        form = QGridLayout()  # a QFormLayout gives a text that wraps the height of its narrowest form
         form.setHorizontalSpacing(24)
         form.setVerticalSpacing(12)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setColumnStretch(1, 1)
         fields = (self.theme_box, self.text_size, self.motion_box, self.language_box, self.send_box, self.policy_box)
         for name, field in zip(self._labels, fields, strict=True):
+            row = form.rowCount()
             name.setBuddy(field)
-            form.addRow(name, field)
-        form.insertRow(1, "", self.contrast)
-        form.addRow("", self._policy_help)
+            form.addWidget(name, row, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            form.addWidget(field, row, 1)
+            if field is self.theme_box:
+                form.addWidget(self.contrast, row + 1, 1)
+        form.addWidget(self._policy_help, form.rowCount(), 1)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self._buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -117,13 +117,6 @@ class SettingsDialog(Dialog):
     def _change(self, **values: Any) -> None:
         self._settings = replace(self._settings, **values)
         self.settingsChanged.emit(self._settings)
-
-
-def _stretch(text: Paragraph) -> None:
-    """As wide as the fields above it, and as tall as that makes it."""
-    policy = text.sizePolicy()
-    policy.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
-    text.setSizePolicy(policy)
 
 
 _VALUES = {
