@@ -47,7 +47,7 @@ class AboutDialog(Dialog):
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         buttons.rejected.connect(self.reject)
         buttons.button(QDialogButtonBox.StandardButton.Close).setDefault(True)
-        buttons.button(QDialogButtonBox.StandardButton.Close).setFocus()
         layout.addStretch(1)
         layout.addWidget(buttons)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setFocus()
         self.setMinimumWidth(480)

@@ -103,6 +103,15 @@ class ClearableEdit(QLineEdit):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setClearButtonEnabled(True)
+        self._draw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        # Qt then takes the style's picture again.
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.LayoutDirectionChange):
+            self._draw()
+
+    def _draw(self) -> None:
         clear = self.findChild(QAction, "_q_qlineeditclearaction")  # Qt's own; it has no public way to its picture
         if isinstance(clear, QAction):
             clear.setIcon(icon("x", "muted"))

@@ -78,7 +78,8 @@ class ShortcutSheet(Dialog):
                 keys = "  ".join(
                     key.toString(QKeySequence.SequenceFormat.NativeText) for key in command.key_sequences()[:1]
                 )
-                item = QTreeWidgetItem([_plain(command.title()), keys])
+                mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+                item = QTreeWidgetItem([_plain(command.title()), f"\u200e{keys}\u200e" if mirrored else keys])
                 item.setToolTip(0, command.explanation())
                 item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{item.text(0)}, {keys}")

@@ -24,6 +24,7 @@ from desktop.views.theme import theme
 from desktop.views.window_state import WindowState
 
 _SIDEBAR_WIDTH = 264
+_LEAST_SIDEBAR, _MOST_OF_IT = 200, 320  # pixels: it grows with the text, up to where the chat needs the room
 
 
 class MainWindow(QMainWindow):
@@ -97,7 +98,6 @@ class MainWindow(QMainWindow):
 
     def set_sidebar(self, widget: QWidget) -> None:
         """Put the list of chats in its place; it names itself for a screen reader."""
-        widget.setMinimumWidth(200)
         set_kind(widget, "sidebar")
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         if widget is not self._sidebar:
@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
             widget.setVisible(self.action("sidebar").isChecked())
             self._sidebar.deleteLater()
             self._sidebar = widget
+            self._on_theme()
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
         self._order()
@@ -248,6 +249,7 @@ class MainWindow(QMainWindow):
 
     def _on_theme(self) -> None:
         self._foot.setMaximumWidth(theme().measure())
+        self._sidebar.setMinimumWidth(min(theme().scaled(_LEAST_SIDEBAR), _MOST_OF_IT))
         edge = theme().scaled(EDGE)
         self._foot_row.setContentsMargins(edge, 8, edge, 16)
 

@@ -58,11 +58,14 @@ def place(child: QWidget, box: QRect, width: int) -> None:
 class Notice(QWidget):
     """One sentence with an icon, and what can be done about it."""
 
-    def __init__(self, parent: QWidget, style: Style) -> None:
+    def __init__(self, parent: QWidget, style: Style, *, serious: bool = False) -> None:
+        """`serious`: something failed, which a sign says too."""
         super().__init__(parent)
         self._style = style
         self._icon = QLabel(self)
-        self._icon.setPixmap(icon("alert", "warning").pixmap(style.gap(3.6), style.gap(3.6)))
+        shown = icon("alert", "warning") if serious else icon("info", "muted")
+        side = style.gap(3.6)
+        self._icon.setPixmap(shown.pixmap(QSize(side, side), self.devicePixelRatioF()))
         self.label = sentence(self, style)
         self.button: QPushButton | None = None
 

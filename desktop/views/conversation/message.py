@@ -164,7 +164,7 @@ class MessageWidget(QGroupBox):
         elif item.state == "failed":
             text, label = item.error or self.tr("This answer could not be written."), self.tr("Try again")
         if text:
-            self._notice = Notice(self, self._style)
+            self._notice = Notice(self, self._style, serious=item.state != "interrupted")
             self._notice.set_text(text)
             self._notice.set_action(label, act)
             if self._notice.button:

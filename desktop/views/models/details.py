@@ -22,6 +22,8 @@ from desktop.views.models.words import fits_title, used_title
 from desktop.views.parts import Paragraph, label
 from desktop.views.sheet import set_kind
 
+_EDGE = 20  # pixels between the facts and the line beside them
+
 
 class Details(QWidget):
     """Shows one entry, or nothing."""
@@ -68,7 +70,7 @@ class Details(QWidget):
         self.remove_button = QPushButton(self.tr("Remove…"))
         inside = QWidget()
         column = QVBoxLayout(inside)
-        column.setContentsMargins(24, 4, 8, 4)
+        column.setContentsMargins(_EDGE, 4, _EDGE, 4)
         column.setSpacing(16)
         column.addWidget(self.name)
         column.addWidget(self.sentence)
@@ -86,8 +88,8 @@ class Details(QWidget):
             (first, (self.load_button, self.unload_button, self.check_button)),
             (second, (self.reveal_button, self.remove_button)),
         ):
-            row.setContentsMargins(24, 0, 0, 0)
             row.setSpacing(8)
+            row.addSpacing(_EDGE)  # mirrored, which margins are not
             for button in members:
                 row.addWidget(button)
             row.addStretch(1)

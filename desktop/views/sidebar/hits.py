@@ -81,7 +81,7 @@ class HitDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), radius, radius)
         inside = rect.adjusted(_EDGE, theme().scaled(8), -_EDGE, 0)
         if hit.message is None:
-            self._draw(painter, inside, hit.title, hit, bold=True, lines=1)
+            self._draw(painter, inside, hit.title, hit, _along(option), bold=True, lines=1)
         else:
             painter.setFont(theme().font(bold=True))
             painter.setPen(theme().color("text"))
@@ -89,13 +89,17 @@ class HitDelegate(QStyledItemDelegate):
             title = painter.fontMetrics().elidedText(hit.title, Qt.TextElideMode.ElideRight, inside.width())
             painter.drawText(inside, _along(option) | Qt.AlignmentFlag.AlignTop, title)
             inside.adjust(0, painter.fontMetrics().lineSpacing(), 0, 0)
-            self._draw(painter, inside, hit.snippet, hit, bold=False, lines=_LINES)
+            self._draw(painter, inside, hit.snippet, hit, _along(option), bold=False, lines=_LINES)
         painter.restore()
 
-    def _draw(self, painter: QPainter, rect: QRect, text: str, hit: Hit, *, bold: bool, lines: int) -> None:
+    def _draw(
+        self, painter: QPainter, rect: QRect, text: str, hit: Hit, along: Qt.AlignmentFlag, *, bold: bool, lines: int
+    ) -> None:
         """`text` with what matched marked, so many lines of it."""
         layout = QTextLayout(text.replace("\n", " "), theme().font(scale=1.0 if bold else 0.9, bold=bold))
-        layout.setTextOption(QTextOption(Qt.AlignmentFlag.AlignLeading))
+        laid = QTextOption(along)
+        laid.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        layout.setTextOption(laid)
         layout.setFormats([_marked(start, end) for start, end in hit.ranges])
         layout.beginLayout()
         height = 0.0
