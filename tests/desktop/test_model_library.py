@@ -67,8 +67,8 @@ def test_a_damaged_bundle_is_listed_with_its_sentence(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("total", "available", "fits", "words"),
     [
-        (16, 12, "yes", "of 14.90 GiB"),
-        (16, None, "yes", "of 14.90 GiB"),
+        (16, 12, "yes", "of 14.9\u00a0GB"),
+        (16, None, "yes", "of 14.9\u00a0GB"),
         (16, 3, "tight", "close other programs"),
         (6, None, "tight", "little is left"),
         (4, 3, "no", "choose a smaller one"),
