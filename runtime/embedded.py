@@ -8,7 +8,6 @@ import importlib.metadata
 import importlib.util
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -27,8 +26,7 @@ from runtime.paths import cache_folder
 from runtime.session import never
 
 NAME = "falcon-tiny-instruct"
-_ROOT = Path(__file__).resolve().parents[1]  # the packages lie side by side, installed or not
-_MODEL = _ROOT / "models" / "tiny"
+_MODEL = Path(__file__).resolve().parents[1] / "models" / "tiny"  # the packages lie side by side, installed or not
 _NEEDED = ("coremltools", "torch", "numba", "safetensors")
 _CANCELLED = f"The export of the embedded model {NAME} was stopped; it goes on where it was when it is asked for again."
 _POLL_SECONDS = 0.05  # between two looks at `cancelled`
@@ -135,11 +133,9 @@ def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callabl
     log.flush()
     command = module_command("export", NAME, "--output", str(folder), "--progress", "json")
     reason = "the exporter broke down."
-    places = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (
         subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -1,25 +1,33 @@
-"""How a process of its own that runs one of our modules is started, from Python and from a packaged application."""
+"""How a process of its own that runs one of our modules is started, from Python and from a packaged application.
+
+Run as a file, by the command that `module_command` makes, it is the beginning of such a process.
+"""
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _RUN_MODULE = "--run-module"
+_HERE = Path(__file__).absolute()  # links are not followed: the packages lie beside the link
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """The command that runs `module` as `python -m` does.
+    """The command that runs `module` as `python -m` does, in any folder.
 
-    In a packaged application `sys.executable` is the application, which knows no `-m`: it is asked with --run-module,
-    which its main program answers with `run_module`. Python gets -P, so that no namesake from the folder it stands in
-    is run; what it may import is the caller's to say, in PYTHONPATH.
+    The process imports the standard library first, then our packages from where this one has them, then what is
+    installed, and last what lies in the other folders that this process imports from: a re.py beside the caller's
+    script does not take the place of Python's own. In a packaged application `sys.executable` is the application, which
+    knows no `-m`: it is asked with --run-module, which its main program answers with `run_module`.
     """
     if _is_packaged():
         return [sys.executable, _RUN_MODULE, module, *arguments]
-    return [sys.executable, "-P", "-m", module, *arguments]
+    places = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100  (of "", too: the folder it stands in)
+    return [sys.executable, "-P", str(_HERE), *places, _RUN_MODULE, module, *arguments]
 
 
 def run_module(arguments: Sequence[str]) -> bool:
@@ -39,3 +47,18 @@ def run_module(arguments: Sequence[str]) -> bool:
 def _is_packaged() -> bool:
     # PyInstaller says so; where briefcase made it, the executable has the application's name.
     return bool(getattr(sys, "frozen", False)) or not Path(sys.executable).stem.lower().startswith(("python", "pypy"))
+
+
+def _import_from(places: Iterable[str]) -> None:
+    """Our packages behind the standard library, `places` behind all."""
+    library = sysconfig.get_path("stdlib")
+    own = (library, os.path.join(library, "lib-dynload"))  # noqa: PTH118  (as sys.path spells it)
+    behind = max((at + 1 for at, place in enumerate(sys.path) if place in own), default=0)
+    sys.path.insert(behind, str(_HERE.parents[1]))
+    sys.path.extend(place for place in places if place not in sys.path)
+
+
+if __name__ == "__main__":
+    _split = sys.argv.index(_RUN_MODULE)
+    _import_from(sys.argv[1:_split])
+    run_module(sys.argv[_split:])

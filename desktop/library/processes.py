@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
@@ -108,9 +107,6 @@ class ModuleProcess(QObject):
 
 
 def _environment() -> QProcessEnvironment:
-    """The child imports what this process can, wherever it stands."""
     environment = QProcessEnvironment.systemEnvironment()
-    places = [str(Path(place).resolve()) for place in sys.path]
-    environment.insert("PYTHONPATH", os.pathsep.join(places))
     environment.insert("PYTHONUTF8", "1")
     return environment

@@ -8,7 +8,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -185,15 +184,12 @@ def _note_exit(process: subprocess.Popen[bytes], watch: _Watch) -> None:
 @contextlib.contextmanager
 def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A probe that imports what this process can import; killed at the end if it still lives."""
-    # Absolute: the child may not take what stands in its folder for a module that this process took elsewhere.
-    places = [str(Path(place).resolve()) for place in sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONFAULTHANDLER": "1"}
     process = subprocess.Popen(
         module_command("runtime.doctor.probe"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=environment,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         start_new_session=True,  # Ctrl-C reaches this process only, which then ends the child
     )
     try:

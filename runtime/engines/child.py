@@ -17,7 +17,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -233,9 +232,6 @@ class Child:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    # -P and absolute places: the child imports what this process can, and no namesake from the folder it stands in.
-    places = [str(Path(place).resolve()) for place in sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONFAULTHANDLER": "1"}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -244,7 +240,7 @@ def _start() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         start_new_session=True,  # Ctrl-C in a terminal reaches the parent only
         creationflags=flags,
     )

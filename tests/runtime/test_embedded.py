@@ -38,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(embedded, "_ROOT", root)
+    monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.setattr(embedded, "_MODEL", root / "models" / "tiny")
     monkeypatch.setenv("FALCONET_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
