@@ -28,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         options = parse(given)
         if isinstance(options, DoctorOptions):
+            from runtime.cli.folders import model_folder
             from runtime.doctor.checkup import run_doctor
 
-            return run_doctor(options.bundle, options.report, out, err)
+            return run_doctor(model_folder(options.bundle, err), options.report, out, err)
         if isinstance(options, Options):
             from runtime.cli.commands import run
 

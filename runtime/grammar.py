@@ -14,6 +14,8 @@ from runtime.errors import OptionError
 from runtime.options import Grammar
 from runtime.tokenizer import Tokenizer
 
+_NAMES = {"json_schema": "JSON schema", "regex": "regex"}  # for people
+
 
 class Matcher:
     """One answer's place in its grammar. Raises OptionError for a grammar that is none, or where llguidance is not
@@ -30,7 +32,7 @@ class Matcher:
         source = _source(grammar, leading_space=leading_space)
         self._matcher = LLMatcher(_vocabulary(tokenizer), source, log_level=0)
         if self._matcher.is_error():
-            raise OptionError(f"the {grammar.kind} cannot be used: {_reason(str(self._matcher.get_error()))}.")
+            raise OptionError(f"the {_NAMES[grammar.kind]} cannot be used: {_reason(str(self._matcher.get_error()))}.")
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
@@ -52,7 +54,7 @@ class Matcher:
         """OptionError where the grammar turned out to be more than llguidance follows."""
         said = str(self._matcher.get_error()) if self._matcher.is_error() else ""
         if said.startswith("lexer error") or "too many" in said.partition("\n")[0]:
-            raise OptionError(f"the {self._kind} is too complex to be followed; simplify it.")
+            raise OptionError(f"the {_NAMES[self._kind]} is too complex to be followed; simplify it.")
 
 
 def parsed_schema(grammar: Grammar) -> Any:

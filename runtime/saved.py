@@ -69,8 +69,10 @@ class SavedSession:
         try:
             if file.is_dir():
                 raise SessionFileError(f"{file} is a folder; name the file that the session was saved in.")
-            if not file.is_file():
+            if not file.exists():
                 raise SessionFileError(f"{file} is no saved session: there is no such file; check the name.")
+            if not file.is_file():  # a pipe might never end
+                raise SessionFileError(f"{file} is no saved session: it is no file; check the name.")
             with file.open("rb") as stream:
                 return _read(stream, file, bundle)
         except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime.backends.choice import NAMES
 from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.cli.folders import EMBEDDED
 from runtime.cli.measuring import MeasuringOptions, add_measuring
 from runtime.cli.parser import Parser
 from runtime.cli.settings import add_settings, chosen_settings
@@ -111,7 +112,7 @@ def _parser() -> Parser:
     chat.add_argument("--no-history", action="store_true", help="do not keep what is typed for the next run")
     for command in (chat, complete):
         _add_common(command)
-    doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
+    doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help=f"folder of a bundle, or {EMBEDDED}")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write a report to send with a bug")
     add_measuring(commands)
     return parser

@@ -14,7 +14,7 @@ from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
 from runtime.cli.output import Output, has_colours
-from runtime.cli.text import input_text
+from runtime.cli.text import input_text, without_line_end
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
@@ -66,7 +66,7 @@ def _complete(engine: Engine, options: Options, stdin: TextIO, output: Output) -
     if prompt == "-":
         if stdin.isatty():
             output.aside("Write the text; Ctrl-D on a line of its own ends it.")
-        prompt = input_text(stdin.buffer.read())
+        prompt = without_line_end(input_text(stdin.buffer.read()))
     with StopOnInterrupt() as stop, no_echo(stdin), options_named():
         finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))
     return INTERRUPTED if finished.reason == "cancelled" else 0

@@ -27,7 +27,9 @@ def read_text(options: TextOptions, model: Path | None, stdin: TextIO) -> str:
             data = Path(options.text).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             said = error.strerror if isinstance(error, OSError) else error
-            raise OptionError(f"--text {options.text} cannot be read: {said}.") from None
+            raise OptionError(
+                f"--text {options.text} cannot be read ({said}); name a text file, or - for the input."
+            ) from None
         return input_text(data, options.text)
     if model is not None and str(model) != EMBEDDED:
         raise OptionError(

@@ -34,6 +34,11 @@ def input_text(data: bytes, place: str = "The input") -> str:
         ) from None
 
 
+def without_line_end(text: str) -> str:
+    """`text` without the line end that `echo` and editors put at its end: a model would go on in a new line."""
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+
+
 def input_lines(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """Where each line stands, for people ("Line 3 of the input"), and its bytes; empty lines are left out."""
     for number, line in enumerate(stream, start=1):

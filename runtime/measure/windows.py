@@ -42,8 +42,8 @@ def make_windows(tokens: int, *, context: int, stride: int | None = None) -> lis
         return _sliding(tokens, context, stride)
     if tokens < context:
         raise OptionError(
-            f"The text has {tokens:,} tokens and one window takes {context:,}: give a longer text, a smaller "
-            "--context, or a --stride."
+            f"The text has {tokens:,} token{'' if tokens == 1 else 's'} and one window takes {context:,}: give a longer"
+            " text, a smaller --context, or a --stride."
         )
     begins = range(0, tokens - context + 1, context)
     return [Window(begin, begin + context // 2 + 1, begin + context) for begin in begins]

@@ -37,6 +37,13 @@ def test_a_prompt_from_the_input_is_the_same_as_one_from_the_arguments(cli: Cli)
     assert cli("complete", talker(), "--prompt", "-", *GREEDY, stdin=marked).out == given.out
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_the_line_end_that_echo_writes_is_no_part_of_a_prompt_from_the_input(cli: Cli, end: bytes) -> None:
+    for prompt in ("naïve", "naïve\n"):
+        given = cli("complete", talker(), "--prompt", prompt, *GREEDY)
+        assert cli("complete", talker(), "--prompt", "-", *GREEDY, stdin=prompt.encode() + end).out == given.out
+
+
 def test_the_backends_write_the_same(cli: Cli) -> None:
     answers = {cli("complete", talker(), "--prompt", "Hi", *GREEDY, "--backend", b).out for b in ("torch", "reference")}
     assert len(answers) == 1
@@ -155,6 +162,7 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
         (("chat", "--compute-units", "all"), "invalid choice: 'all'"),
         (("chat", "one", "two"), "Unrecognized arguments: two"),
         (("doctor",), "required: BUNDLE; `python -m runtime doctor --help` lists"),
+        (("doctor", "nowhere"), "nowhere does not exist: `python -m export` makes bundles"),
     ],
 )
 def test_wrong_usage_is_one_sentence(cli: Cli, given: tuple[str, ...], sentence: str) -> None:

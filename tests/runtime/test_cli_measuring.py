@@ -134,9 +134,9 @@ def test_models_of_different_vocabularies_are_one_sentence(
         (("perplexity", "BUNDLE"), "Name a text with --text FILE, or - for the input; only the embedded model"),
         (
             ("perplexity", "BUNDLE", "--text", "nowhere.txt"),
-            "--text nowhere.txt cannot be read: No such file or directory.",
+            "--text nowhere.txt cannot be read (No such file or directory); name a text file",
         ),
-        (("perplexity", "BUNDLE", "--text", "."), "--text . cannot be read: Is a directory."),
+        (("perplexity", "BUNDLE", "--text", "."), "--text . cannot be read (Is a directory); name a text file"),
         (("perplexity", "BUNDLE", "--text", "-"), "The text has 0 tokens and one window takes 64"),
         (("perplexity", "BUNDLE", "--text", "-", "--context", "65"), "--context 65 is more than the model's context"),
         (("perplexity", "BUNDLE", "--text", "-", "--context", "-1"), "--context must be at least 4, not -1."),

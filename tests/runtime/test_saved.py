@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def test_every_refusal_says_why(saved: Path, tmp_path: Path) -> None:
     refused(saved, "another model", model=NgramBackend(vocab_size=3, context_length=12))
     refused(tmp_path / "nothing", "no such file")
     refused(tmp_path, "is a folder")
+    refused(Path(os.devnull), "it is no file")
     newer = bytearray(saved.read_bytes())
     newer[8] = FORMAT_VERSION + 1
     saved.write_bytes(newer)
