@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from models.errors import UserFacingError
+import sys
+
+try:
+    from models.errors import UserFacingError
+except ModuleNotFoundError as _error:  # a models.py is a common name, and a script's folder comes first
+    if _error.name != "models.errors":
+        raise
+    _found = getattr(sys.modules["models"], "__file__", None) or "another of that name"
+    raise ImportError(f"Falconet's package `models` is hidden by {_found}; rename that.", name="models") from None
 
 __all__ = [
     "BackendUnavailableError",

@@ -47,6 +47,13 @@ def test_a_module_beside_the_script_is_found_but_no_namesake(folder: Path) -> No
     assert Path(launch).samefile(ROOT / "runtime" / "launch.py")
 
 
+def test_a_models_beside_the_script_is_told_as_what_hides_ours(tmp_path: Path) -> None:
+    code = "try:\n    from runtime import LocalEngine\nexcept ImportError as error:\n    print(error)\n"
+    (tmp_path / "models.py").touch()
+    hides = f"Falconet's package `models` is hidden by {tmp_path / 'models.py'}; rename that.\n"
+    assert run(tmp_path, code) == hides
+
+
 def test_an_engine_in_its_own_process_answers_a_script_that_has_namesakes_beside_it(folder: Path) -> None:
     code = (
         "from runtime import GenerationOptions, ProcessEngine\n"
