@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from runtime.arguments import check_callable
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
 from runtime.hashing import sha256_of
@@ -46,6 +47,9 @@ def embedded_bundle(
     works; what was finished is kept for the next export. Raises BackendUnavailableError where nothing can be exported,
     BundleError where the export fails or was cancelled.
     """
+    if notice is not None:
+        check_callable("notice", notice)
+    check_callable("cancelled", cancelled)
     log = io.StringIO() if log is None else log
     folder = embedded_folder()
     if _is_whole(folder):

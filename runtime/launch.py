@@ -24,6 +24,10 @@ def module_command(module: str, *arguments: str) -> list[str]:
     script does not take the place of Python's own. In a packaged application `sys.executable` is the application, which
     knows no `-m`: it is asked with --run-module, which its main program answers with `run_module`.
     """
+    from runtime.arguments import check_text, checked_texts  # here: this file may run before it can be found
+
+    check_text("module", module)
+    checked_texts("arguments", arguments)
     if _is_packaged():
         return [sys.executable, _RUN_MODULE, module, *arguments]
     places = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100  (of "", too: the folder it stands in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from runtime.arguments import check_kind
 from runtime.errors import BundleError
 from runtime.manifest import Manifest, WeightEntry
 
@@ -31,6 +32,7 @@ class Needs:
 
 def memory_needs(manifest: Manifest) -> Needs:
     """What one conversation of full length takes. Raises BundleError for a manifest without a decoder's tensors."""
+    check_kind("manifest", manifest, Manifest, "a bundle's Manifest")
     elements = sum(math.prod(entry.shape) for entry in manifest.weights.values())
     return Needs(
         weights=sum(map(_stored, manifest.weights.values())),

@@ -21,7 +21,10 @@ from runtime import (
     Session,
     Tokenizer,
     UserFacingError,
+    embedded_bundle,
     generate,
+    memory_needs,
+    module_command,
 )
 from runtime.manifest import Manifest
 from tests.runtime.bundles import talker
@@ -82,6 +85,11 @@ USES: list[tuple[str, Use, tuple[Any, ...]]] = [
     ("LocalEngine.open", LocalEngine.open, NO_PATH),
     ("ProcessEngine.open", ProcessEngine.open, NO_PATH[:-1]),
     ("ProcessEngine.open, limits", lambda wrong: ProcessEngine.open(talker(), limits=wrong), WRONG),
+    ("embedded_bundle, notice", lambda wrong: embedded_bundle(notice=wrong), ("x", *WRONG)),
+    ("embedded_bundle, cancelled", lambda wrong: embedded_bundle(cancelled=wrong), (None, "x", *WRONG)),
+    ("memory_needs", memory_needs, (None, "x", *WRONG)),
+    ("module_command", module_command, (None, *WRONG)),
+    ("module_command, arguments", lambda wrong: module_command("runtime", wrong), (None, *WRONG)),
     ("Message, role", lambda wrong: Message(wrong, "Hello"), (None, "tool", *WRONG)),
     ("Message, content", lambda wrong: Message("user", wrong), (None, "", *WRONG)),
     ("Message, tokens", lambda wrong: Message("assistant", "x", wrong), (*NO_LIST, [True], [1.0], {1: 2})),
