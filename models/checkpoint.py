@@ -151,8 +151,11 @@ def _weight_files(folder: Path) -> list[Path]:
 def _indexed_files(index: Path) -> list[Path]:
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
-        raise CheckpointError(f"{index} is damaged; fetch the file again.") from None
+    except (ValueError, RecursionError, KeyError, AttributeError, TypeError):
+        names = [""]
+    # What leads out of the folder is damage, too.
+    if any(not isinstance(name, str) or name in ("", "..") or Path(name).name != name for name in names):
+        raise CheckpointError(f"{index} is damaged; fetch the file again.")
     files = [index.parent / name for name in names]
     missing = [file.name for file in files if not file.exists()]
     if missing:
@@ -200,8 +203,6 @@ class _PickleShard(_Shard):
             is_zip = stream.read(len(_ZIP)) == _ZIP  # torch before 1.6 wrote pickles one after another, read whole
         try:
             tensors: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
-            self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-            self.types = {name: _TYPES.get(tensor.dtype, str(tensor.dtype)) for name, tensor in tensors.items()}
         except pickle.UnpicklingError:  # its message is a page on how to let the file run code
             raise CheckpointError(
                 f"{file} is damaged, or holds other things than tensors; fetch the file again from a source you trust."
@@ -209,7 +210,22 @@ class _PickleShard(_Shard):
         except (RuntimeError, OSError, EOFError, AttributeError, ValueError) as error:
             said = textwrap.shorten(str(error), 120, placeholder=" …") or type(error).__name__
             raise CheckpointError(f"{file} is damaged or cut short ({said}); fetch the file again.") from None
+        if not isinstance(tensors, dict) or not all(
+            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
+        ):
+            raise CheckpointError(
+                f"{file} holds other things than tensors by name, as a training's state may; "
+                "save the model's own state_dict, or fetch the file again."
+            )
         self._tensors: dict[str, Tensor] = tensors
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        self.types = {name: _type_of(tensor) for name, tensor in tensors.items()}
 
     def read(self, name: str) -> Tensor:
         return self._tensors[name]
+
+
+def _type_of(tensor: Tensor) -> str:
+    if tensor.layout is not torch.strided:
+        return str(tensor.layout)  # sparse ones have the dtype of plain ones
+    return _TYPES.get(tensor.dtype, str(tensor.dtype))

@@ -6,6 +6,7 @@ Both spellings are read: RefinedWeb's of 2023 (`n_layer`, `n_head`, `n_head_kv`)
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from models.errors import ConfigError
 _DEFAULT_CONTEXT = 2048  # 7B, 40B, 180B and RW were trained on 2,048 tokens; their early files do not say so
 _MOST_LAYERS = 1000  # the largest Falcon has 80
 _MOST_CONTEXT = 1 << 20  # tokens; the longest Falcon's is 8,192
+_MOST_SIZE = 1 << 18  # rows or columns of a matrix; the largest Falcon has 65,024 tokens and 59,392 wide features
 _KEYS = {"num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"}  # where config.json has another name
 _EARLY_NAMES = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_embed": "hidden_size"}
 _MODEL_TYPES = ("falcon", "RefinedWeb", "RefinedWebModel")
@@ -54,6 +56,12 @@ class FalconConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(
                     f"config.json: {_KEYS.get(name, name)} must be at least 1, not {getattr(self, name)}."
+                )
+        for name in ("vocab_size", "hidden_size", "ffn_hidden_size"):
+            if getattr(self, name) > _MOST_SIZE:
+                raise ConfigError(
+                    f"config.json: {name} {getattr(self, name):,} is in no Falcon (here they may have {_MOST_SIZE:,}); "
+                    "fetch the file again."
                 )
         if self.num_layers > _MOST_LAYERS:
             raise ConfigError(
@@ -110,8 +118,10 @@ class FalconConfig:
             raw = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ConfigError(f"{file} does not exist; name a folder with a Falcon checkpoint in it.") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # RecursionError: brackets in brackets, a thousand deep
             raise ConfigError(f"{file} is not valid JSON ({error}); fetch the file again.") from None
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be read ({error.strerror}); check it, or fetch the file again.") from None
         if not isinstance(raw, dict):
             raise ConfigError(f"{file} holds no JSON object; fetch the file again.")
         return cls.from_dict(raw)
@@ -169,6 +179,8 @@ def _norms(values: Mapping[str, Any], new_decoder: bool) -> int:
 def _rope_theta(values: Mapping[str, Any]) -> float:
     """Base of the rotary angles: `rope_theta`, or transformers 5's `rope_parameters`. Scaled variants are refused."""
     parameters = values.get("rope_parameters") or {}
+    if not isinstance(parameters, dict):
+        raise ConfigError(f"config.json: rope_parameters must be an object, not {parameters!r}.")
     scaling = values.get("rope_scaling")
     kind = parameters.get("rope_type", "default")
     if scaling or kind != "default":
@@ -197,7 +209,7 @@ def _token_ids(values: Mapping[str, Any], key: str, default: int) -> tuple[int, 
 def _number(values: Mapping[str, Any], key: str, default: float) -> float:
     value = values.get(key)
     value = default if value is None else value
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise ConfigError(f"config.json: {key} must be a positive number, not {value!r}.")
     return float(value)
 

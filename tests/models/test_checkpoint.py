@@ -121,6 +121,24 @@ def test_a_pickle_that_would_run_code_is_refused(folder: Path, zipped: bool) -> 
         Checkpoint.open(folder)
 
 
+@pytest.mark.parametrize(
+    "held", [[1, 2], torch.zeros(3), {1: torch.zeros(2)}, {"state_dict": {"x": torch.zeros(2)}}, {"step": 5}]
+)
+def test_a_bin_file_of_other_things_than_tensors_by_name_is_refused(folder: Path, held: object) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save(held, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin holds other things than tensors by name"):
+        Checkpoint.open(folder)
+
+
+def test_a_sparse_tensor_is_named(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(tensors | {NORM: tensors[NORM].to_sparse()}, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=rf"{NORM} is stored as torch\.sparse_coo"):
+        Checkpoint.open(folder)
+
+
 def test_a_stored_copy_of_the_tied_head_is_accepted(folder: Path) -> None:
     edit(folder, lm_head__weight=load_file(folder / "model.safetensors")[EMBEDDING].clone())
     assert Checkpoint.open(folder).load().lm_head.weight is not None
@@ -175,7 +193,11 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
         Checkpoint.open(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"weight_map": 3}', '{"weight_map": {"a": 1}}', "[" * 100_000]
+    + [json.dumps({"weight_map": {"a": path}}) for path in ("", ".", "..", "../model.safetensors", "/etc/passwd")],
+)
 def test_a_damaged_index_is_named(folder: Path, text: str) -> None:
     (folder / "model.safetensors.index.json").write_text(text)
     with pytest.raises(CheckpointError, match="index"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ def test_grouped_heads_in_an_early_file_mean_the_new_decoder() -> None:
         ({"activation": "silu"}, "silu"),
         ({"rope_scaling": {"type": "yarn"}}, "rope_scaling"),
         ({"rope_parameters": {"rope_type": "linear"}}, "linear"),
+        ({"rope_parameters": "linear"}, "rope_parameters must be an object, not 'linear'"),
+        ({"rope_theta": math.inf}, "rope_theta must be a positive number, not inf"),
+        ({"layer_norm_epsilon": math.nan}, "layer_norm_epsilon must be a positive number, not nan"),
+        ({"hidden_size": 10**6}, "hidden_size 1,000,000 is in no Falcon"),
+        ({"vocab_size": 10**30}, "vocab_size 1,000,0"),
+        ({"ffn_hidden_size": 10**12}, "ffn_hidden_size 1,000,0"),
         ({"apply_residual_connection_post_layernorm": True}, "apply_residual_connection_post_layernorm"),
         ({"layer_norm_epsilon": -1}, "layer_norm_epsilon"),
         ({"alibi": "yes"}, "alibi"),
@@ -118,10 +125,16 @@ def test_one_token_or_several_end_a_text(said: object, ends: tuple[int, ...]) ->
     assert FalconConfig.from_dict(SMALL | {"eos_token_id": said}).eos_token_ids == ends
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+@pytest.mark.parametrize("text", ["{", "[]", "\x00", "[" * 100_000, "9" * 10_000])
 def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ConfigError, match=r"config\.json"):
+        FalconConfig.open(tmp_path)
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(ConfigError, match=r"config\.json cannot be read \(Is a directory\)"):
         FalconConfig.open(tmp_path)
 
 
