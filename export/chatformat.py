@@ -51,6 +51,6 @@ def _json(file: Path) -> dict[str, Any]:
     """An object in a file; nothing where there is none: who needs the file says what is wrong with it."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -109,7 +109,7 @@ def _is_whole(folder: Path) -> bool:
         if index.exists():
             try:
                 names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
                 return False
             return all((folder / str(name)).exists() for name in names)
         if (folder / f"{stem}.{kind}").exists():

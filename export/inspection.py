@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundle import Bundle
+from runtime.errors import BundleError
+from runtime.manifest import MANIFEST_NAME
 from runtime.sizes import data_size
 
 
@@ -50,7 +52,18 @@ def _part(name: str, rank: int) -> str:
 
 
 def render(report: dict[str, Any]) -> str:
-    """The report as lines of text, the last of them as wide as the terminal."""
+    """The report as lines of text, the last of them as wide as the terminal. Raises BundleError for figures that are
+    none: unlike sizes and places of weights, which every reader needs, they are not checked before."""
+    try:
+        return _render(report)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(
+            f"{Path(report['folder']) / MANIFEST_NAME} has figures that cannot be shown ({type(error).__name__}: "
+            f"{error}); `inspect --json` shows them as they are, or export the bundle again."
+        ) from None
+
+
+def _render(report: dict[str, Any]) -> str:
     parity, recipe = report["parity"], report["recipe"]
     asked = f", tensors at most {data_size(recipe['size_bytes'])} by --size" if recipe.get("size_bytes") else ""
     lines = [
@@ -80,7 +93,8 @@ def render(report: dict[str, Any]) -> str:
         ]
     else:
         lines.append("  not verified")
-    lines += _ops_lines(parity["census"]["ops"])
+    if "census" in parity:  # another program's bundle may do without
+        lines += _ops_lines(parity["census"]["ops"])
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def read_tokenizer(source: Path, config: FalconConfig) -> Tokenizer:
     own = source / "tokenizer_config.json"
     try:
         readable = not own.exists() or isinstance(json.loads(own.read_text(encoding="utf-8")), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         readable = False
     if not readable:
         raise CheckpointError(f"{own} is damaged; fetch the file again.")

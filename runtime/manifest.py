@@ -115,7 +115,7 @@ class Manifest:
             raise BundleError(
                 f"{folder} is not a bundle: it has no {MANIFEST_NAME}. Run `python -m export` first."
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise BundleError(f"{folder / MANIFEST_NAME} is damaged; export the bundle again.") from None
         except OSError as error:
             raise BundleError(f"{folder / MANIFEST_NAME} cannot be read ({error.strerror}); check the path.") from None

@@ -265,7 +265,7 @@ def _read_object(file: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise TokenizerError(f"{file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{file} is not valid JSON ({_one_line(error)}); fetch the file again.") from None
     if not isinstance(values, dict):
         raise TokenizerError(f"{file} holds no JSON object; fetch the file again.")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from runtime.errors import UserFacingError
 
 
@@ -19,3 +23,18 @@ class UnsupportedOpError(UserFacingError):
 
 class InputError(UserFacingError):
     """A prediction whose inputs or state do not fit the program."""
+
+
+@contextmanager
+def reading(package: Path) -> Iterator[None]:
+    """While a program is read: what it lacks, or what does not fit together in it, is a PackageError.
+
+    Bytes that changed often still make a message that protobuf reads, with names that nothing has and lists that are
+    too short; each place that meets one would have to look first. The cause stays attached, in case it is our own.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise PackageError(
+            f"The program of {package} is damaged ({type(error).__name__}: {error}). Export or download it again."
+        ) from error

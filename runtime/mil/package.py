@@ -64,7 +64,7 @@ def _model_path(package: Path) -> Path:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
         model_path = package / "Data" / str(entry)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise PackageError(f"{manifest_path} is damaged. Export or download the package again.") from None
     if not model_path.is_file():
         raise PackageError(f"{package} is incomplete: {model_path} is missing. Export or download the package again.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runtime.mil.compiler import check_ops, compile_function
-from runtime.mil.errors import InputError, PackageError
+from runtime.mil.errors import InputError, PackageError, reading
 from runtime.mil.features import Feature
 from runtime.mil.graph import Function, Op, Weight
 from runtime.mil.lookups import find_lookups
@@ -66,13 +66,15 @@ class Program:
         Raises:
             PackageError, WeightFileError, UnsupportedOpError: all UserFacingErrors.
         """
-        package = Package.open(path)
-        check_ops(package.functions)
-        name = function_name or package.default_function
-        if name not in package.functions or name not in package.interfaces:
-            known = ", ".join(package.functions)
-            raise PackageError(f"{package.path} has no function {name}; choose one of: {known}.")
-        return cls(package, name, MemoryBudget(memory_budget_bytes), Options(round_to_fp16, trace_magnitudes))
+        path, budget = Path(path), MemoryBudget(memory_budget_bytes)
+        with reading(path):
+            package = Package.open(path)
+            check_ops(package.functions)
+            name = function_name or package.default_function
+            if name not in package.functions or name not in package.interfaces:
+                known = ", ".join(package.functions)
+                raise PackageError(f"{package.path} has no function {name}; choose one of: {known}.")
+            return cls(package, name, budget, Options(round_to_fp16, trace_magnitudes))
 
     @property
     def inputs(self) -> tuple[Feature, ...]:

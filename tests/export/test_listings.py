@@ -76,6 +76,26 @@ class TestListings:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "pages"]
         assert list((tmp_path / "pages").iterdir()) == []
 
+    def test_inspect_of_figures_that_are_none_names_the_manifest(
+        self, run: Run, bundles: Bundles, tmp_path: Path
+    ) -> None:
+        copy = copy_bundle(bundles("7b", "lut4"), tmp_path / "copy")
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["parity"]["mean_kl"] = "small"
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        assert f"{copy / 'manifest.json'} has figures that cannot be shown" in run.refused("inspect", copy)
+        assert json.loads(run("inspect", copy, "--json")[1])["parity"]["mean_kl"] == "small"
+
+    def test_inspect_shows_a_bundle_whose_maker_counted_no_ops(
+        self, run: Run, bundles: Bundles, tmp_path: Path
+    ) -> None:
+        copy = copy_bundle(bundles("7b", "lut4"), tmp_path / "copy")
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["parity"] = {}
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        out = run("inspect", copy)[1]
+        assert out.splitlines()[-1] == "  not verified"
+
     def test_inspect_refuses_what_is_no_bundle_or_damaged(self, run: Run, bundles: Bundles, tmp_path: Path) -> None:
         assert "is not a bundle" in run.refused("inspect", tmp_path)
         copy = copy_bundle(bundles("7b", "lut4"), tmp_path / "copy")

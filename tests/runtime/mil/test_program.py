@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,27 @@ def _empty_model(folder: Path) -> None:
     (folder / "Data/com.apple.CoreML/model.mlmodel").write_bytes(b"")
 
 
+def _renamed_constant(folder: Path) -> None:
+    _change_block(folder, lambda block: setattr(_first_constant(block).outputs[0], "name", "renamed"))
+
+
+def _constant_without_value(folder: Path) -> None:
+    _change_block(folder, lambda block: _first_constant(block).attributes.pop("val"))
+
+
+def _first_constant(block: Any) -> Any:
+    return next(op for op in block.operations if op.type == "const")
+
+
+def _change_block(folder: Path, change: Callable[[Any], object]) -> None:
+    path = folder / "Data/com.apple.CoreML/model.mlmodel"
+    model_pb2, _ = message_types()
+    model = model_pb2.Model.FromString(path.read_bytes())
+    (block,) = model.mlProgram.functions["main"].block_specializations.values()
+    change(block)
+    path.write_bytes(model.SerializeToString())
+
+
 def _no_weights(folder: Path) -> None:
     (folder / "Data/com.apple.CoreML/weights/weight.bin").unlink()
 
@@ -353,6 +375,8 @@ def _cut_weights(folder: Path) -> None:
         (_no_model, PackageError, r"model\.mlmodel is missing"),
         (_damaged_model, PackageError, r"model\.mlmodel is damaged"),
         (_empty_model, PackageError, "holds no ML program"),
+        (_renamed_constant, PackageError, r"The program of .*copy\.mlpackage is damaged"),
+        (_constant_without_value, PackageError, r"The program of .*copy\.mlpackage is damaged"),
         (_no_weights, WeightFileError, r"Cannot read .*weight\.bin"),
         (_cut_weights, WeightFileError, r"weight\.bin is damaged"),
     ],
