@@ -35,7 +35,7 @@ dt { color: var(--quiet); font-size: .8125rem; } dd { margin: 0; overflow-wrap: 
 .tiles dd { font-size: 1.35rem; font-weight: 600; letter-spacing: -.01em; }
 .pairs { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .3rem 1.25rem; margin: .75rem 0; }
 .pairs dt { font-size: .9375rem; }
-.row { display: grid; grid-template-columns: 13.5rem 1fr 9.5rem; gap: .1rem 1rem; align-items: center;
+.row { display: grid; grid-template-columns: 13.5rem 1fr 12rem; gap: .1rem 1rem; align-items: center;
   padding: .22rem 0; font-size: .9375rem; }
 .row > :last-child { text-align: right; color: var(--quiet); font-variant-numeric: tabular-nums; white-space: nowrap; }
 .axis { display: flex; justify-content: space-between; width: 100%; color: var(--quiet); font-size: .8125rem; }

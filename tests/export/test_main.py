@@ -274,7 +274,10 @@ def test_progress_as_json_tells_every_stage_from_start_to_finish(
     assert all(isinstance(line["text"], str) for line in lines if line["event"] == "note")
     assert [e["stage"] for e in events if e["event"] == "start"] == list(STAGES)
     assert [e["stage"] for e in events if e["event"] == "finish"] == list(STAGES)
+    stage = {"event", "stage", "done", "total", "unit"}
+    keys = {"start": stage, "advance": stage | {"rate", "seconds_left"}, "finish": stage | {"seconds"}}
     for event in events:
+        assert event.keys() == keys[event["event"]]
         assert 0 <= event["done"] <= event["total"]
         if event["event"] == "finish":
             assert event["seconds"] >= 0
