@@ -79,8 +79,8 @@ def _figures(facts: Facts) -> Iterator[tuple[str, str, str]]:
     if "exact_max_kl" in parity:
         positions = parity.get("package_positions")
         where = f" (at {positions:,.0f} positions)" if positions else ""
-        bound = facts.tolerance.get("exact_kl")
-        allowed = f" The recipe allows {small(bound)}, which is rounding." if bound else ""
+        bound = parity.get("rounding_max_kl", facts.tolerance.get("exact_kl"))
+        allowed = f" Up to {small(bound)} is rounding." if bound else ""
         meaning = (
             f"The largest difference between the program and the model on the same stored weights{where}.{allowed}"
         )

@@ -43,14 +43,14 @@ class Setting:
         self.store = store
         compress(self.checkpoint, self.recipe, store, SilentProgress(), Calibration())
 
-    def verify(self) -> Parity:
+    def verify(self, exact_kl: float = 1e-4) -> Parity:
         return verify(
             self.bundle / "model.mlpackage",
             self.checkpoint.config,
             original=CheckpointReader(self.checkpoint),
             stored=StoreReader(self.store),
             probes=probe_tokens(train_tokenizer(), self.recipe.context_length)[-2:],
-            tolerance=self.recipe.tolerance,
+            tolerance=dataclasses.replace(self.recipe.tolerance, exact_kl=exact_kl),
             progress=SilentProgress(),
         )
 
@@ -79,6 +79,7 @@ def test_a_package_as_exported_is_passed_with_its_figures(setting: Setting) -> N
     assert parity.quality_by == "package"
     json = parity.to_json()
     assert json == dataclasses.asdict(parity)
+    assert json.pop("rounding_max_kl") is None
     ranges = json.pop("activations")
     assert max(ranges["embedding"], ranges["head"], *ranges["layers"]) == parity.largest_activation
     assert len(ranges["layers"]) == setting.checkpoint.config.num_layers
@@ -145,6 +146,18 @@ def test_one_changed_index_in_the_weight_file_is_found_by_its_bytes(setting: Set
     setting.change_file(DENSE, "indices", 1)
     with pytest.raises(BundleError, match=DENSE):
         setting.locate()
+
+
+def test_what_rounding_does_in_torch_is_no_fault_of_the_package(setting: Setting) -> None:
+    parity = setting.verify(exact_kl=1e-15)
+    assert parity.rounding_max_kl is not None
+    assert 1e-15 < parity.exact_max_kl <= parity.rounding_max_kl < 1e-4
+
+
+def test_what_is_more_than_rounding_is_refused_however_little(setting: Setting) -> None:
+    setting.change_file("transformer.h.0.mlp.dense_4h_to_h.weight", "codebook", 0x80 | 0x40)
+    with pytest.raises(VerificationError, match="KL against torch on the same weights"):
+        setting.verify(exact_kl=1e-15)
 
 
 def test_a_package_with_other_weights_is_refused(setting: Setting) -> None:
