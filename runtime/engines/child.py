@@ -84,11 +84,11 @@ class Child:
         self._printed = bytearray()
         self._process = _start()
         self._begun = self._heard = self._loaded = monotonic()
-        for work in (self._write, self._wait):
-            threading.Thread(target=work, daemon=True).start()
         self._readers = [threading.Thread(target=work, daemon=True) for work in (self._read, self._read_printed)]
         for reader in self._readers:
             reader.start()
+        for work in (self._write, self._wait):  # the last joins the readers: a child may be gone already
+            threading.Thread(target=work, daemon=True).start()
         self.loading = self.call("open", list(arguments.items()))
 
     @property

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from runtime.errors import UserFacingError
 from runtime.mil import (
     BlobFile,
     Constant,
@@ -24,45 +20,11 @@ from runtime.mil import (
     Program,
     State,
     UnsupportedOpError,
-    WeightFileError,
 )
 from runtime.mil.ops import KERNELS
-from runtime.mil.proto import message_types
 from runtime.mil.weights.budget import WeightHandle
 from tests.runtime.mil.conversion import ct, mb, numbers, save, types
-
-WEIGHT = numbers(24, 20, seed=1).astype(np.float16)
-INDICES = np.random.default_rng(2).integers(0, 16, (64, 24)).astype(np.uint8)
-TABLE = numbers(4, 1, 16, 1, seed=3).astype(np.float16)
-
-
-def dense(indices: np.ndarray = INDICES, table: np.ndarray = TABLE) -> np.ndarray:
-    """What the palette stands for: 16 rows share a table."""
-    groups = np.repeat(np.arange(4), 16)[:, None]
-    values: np.ndarray = table[:, 0, :, 0][groups, indices].astype(np.float32)
-    return values
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Embedding and head share one compressed weight [64, 24]; a plain one [24, 20] is between them."""
-
-    @mb.program(
-        input_specs=[mb.TensorSpec((2,), dtype=types.int32), mb.TensorSpec((1, 20), dtype=types.fp16)],
-        opset_version=ct.target.iOS18,
-    )
-    def program(ids: Any, shift: Any) -> Any:
-        four_bits = INDICES.astype(types.nptype_from_builtin(types.uint4))
-        table = mb.constexpr_lut_to_dense(indices=four_bits, lut=TABLE, name="table")
-        x = mb.gather(x=table, indices=ids, axis=0, name="rows")
-        x = mb.matmul(x=x, y=mb.const(val=WEIGHT, name="between"), name="middle")
-        x = mb.matmul(x=mb.add(x=x, y=shift, name="shifted"), y=WEIGHT, transpose_y=True, name="back")
-        return mb.linear(x=x, weight=table, name="logits"), mb.reduce_argmax(x=x, axis=-1, name="best")
-
-    path = tmp_path_factory.mktemp("program") / "program.mlpackage"
-    save(program, path)
-    return path
-
+from tests.runtime.mil.sample import INDICES, TABLE, WEIGHT, dense
 
 INPUTS = {"ids": np.array([63, 5], np.int32), "shift": numbers(1, 20, seed=4).astype(np.float16).astype(np.float32)}
 
@@ -309,102 +271,6 @@ def test_a_function_is_chosen_by_name(package: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(program.predict(INPUTS)["logits"], wanted(), rtol=1e-5, atol=1e-3)
     with pytest.raises(PackageError, match="no function third; choose one of: first, second"):
         Program.open(tmp_path / "both.mlpackage", function_name="third")
-
-
-def _no_manifest(folder: Path) -> None:
-    (folder / "Manifest.json").unlink()
-
-
-def _damaged_manifest(folder: Path) -> None:
-    (folder / "Manifest.json").write_text("{")
-
-
-def _manifest_without_root(folder: Path) -> None:
-    (folder / "Manifest.json").write_text(json.dumps({"itemInfoEntries": {}}))
-
-
-def _no_model(folder: Path) -> None:
-    (folder / "Data/com.apple.CoreML/model.mlmodel").unlink()
-
-
-def _damaged_model(folder: Path) -> None:
-    path = folder / "Data/com.apple.CoreML/model.mlmodel"
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-def _empty_model(folder: Path) -> None:
-    (folder / "Data/com.apple.CoreML/model.mlmodel").write_bytes(b"")
-
-
-def _renamed_constant(folder: Path) -> None:
-    _change_block(folder, lambda block: setattr(_first_constant(block).outputs[0], "name", "renamed"))
-
-
-def _constant_without_value(folder: Path) -> None:
-    _change_block(folder, lambda block: _first_constant(block).attributes.pop("val"))
-
-
-def _first_constant(block: Any) -> Any:
-    return next(op for op in block.operations if op.type == "const")
-
-
-def _change_block(folder: Path, change: Callable[[Any], object]) -> None:
-    path = folder / "Data/com.apple.CoreML/model.mlmodel"
-    model_pb2, _ = message_types()
-    model = model_pb2.Model.FromString(path.read_bytes())
-    (block,) = model.mlProgram.functions["main"].block_specializations.values()
-    change(block)
-    path.write_bytes(model.SerializeToString())
-
-
-def _no_weights(folder: Path) -> None:
-    (folder / "Data/com.apple.CoreML/weights/weight.bin").unlink()
-
-
-def _cut_weights(folder: Path) -> None:
-    path = folder / "Data/com.apple.CoreML/weights/weight.bin"
-    path.write_bytes(path.read_bytes()[:-128])
-
-
-@pytest.mark.parametrize(
-    ("damage", "error", "said"),
-    [
-        (_no_manifest, PackageError, "no Manifest.json"),
-        (_damaged_manifest, PackageError, r"Manifest\.json is damaged"),
-        (_manifest_without_root, PackageError, r"Manifest\.json is damaged"),
-        (_no_model, PackageError, r"model\.mlmodel is missing"),
-        (_damaged_model, PackageError, r"model\.mlmodel is damaged"),
-        (_empty_model, PackageError, "holds no ML program"),
-        (_renamed_constant, PackageError, r"The program of .*copy\.mlpackage is damaged"),
-        (_constant_without_value, PackageError, r"The program of .*copy\.mlpackage is damaged"),
-        (_no_weights, WeightFileError, r"Cannot read .*weight\.bin"),
-        (_cut_weights, WeightFileError, r"weight\.bin is damaged"),
-    ],
-)
-def test_a_damaged_package_is_refused_in_one_sentence(
-    package: Path, tmp_path: Path, damage: Any, error: type[UserFacingError], said: str
-) -> None:
-    folder = tmp_path / "copy.mlpackage"
-    shutil.copytree(package, folder)
-    damage(folder)
-    with pytest.raises(error, match=said):
-        Program.open(folder)
-
-
-def test_weights_of_another_export_are_refused(package: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "copy.mlpackage"
-    shutil.copytree(package, folder)
-    path = folder / "Data/com.apple.CoreML/model.mlmodel"
-    model_pb2, _ = message_types()
-    model = model_pb2.Model.FromString(path.read_bytes())
-    (block,) = model.mlProgram.functions["main"].block_specializations.values()
-    (between,) = (
-        op for op in block.operations if op.attributes["name"].immediateValue.tensor.strings.values == ["between"]
-    )
-    between.attributes["val"].type.tensorType.dimensions[0].constant.size = 25
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(WeightFileError, match=r"does not belong to its program: .* 480 fp16 where the program has 500"):
-        Program.open(folder)
 
 
 def test_opening_and_running_prints_nothing_and_leaves_coremltools_alone(package: Path) -> None:
