@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -71,9 +72,11 @@ def test_questions_wait_for_the_model_and_for_each_other_and_are_taken_back_unas
     assert host.status.info is not None
 
 
-def test_progress_grows_the_end_comes_last_and_then_nothing_runs(qtbot: QtBot, ready: EngineHost) -> None:
+def test_progress_grows_the_end_comes_last_and_then_nothing_runs(
+    qtbot: QtBot, ready: EngineHost, long: GenerationOptions
+) -> None:
     told = Told.by(ready)
-    ready.ask(1, question(), GREEDY)
+    ready.ask(1, question(), replace(long, max_new_tokens=300))  # which takes many beats of the window's clock
     assert ready.status.kind == "answering"
     wait(qtbot, lambda: bool(told.ends))
     texts = [progress.text for progress in told.progress] + [told.end(1).text]
@@ -150,10 +153,10 @@ def test_a_question_that_cannot_be_fails_alone(qtbot: QtBot, ready: EngineHost) 
     assert ready.status.kind == "ready"
 
 
-def test_a_longer_conversation_says_what_was_dropped(qtbot: QtBot, ready: EngineHost) -> None:
+def test_a_longer_conversation_says_what_was_dropped(qtbot: QtBot, ready: EngineHost, long: GenerationOptions) -> None:
     told = Told.by(ready)
     old = [Message("user", "word " * 1900), Message("assistant", "Yes.")]
-    ready.ask(1, [*old, *question()], GenerationOptions(context_policy="rolling", max_new_tokens=4))
+    ready.ask(1, [*old, *question()], replace(long, context_policy="rolling", max_new_tokens=300))
     wait(qtbot, lambda: bool(told.ends))
     dropped = told.end(1).dropped
     assert dropped is not None
