@@ -54,6 +54,7 @@ class Desk(QObject):
         )
         self.models = ModelsController(shell, self.store, self.host, self.engine, folder, self)
         self.transfer = TransferController(self.store, window, self)
+        self._trouble = ""  # what the disk refuses, while it does
         self._errors = ErrorTeller(window.banner, folder / "errors.log")
         self._connect()
 
@@ -61,7 +62,7 @@ class Desk(QObject):
         """Show the chat that was used last, and load the model that answered last; at the first start, welcome."""
         self.chats.open_first()
         if self.store.notice:
-            self._window.banner.show_notice(self.store.notice)
+            self._window.banner.show_notice(self.store.notice, lasting=True)
         self.models.begin()
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ class Desk(QObject):
         self.answers.troubled.connect(self._troubled)
         self.chats.exportRequested.connect(self._export)
         self.transfer.imported.connect(self._imported)
-        self.transfer.told.connect(lambda sentence: window.banner.show_notice(sentence, well=True))
+        self.transfer.told.connect(lambda sentence, well: window.banner.show_notice(sentence, well=well))
         self.shell.panelMade.connect(self._join_panel)
         self.shell.settingsChanged.connect(self._take_settings)
         self._take_settings(self.shell.settings)
@@ -101,10 +102,10 @@ class Desk(QObject):
         ChatSettingsController(self.store, self.conversation, panel, self)
 
     def _troubled(self, sentence: str) -> None:
+        self._window.banner.withdraw(self._trouble)
+        self._trouble = sentence
         if sentence:
-            self._window.banner.show_notice(sentence)
-        else:
-            self._window.banner.dismiss()
+            self._window.banner.show_notice(sentence, lasting=True)
 
     def _export(self, chats: list[int]) -> None:
         first = self.store.chat(chats[0])

@@ -51,7 +51,7 @@ class Shell(QObject):
         self.window.keep_state(WindowState(folder / "window.ini"))
         self.window.commandTriggered.connect(self._on_command)
         if self._file.notice is not None:
-            self.window.banner.show_notice(self._file.notice)
+            self.window.banner.show_notice(self._file.notice, lasting=True)
 
     def change(self, settings: Settings) -> None:
         """Apply `settings` at once and keep them; a failing disk is told in the banner."""

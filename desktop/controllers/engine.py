@@ -35,7 +35,7 @@ class EngineController(QObject):
         self._host, self._answers, self._conversation = host, answers, conversation
         self._window, self._view = window, view
         self._crashed = safe_start.crashed()  # asked before anything is loaded
-        self._told = False  # the banner says that the engine failed
+        self._told = ""  # what the banner says of an engine that failed
         self._used: int | None = None
         host.statusChanged.connect(self._show)
         answers.began.connect(self._show_pending)
@@ -52,6 +52,7 @@ class EngineController(QObject):
                 self.tr("{name} was not loaded: the last time, loading it ended in a crash.").format(name=source.name),
                 button=self.tr("Load anyway"),
                 action=lambda: self.load(source),
+                lasting=True,
             )
             self._window.header.set_model(source.name, "unloaded", self.tr("not loaded"))
         else:
@@ -76,11 +77,14 @@ class EngineController(QObject):
         self._window.action("unload").setEnabled(status.kind in ("ready", "answering", "loading"))
         self._window.action("restart-engine").setEnabled(status.source is not None)
         if status.kind == "failed":
-            self._told = True
-            self._window.banner.show_notice(status.sentence, button=self.tr("Restart"), action=self.restart)
+            self._window.banner.withdraw(self._told)
+            self._told = status.sentence
+            self._window.banner.show_notice(
+                status.sentence, button=self.tr("Restart"), action=self.restart, lasting=True
+            )
         elif self._told and status.kind in ("loading", "ready"):
-            self._told = False
-            self._window.banner.dismiss()
+            self._window.banner.withdraw(self._told)
+            self._told = ""
         if status.kind == "ready" and status.source is not None:
             self.loaded.emit(status.source.key)
         self._meter(self._used)

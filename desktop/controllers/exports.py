@@ -58,6 +58,7 @@ class ExportsController(QObject):
                 button=self.tr("Go on"),
                 action=self.go_on,
                 well=True,
+                lasting=True,
             )
 
     def join(self, page: ExportPage) -> None:

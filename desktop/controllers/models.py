@@ -218,6 +218,7 @@ class ModelsController(QObject):
             ),
             button=self.tr("Choose a model"),
             action=self.choose,
+            lasting=True,
         )
 
     def _load(self, source: Source) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from desktop.store.store import Store
 from desktop.store.transfer import Kind, export_chats, import_file, render
 from desktop.views.pdf import write_pdf
+from runtime import UserFacingError
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
 PDF = ".pdf"
@@ -20,7 +21,7 @@ class TransferController(QObject):
     """Asks for a file, and says in a sentence what was done. What fails is one of runtime's sentences, told as well."""
 
     imported = Signal(object)  # ids of chats
-    told = Signal(str)
+    told = Signal(str, bool)  # a sentence, whether all went well
 
     def __init__(self, store: Store, window: QWidget, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,21 +49,32 @@ class TransferController(QObject):
             write_pdf(render(self._store, chats, "html"), file)
         else:
             export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])
-        self.told.emit(self.tr("%n chat(s) written to {file}.", "", len(chats)).format(file=file))
+        self.told.emit(self.tr("%n chat(s) written to {file}.", "", len(chats)).format(file=file), True)
 
     def ask_import(self) -> None:
         """Ask which file, and add its chats."""
         names, _ = QFileDialog.getOpenFileNames(
             self._window, self.tr("Import Chats"), "", self.tr("Chats (*.json *.zip);;All files (*)")
         )
-        for name in names:
-            self.load(Path(name))
+        if names:
+            self.load(*map(Path, names))
 
-    def load(self, file: Path) -> None:
-        """Add the chats of a file of this program, ChatGPT or LM Studio. Raises UserFacingError."""
-        chats = import_file(self._store, file)
-        self.imported.emit(chats)
-        self.told.emit(self.tr("%n chat(s) were imported.", "", len(chats)))
+    def load(self, *files: Path) -> None:
+        """Add the chats of files of this program, ChatGPT or LM Studio; one that cannot be read keeps none of the
+        others out, and why is told."""
+        chats: list[int] = []
+        sentences: list[str] = []
+        for file in files:
+            try:
+                chats += import_file(self._store, file)
+            except UserFacingError as error:
+                sentences.append(str(error))
+        if chats:
+            self.imported.emit(chats)
+        failed = bool(sentences)
+        if chats or not failed:
+            sentences.insert(0, self.tr("%n chat(s) were imported.", "", len(chats)))
+        self.told.emit("\n".join(sentences), not failed)
 
 
 def _file_name(title: str) -> str:

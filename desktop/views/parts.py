@@ -108,13 +108,14 @@ class ClearableEdit(QLineEdit):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         # Qt then takes the style's picture again.
-        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.LayoutDirectionChange):
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.LayoutDirectionChange, QEvent.Type.LanguageChange):
             self._draw()
 
     def _draw(self) -> None:
         clear = self.findChild(QAction, "_q_qlineeditclearaction")  # Qt's own; it has no public way to its picture
         if isinstance(clear, QAction):
             clear.setIcon(icon("x", "muted"))
+            clear.setText(self.tr("Clear"))
 
 
 class Choice(QComboBox):

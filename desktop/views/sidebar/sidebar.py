@@ -122,6 +122,7 @@ class Sidebar(QWidget):
         self.list.setAccessibleName(self.tr("List of chats"))
         self.hits.setAccessibleName(self.tr("Search results"))
         self.search.setPlaceholderText(self.tr("Search"))
+        self._glass.setText(self.tr("Search"))
         self.search.setAccessibleName(self.tr("Search all chats"))
         self.new_button.setAccessibleName(self.tr("New chat"))
         self.new_button.setToolTip(self.tr("New chat"))
