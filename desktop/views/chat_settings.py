@@ -53,7 +53,7 @@ class ChatSettingsPanel(QWidget):
         self.preset_box.activated.connect(self._on_preset)
         self.preset_menu_button = IconButton("more")
         self.preset_menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self)
+        menu = QMenu(self.preset_menu_button)  # a window: as the panel's first child it would take the panel out of Tab
         self.save_action = menu.addAction("", self._ask_name)
         self.delete_action = menu.addAction("", self._delete)
         self.reset_action = menu.addAction("", self._reset)
@@ -68,7 +68,6 @@ class ChatSettingsPanel(QWidget):
         self._timer.timeout.connect(self._tell_prompt)
         self.prompt.textChanged.connect(self._timer.start)
         self._lay_out()
-        self.setFocusProxy(self.prompt)
         theme().changed.connect(self._on_theme)
         self._on_theme()
         self.set_presets([])

@@ -108,14 +108,12 @@ class MainWindow(QMainWindow):
             self._on_theme()
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
-        self._order()
 
     def set_conversation(self, widget: QWidget) -> None:
         """Put the view of messages in its place; it names itself for a screen reader."""
         self._middle.replaceWidget(self._conversation, widget)
         self._conversation.deleteLater()
         self._conversation = widget
-        self._order()
 
     def set_chat_settings(self, panel: QWidget) -> None:
         """Put the panel in its place; shown with the command `chat-settings`."""
@@ -123,7 +121,6 @@ class MainWindow(QMainWindow):
         self.splitter.addWidget(panel)
         self.splitter.setStretchFactor(2, 0)
         panel.setVisible(self.action("chat-settings").isChecked())
-        self._order()
 
     def show_welcome(self, widget: QWidget) -> None:
         """Show a page instead of the chat, until `show_chat`."""
@@ -181,6 +178,26 @@ class MainWindow(QMainWindow):
         elif event.type() == QEvent.Type.WindowStateChange:
             self.action("full-screen").setChecked(self.isFullScreen())
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes list, header, conversation, banner, composer, panel, and round again.
+
+        Not by QWidget.setTabOrder: Qt 6.11 closes a circle around a pane whose focus goes to one of its own parts.
+        """
+        panes = (self._sidebar, self._welcome, self.header, self._conversation, self.banner, self.composer, self._panel)
+        stops = [stop for pane in panes if pane is not None for stop in _stops(pane)]
+        focused = QApplication.focusWidget()
+        while focused is not None and focused not in stops:
+            focused = focused.parentWidget()  # a part of a stop, such as a message in the list of them
+        if not stops:
+            return False
+        if focused is None:
+            target = stops[0 if forward else -1]
+        else:
+            target = stops[(stops.index(focused) + (1 if forward else -1)) % len(stops)]
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        target.setFocus(reason)
+        return True
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Reached by an Escape that no widget wanted for itself, such as a search that it closes.
         if event.key() == Qt.Key.Key_Escape:
@@ -235,23 +252,25 @@ class MainWindow(QMainWindow):
                 target.setFocus(Qt.FocusReason.ShortcutFocusReason)
                 return
 
-    def _order(self) -> None:
-        """Tab goes list, header, conversation, composer, panel."""
-        self.setTabOrder(self._sidebar, self.header.sidebar_button)
-        self.setTabOrder(self.header.sidebar_button, self.header.export_button)
-        self.setTabOrder(self.header.export_button, self.header.model_button)
-        self.setTabOrder(self.header.model_button, self.header.settings_button)
-        self.setTabOrder(self.header.settings_button, self._conversation)
-        self.setTabOrder(self._conversation, self.composer)
-        self.setTabOrder(self.composer.edit, self.composer.button)
-        if self._panel is not None:
-            self.setTabOrder(self.composer.button, self._panel)
-
     def _on_theme(self) -> None:
         self._foot.setMaximumWidth(theme().measure())
         self._sidebar.setMinimumWidth(min(theme().scaled(_LEAST_SIDEBAR), _MOST_OF_IT))
         edge = theme().scaled(EDGE)
         self._foot_row.setContentsMargins(edge, 8, edge, 16)
+
+
+def _stops(pane: QWidget) -> list[QWidget]:
+    """Where Tab stops in `pane` as it is now, in the order that the pane has."""
+    found = []
+    widget: QWidget | None = pane
+    while widget is not None:
+        takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled() and widget.focusProxy() is None
+        if takes and widget.isVisible() and (widget is pane or pane.isAncestorOf(widget)):
+            found.append(widget)
+        widget = widget.nextInFocusChain()
+        if widget is pane:
+            break
+    return found
 
 
 def _first_focusable(pane: QWidget) -> QWidget | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
@@ -293,7 +293,10 @@ class MessageList(MessageColumn):
         return True
 
     def _leave(self, forward: bool) -> bool:
-        """To the next control outside. Qt's chain of focus has the widgets inside in the order of their making."""
+        """To the next control outside: a main window says which that is. In others Qt's chain of focus does, past the
+        widgets inside, which it has in the order of their making."""
+        if isinstance(self.window(), QMainWindow):
+            return super().focusNextPrevChild(forward)
         reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
         widget = self._beside(self, forward)
         while widget is not None and widget is not self:

@@ -30,11 +30,11 @@ class ConversationView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.find_bar = FindBar(self)  # first: Tab comes to it before the messages, as the eye does
         self.list = MessageList(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        self.find_bar = FindBar(self)
         self.find_bar.hide()
         layout.addWidget(self.find_bar)
         layout.addWidget(self.list, 1)
