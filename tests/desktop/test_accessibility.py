@@ -32,7 +32,6 @@ from desktop.desk import Desk
 from desktop.library import DoctorState, ExportRequest, ExportState
 from desktop.shell import Shell
 from desktop.store.records import Service
-from desktop.translation import set_language
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.models.check_dialog import CheckDialog
@@ -184,7 +183,6 @@ def desk(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     yield desk
     shell.window.close()
     desk.close()
-    set_language(qapp, "en")
 
 
 def test_everything_in_the_window_has_a_name_and_the_role_of_what_it_is(qtbot: QtBot, desk: Desk) -> None:
