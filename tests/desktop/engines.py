@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
+from desktop.desk import Desk
 from desktop.engine import AnswerEnd, AnswerProgress, EngineHost, EngineStatus
 from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
 
@@ -85,3 +87,13 @@ def kill_model() -> None:
     """What the system does when memory runs out."""
     (pid,) = children()
     os.kill(pid, signal.SIGKILL)
+
+
+def end(desk: Desk) -> None:
+    """Close a window and destroy it: one that is left is still told of each change of language."""
+    shell = desk.shell
+    shell.window.close()
+    desk.close()
+    for part in (desk, shell.window, shell):
+        part.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

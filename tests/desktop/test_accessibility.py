@@ -36,6 +36,7 @@ from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.models.check_dialog import CheckDialog
 from desktop.views.models.service_dialog import ServiceDialog
+from tests.desktop.engines import end
 
 ANSWER = """See [the page](https://example.org/).
 
@@ -181,8 +182,7 @@ def desk(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shell.window.header.set_context(10, 2048)
     desk.view.show_find()
     yield desk
-    shell.window.close()
-    desk.close()
+    end(desk)
 
 
 def test_everything_in_the_window_has_a_name_and_the_role_of_what_it_is(qtbot: QtBot, desk: Desk) -> None:

@@ -18,6 +18,7 @@ from desktop.settings import Settings, SettingsFile
 from desktop.shell import Shell
 from desktop.store.store import Store
 from desktop.views.banner import Banner
+from tests.desktop.engines import end
 
 
 def fill(file: Path) -> None:
@@ -33,8 +34,7 @@ def opened(qapp: QApplication) -> Iterator[list[Desk]]:
     desks: list[Desk] = []
     yield desks
     for desk in desks:
-        desk.shell.window.close()
-        desk.close()
+        end(desk)
 
 
 def open_in(folder: Path, qapp: QApplication, opened: list[Desk]) -> Desk:
