@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
         """Tab goes list, header, conversation, banner, composer, panel, and round again.
 
         Not by QWidget.setTabOrder: Qt 6.11 closes a circle around a pane whose focus goes to one of its own parts.
+        Nor by its chain of focus: see MessageList.
         """
         panes = (self._sidebar, self._welcome, self.header, self._conversation, self.banner, self.composer, self._panel)
         stops = [stop for pane in panes if pane is not None for stop in _stops(pane)]
@@ -260,17 +261,27 @@ class MainWindow(QMainWindow):
 
 
 def _stops(pane: QWidget) -> list[QWidget]:
-    """Where Tab stops in `pane` as it is now, in the order that the pane has."""
-    found = []
-    widget: QWidget | None = pane
-    while widget is not None:
-        takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled() and widget.focusProxy() is None
-        if takes and widget.isVisible() and (widget is pane or pane.isAncestorOf(widget)):
-            found.append(widget)
-        widget = widget.nextInFocusChain()
-        if widget is pane:
-            break
-    return found
+    """Where Tab stops in `pane` as it is now, row by row, each from where the language begins."""
+    found = [pane, *pane.findChildren(QWidget)]
+    found = [widget for widget in found if _takes_tab(widget) and widget.isVisible() and widget.isEnabled()]
+    found = [
+        widget for widget in found if not any(other is not widget and other.isAncestorOf(widget) for other in found)
+    ]
+    places = {widget: QRect(widget.mapTo(pane, QPoint()), widget.size()) for widget in found}
+    rows: list[list[QWidget]] = []
+    for widget in sorted(found, key=lambda widget: places[widget].top()):
+        if rows and places[widget].center().y() <= places[rows[-1][0]].bottom():
+            rows[-1].append(widget)
+        else:
+            rows.append([widget])
+    backwards = pane.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    for row in rows:
+        row.sort(key=lambda widget: -places[widget].right() if backwards else places[widget].left())
+    return [widget for row in rows for widget in row]
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
 
 
 def _first_focusable(pane: QWidget) -> QWidget | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
@@ -293,23 +293,10 @@ class MessageList(MessageColumn):
         return True
 
     def _leave(self, forward: bool) -> bool:
-        """To the next control outside: a main window says which that is. In others Qt's chain of focus does, past the
-        widgets inside, which it has in the order of their making."""
-        if isinstance(self.window(), QMainWindow):
-            return super().focusNextPrevChild(forward)
-        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-        widget = self._beside(self, forward)
-        while widget is not None and widget is not self:
-            takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-            if takes and widget.isVisible() and widget.isEnabled() and not self.isAncestorOf(widget):
-                widget.setFocus(reason)
-                return True
-            widget = self._beside(widget, forward)
-        return False
-
-    @staticmethod
-    def _beside(widget: QWidget, forward: bool) -> QWidget | None:
-        return widget.nextInFocusChain() if forward else widget.previousInFocusChain()
+        """To the next control outside: the window says which that is. Qt's own chain of focus has the widgets inside,
+        too, in the order of their making, and PySide takes what `nextInFocusChain` returns for a child: it dies with
+        the widget before it."""
+        return super().focusNextPrevChild(forward)
 
     def rebuild(self) -> None:
         """Make all widgets anew; the focus stays on its message."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -29,6 +30,15 @@ class Window(QWidget):
         for part in (self.before, self.view, self.after):
             layout.addWidget(part)
         self.resize(800, 600)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """As a window that says itself where Tab goes."""
+        stops = [self.before, self.view.list, self.after]
+        focused = self.focusWidget()
+        at = next((n for n, stop in enumerate(stops) if stop is focused or stop.isAncestorOf(focused)), 0)
+        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+        stops[(at + (1 if forward else -1)) % len(stops)].setFocus(reason)
+        return True
 
 
 @pytest.fixture
