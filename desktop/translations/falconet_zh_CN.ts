@@ -276,6 +276,13 @@
     </message>
 </context>
 <context>
+    <name>ClearableEdit</name>
+    <message>
+        <source>Clear</source>
+        <translation>清除</translation>
+    </message>
+</context>
+<context>
     <name>CodeBlock</name>
     <message>
         <source>Copy</source>
