@@ -30,6 +30,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from benchmarks.record import check_clean, make_record, write_record
+from desktop.garbage import settle
 from desktop.store.records import Figures
 from desktop.views.composer import Composer
 from desktop.views.conversation import ConversationView, MessageItem
@@ -285,6 +286,7 @@ def main() -> int:
     application = QApplication(sys.argv[:1])
     theme()
     window = Window()
+    settle()  # as the application does
     wait(300)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "open_500": lambda: measure_opening(window, 500),

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.desk import Desk
 from desktop.errors import DesktopError
+from desktop.garbage import settle
 from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
@@ -70,6 +71,7 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
         shell.window.installEventFilter(FirstPaint(painted, shell))
     shell.window.show()
     QTimer.singleShot(0, desk.begin)  # after the first paint
+    QTimer.singleShot(0, settle)
     try:
         return application.exec()
     finally:

@@ -1,0 +1,28 @@
+"""The collector of cycles leaves the program's own objects alone once the window stands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+CODE = """
+import gc
+from PySide6.QtWidgets import QApplication
+from desktop import app
+from desktop.paths import data_folder
+
+def look() -> None:
+    print(gc.get_freeze_count() > 10 * len(gc.get_objects()))
+    QApplication.closeAllWindows()
+
+def painted() -> None:
+    from PySide6.QtCore import QTimer
+    QTimer.singleShot(500, look)
+
+raise SystemExit(app.run(data_folder(), painted))
+"""
+
+
+def test_what_the_program_is_made_of_is_not_walked_again() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
