@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
     except UserFacingError as error:
         print(error, file=sys.stderr)
         return 1
+    except ImportError as error:
+        print(_missing(error), file=sys.stderr)
+        return 1
 
 
 def _missing(error: ImportError) -> str:

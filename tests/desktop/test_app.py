@@ -117,13 +117,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(programs: list[Program]
     assert words.count("\n") == 1
 
 
-def test_without_pyside_one_sentence_says_what_to_install(tmp_path: Path) -> None:
-    blocked = "import sys; sys.modules['PySide6'] = None; from desktop.__main__ import main; sys.exit(main([]))"
+@pytest.mark.parametrize("package", ["PySide6", "markdown_it"])
+def test_without_a_package_one_sentence_says_what_to_install(package: str) -> None:
+    blocked = f"import sys; sys.modules[{package!r}] = None; from desktop.__main__ import main; sys.exit(main([]))"
     done = subprocess.run(
         [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "The window needs PySide6: install it with `pip install 'falconet[desktop]'`.\n"
+    assert done.stderr == f"The window needs {package}: install it with `pip install 'falconet[desktop]'`.\n"
 
 
 @pytest.mark.parametrize(

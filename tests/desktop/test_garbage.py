@@ -15,11 +15,14 @@ def look() -> None:
     print(gc.get_freeze_count() > 10 * len(gc.get_objects()))
     QApplication.closeAllWindows()
 
-def painted() -> None:
+def look_when_settled() -> None:
     from PySide6.QtCore import QTimer
-    QTimer.singleShot(500, look)
+    if gc.get_freeze_count():
+        look()
+    else:
+        QTimer.singleShot(50, look_when_settled)
 
-raise SystemExit(app.run(data_folder(), painted))
+raise SystemExit(app.run(data_folder(), look_when_settled))
 """
 
 
