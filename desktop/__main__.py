@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
         return run(options.data.absolute() if options.data else data_folder(), _check if options.check else painted)
     except UserFacingError as error:
         print(error, file=sys.stderr)
+        if getattr(sys, "frozen", False) and not options.check:
+            _show(str(error))
         return 1
     except ImportError as error:
         print(_missing(error), file=sys.stderr)
@@ -56,6 +58,14 @@ def _missing(error: ImportError) -> str:
     if package in ("desktop", "runtime", "models"):
         raise error
     return f"The window needs {package}: install it with `pip install 'falconet[desktop]'`."
+
+
+def _show(sentence: str) -> None:
+    """A packaged program that was started by its icon has no terminal: a box says why there is no window."""
+    from PySide6.QtWidgets import QApplication, QMessageBox
+
+    if QApplication.instance() is not None:
+        QMessageBox.critical(None, "Falconet", sentence)
 
 
 def _check() -> None:

@@ -114,8 +114,8 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     Raises DesktopError where there is no screen or the folder cannot be written, StoreError where the chats cannot be
     opened, ImportError where a package is missing.
     """
-    _check_folder(folder)
     application = make_application(sys.argv[:1])
+    _check_folder(folder)
     instance = SingleInstance(folder, application)
     if not instance.begin():
         if not instance.raise_first():

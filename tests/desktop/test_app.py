@@ -274,3 +274,29 @@ def test_after_the_welcome_the_chat_is_shown_and_the_welcome_not_again(
     assert welcomed.args == ["tiny"]
     assert shell.window.composer.isVisible()
     assert shell.settings.welcomed
+
+
+def test_a_packaged_program_says_in_a_box_why_there_is_no_window(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    code = (
+        "import sys; sys.frozen = True\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from PySide6.QtWidgets import QApplication, QMessageBox\n"
+        "shown = QMessageBox.critical\n"
+        "def critical(*arguments):\n"
+        "    QTimer.singleShot(0, lambda: QApplication.activeModalWidget().close())\n"
+        "    print(arguments[2]); return shown(*arguments)\n"
+        "QMessageBox.critical = critical\n"
+        "from desktop.__main__ import main\n"
+        "sys.exit(main(['--data', sys.argv[1]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "file" / "data")],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(done.stdout)
+    assert done.stdout.startswith(f"Falconet cannot write to {tmp_path / 'file' / 'data'}")
