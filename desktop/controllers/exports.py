@@ -40,6 +40,7 @@ class ExportsController(QObject):
         self._known: list[KnownModel] | None = None
         self._asking: ModuleProcess | None = None
         self._leaving = False
+        self._put_away = False  # the user has done with how the last export ended
         self._waiting = self._kept.load()  # what the end of the program stopped
         self.job = ExportJob(self)
         self.job.changed.connect(self._show)
@@ -72,7 +73,7 @@ class ExportsController(QObject):
         page.set_known(self._known)
         if self._known is None and self._asking is None:
             self._asking = list_known(self._set_known, self)
-        if self.job.state is not None:
+        if self.job.state is not None and not self._put_away:
             page.show_state(self.job.state)
         elif self._waiting is not None:
             page.show_kept(self._waiting)
@@ -100,6 +101,7 @@ class ExportsController(QObject):
     def start(self, request: ExportRequest) -> None:
         """Begin an export, or go on with it."""
         if self.job.start(request):
+            self._put_away = False
             self._waiting = request
             self._kept.keep(request)
 
@@ -109,7 +111,8 @@ class ExportsController(QObject):
             self.start(self._waiting)
 
     def forget(self) -> None:
-        """Do not offer the export that was stopped any more."""
+        """Do not show the export that ended any more, and do not offer one that was stopped."""
+        self._put_away = True
         self._waiting = None
         self._kept.forget()
         if self._page is not None:
