@@ -30,9 +30,9 @@ class ChecksController(QObject):
         """The one that is open."""
         return self._dialog
 
-    def start(self, bundle: Path) -> None:
-        """Examine a bundle, unless one is being examined, and show how far that is."""
-        self.job.start(bundle)
+    def start(self, bundle: Path, name: str) -> None:
+        """Examine a bundle, which the user knows by `name`, unless one is being examined, and show how far that is."""
+        self.job.start(bundle, name)
         self.runningChanged.emit(True)
         self._open()
 
@@ -66,7 +66,7 @@ class ChecksController(QObject):
             return
         self.runningChanged.emit(False)
         if self._dialog is None and state.kind != "stopped":
-            name = state.bundle.name
+            name = state.name
             self._window.banner.show_notice(
                 self.tr("{name} works as it should.").format(name=name)
                 if state.kind == "well"

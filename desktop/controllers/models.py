@@ -259,7 +259,7 @@ class ModelsController(QObject):
 
     def _check(self, key: str) -> None:
         if (entry := self.library.entry(key)) is not None:
-            self.checks.start(entry.path)
+            self.checks.start(entry.path, entry.name)
 
     def _made(self, _bundle: Path) -> None:
         self.library.rescan()

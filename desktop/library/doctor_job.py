@@ -19,6 +19,7 @@ class DoctorState:
 
     kind: Literal["running", "stopped", "well", "wrong", "failed"]
     bundle: Path
+    name: str  # of the model, for people
     step: str = ""  # the doctor's own words: a device and what is done on it
     text: str = ""  # all findings, for people
     report: dict[str, Any] = field(default_factory=dict)  # as `doctor --json` writes it, to send with a bug
@@ -52,8 +53,9 @@ class DoctorJob(QObject):
         """Whether one is under way."""
         return self._process is not None
 
-    def start(self, bundle: Path) -> bool:
-        """Examine a bundle. False, and nothing happens, while another is examined."""
+    def start(self, bundle: Path, name: str | None = None) -> bool:
+        """Examine a bundle; `name`: what the user knows it by, its folder's name where left out. False, and
+        nothing happens, while another is examined."""
         if self.running:
             return False
         self._stopping = False
@@ -62,7 +64,7 @@ class DoctorJob(QObject):
         self._process = ModuleProcess("runtime", arguments, self)
         self._process.said.connect(self._read)
         self._process.ended.connect(self._end)
-        self._set(DoctorState(kind="running", bundle=bundle))
+        self._set(DoctorState(kind="running", bundle=bundle, name=name or bundle.name))
         return True
 
     def cancel(self) -> None:

@@ -220,7 +220,7 @@ def exporting(desk: Desk, kind: str) -> QWidget:
 
 def examining(desk: Desk) -> QWidget:
     dialog = CheckDialog(desk.shell.window)
-    dialog.set_state(DoctorState(kind="running", bundle=Path("falcon-7b-lut4")))
+    dialog.set_state(DoctorState(kind="running", bundle=Path("falcon-7b-lut4"), name="falcon-7b-lut4"))
     return dialog
 
 

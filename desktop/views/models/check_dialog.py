@@ -71,7 +71,7 @@ class CheckDialog(Dialog):
     def set_state(self, state: DoctorState) -> None:
         """How the examination is now."""
         self._state = state
-        self.title.setText(state.bundle.name)
+        self.title.setText(state.name)
         self.step.setText(state.step or self.tr("Getting ready…"))
         for part in (self.step, self.bar, self.cancel_button):
             part.setVisible(not state.over)
@@ -123,7 +123,7 @@ class CheckDialog(Dialog):
 
     def _ask_save(self) -> None:
         assert self._state is not None
-        name = f"{self._state.bundle.name}-report.json"
+        name = f"{self._state.name}-report.json"
         chosen, _ = QFileDialog.getSaveFileName(self, self.tr("Save the Report"), name, self.tr("JSON (*.json)"))
         if chosen:
             self.saveRequested.emit(Path(chosen), self._state.report)
