@@ -40,6 +40,7 @@ class ExportsController(QObject):
         self._known: list[KnownModel] | None = None
         self._asking: ModuleProcess | None = None
         self._leaving = False
+        self._offered = ""  # what the banner says of one that did not end
         self._put_away = False  # the user has done with how the last export ended
         self._waiting = self._kept.load()  # what the end of the program stopped
         self.job = ExportJob(self)
@@ -54,8 +55,9 @@ class ExportsController(QObject):
     def offer(self) -> None:
         """Where the end of the program stopped an export, ask whether it should go on."""
         if self._waiting is not None:
+            self._offered = self.tr("The export of {name} was not finished.").format(name=self._waiting.output.name)
             self._window.banner.show_notice(
-                self.tr("The export of {name} was not finished.").format(name=self._waiting.output.name),
+                self._offered,
                 button=self.tr("Go on"),
                 action=self.go_on,
                 well=True,
@@ -104,6 +106,7 @@ class ExportsController(QObject):
             self._put_away = False
             self._waiting = request
             self._kept.keep(request)
+            self._window.banner.withdraw(self._offered)
 
     def go_on(self) -> None:
         """Go on with the export that was stopped."""
@@ -115,6 +118,7 @@ class ExportsController(QObject):
         self._put_away = True
         self._waiting = None
         self._kept.forget()
+        self._window.banner.withdraw(self._offered)
         if self._page is not None:
             self._page.show_form()
 

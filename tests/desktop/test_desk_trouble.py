@@ -148,6 +148,18 @@ def test_an_export_that_the_end_stopped_is_offered_beside_a_model_that_is_gone(
     assert desk.shell.settings.model == f"bundle:{gone}"  # still what was chosen
 
 
+def test_an_unfinished_export_that_is_given_up_is_no_longer_offered(
+    qapp: QApplication, tmp_path: Path, opened: list[Desk]
+) -> None:
+    (tmp_path / "export.json").write_text('{"model": "falcon-7b", "output": "falcon-7b-lut4"}', encoding="utf-8")
+    desk = open_in(tmp_path, qapp, opened)
+    desk.models.exports.offer()
+    banner = desk.shell.window.banner
+    assert "falcon-7b-lut4 was not finished" in banner.sentence
+    desk.models.exports.forget()
+    assert not banner.isVisibleTo(desk.shell.window)
+
+
 def test_a_database_of_an_earlier_run_is_whole_while_the_window_is_open(
     qapp: QApplication, tmp_path: Path, opened: list[Desk]
 ) -> None:
