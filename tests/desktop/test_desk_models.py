@@ -145,7 +145,11 @@ def test_an_export_is_cancelled_goes_on_and_its_bundle_is_listed_and_loaded(
     states: list[ExportState] = []
     paces: list[str] = []
     desk.models.exports.job.changed.connect(states.append)
-    desk.models.exports.job.changed.connect(lambda _state: paces.append(page.progress.pace.text()))
+
+    def look(_state: ExportState) -> None:
+        paces.append(page.progress.pace.text())
+
+    desk.models.exports.job.changed.connect(look)
     press(qtbot, local.export_button)
     wait(qtbot, lambda: page.form.model_box.findData("falcon-tiny-instruct") >= 0)
     page.form.choose("falcon-tiny-instruct", "int8")
@@ -164,6 +168,7 @@ def test_an_export_is_cancelled_goes_on_and_its_bundle_is_listed_and_loaded(
     qtbot.waitUntil(lambda: states[-1].over, timeout=4 * PATIENCE)
     done = states[-1]
     assert done.kind == "done", done.error
+    desk.models.exports.job.changed.disconnect(look)
     assert any(" of " in pace for pace in paces)
     assert any(" a second" in pace or " left" in pace for pace in paces)
     assert page.progress.title.text() == f"{EXPORTED} is ready"
