@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop.errors import DesktopError
-from desktop.garbage import settle
+from desktop.furniture import Furniture
 from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.shell import Shell
 from desktop.views.theme import theme
-from runtime import UserFacingError
 
-if TYPE_CHECKING:
-    from desktop.desk import Desk
-
-_BEAT_MS = 10
 _UNSEEN_MS = 500  # after which a window that is not painted, as it is covered or small, is furnished all the same
 
 MARK = Path(__file__).with_name("views") / "marks" / "falconet.svg"
@@ -45,54 +36,6 @@ class FirstPaint(QObject):
             for call in self._then:
                 QTimer.singleShot(0, call)  # the children are drawn with it, before the loop comes round
         return False
-
-
-class Furniture(QObject):
-    """The chats, the model and what joins them to the window, brought in once the window was seen.
-
-    Loading their modules takes longer than all before it, so a thread does it while the window answers.
-    """
-
-    def __init__(self, shell: Shell, folder: Path, application: QApplication) -> None:
-        super().__init__(shell)
-        self.refusal: UserFacingError | ImportError | None = None  # why there is nothing to show
-        self._shell, self._folder, self._application = shell, folder, application
-        self._desk: Desk | None = None
-        self._loading = threading.Thread(target=_load, daemon=True)
-        self._beat = QTimer(self, interval=_BEAT_MS)
-        self._beat.timeout.connect(self._open_when_loaded)
-
-    def bring(self) -> None:
-        """Open the chats and begin; where they cannot be opened, leave with `refusal`."""
-        if self._loading.ident is None:
-            self._loading.start()
-            self._beat.start()
-
-    def _open_when_loaded(self) -> None:
-        if self._loading.is_alive():
-            return
-        self._beat.stop()
-        try:
-            from desktop.desk import Desk
-
-            self._desk = Desk(self._shell, self._folder, self._application)
-        except (UserFacingError, ImportError) as error:
-            self.refusal = error
-            self._application.exit(1)
-            return
-        self._desk.begin()
-        settle()
-
-    def clear(self) -> None:
-        """Keep what was written and end all that runs."""
-        self._beat.stop()
-        if self._desk is not None:
-            self._desk.close()
-
-
-def _load() -> None:
-    with contextlib.suppress(ImportError):  # the window's thread meets it again, and tells it
-        import_module("desktop.desk")
 
 
 def make_application(arguments: list[str]) -> QApplication:
@@ -127,7 +70,7 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     furniture = Furniture(shell, folder, application)
     instance.raiseRequested.connect(shell.window.bring_to_front)
     interrupts = Interrupts(shell.window.close, application)
-    shell.window.installEventFilter(FirstPaint([*([painted] if painted else []), furniture.bring], shell))
+    shell.window.installEventFilter(FirstPaint([call for call in (painted, furniture.bring) if call], shell))
     shell.window.show()
     QTimer.singleShot(_UNSEEN_MS, furniture.bring)
     try:
