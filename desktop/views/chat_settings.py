@@ -6,21 +6,19 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QInputDialog,
     QLabel,
     QLineEdit,
     QMenu,
     QPlainTextEdit,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.store.records import Preset
-from desktop.views.parts import Choice, IconButton, label
+from desktop.views.parts import Choice, IconButton, label, scrolled
 from desktop.views.sampling_form import SamplingForm
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
@@ -125,7 +123,6 @@ class ChatSettingsPanel(QWidget):
         head.addWidget(self._title, 1)
         head.addWidget(self.close_button)
         inside = QWidget()
-        set_kind(inside, "page")
         column = QVBoxLayout(inside)
         column.setContentsMargins(20, 8, 20, 20)
         column.setSpacing(4)
@@ -140,17 +137,11 @@ class ChatSettingsPanel(QWidget):
         column.addSpacing(12)
         column.addWidget(self.form)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(scrolled(inside), 1)
         set_kind(self, "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 

@@ -6,7 +6,18 @@ from html import escape
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.views.icons import icon
 from desktop.views.sheet import set_kind
@@ -25,6 +36,32 @@ def label(kind: str = "", text: str = "") -> QLabel:
     if kind:
         set_kind(result, kind)
     return result
+
+
+def scrolled(inside: QWidget) -> QScrollArea:
+    """`inside` as a page that scrolls up and down where it is taller than its place, with no frame around it."""
+    set_kind(inside, "page")
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(inside)
+    return area
+
+
+def reading_column(page: QWidget, spacing: int) -> QVBoxLayout:
+    """The layout of a column in `page` that begins where lines begin and is no wider than a line should be."""
+    column = QWidget()
+    column.setMaximumWidth(theme().measure())
+    inside = QVBoxLayout(column)
+    inside.setContentsMargins(0, 8, 0, 0)
+    inside.setSpacing(spacing)
+    layout = QHBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(column, 1000)
+    layout.addStretch(1)
+    return inside
 
 
 class StartLabel(QLabel):

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop.library import ModelEntry, disk_size
 from desktop.views.models.words import fits_title, used_title
-from desktop.views.parts import Paragraph, label
+from desktop.views.parts import Paragraph, label, scrolled
 from desktop.views.sheet import set_kind
 
 _EDGE = 20  # pixels between the facts and the line beside them
@@ -76,13 +75,6 @@ class Details(QWidget):
         column.addWidget(self.sentence)
         column.addLayout(self._facts)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
-        set_kind(inside, "page")
         first, second = QHBoxLayout(), QHBoxLayout()
         for row, members in (
             (first, (self.load_button, self.unload_button, self.check_button)),
@@ -96,7 +88,7 @@ class Details(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(scrolled(inside), 1)
         layout.addLayout(first)
         layout.addLayout(second)
         self.load_button.clicked.connect(lambda: self._tell(self.loadRequested))

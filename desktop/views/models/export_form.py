@@ -13,16 +13,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from desktop.library import KnownModel, disk_size, estimate
 from desktop.library.entries import judge
 from desktop.views.models.words import FORMATS, format_title
-from desktop.views.parts import Choice, Paragraph
+from desktop.views.parts import Choice, Paragraph, reading_column
 from desktop.views.sheet import set_kind
-from desktop.views.theme import theme
 from runtime import machine_memory
 
 
@@ -70,19 +68,11 @@ class ExportForm(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.export_button)
         buttons.addStretch(1)
-        column = QWidget()
-        column.setMaximumWidth(theme().measure())
-        inside = QVBoxLayout(column)
-        inside.setContentsMargins(0, 8, 0, 0)
-        inside.setSpacing(20)
+        inside = reading_column(self, 20)
         inside.addWidget(self.about)
         inside.addLayout(form)
         inside.addLayout(buttons)
         inside.addStretch(1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(column, 1000)
-        layout.addStretch(1)
         self.model_box.currentIndexChanged.connect(self._show_takes)
         self.weights_box.currentIndexChanged.connect(self._show_takes)
         self.folder_button.clicked.connect(self._ask_folder)

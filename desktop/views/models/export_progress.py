@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop.library import ExportState
 from desktop.views.models.words import pace, stage_title
-from desktop.views.parts import Paragraph, label
+from desktop.views.parts import Paragraph, label, reading_column
 from desktop.views.sheet import set_kind
-from desktop.views.theme import theme
 
 _STEPS = 1000  # of the bar
 
@@ -37,11 +36,7 @@ class ExportProgress(QWidget):
         for button in (self.load_button, self.go_on_button):
             set_kind(button, "primary")
         self.forget_button = QPushButton(self.tr("Export Another…"))
-        column = QWidget()
-        column.setMaximumWidth(theme().measure())
-        inside = QVBoxLayout(column)
-        inside.setContentsMargins(0, 8, 0, 0)
-        inside.setSpacing(12)
+        inside = reading_column(self, 12)
         for part in (self.title, self.stage, self.bar, self.pace, self.sentence):
             inside.addWidget(part)
         buttons = QHBoxLayout()
@@ -52,10 +47,6 @@ class ExportProgress(QWidget):
         inside.addSpacing(8)
         inside.addLayout(buttons)
         inside.addStretch(1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(column, 1000)
-        layout.addStretch(1)
         self.cancel_button.clicked.connect(self.cancelRequested)
         self.go_on_button.clicked.connect(self.goOnRequested)
         self.forget_button.clicked.connect(self.forgetRequested)
