@@ -23,47 +23,64 @@ Bundles = Callable[[str, str], Path]
 _MAX_KL = {("rw", "lut4"): 0.5}  # random weights lose more to 4 bits than trained ones
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once for all of xdist's workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing is written to the user's cache, by this process or by those that it starts."""
+def own_cache(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path) -> Iterator[Path]:
+    """Nothing is written to the user's cache, by this process or by those that it starts.
+
+    The embedded model's bundle, which takes some 20 seconds, is made once for all workers.
+    """
     folder = tmp_path_factory.mktemp("cache")
+    if sys.platform != "win32":  # where a link needs rights that users lack
+        shared = shared_folder / "embedded-model" / "bundles"
+        shared.mkdir(parents=True, exist_ok=True)
+        (folder / "bundles").symlink_to(shared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FALCONET_CACHE", str(folder))
         yield folder
 
 
 @pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
+def checkpoints(shared_folder: Path) -> Checkpoints:
     """Folder of a random Falcon of a variant, with a tokenizer. Not to be changed: copy it."""
     from tests.tools import save_checkpoint
 
-    folder = tmp_path_factory.mktemp("checkpoints")
-    made: dict[str, Path] = {}
-
     def make(variant: str) -> Path:
-        if variant not in made:
-            made[variant] = save_checkpoint(variant, folder / variant)
-        return made[variant]
+        return _made_once(shared_folder / "checkpoints" / variant, lambda folder: save_checkpoint(variant, folder))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory, checkpoints: Checkpoints) -> Bundles:
+def bundles(shared_folder: Path, checkpoints: Checkpoints) -> Bundles:
     """Bundle of a variant in a format. Not to be changed: copy it."""
     from tests.tools import export_bundle
 
-    folder = tmp_path_factory.mktemp("bundles")
-    made: dict[tuple[str, str], Path] = {}
-
     def make(variant: str, weights: str) -> Path:
-        key = (variant, weights)
-        if key not in made:
-            output = folder / f"{variant}-{weights}"
-            made[key] = export_bundle(checkpoints(variant), output, weights=weights, max_kl=_MAX_KL.get(key))
-        return made[key]
+        checkpoint, max_kl = checkpoints(variant), _MAX_KL.get((variant, weights))
+        return _made_once(
+            shared_folder / "bundles" / f"{variant}-{weights}",
+            lambda folder: export_bundle(checkpoint, folder, weights=weights, max_kl=max_kl),
+        )
 
     return make
+
+
+def _made_once(folder: Path, make: Callable[[Path], Path]) -> Path:
+    """`folder`, made by the first of the workers that asks for it while the others wait."""
+    from filelock import FileLock
+
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not folder.exists():
+            make(folder.with_name(f"{folder.name}.being-made")).rename(folder)
+    return folder
 
 
 @pytest.fixture

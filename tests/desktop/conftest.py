@@ -52,17 +52,14 @@ def application(qapp: QApplication) -> Iterator[QApplication]:
 
 
 @pytest.fixture(scope="session")
-def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_cache(shared_folder: Path) -> Path:
     """A cache that holds the embedded model's bundle, made once for all of xdist's workers. Not to be changed."""
     from runtime import embedded_bundle
 
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FALCONET_CACHE", str(folder / "embedded-model"))
+        patch.setenv("FALCONET_CACHE", str(shared_folder / "embedded-model"))
         embedded_bundle()
-    return folder / "embedded-model"
+    return shared_folder / "embedded-model"
 
 
 @pytest.fixture
