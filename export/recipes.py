@@ -141,6 +141,14 @@ def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
             f"--group-size {recipe.group_size} does not divide {ragged[0]}, the rows of one of this model's matrices; "
             "choose a divisor of it."
         )
+    for form in (FORMATS[recipe.linear], FORMATS[recipe.embedding]):
+        saved = config.hidden_size * (16 - form.bits) // 8  # bytes of the narrowest rows, against fp16
+        codebook = 2 * 2**form.bits
+        if form.kind == "lut" and codebook >= saved * recipe.group_size:
+            raise OptionError(
+                f"--group-size {recipe.group_size} makes this model larger than fp16: {form.name}'s codebooks take "
+                f"more than its indices save; choose {codebook // saved + 1} or more."
+            )
     multiple = FORMATS[recipe.linear].block_size or _ROW_MULTIPLE.get(FORMATS[recipe.linear].bits, 1)
     wide = [n for n in (config.hidden_size, config.ffn_hidden_size) if n % multiple]
     if wide:

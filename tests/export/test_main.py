@@ -87,6 +87,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "weights": (["--weights", "lut5"], "--weights lut5 is unknown; choose one of lut4, lut6, lut8, int4, int8, fp16."),
     "group size that divides not": (["--group-size", "7"], "--group-size 7 does not divide"),
     "group size of nothing": (["--group-size", "0"], "--group-size must be at least 1"),
+    "groups too small to save": (["--group-size", "1"], "--group-size 1 makes this model larger than fp16"),
     "context too long": (["--context", "65"], "--context 65 is outside 8 to 64"),
     "context too short": (["--context", "7"], "--context 7 is outside 8 to 64"),
     "size that is none": (["--size", "big"], "--size 'big' is no size"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from runtime.mil.errors import PackageError
 from runtime.mil.ops.registry import kernel
 
 Mask = list[bool] | None
@@ -22,7 +23,16 @@ def solve_slices(
     end_mask: Mask,
     squeeze_mask: Mask,
 ) -> Slices:
-    """The slice of each axis: as Python's, a mask leaving its end open; a squeezed axis is a single index."""
+    """The slice of each axis: as Python's, a mask leaving its end open; a squeezed axis is a single index.
+
+    Raises PackageError for lists of another length than the tensor has axes.
+    """
+    for given in (begin, end, stride, begin_mask, end_mask, squeeze_mask):
+        if given is not None and len(given) != len(shape):
+            raise PackageError(
+                f"The program is damaged: it slices {len(given)} axes of a tensor that has {len(shape)}. "
+                "Export or download it again."
+            )
     if stride is None and begin_mask is None and end_mask is None and squeeze_mask is None:
         return tuple(map(slice, begin, end))
     slices: list[slice | int] = []

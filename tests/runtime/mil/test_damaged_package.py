@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from runtime.errors import UserFacingError
 from runtime.mil import PackageError, Program, WeightFileError
+from runtime.mil.ops.slicing import slice_by_index
 from runtime.mil.proto import message_types
 
 
@@ -109,3 +111,10 @@ def test_weights_of_another_export_are_refused(package: Path, tmp_path: Path) ->
     path.write_bytes(model.SerializeToString())
     with pytest.raises(WeightFileError, match=r"does not belong to its program: .* 480 fp16 where the program has 500"):
         Program.open(folder)
+
+
+@pytest.mark.parametrize("lists", [{"begin": [0]}, {"end": [1, 1, 1]}, {"squeeze_mask": [True]}])
+def test_a_slice_of_another_number_of_axes_is_refused(lists: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"begin": [0, 0], "end": [1, 1], "squeeze_mask": [False, False]} | lists
+    with pytest.raises(PackageError, match=r"slices \d axes of a tensor that has 2"):
+        slice_by_index(torch.zeros(2, 2), **given)
