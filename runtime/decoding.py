@@ -3,6 +3,9 @@
 With guesses (drafts.py) a call of the model may serve several tokens: the token to feed and the guesses after it are
 fed together, and every place is scored. A guess stands where the choice from the scores before it is the same token,
 so what is written is what would be written without guesses, for sampling as for the likeliest token.
+
+Where nothing else wants the scores, the backend chooses (chooser.py), perhaps on a device, and only ids come back.
+Grammars and log-probabilities look at the scores themselves.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.backends.base import Logits, S
+from runtime.chooser import Chooser
 from runtime.drafts import PromptLookup
 from runtime.grammar import Matcher
 from runtime.options import GenerationOptions
-from runtime.sampling import TokenLogprobs, log_probabilities, sample
+from runtime.sampling import TokenLogprobs, log_probabilities
 from runtime.session import Session
 
 
@@ -49,12 +53,14 @@ class Decoder(Generic[S]):
         self._choices = choices
         self._end_ids = frozenset(end_ids)
         self._matcher = matcher
-        self._chance = options.sampling.generator()
         self._history = list(session.tokens)  # what was read and written; the session may lag behind or run ahead
         self._prompt_length = len(self._history)
+        self._chooser = Chooser(options.sampling, self._history, choices=choices)
+        self._blind = matcher is None and options.logprobs is None  # no one but the chooser looks at scores
         self._drafts = options.prompt_lookup and session.backend.verifies_drafts
         self._lookup: PromptLookup | None = None  # made at the second token: the first need not wait for it
         self._rows: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)  # scores of places fed ahead
+        self._ahead: list[int] = []  # or what was chosen from them
         self._guesses: list[int] = []
         self._used = 0  # of the guesses, those that stood
         self.seconds: list[float] = []  # a chosen token, its feeding included
@@ -65,18 +71,14 @@ class Decoder(Generic[S]):
     def next(self, limit: int) -> Chosen:
         """The next token. `limit`: tokens that may still be written, this one included; at least 1."""
         begun = perf_counter()
-        logits = self._scores(limit)[: self._choices]
-        allowed = None if self._matcher is None else self._matcher.allowed(len(logits))
-        token = sample(
-            logits,
-            self._history,
-            self._options.sampling,
-            self._chance,
-            prompt_length=self._prompt_length,
-            allowed=allowed,
-        )
-        count = self._options.logprobs
-        logprobs = None if count is None else log_probabilities(logits, token, count)
+        logprobs = None
+        if self._blind:
+            token = self._chosen(limit)
+        else:
+            logits = self._scores(limit)[: self._choices]
+            token = self._chooser.one(logits, None if self._matcher is None else self._matcher.allowed(len(logits)))
+            count = self._options.logprobs
+            logprobs = None if count is None else log_probabilities(logits, token, count)
         self._push(token)
         self.seconds.append(perf_counter() - begun)
         return Chosen(token, logprobs)
@@ -92,16 +94,28 @@ class Decoder(Generic[S]):
             return ahead
         if len(self._history) == self._prompt_length:
             return self._session.last_logits
-        last = self._history[-1]
-        self._guesses = self._guess(limit)
-        self.feeds += 1
+        tokens = self._fed(limit)
         if not self._guesses:
-            return self._session.extend([last])
-        self.drafted += len(self._guesses)
-        self._rows = self._session.extend_all([last, *self._guesses])
-        self._used = 0
+            return self._session.extend(tokens)
+        self._rows = self._session.extend_all(tokens)
         first: Logits = self._rows[0]
         return first
+
+    def _chosen(self, limit: int) -> int:
+        """The next token, fed and chosen by the backend, or found among those chosen at the places fed ahead."""
+        if not self._ahead:
+            if len(self._history) == self._prompt_length:
+                return self._chooser.one(self._session.last_logits)
+            self._ahead = self._session.choose(self._fed(limit), self._chooser)
+        return self._ahead.pop(0)
+
+    def _fed(self, limit: int) -> list[int]:
+        """What to feed next: the last token, and guesses."""
+        self._guesses = self._guess(limit)
+        self._used = 0
+        self.feeds += 1
+        self.drafted += len(self._guesses)
+        return [self._history[-1], *self._guesses]
 
     def _guess(self, limit: int) -> list[int]:
         if not self._drafts:
@@ -117,7 +131,7 @@ class Decoder(Generic[S]):
             self._matcher.accept(token)
         if self._lookup is not None:
             self._lookup.push(token)
-        if not len(self._rows):
+        if not self._guesses:
             return
         if self._used < len(self._guesses) and token == self._guesses[self._used]:
             self._used += 1
@@ -125,7 +139,7 @@ class Decoder(Generic[S]):
             return
         if self._lookup is not None:
             self._lookup.checked(len(self._guesses), self._used)
-        self._rows = self._rows[:0]
+        self._rows, self._guesses = self._rows[:0], []
         self._session.truncate(len(self._history) - 1)
 
 

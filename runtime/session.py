@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from runtime.arguments import check_callable, check_kind, check_text, check_whole, checked_ids, checked_path
 from runtime.backends.base import Backend, KeyValues, Logits, S, check_truncate, checked_tokens
+from runtime.chooser import Chooser
 from runtime.errors import SessionFileError, UserFacingError
 from runtime.saved import SavedSession
 
@@ -107,6 +108,21 @@ class Session(Generic[S]):
         self._tokens += wanted
         self._logits = rows[-1]
         return rows
+
+    def choose(self, tokens: Sequence[int], chooser: Chooser) -> list[int]:
+        """Append `tokens` [N] and choose what comes after them, as `Backend.choose` does. Raises what that raises.
+
+        All N are held then, whatever was chosen; there are no `last_logits`, which may never have left the device.
+        """
+        wanted = self._checked(tokens, after=len(self._tokens))
+        try:
+            chosen = self.backend.choose(wanted, self._state, chooser)
+        except BaseException:
+            self.clear()  # half-written, as in `_feed`
+            raise
+        self._tokens += wanted
+        self._logits = None
+        return chosen
 
     def truncate(self, length: int) -> None:
         """Forget the tokens from position `length` on. OptionError unless 0 <= length <= tokens held."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.arguments import check_kind
+from runtime.chooser import Chooser
 from runtime.errors import ContextFullError, OptionError, TokenizerError
 
 Logits = npt.NDArray[np.float32]
@@ -101,6 +102,17 @@ class Backend(Protocol[S]):
         """
         check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
         return [self.feed(tokens, state) for tokens, state in feeds]
+
+    def choose(self, tokens: Sequence[int], state: S, chooser: Chooser) -> list[int]:
+        """Append `tokens` [N] to `state`, the last one written and guesses of the next, and choose the token after each
+        as long as that is the guess: 1 to N tokens. Refuses as `feed`; raises what `Chooser.on_host` raises.
+
+        Here by the scores on the host. A device that makes them elsewhere may choose there (choosing.py), and for a
+        seed must choose as the host does, but for rounding.
+        """
+        if len(tokens) == 1:
+            return chooser.on_host([self.feed(tokens, state)], tokens)
+        return chooser.on_host(self.feed_all(tokens, state), tokens)
 
     def save_state(self, state: S) -> KeyValues:
         """A copy of what `state` holds."""

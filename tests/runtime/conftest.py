@@ -13,6 +13,7 @@ import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
 from runtime.backends.base import KeyValues, Logits, check_batch, check_saved, check_truncate, checked_tokens
+from runtime.chooser import Chooser
 from runtime.tokenizer import Tokenizer
 
 FALCON_TOKENIZER = Path(__file__).parents[2].parent / "shared" / "data" / "tokenizer"
@@ -132,6 +133,9 @@ class NgramBackend:
     def feed_batch(self, feeds: Sequence[tuple[Sequence[int], TokenState]]) -> list[Logits]:
         check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
         return [self.feed(tokens, state) for tokens, state in feeds]
+
+    def choose(self, tokens: Sequence[int], state: TokenState, chooser: Chooser) -> list[int]:
+        return chooser.on_host(self.feed_all(tokens, state), tokens)
 
     def save_state(self, state: TokenState) -> KeyValues:
         array = np.array(state.tokens, np.float16).reshape(1, 1, -1, 1)  # ids of a small vocabulary are exact in it
