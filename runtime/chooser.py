@@ -27,7 +27,8 @@ class Ask:
 class Chooser:
     """Chooses the tokens of one answer, with one number of the seed's for each that is chosen, wherever that is.
 
-    A backend that leaves scores on a device chooses there by `asks` and tells `standing`; others give rows to `on_host`.
+    A backend that leaves scores on a device chooses there by `asks` and tells `standing`; others give their rows to
+    `on_host`.
     """
 
     def __init__(self, config: SamplingConfig, history: Sequence[int], *, choices: int) -> None:
