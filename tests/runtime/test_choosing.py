@@ -111,7 +111,8 @@ def large(shape: str) -> Scores:
     chance = np.random.default_rng(7)
     ranks = chance.permutation(FALCON_VOCABULARY) + 1.0
     exponent = {"peaked": 1.6, "flat": 0.8}[shape]
-    return (-exponent * np.log(ranks) + chance.normal(scale=0.3, size=FALCON_VOCABULARY)).astype(np.float32)
+    scored: Scores = (-exponent * np.log(ranks) + chance.normal(scale=0.3, size=FALCON_VOCABULARY)).astype(np.float32)
+    return scored
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -256,7 +257,8 @@ def test_steps_that_nobody_wants_are_left_out() -> None:
         steps, asked = prepared([ask(config, 0.5, choices=5000)], "cpu")
         with Counted() as counted:
             chosen_ids(torch.zeros(1, 5000), steps, asked)
-        return counted.names
+        found: Counter[str] = counted.names
+        return found
 
     greedy, plain, default = (names(SamplingConfig(**o)) for o in ({"temperature": 0}, {"top_p": 1.0}, {}))
     assert not {"sort", "topk", "exp_", "cumsum"} & set(greedy)
