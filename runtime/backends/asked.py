@@ -67,7 +67,7 @@ class Changes:
     values: Tensor  # [R, N] is added; [R, 1] is the factor of a penalty
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Asked:
     """The numbers of R rows, which the operations of their `Steps` read."""
 
@@ -116,6 +116,14 @@ class Asked:
         """[R, 1], int64."""
         return self.numbers[:, 5:6]
 
+    def to(self, device: torch.device | str) -> Asked:
+        """A copy on `device`."""
+        moved = [
+            None if one is None else Changes(one.ids.to(device, copy=True), one.values.to(device, copy=True))
+            for one in (self.bias, self.repetition, self.generated)
+        ]
+        return Asked(self.numbers.to(device, copy=True), *moved)
+
     def overwrite(self, other: Asked) -> None:
         """Put in place the numbers of `other`, of as many rows with equal `Steps`: where a CUDA graph reads them."""
         self.numbers.copy_(other.numbers)
@@ -133,7 +141,8 @@ def filters_first(config: SamplingConfig) -> bool:
 
 
 def prepared(asks: Sequence[Ask], device: torch.device | str) -> tuple[Steps, Asked]:
-    """What R rows are asked, on `device`; they have the same `choices`, and agree in `filters_first` or are greedy.
+    """What R rows are asked, with its numbers on `device`. They have the same `choices`, and all that are not greedy
+    agree in `filters_first`.
 
     Raises OptionError for a bias outside the choices.
     """
@@ -141,7 +150,8 @@ def prepared(asks: Sequence[Ask], device: torch.device | str) -> tuple[Steps, As
     choices = asks[0].choices
     drawn = [config for config in configs if not config.greedy]
     ranks = [_rank(config, choices) for config in drawn]
-    bias, repetition, generated = _added(asks, _bias), _repetition(asks), _added(asks, _generated)
+    changes = _added(asks, _bias), _repetition(asks), _added(asks, _generated)
+    widths = [0 if arrays is None else arrays[0].shape[1] for arrays in changes]
     steps = Steps(
         choices=choices,
         greedy=not drawn,
@@ -152,17 +162,16 @@ def prepared(asks: Sequence[Ask], device: torch.device | str) -> tuple[Steps, As
         top_p=any(config.top_p < 1 for config in drawn),
         min_p=any(config.min_p > 0 for config in drawn),
         typical=any(config.typical_p < 1 for config in drawn),
-        bias=_width(bias),
-        repetition=_width(repetition),
-        generated=_width(generated),
+        bias=widths[0],
+        repetition=widths[1],
+        generated=widths[2],
     )
     numbers = np.array([_numbers(ask, steps) for ask in asks], _NUMBERS).view(np.int64).reshape(len(asks), -1)
-    return steps, Asked(
-        numbers=torch.from_numpy(numbers).to(device),
-        bias=_moved(bias, device),
-        repetition=_moved(repetition, device),
-        generated=_moved(generated, device),
+    bias, repetition, generated = (
+        None if arrays is None else Changes(*(torch.from_numpy(array).to(device) for array in arrays))
+        for arrays in changes
     )
+    return steps, Asked(torch.from_numpy(numbers).to(device), bias, repetition, generated)
 
 
 def _rank(config: SamplingConfig, choices: int) -> int:
@@ -235,11 +244,3 @@ def _repetition(asks: Sequence[Ask]) -> _Arrays | None:
 
 def _padded(count: int) -> int:
     return max(_PADDED, 1 << (count - 1).bit_length()) if count else 0
-
-
-def _width(arrays: _Arrays | None) -> int:
-    return 0 if arrays is None else arrays[0].shape[1]
-
-
-def _moved(arrays: _Arrays | None, device: torch.device | str) -> Changes | None:
-    return None if arrays is None else Changes(*(torch.from_numpy(array).to(device) for array in arrays))

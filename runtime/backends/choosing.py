@@ -29,18 +29,34 @@ _LARGEST = torch.finfo(torch.float32).max
 def choose(scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]:
     """For a backend's `choose`: the tokens chosen by `scores` [N, V], float32, the rows after each of `tokens` [N].
 
-    Raises ModelOutputError for NaN or infinity in any row, OptionError for a bias outside the vocabulary.
+    Raises ModelOutputError for NaN or infinity in a row that counts, OptionError for a bias outside the vocabulary.
     """
-    return chooser.standing(choose_rows(scores, chooser.asks(tokens)), tokens)
+    return standing(_ids(scores, chooser.asks(tokens)), scores, tokens, chooser)
 
 
-@torch.inference_mode()
+def standing(ids: Sequence[int], scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]:
+    """Of the `ids` [N] that rows of `scores` gave, those that stand. Raises ModelOutputError where the last is -1."""
+    chosen = chooser.standing(ids, tokens)
+    if chosen[-1] < 0:
+        _refuse(scores[len(chosen) - 1], chooser.choices)
+    return chosen
+
+
 def choose_rows(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
-    """A token for each row of `scores` [R, V], float32, by what it is asked. Raises as `choose`.
+    """A token for each row of `scores` [R, V], float32, by what it is asked. Raises as `choose`, for any row.
 
     Rows may belong to sessions with settings of their own: all go together but those whose `choices` differ, and those
     with llama.cpp's order apart from the others.
     """
+    ids = _ids(scores, asks)
+    for row, (token, ask) in enumerate(zip(ids, asks, strict=True)):
+        if token < 0:
+            _refuse(scores[row], ask.choices)
+    return ids
+
+
+@torch.inference_mode()
+def _ids(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
     groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for row, ask in enumerate(asks):
         groups[ask.choices, not ask.config.greedy and filters_first(ask.config)].append(row)
@@ -48,18 +64,21 @@ def choose_rows(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
     for rows in groups.values():
         steps, asked = prepared([asks[row] for row in rows], scores.device)
         pieces.append(chosen_ids(scores if len(rows) == len(asks) else scores[rows], steps, asked))
-    chosen = dict(zip((row for rows in groups.values() for row in rows), torch.cat(pieces).tolist(), strict=True))
-    for row, ask in enumerate(asks):
-        if chosen[row] < 0:
-            check_finite(scores[row, : ask.choices].cpu().numpy())
-    return [chosen[row] for row in range(len(asks))]
+    order = [row for rows in groups.values() for row in rows]
+    by_row = dict(zip(order, torch.cat(pieces).tolist(), strict=True))
+    return [by_row[row] for row in range(len(asks))]
+
+
+def _refuse(scores: Tensor, choices: int) -> None:
+    """Raise the ModelOutputError for `scores` [V] that are not finite."""
+    check_finite(scores[:choices].cpu().numpy())
 
 
 def chosen_ids(logits: Tensor, steps: Steps, asked: Asked) -> Tensor:
     """The id chosen for each row of `logits` [R, V], float32, which are not changed: [R], -1 for NaN or infinity."""
     logits = logits[:, : steps.choices]
     low, top = logits.aminmax(dim=-1, keepdim=True)
-    finite = low - low == top - top  # what is not finite has no difference to itself
+    broken = low - low != top - top  # infinity and NaN are not at a distance of 0 from themselves
     scores = _adjusted(logits, asked)
     if scores is not logits:
         top = scores.amax(-1, keepdim=True)
@@ -73,7 +92,7 @@ def chosen_ids(logits: Tensor, steps: Steps, asked: Asked) -> Tensor:
         chosen = torch.searchsorted(running, target, right=True)
         if steps.some_greedy:
             chosen = torch.where(asked.greedy > 0, scores.argmax(-1, keepdim=True), chosen)
-    return torch.where(finite, chosen, -1)[:, 0]
+    return chosen.masked_fill_(broken, -1)[:, 0]
 
 
 def _adjusted(scores: Tensor, asked: Asked) -> Tensor:

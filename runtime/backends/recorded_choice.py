@@ -1,0 +1,50 @@
+"""RecordedChoice: choosing for rows whose scores always lie in the same memory, so that a launch can be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from runtime.backends.asked import Asked, Steps, prepared
+from runtime.backends.choosing import chosen_ids, standing
+from runtime.chooser import Chooser
+
+Call = Callable[[], Tensor]
+
+_MOST = 16  # recordings; what a row is asked differs in numbers, seldom in steps
+
+
+class RecordedChoice:
+    """Tokens chosen by `scores`, again and again, for whatever is asked: `ask`, then make the scores, then `chosen`."""
+
+    def __init__(self, scores: Tensor, record: Callable[[Call], Call]) -> None:
+        """`scores` [R, V], float32, stay in their memory. `record` takes a computation and gives what repeats it, from
+        what its inputs hold by then; its output may be overwritten the next time."""
+        self._scores = scores
+        self._record = record
+        self._held: dict[Steps, tuple[Asked, Call]] = {}
+        self._asked: tuple[Sequence[int], Chooser, Call] | None = None
+
+    def ask(self, tokens: Sequence[int], chooser: Chooser) -> None:
+        """Say how the rows after each of `tokens` [N], at most R, are to be judged. Raises OptionError as `choose`."""
+        asks = chooser.asks(tokens)
+        padded = [*asks, *asks[-1:] * (len(self._scores) - len(asks))]  # what the other rows hold is of no account
+        steps, asked = prepared(padded, "cpu")
+        if steps not in self._held:
+            while len(self._held) >= _MOST:
+                del self._held[next(iter(self._held))]
+            held = asked.to(self._scores.device)
+            self._held[steps] = held, self._record(lambda: chosen_ids(self._scores, steps, held))
+        held, call = self._held[steps]
+        held.overwrite(asked)
+        self._asked = tokens, chooser, call
+
+    def chosen(self) -> list[int]:
+        """The tokens that stand, of the rows last asked for: as `choose` would have chosen them. Waits for the device.
+
+        Raises ModelOutputError for NaN or infinity in a row that counts.
+        """
+        assert self._asked is not None, "ask first"
+        tokens, chooser, call = self._asked
+        return standing(call()[: len(tokens)].tolist(), self._scores, tokens, chooser)
