@@ -116,23 +116,24 @@ class Asked:
         """[R, 1], int64."""
         return self.numbers[:, 5:6]
 
-    def to(self, device: torch.device | str) -> Asked:
-        """A copy on `device`."""
-        moved = [
-            None if one is None else Changes(one.ids.to(device, copy=True), one.values.to(device, copy=True))
-            for one in (self.bias, self.repetition, self.generated)
-        ]
-        return Asked(self.numbers.to(device, copy=True), *moved)
+    def like(self, device: torch.device | str, *, pinned: bool = False) -> Asked:
+        """Memory on `device` for the numbers of as many rows with equal `Steps`, pinned where asked."""
+
+        def room(tensor: Tensor) -> Tensor:
+            return torch.empty_like(tensor, device=device, pin_memory=pinned)
+
+        changes = (self.bias, self.repetition, self.generated)
+        return Asked(room(self.numbers), *(one and Changes(room(one.ids), room(one.values)) for one in changes))
 
     def overwrite(self, other: Asked) -> None:
-        """Put in place the numbers of `other`, of as many rows with equal `Steps`: where a CUDA graph reads them."""
-        self.numbers.copy_(other.numbers)
-        for mine, theirs in zip(self._changes(), other._changes(), strict=True):
-            mine.ids.copy_(theirs.ids)
-            mine.values.copy_(theirs.values)
+        """Put in place the numbers of `other`, of as many rows with equal `Steps`; nobody waits where its memory is
+        pinned."""
+        for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
+            mine.copy_(theirs, non_blocking=True)
 
-    def _changes(self) -> list[Changes]:
-        return [changes for changes in (self.bias, self.repetition, self.generated) if changes is not None]
+    def _tensors(self) -> list[Tensor]:
+        changes = [one for one in (self.bias, self.repetition, self.generated) if one is not None]
+        return [self.numbers, *(tensor for one in changes for tensor in (one.ids, one.values))]
 
 
 def filters_first(config: SamplingConfig) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -16,14 +17,14 @@ _MOST = 16  # recordings; what a row is asked differs in numbers, seldom in step
 
 
 class RecordedChoice:
-    """Tokens chosen by `scores`, again and again, for whatever is asked: `ask`, then make the scores, then `chosen`."""
+    """Tokens chosen by `scores`, again and again, whatever is asked: `ask` while the scores are made, then `chosen`."""
 
     def __init__(self, scores: Tensor, record: Callable[[Call], Call]) -> None:
         """`scores` [R, V], float32, stay in their memory. `record` takes a computation and gives what repeats it, from
         what its inputs hold by then; its output may be overwritten the next time."""
         self._scores = scores
         self._record = record
-        self._held: dict[Steps, tuple[Asked, Call]] = {}
+        self._held: dict[Steps, _Held] = {}
         self._asked: tuple[Sequence[int], Chooser, Call] | None = None
 
     def ask(self, tokens: Sequence[int], chooser: Chooser) -> None:
@@ -31,14 +32,12 @@ class RecordedChoice:
         asks = chooser.asks(tokens)
         padded = [*asks, *asks[-1:] * (len(self._scores) - len(asks))]  # what the other rows hold is of no account
         steps, asked = prepared(padded, "cpu")
-        if steps not in self._held:
-            while len(self._held) >= _MOST:
-                del self._held[next(iter(self._held))]
-            held = asked.to(self._scores.device)
-            self._held[steps] = held, self._record(lambda: chosen_ids(self._scores, steps, held))
-        held, call = self._held[steps]
-        held.overwrite(asked)
-        self._asked = tokens, chooser, call
+        held = self._held.get(steps) or self._hold(steps, asked)
+        held.host.overwrite(asked)
+        held.there.overwrite(held.host)
+        if held.call is None:
+            held.call = self._record(lambda: chosen_ids(self._scores, steps, held.there))
+        self._asked = tokens, chooser, held.call
 
     def chosen(self) -> list[int]:
         """The tokens that stand, of the rows last asked for: as `choose` would have chosen them. Waits for the device.
@@ -48,3 +47,19 @@ class RecordedChoice:
         assert self._asked is not None, "ask first"
         tokens, chooser, call = self._asked
         return standing(call()[: len(tokens)].tolist(), self._scores, tokens, chooser)
+
+    def _hold(self, steps: Steps, asked: Asked) -> _Held:
+        while len(self._held) >= _MOST:
+            del self._held[next(iter(self._held))]
+        device = self._scores.device
+        held = self._held[steps] = _Held(asked.like("cpu", pinned=device.type == "cuda"), asked.like(device))
+        return held
+
+
+@dataclass
+class _Held:
+    """The numbers of some rows on host and device, and what was recorded over them."""
+
+    host: Asked
+    there: Asked
+    call: Call | None = None

@@ -139,6 +139,16 @@ def test_ties_with_the_last_of_top_k_can_all_be_chosen() -> None:
         assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 3), asks), excuses=0)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_share_that_is_reached_exactly_needs_no_further_token(order: Any) -> None:
+    logits = np.log(np.array([0.5, 0.25, 0.25], np.float32))
+    for option in ("top_p", "typical_p"):
+        options: dict[str, Any] = {"top_p": 1.0, "temperature": 1.0, "order": order, option: 0.5}
+        config = SamplingConfig(**options)
+        asks = [ask(config, chance, choices=3) for chance in (0.0, 0.6, 0.9999)]
+        assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 3), asks), excuses=0)
+
+
 def test_of_equal_scores_greedy_takes_the_lowest_id() -> None:
     logits = torch.zeros(1, FALCON_VOCABULARY)
     logits[0, [900, 40_000]] = 1.0
@@ -262,7 +272,8 @@ def test_steps_that_nobody_wants_are_left_out() -> None:
 
     greedy, plain, default = (names(SamplingConfig(**o)) for o in ({"temperature": 0}, {"top_p": 1.0}, {}))
     assert not {"sort", "topk", "exp_", "cumsum"} & set(greedy)
-    assert not {"sort", "topk", "masked_fill_"} & set(plain)
+    assert not {"sort", "topk"} & set(plain)
+    assert plain["masked_fill_"] == greedy["masked_fill_"] == 1  # of scores that are not finite
     assert default["sort"] == 1
     assert not {"scatter", "scatter_add", "scatter_add_"} & set(default)
 
