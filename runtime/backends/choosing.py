@@ -6,7 +6,7 @@ a CUDA graph can hold them; the one wait is for the chosen ids.
 Every filter keeps an interval of ranks, so the tokens' scores are sorted once, or the highest selected, and each filter
 finds its edge there, by value: a tie on an edge is kept whole. Weights are whole numbers: their sums are exact in any
 order, so that a device which adds in parallel gives the same running sums each time, and they never fall. The choice
-differs from the host's only where rounding decides: docs/decisions/021-choosing-on-the-device.md.
+differs from the host's only where rounding decides: docs/decisions/022-choosing-on-the-device.md.
 """
 
 from __future__ import annotations
