@@ -12,7 +12,7 @@ from runtime.sampling.penalties import Tokens, adjusted
 from runtime.sampling.scratch import Scores
 
 _BLOCK = 64  # tokens summed at a time
-_FEW = 4096  # tokens summed one by one
+_FEW = 1024  # tokens summed one by one
 _ONES = np.ones(_BLOCK, np.float32)
 
 Mask = npt.NDArray[np.bool_]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.errors import OptionError
-from runtime.sampling.filters import top_places
+from runtime.sampling.edges import top_places, total_of
 from runtime.sampling.penalties import check_finite
 from runtime.sampling.scratch import Scores, scratch
 
@@ -32,16 +32,13 @@ def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
         raise OptionError(f"token must be an id from 0 to {len(logits) - 1}, not {token}.")
     if top_n < 0:
         raise OptionError(f"top_n must be 0 or more tokens, not {top_n}.")
-    highest = logits.max()
-    if not (np.isfinite(highest) and np.isfinite(logits.min())):
-        check_finite(logits)
+    check_finite(logits)
+    top = _top(logits, top_n)
+    highest = logits[top[0]] if top else logits.max()
     with np.errstate(over="ignore"):
         weights = np.subtract(logits, highest, out=scratch("weights", len(logits)))
-    np.exp(weights, out=weights)
-    whole = float(highest) + math.log(float(weights.sum()))  # pairwise: a few 1e-7 off
-    return TokenLogprobs(
-        token, float(logits[token]) - whole, tuple((i, float(logits[i]) - whole) for i in _top(logits, top_n))
-    )
+    whole = float(highest) + math.log(total_of(np.exp(weights, out=weights)))
+    return TokenLogprobs(token, float(logits[token]) - whole, tuple((i, float(logits[i]) - whole) for i in top))
 
 
 def _top(logits: Scores, count: int) -> list[int]:

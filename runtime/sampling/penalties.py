@@ -44,27 +44,37 @@ def adjusted(logits: Scores, history: Tokens, config: SamplingConfig, prompt_len
         config.check_vocabulary(len(scores))
         assert isinstance(config.logit_bias, LogitBias)
         scores[config.logit_bias.ids] += config.logit_bias.values_by_id
-    if penalised and config.repetition_penalty != 1:
-        _penalise_repetition(scores, history[-config.repetition_window :], config.repetition_penalty)
-    if penalised and (config.presence_penalty or config.frequency_penalty):
-        _penalise_generated(scores, history[prompt_length:], config)
+    if penalised:
+        _penalise(scores, history, config, prompt_length)
     return scores
 
 
-def _penalise_repetition(scores: Scores, window: Tokens, penalty: float) -> None:
-    seen = _known(np.asarray(window, np.int64), len(scores))
+def _penalise(scores: Scores, history: Tokens, config: SamplingConfig, prompt_length: int) -> None:
+    counting = config.presence_penalty or config.frequency_penalty
+    window = max(0, len(history) - (config.repetition_window or len(history))) if config.repetition_penalty != 1 else len(history)
+    begin = min(window, prompt_length) if counting else window
+    tokens = np.asarray(history[begin:], np.int64)
+    if config.repetition_penalty != 1:
+        _penalise_repetition(scores, _known(tokens[window - begin :], len(scores)), config.repetition_penalty)
+    if counting:
+        _penalise_generated(scores, _known(tokens[prompt_length - begin:], len(scores)), config)
+
+
+def _penalise_repetition(scores: Scores, seen: npt.NDArray[np.int64], penalty: float) -> None:
     values, factor = scores[seen], np.float32(penalty)
     with np.errstate(over="ignore"):
         changed = np.where(values < 0, values * factor, values / factor)
     scores[seen] = np.clip(changed, -_LARGEST, _LARGEST)
 
 
-def _penalise_generated(scores: Scores, generated: Tokens, config: SamplingConfig) -> None:
+def _penalise_generated(scores: Scores, generated: npt.NDArray[np.int64], config: SamplingConfig) -> None:
     """OpenAI's formula: score - count · frequency_penalty - (1 where count > 0) · presence_penalty."""
-    seen, counts = np.unique(_known(np.asarray(generated, np.int64), len(scores)), return_counts=True)
-    scores[seen] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
+    ordered = np.sort(generated)
+    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))[: len(ordered)])
+    counts = np.diff(firsts, append=len(ordered))
+    scores[ordered[firsts]] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
 
 
 def _known(tokens: npt.NDArray[np.int64], vocab_size: int) -> npt.NDArray[np.int64]:
     """Without padded ids, which have no score here."""
-    return tokens[(tokens >= 0) & (tokens < vocab_size)]
+    return tokens[tokens.view(np.uint64) < vocab_size]  # what is below 0 reads as a very large number
