@@ -7,13 +7,11 @@ import numpy.typing as npt
 
 from runtime.errors import ModelOutputError, OptionError
 from runtime.sampling.config import SamplingConfig
+from runtime.sampling.edges import BLOCK, FEW, ONES
 from runtime.sampling.filters import filtered
 from runtime.sampling.penalties import Tokens, adjusted
 from runtime.sampling.scratch import Scores
 
-_BLOCK = 64  # tokens summed at a time
-_FEW = 1024  # tokens summed one by one
-_ONES = np.ones(_BLOCK, np.float32)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -91,17 +89,17 @@ def _pick(weights: Scores, chance: float) -> int:
 
     Sums blocks first: a running sum of all 65,024 weights would take most of a token's time.
     """
-    if len(weights) <= _FEW:
-        return _passing(np.cumsum(weights, dtype=np.float64), chance)
-    whole = len(weights) // _BLOCK * _BLOCK
-    masses = weights[:whole].reshape(-1, _BLOCK) @ _ONES
+    if len(weights) <= FEW:
+        return _passing(weights.astype(np.float64).cumsum(), chance)
+    whole = len(weights) // BLOCK * BLOCK
+    masses = (weights[:whole].reshape(-1, BLOCK) @ ONES).astype(np.float64)
     if whole < len(weights):
-        masses = np.append(masses, weights[whole:].sum())
-    sums: npt.NDArray[np.float64] = np.cumsum(masses, dtype=np.float64)
+        masses = np.append(masses, weights[whole:].sum(dtype=np.float64))
+    sums: npt.NDArray[np.float64] = masses.cumsum()
     block = _passing(sums, chance)
     before = sums[block - 1] if block else 0.0
-    start = block * _BLOCK
-    running = np.cumsum(weights[start : start + _BLOCK], dtype=np.float64)
+    start = block * BLOCK
+    running = weights[start : start + BLOCK].astype(np.float64).cumsum()
     return start + _passing(running, max(0.0, (chance * sums[-1] - before) / running[-1]))
 
 

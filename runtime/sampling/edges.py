@@ -9,11 +9,14 @@ from runtime.sampling.scratch import Scores, scratch
 
 _GROUPS = 1024  # by whose tops the edge of top-k is narrowed
 _SORTED = 3072  # tokens that are sorted without a thought: 0.06 ms
-_SAMPLED = 1024  # tokens by which an edge is guessed
+_SPOTS, _NEIGHBOURS = 128, 8  # by the tokens there an edge is guessed
+_ARGSORTED = 512  # tokens that numpy itself sorts as fast
 _SLACK = 1.25  # times the mass that a guess missed is looked through beside it
 _SPARE = 2  # sampled tokens, and those between them, looked through beyond that
-_BLOCK = 64  # tokens summed at a time
-_ONES = np.ones(_BLOCK, np.float32)
+FEW = 1024  # tokens for which a clever way costs more calls than it saves
+BLOCK = 64  # tokens summed at a time
+ONES = np.ones(BLOCK, np.float32)
+_INFINITE = np.float32(np.inf)
 
 
 def top_places(scores: Scores, count: int) -> npt.NDArray[np.intp]:
@@ -27,54 +30,64 @@ def top_places(scores: Scores, count: int) -> npt.NDArray[np.intp]:
     return places[scores >= _highest(scores, count)]
 
 
-def mass_edge(keys: Scores, weights: Scores, wanted: float, total: float) -> np.float32:
-    """The smallest of `keys` [C], none below 0, up to which `weights` [C] reach `wanted`; else the largest of all.
+def mass_edge(keys: Scores, weights: Scores, wanted: float, total: float, *, rising: bool = False) -> np.float32:
+    """The largest of `keys` [C] down to which `weights` [C] reach `wanted`; else the smallest of all.
 
-    `total` is the sum of the weights. A sample guesses the edge. The exact mass up to the guess tells by how much it
-    missed, and only the tokens there are looked through, and if need be those beyond, in the same way.
+    `total` is the sum of the weights; `rising` where weights rise with keys, as they do with scores: then fewer need
+    to be looked at. A sample guesses the edge. The exact mass down to the guess tells by how much it missed, and only
+    the tokens there are looked through, and if need be those beyond, in the same way.
     """
     while len(keys) > _SORTED:
-        few, running = _sampled(keys, weights)
+        guide = weights if rising else keys
+        few, running = _sampled(guide, weights)
         last = len(few) - 1
-        # By what the sample says of the mass above: the heavy tokens, which it may lack, are below.
+        # By what the sample says of the mass below: the heavy tokens, which it may lack, are above.
         place = min(int(running.searchsorted(wanted - total + running[-1])), last)
         guess = few[place]
-        mass = _mass(weights, keys <= guess)
+        likelier = guide >= guess
+        mass = _mass(weights, likelier)
         aim = int(running.searchsorted(running[place] + _SLACK * (wanted - mass)))
         if wanted > mass:
-            high = few[aim + _SPARE] if aim + _SPARE <= last else np.float32(np.inf)
-            places, total = _between(keys, weights, guess, high)
+            low = few[aim + _SPARE] if aim + _SPARE <= last else -_INFINITE
+            places, total = _places(weights, (guide >= low) ^ likelier)
             wanted -= mass
-            if wanted > total and high < np.inf:
+            if wanted > total and low > -_INFINITE:
                 wanted -= total
-                places = np.flatnonzero(keys > high)
-                total = float(weights[places].sum())
-                guess = high
-            if not len(places):  # rounding: nothing is above
-                return guess
+                places, total = _places(weights, guide < low)
         else:
-            low = few[aim - _SPARE] if aim >= _SPARE else np.float32(-1)
-            places, inside = _between(keys, weights, low, guess)
-            below = mass - inside if aim >= _SPARE else 0.0
-            if wanted > below:
-                wanted, total = wanted - below, inside
+            high = few[aim - _SPARE] if aim >= _SPARE else _INFINITE
+            places, inside = _places(weights, (guide < high) & likelier)
+            above = mass - inside if aim >= _SPARE else 0.0
+            if wanted > above:
+                wanted, total = wanted - above, inside
             else:
-                places, total = np.flatnonzero(keys <= low), below
+                places, total = np.flatnonzero(guide >= high), above
             if len(places) == len(keys):  # so many tie with the guess: without them every round leaves fewer
-                places = np.flatnonzero(keys < guess)
-                total = float(weights[places].sum())
+                places, total = _places(weights, guide > guess)
                 if wanted > total or not len(places):
-                    return guess
+                    places, wanted = np.flatnonzero(guide == guess), wanted - total
+                    keys, weights = keys[places], weights[places]
+                    return keys[0] if keys.min() == keys.max() else _sorted_edge(keys, weights, wanted)
+        if not len(places):  # rounding: nothing is below
+            return np.float32(keys.min())
         keys, weights = keys[places], weights[places]
+    return _sorted_edge(keys, weights, wanted)
+
+
+def _sorted_edge(keys: Scores, weights: Scores, wanted: float) -> np.float32:
+    """The same as `mass_edge`, by a sort of all of `keys` [C]."""
     order = _order(keys)
-    place = int(np.cumsum(weights[order], dtype=np.float64).searchsorted(wanted))
+    place = int(weights[order].astype(np.float64).cumsum().searchsorted(wanted))
     return np.float32(keys[order[min(place, len(keys) - 1)]])
 
 
 def total_of(weights: Scores) -> float:
-    """The sum of `weights` [C], by blocks in float32 whose sums are added in float64."""
-    whole = len(weights) // _BLOCK * _BLOCK
-    return float((weights[:whole].reshape(-1, _BLOCK) @ _ONES).sum(dtype=np.float64)) + float(weights[whole:].sum())
+    """The sum of `weights` [C], of many by blocks."""
+    if len(weights) <= FEW:
+        return float(weights.sum())
+    whole = len(weights) // BLOCK * BLOCK
+    total = float((weights[:whole].reshape(-1, BLOCK) @ ONES).sum())
+    return total if whole == len(weights) else total + float(weights[whole:].sum())
 
 
 def _highest(scores: Scores, count: int) -> np.float32:
@@ -93,40 +106,49 @@ def _tops(scores: Scores) -> Scores:
 
 
 def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.float64]]:
-    """Every so many-th of `keys` [C], sorted, and about how much mass there is up to each, but for a constant."""
-    stride = len(keys) // _SAMPLED
-    few = keys[::stride]
-    order = _order(few)
-    running: npt.NDArray[np.float64] = np.cumsum(weights[::stride][order], dtype=np.float64)
+    """Some of `keys` [C], the largest first, and about how much mass there is down to each, but for a constant.
+
+    They are taken from many places, a few neighbours at each: single ones would take a line of memory each.
+    """
+    few = some = _some(weights)
+    if keys is weights:
+        few.sort()
+        few = some = few[::-1]
+    else:
+        few = _some(keys)
+        order = _order(few)
+        few, some = few[order], some[order]
+    running: npt.NDArray[np.float64] = some.astype(np.float64).cumsum()
     running *= len(keys) / len(few)
-    return few[order], running
+    return few, running
+
+
+def _some(values: Scores) -> Scores:
+    width = len(values) // _SPOTS
+    return values[: _SPOTS * width].reshape(_SPOTS, width)[:, :_NEIGHBOURS].ravel()
 
 
 def _mass(weights: Scores, mask: npt.NDArray[np.bool_]) -> float:
     """The sum of `weights` [C] where `mask` [C] is True."""
     chosen = scratch("chosen", len(mask))
-    chosen[:] = mask
+    chosen[:] = mask  # a product with booleans takes longer than both
     return float(np.dot(weights, chosen))
 
 
-def _between(
-    keys: Scores, weights: Scores, low: np.float32, high: np.float32
-) -> tuple[npt.NDArray[np.intp], float]:
-    """Where `keys` [C] are above `low` and not above `high`, and the mass there."""
-    inside = keys > low
-    inside &= keys <= high
-    places = np.flatnonzero(inside)
+def _places(weights: Scores, mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], float]:
+    """Where `mask` [C] is True, and the sum of `weights` [C] there."""
+    places = np.flatnonzero(mask)
     return places, float(weights[places].sum())
 
 
-def _order(keys: Scores) -> npt.NDArray[np.intp]:
-    """The places that sort `keys` [C], none below 0: argsort at the speed of sort, half its time.
+def _order(keys: Scores) -> npt.NDArray[np.int64]:
+    """The places that sort `keys` [C], the largest first: argsort at the speed of sort, half its time.
 
-    The bits of such floats sort as they do, so that bits and place fit into one whole number.
+    A float32 leaves 29 bits of a float64 free, and there the place goes.
     """
-    packed = np.ascontiguousarray(keys).view(np.uint32).astype(np.uint64)
-    packed <<= np.uint64(32)
-    packed |= np.arange(len(keys), dtype=np.uint64)
+    packed = keys.astype(np.float64)
+    bits = packed.view(np.int64)
+    bits |= np.arange(len(keys))
     packed.sort()
-    packed &= np.uint64(0xFFFFFFFF)
-    return packed.view(np.intp) if np.intp(0).itemsize == packed.itemsize else packed.astype(np.intp)
+    bits &= 2**29 - 1
+    return bits[::-1]

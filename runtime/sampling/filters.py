@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.sampling.config import SamplingConfig
-from runtime.sampling.edges import mass_edge, top_places, total_of
+from runtime.sampling.edges import FEW, mass_edge, top_places, total_of
 from runtime.sampling.scratch import Scores, scratch
 
 _DENSE = 1 / 16  # share of tokens from which dropping the others costs more than giving them no weight
 _LARGEST = np.finfo(np.float32).max
+_SIGN = np.int32(-(2**31))
 
 
 @dataclass(slots=True)
@@ -28,8 +29,9 @@ class Candidates:
     """
 
     ids: npt.NDArray[np.intp] | None
-    gaps: Scores  # [C], how far each score is below the highest
+    scores: Scores  # [C], never changed
     weights: Scores  # [C], in proportion to probability; 0 for a token that was dropped
+    holes: bool = False  # whether one of weight 0 may have a higher score than one that is left
 
     @classmethod
     def of(cls, scores: Scores, ids: npt.NDArray[np.intp] | None, top_k: int, temperature: float) -> Candidates:
@@ -37,19 +39,19 @@ class Candidates:
         if 0 < top_k < len(scores):
             places = top_places(scores, top_k)
             scores, ids = scores[places], places if ids is None else ids[places]
-        with np.errstate(over="ignore"):  # what is that far below weighs 0
-            gaps = np.subtract(scores.max(), scores, out=scratch("gaps", len(scores)))
-        return cls(ids, gaps, _weighed(gaps, temperature))
+        weights = _above(scores, scores.max(), scratch("weights", len(scores)))
+        return cls(ids, scores, _exponentials(weights, temperature))
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> None:
         """Drop all for which `mask` [C] is False."""
-        left = np.count_nonzero(mask)
-        if left > len(mask) * _DENSE:
-            self.weights *= mask
+        if len(mask) <= FEW or np.count_nonzero(mask) > len(mask) * _DENSE:
+            chosen = scratch("chosen", len(mask))
+            chosen[:] = mask  # a product with booleans takes longer than both
+            self.weights *= chosen
             return
         places = np.flatnonzero(mask)
         self.ids = places if self.ids is None else self.ids[places]
-        self.gaps, self.weights = self.gaps[places], self.weights[places]
+        self.scores, self.weights = self.scores[places], self.weights[places]
 
     def keep_likely(self, top_p: float, min_p: float) -> None:
         """Top-p (Holtzman et al. 2020): a token stays while all likelier ones hold less than `top_p` of the mass.
@@ -58,19 +60,21 @@ class Candidates:
         Min-p goes first over the tokens: both keep likely ones, so with the mass of all known the result is the same,
         and the edge of top-p is looked for among fewer.
         """
-        total = total_of(self.weights) if top_p < 1 else 0.0
-        size = len(self.weights)
+        size, total = len(self.weights), total_of(self.weights)
+        left = total
         if min_p > 0:
             self.keep(self.weights >= np.float32(min_p) * self.weights.max())
         if top_p >= 1:
             return
-        # All tokens below this together hold less than top-p leaves out.
-        within = self.weights >= np.float32((1 - top_p) * total / size)
-        if np.count_nonzero(within) <= len(within) * _DENSE:
-            self.keep(within)
-        left = total_of(self.weights)
+        if len(self.weights) > FEW:
+            # All tokens below this together hold less than top-p leaves out.
+            within = self.weights >= np.float32((1 - top_p) * total / size)
+            if np.count_nonzero(within) <= len(within) * _DENSE:
+                self.keep(within)
+        if min_p > 0 or len(self.weights) < size:
+            left = total_of(self.weights)
         if left > top_p * total:
-            self.keep(self.gaps <= mass_edge(self.gaps, self.weights, top_p * total, left))
+            self.keep(self.scores >= mass_edge(self.scores, self.weights, top_p * total, left, rising=not self.holes))
 
     def keep_typical(self, share: float) -> None:
         """Locally typical (Meister et al. 2022): tokens stay, those first whose surprise is nearest to the mean one
@@ -81,23 +85,26 @@ class Candidates:
         if share >= 1:
             return
         total = total_of(self.weights)
-        mean = self._mean_gap(total)
+        nearness = _above(self.scores, self.scores.max(), scratch("nearness", len(self.scores)))
+        mean = self._mean(nearness, total)
         if not math.isfinite(mean):  # 0 · infinity is no number
-            np.minimum(self.gaps, _LARGEST, out=self.gaps)
-            mean = self._mean_gap(total)
-        distance = np.subtract(self.gaps, np.float32(mean), out=scratch("distance", len(self.gaps)))
-        np.abs(distance, out=distance)
-        self.keep(distance <= mass_edge(distance, self.weights, share * total, total))
+            np.maximum(nearness, -_LARGEST, out=nearness)
+            mean = self._mean(nearness, total)
+        nearness -= np.float32(mean)
+        _make_negative(nearness)
+        self.holes = True
+        self.keep(nearness >= mass_edge(nearness, self.weights, share * total, total))
 
-    def _mean_gap(self, total: float) -> float:
+    def _mean(self, values: Scores, total: float) -> float:
         with np.errstate(invalid="ignore"):
-            return float(np.dot(self.weights, self.gaps)) / total
+            return float(np.dot(self.weights, values)) / total
 
     def reweigh(self, temperature: float) -> None:
         """Weigh what is left anew at `temperature`."""
         live = self.weights > 0
-        self.gaps -= self.gaps[np.argmax(self.weights)]  # typical may have dropped all above
-        self.weights = _weighed(np.abs(self.gaps, out=self.gaps), temperature)
+        weights = _above(self.scores, self.scores[np.argmax(self.weights)], self.weights)
+        _make_negative(weights)  # typical may have dropped all above the likeliest; they must only not overflow
+        self.weights = _exponentials(weights, temperature)
         self.weights *= live
 
 
@@ -115,8 +122,21 @@ def filtered(scores: Scores, ids: npt.NDArray[np.intp] | None, config: SamplingC
     return left
 
 
-def _weighed(gaps: Scores, temperature: float) -> Scores:
-    """exp(-gap / temperature) [C]."""
-    with np.errstate(over="ignore"):
-        weights = np.multiply(gaps, np.float32(-1 / temperature), out=scratch("weights", len(gaps)))
-    return np.exp(weights, out=weights)
+def _above(scores: Scores, level: np.float32, out: Scores) -> Scores:
+    """score - level [C], in `out`."""
+    with np.errstate(over="ignore"):  # what is that far below weighs 0
+        return np.subtract(scores, level, out=out)
+
+
+def _exponentials(values: Scores, temperature: float) -> Scores:
+    """exp(value / temperature), in place of `values` [C]."""
+    if temperature != 1:
+        with np.errstate(over="ignore"):
+            values *= np.float32(1 / temperature)
+    return np.exp(values, out=values)
+
+
+def _make_negative(values: Scores) -> None:
+    """-|value|, in place of `values` [C]; in one pass, by the bit that is their sign."""
+    bits = values.view(np.int32)
+    bits |= _SIGN

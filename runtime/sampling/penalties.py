@@ -50,14 +50,16 @@ def adjusted(logits: Scores, history: Tokens, config: SamplingConfig, prompt_len
 
 
 def _penalise(scores: Scores, history: Tokens, config: SamplingConfig, prompt_length: int) -> None:
-    counting = config.presence_penalty or config.frequency_penalty
-    window = max(0, len(history) - (config.repetition_window or len(history))) if config.repetition_penalty != 1 else len(history)
-    begin = min(window, prompt_length) if counting else window
+    """Change `scores` [V] by what was said before."""
+    length, window = len(history), config.repetition_window or len(history)
+    repeated = max(0, length - window) if config.repetition_penalty != 1 else length  # where the window begins
+    generated = min(prompt_length, length) if config.presence_penalty or config.frequency_penalty else length
+    begin = min(repeated, generated)
     tokens = np.asarray(history[begin:], np.int64)
-    if config.repetition_penalty != 1:
-        _penalise_repetition(scores, _known(tokens[window - begin :], len(scores)), config.repetition_penalty)
-    if counting:
-        _penalise_generated(scores, _known(tokens[prompt_length - begin:], len(scores)), config)
+    if repeated < length:
+        _penalise_repetition(scores, _known(tokens[repeated - begin :], len(scores)), config.repetition_penalty)
+    if generated < length:
+        _penalise_generated(scores, _known(tokens[generated - begin :], len(scores)), config)
 
 
 def _penalise_repetition(scores: Scores, seen: npt.NDArray[np.int64], penalty: float) -> None:
@@ -70,9 +72,12 @@ def _penalise_repetition(scores: Scores, seen: npt.NDArray[np.int64], penalty: f
 def _penalise_generated(scores: Scores, generated: npt.NDArray[np.int64], config: SamplingConfig) -> None:
     """OpenAI's formula: score - count · frequency_penalty - (1 where count > 0) · presence_penalty."""
     ordered = np.sort(generated)
-    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))[: len(ordered)])
-    counts = np.diff(firsts, append=len(ordered))
-    scores[ordered[firsts]] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
+    is_last = np.ones(len(ordered), np.bool_)  # of its equals
+    np.not_equal(ordered[1:], ordered[:-1], out=is_last[:-1])
+    ends = np.flatnonzero(is_last)
+    counts = ends + 1
+    counts[1:] -= counts[:-1].copy()
+    scores[ordered[ends]] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
 
 
 def _known(tokens: npt.NDArray[np.int64], vocab_size: int) -> npt.NDArray[np.int64]:
