@@ -90,23 +90,25 @@ def _pick(weights: Scores, chance: float) -> int:
     Sums blocks first: a running sum of all 65,024 weights would take most of a token's time.
     """
     if len(weights) <= FEW:
-        return _passing(weights.astype(np.float64).cumsum(), chance)
+        sums = weights.astype(np.float64).cumsum()
+        return _passing(sums, chance * sums[-1])
     whole = len(weights) // BLOCK * BLOCK
     masses = (weights[:whole].reshape(-1, BLOCK) @ ONES).astype(np.float64)
     if whole < len(weights):
         masses = np.append(masses, weights[whole:].sum(dtype=np.float64))
-    sums: npt.NDArray[np.float64] = masses.cumsum()
-    block = _passing(sums, chance)
-    before = sums[block - 1] if block else 0.0
+    sums = masses.cumsum()
+    wanted = chance * sums[-1]
+    block = _passing(sums, wanted)
+    if block:
+        wanted -= sums[block - 1]
     start = block * BLOCK
-    running = weights[start : start + BLOCK].astype(np.float64).cumsum()
-    return start + _passing(running, max(0.0, (chance * sums[-1] - before) / running[-1]))
+    return start + _passing(weights[start : start + BLOCK].astype(np.float64).cumsum(), wanted)
 
 
-def _passing(running: npt.NDArray[np.float64], share: float) -> int:
-    """The first place where a running sum passes a share of its end.
+def _passing(sums: npt.NDArray[np.float64], wanted: float) -> int:
+    """The first place where a running sum passes `wanted`.
 
-    Rounding may put that on the very end: then the last place that adds anything is meant.
+    Rounding may put that beyond the end: then the last place that adds anything is meant.
     """
-    end = running[-1]
-    return min(int(running.searchsorted(share * end, side="right")), int(running.searchsorted(end)))
+    place = sums.searchsorted(wanted, side="right")
+    return int(place if place < len(sums) else sums.searchsorted(sums[-1]))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from runtime.sampling.scratch import Scores, scratch
 
-_GROUPS = 1024  # by whose tops the edge of top-k is narrowed
+_ROWS = 32  # of the tokens laid out as a table, by the tops of whose columns the edge of top-k is narrowed
 _SORTED = 3072  # tokens that are sorted without a thought: 0.06 ms
 _SPOTS, _NEIGHBOURS = 128, 8  # by the tokens there an edge is guessed
 _ARGSORTED = 512  # tokens that numpy itself sorts as fast
@@ -20,14 +20,18 @@ _INFINITE = np.float32(np.inf)
 
 
 def top_places(scores: Scores, count: int) -> npt.NDArray[np.intp]:
-    """Where the `count` (1 to C - 1) highest of `scores` [C] are, and all that tie with the last of them."""
-    tops = _tops(scores)
-    if count > len(tops):
+    """Where the `count` (1 to C - 1) highest of `scores` [C] are, and all that tie with the last of them; in order."""
+    width = len(scores) // _ROWS
+    if count >= width:
         return np.flatnonzero(scores >= _highest(scores, count))
-    # That many groups reach the count-th highest of the groups' tops, so the edge is there or above.
-    places = np.flatnonzero(scores >= _highest(tops, count))
-    scores = scores[places]
-    return places[scores >= _highest(scores, count)]
+    # That many columns have tops which reach the count-th highest top, so the edge is there or above.
+    tops = scores[: _ROWS * width].reshape(_ROWS, width).max(0)
+    columns = np.flatnonzero(tops >= _highest(tops, count))
+    places = (np.arange(0, _ROWS * width, width)[:, None] + columns).ravel()
+    if _ROWS * width < len(scores):
+        places = np.append(places, np.arange(_ROWS * width, len(scores)))
+    few = scores[places]
+    return places[few >= _highest(few, count)]
 
 
 def mass_edge(keys: Scores, weights: Scores, wanted: float, total: float, *, rising: bool = False) -> np.float32:
@@ -90,19 +94,15 @@ def total_of(weights: Scores) -> float:
     return total if whole == len(weights) else total + float(weights[whole:].sum())
 
 
+def share_of(values: Scores, least: np.float32) -> float:
+    """About which share of `values` [C], more than a few, is at least `least`."""
+    some = _some(values)
+    return np.count_nonzero(some >= least) / len(some)
+
+
 def _highest(scores: Scores, count: int) -> np.float32:
     """The `count`-th highest of `scores` [C]."""
     return np.float32(np.partition(scores, len(scores) - count)[len(scores) - count])
-
-
-def _tops(scores: Scores) -> Scores:
-    """The highest of each of up to 1,024 groups of `scores` [C], whichever: folded in halves, as no one asks which."""
-    while len(scores) > _GROUPS:
-        half = len(scores) // 2
-        folded = np.maximum(scores[:half], scores[half : 2 * half])
-        folded[0] = max(folded[0], scores[-1])  # an odd one out
-        scores = folded
-    return scores
 
 
 def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.float64]]:

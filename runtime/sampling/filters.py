@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.sampling.config import SamplingConfig
-from runtime.sampling.edges import FEW, mass_edge, top_places, total_of
+from runtime.sampling.edges import FEW, mass_edge, share_of, top_places, total_of
 from runtime.sampling.scratch import Scores, scratch
 
 _DENSE = 1 / 16  # share of tokens from which dropping the others costs more than giving them no weight
@@ -66,11 +66,10 @@ class Candidates:
             self.keep(self.weights >= np.float32(min_p) * self.weights.max())
         if top_p >= 1:
             return
-        if len(self.weights) > FEW:
-            # All tokens below this together hold less than top-p leaves out.
-            within = self.weights >= np.float32((1 - top_p) * total / size)
-            if np.count_nonzero(within) <= len(within) * _DENSE:
-                self.keep(within)
+        # All tokens below this together hold less than top-p leaves out; a sample tells whether dropping them pays.
+        spare = np.float32((1 - top_p) * total / size)
+        if len(self.weights) > FEW and share_of(self.weights, spare) < _DENSE:
+            self.keep(self.weights >= spare)
         if min_p > 0 or len(self.weights) < size:
             left = total_of(self.weights)
         if left > top_p * total:
