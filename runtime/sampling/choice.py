@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from runtime.errors import ModelOutputError, OptionError
 from runtime.sampling.config import SamplingConfig
-from runtime.sampling.edges import BLOCK, FEW, ONES
+from runtime.sampling.edges import BLOCK, ONES
 from runtime.sampling.filters import filtered
 from runtime.sampling.penalties import Tokens, adjusted
 from runtime.sampling.scratch import Scores
 
+
+_FEW = 4096  # tokens summed one by one
 
 Mask = npt.NDArray[np.bool_]
 
@@ -89,7 +91,7 @@ def _pick(weights: Scores, chance: float) -> int:
 
     Sums blocks first: a running sum of all 65,024 weights would take most of a token's time.
     """
-    if len(weights) <= FEW:
+    if len(weights) <= _FEW:
         sums = weights.astype(np.float64).cumsum()
         return _passing(sums, chance * sums[-1])
     whole = len(weights) // BLOCK * BLOCK

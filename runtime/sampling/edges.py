@@ -12,6 +12,7 @@ _SORTED = 3072  # tokens that are sorted without a thought: 0.06 ms
 _SPOTS, _NEIGHBOURS = 128, 8  # by the tokens there an edge is guessed
 _ARGSORTED = 512  # tokens that numpy itself sorts as fast
 _SLACK = 1.25  # times the mass that a guess missed is looked through beside it
+_FAR = 24  # sampled tokens: a guess that missed by more is made anew
 _SPARE = 2  # sampled tokens, and those between them, looked through beyond that
 FEW = 1024  # tokens for which a clever way costs more calls than it saves
 BLOCK = 64  # tokens summed at a time
@@ -43,25 +44,16 @@ def mass_edge(keys: Scores, weights: Scores, wanted: float, total: float, *, ris
     """
     while len(keys) > _SORTED:
         guide = weights if rising else keys
-        few, running = _sampled(guide, weights)
-        last = len(few) - 1
-        # By what the sample says of the mass below: the heavy tokens, which it may lack, are above.
-        place = min(int(running.searchsorted(wanted - total + running[-1])), last)
-        guess = few[place]
-        likelier = guide >= guess
-        mass = _mass(weights, likelier)
-        aim = int(running.searchsorted(running[place] + _SLACK * (wanted - mass)))
+        guess, likelier, mass, low, high = _guess(guide, weights, wanted, total)
         if wanted > mass:
-            low = few[aim + _SPARE] if aim + _SPARE <= last else -_INFINITE
             places, total = _places(weights, (guide >= low) ^ likelier)
             wanted -= mass
             if wanted > total and low > -_INFINITE:
                 wanted -= total
                 places, total = _places(weights, guide < low)
         else:
-            high = few[aim - _SPARE] if aim >= _SPARE else _INFINITE
             places, inside = _places(weights, (guide < high) & likelier)
-            above = mass - inside if aim >= _SPARE else 0.0
+            above = mass - inside if high < _INFINITE else 0.0
             if wanted > above:
                 wanted, total = wanted - above, inside
             else:
@@ -105,6 +97,35 @@ def _highest(scores: Scores, count: int) -> np.float32:
     return np.float32(np.partition(scores, len(scores) - count)[len(scores) - count])
 
 
+def _guess(
+    guide: Scores, weights: Scores, wanted: float, total: float
+) -> tuple[np.float32, npt.NDArray[np.bool_], float, np.float32, np.float32]:
+    """Of `guide` [C] one by which `weights` [C] about reach `wanted`; where the guide is not below it, and the exact
+    mass there; then bounds below and above it between which the edge probably is, infinite beyond the sample.
+    """
+    few, running = _sampled(guide, weights)
+    last = len(few) - 1
+    # By what the sample says of the mass below: the heavy tokens, which it may lack, are above.
+    place = min(int(running.searchsorted(wanted - total + running[-1])), last)
+    guess, likelier, mass = few[place], *_down_to(guide, weights, few[place])
+    other = min(int(running.searchsorted(running[place] + wanted - mass)), last)
+    if abs(other - place) > _FAR:
+        place = other
+        guess, likelier, mass = few[place], *_down_to(guide, weights, few[place])
+    aim = int(running.searchsorted(running[place] + _SLACK * (wanted - mass)))
+    low = few[aim + _SPARE] if aim + _SPARE <= last else -_INFINITE
+    high = few[aim - _SPARE] if aim >= _SPARE else _INFINITE
+    return guess, likelier, mass, low, high
+
+
+def _down_to(guide: Scores, weights: Scores, least: np.float32) -> tuple[npt.NDArray[np.bool_], float]:
+    """Where `guide` [C] is at least `least`, and the sum of `weights` [C] there."""
+    mask = guide >= least
+    chosen = scratch("chosen", len(mask))
+    chosen[:] = mask  # a product with booleans takes longer than both
+    return mask, float(np.dot(weights, chosen))
+
+
 def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.float64]]:
     """Some of `keys` [C], the largest first, and about how much mass there is down to each, but for a constant.
 
@@ -126,13 +147,6 @@ def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.floa
 def _some(values: Scores) -> Scores:
     width = len(values) // _SPOTS
     return values[: _SPOTS * width].reshape(_SPOTS, width)[:, :_NEIGHBOURS].ravel()
-
-
-def _mass(weights: Scores, mask: npt.NDArray[np.bool_]) -> float:
-    """The sum of `weights` [C] where `mask` [C] is True."""
-    chosen = scratch("chosen", len(mask))
-    chosen[:] = mask  # a product with booleans takes longer than both
-    return float(np.dot(weights, chosen))
 
 
 def _places(weights: Scores, mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], float]:

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from runtime.errors import OptionError
 from runtime.sampling.edges import top_places, total_of
 from runtime.sampling.penalties import check_finite
 from runtime.sampling.scratch import Scores, scratch
+
+_PLAIN = 60  # up to here e to the power of the highest score, summed over a vocabulary, is a float32
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,21 @@ def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
     if top_n < 0:
         raise OptionError(f"top_n must be 0 or more tokens, not {top_n}.")
     check_finite(logits)
-    top = _top(logits, top_n)
-    highest = logits[top[0]] if top else logits.max()
-    with np.errstate(over="ignore"):
-        weights = np.subtract(logits, highest, out=scratch("weights", len(logits)))
-    whole = float(highest) + math.log(total_of(np.exp(weights, out=weights)))
-    return TokenLogprobs(token, float(logits[token]) - whole, tuple((i, float(logits[i]) - whole) for i in top))
+    ids = _top(logits, top_n)
+    highest = float(logits[ids[0]] if top_n else logits.max())
+    weights = scratch("weights", len(logits))
+    if abs(highest) < _PLAIN:
+        np.exp(logits, out=weights)
+        whole = math.log(total_of(weights))
+    else:
+        with np.errstate(over="ignore"):
+            np.subtract(logits, np.float32(highest), out=weights)
+        whole = highest + math.log(total_of(np.exp(weights, out=weights)))
+    values = logits[ids].astype(np.float64) - whole
+    return TokenLogprobs(token, float(logits[token]) - whole, tuple(zip(ids.tolist(), values.tolist(), strict=True)))
 
 
-def _top(logits: Scores, count: int) -> list[int]:
+def _top(logits: Scores, count: int) -> npt.NDArray[np.intp]:
     """Ids of the `count` highest of `logits` [V], highest first, of equals the lowest."""
-    if not count:
-        return []
-    ids = top_places(logits, count) if count < len(logits) else np.arange(len(logits))
-    found: list[int] = ids[np.argsort(-logits[ids], kind="stable")[:count]].tolist()
-    return found
+    ids = top_places(logits, count) if 0 < count < len(logits) else np.arange(min(count, len(logits)))
+    return ids[np.argsort(-logits[ids], kind="stable")[:count]]
