@@ -40,6 +40,11 @@ class LogitBias(Mapping[int, float]):
         self.values_by_id = np.fromiter(self._biases.values(), np.float32, len(self._biases))
         self.ids.flags.writeable = self.values_by_id.flags.writeable = False
 
+    @property
+    def largest(self) -> int:
+        """The largest id; -1 where there is none."""
+        return int(self.ids[-1]) if len(self.ids) else -1
+
     def __getitem__(self, token: int) -> float:
         return self._biases[token]
 
@@ -108,7 +113,8 @@ class SamplingConfig:
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise OptionError where `logit_bias` names a token that a vocabulary of `vocab_size` does not have."""
-        largest = max(self.logit_bias, default=-1)
+        assert isinstance(self.logit_bias, LogitBias)
+        largest = self.logit_bias.largest
         if largest >= vocab_size:
             raise OptionError(
                 f"logit_bias names token {largest}, but this model's vocabulary ends at {vocab_size - 1}; "

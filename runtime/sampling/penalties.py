@@ -56,17 +56,24 @@ def _penalise(scores: Scores, history: Tokens, config: SamplingConfig, prompt_le
     generated = min(prompt_length, length) if config.presence_penalty or config.frequency_penalty else length
     begin = min(repeated, generated)
     tokens = np.asarray(history[begin:], np.int64)
+    is_known = tokens.view(np.uint64) < len(scores)  # padded ids have no score; those below 0 read as very large
+    whole = bool(is_known.all())
     if repeated < length:
-        _penalise_repetition(scores, _known(tokens[repeated - begin :], len(scores)), config.repetition_penalty)
+        seen = tokens[repeated - begin :]
+        seen = seen if whole else seen[is_known[repeated - begin :]]
+        _penalise_repetition(scores, seen, config.repetition_penalty)
     if generated < length:
-        _penalise_generated(scores, _known(tokens[generated - begin :], len(scores)), config)
+        seen = tokens[generated - begin :]
+        seen = seen if whole else seen[is_known[generated - begin :]]
+        _penalise_generated(scores, seen, config)
 
 
 def _penalise_repetition(scores: Scores, seen: npt.NDArray[np.int64], penalty: float) -> None:
     values, factor = scores[seen], np.float32(penalty)
     with np.errstate(over="ignore"):
         changed = np.where(values < 0, values * factor, values / factor)
-    scores[seen] = np.clip(changed, -_LARGEST, _LARGEST)
+    np.minimum(changed, _LARGEST, out=changed)
+    scores[seen] = np.maximum(changed, -_LARGEST, out=changed)
 
 
 def _penalise_generated(scores: Scores, generated: npt.NDArray[np.int64], config: SamplingConfig) -> None:
@@ -78,8 +85,3 @@ def _penalise_generated(scores: Scores, generated: npt.NDArray[np.int64], config
     counts = ends + 1
     counts[1:] -= counts[:-1].copy()
     scores[ordered[ends]] -= (counts * config.frequency_penalty + config.presence_penalty).astype(np.float32)
-
-
-def _known(tokens: npt.NDArray[np.int64], vocab_size: int) -> npt.NDArray[np.int64]:
-    """Without padded ids, which have no score here."""
-    return tokens[tokens.view(np.uint64) < vocab_size]  # what is below 0 reads as a very large number
