@@ -23,16 +23,12 @@ class Matcher:
 
     def __init__(self, grammar: Grammar, tokenizer: Tokenizer, *, leading_space: bool = False) -> None:
         """`leading_space`: the answer may begin with one, as answers of chat formats do before they are trimmed."""
-        try:
-            from llguidance import LLMatcher
-        except ImportError:
-            raise OptionError("a grammar needs llguidance: `pip install 'falconet[grammar]'`.") from None
         self._eos_id = tokenizer.eos_id
         self._kind = grammar.kind
-        source = _source(grammar, leading_space=leading_space)
-        self._matcher = LLMatcher(_vocabulary(tokenizer), source, log_level=0)
+        llguidance, source = _library(), _source(grammar, leading_space=leading_space)
+        self._matcher = llguidance.LLMatcher(_vocabulary(tokenizer), source, log_level=0)
         if self._matcher.is_error():
-            raise OptionError(f"the {_NAMES[grammar.kind]} cannot be used: {_reason(str(self._matcher.get_error()))}.")
+            raise _unusable(grammar, str(self._matcher.get_error()))
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
@@ -57,12 +53,32 @@ class Matcher:
             raise OptionError(f"the {_NAMES[self._kind]} is too complex to be followed; simplify it.")
 
 
+def check_grammar(grammar: Grammar) -> None:
+    """OptionError for a grammar that is none, or where llguidance is not installed. Needs no vocabulary; one that
+    turns out too complex is refused by its Matcher alone."""
+    problem = _library().LLMatcher.validate_grammar(_source(grammar, leading_space=False))
+    if problem:
+        raise _unusable(grammar, problem)
+
+
 def parsed_schema(grammar: Grammar) -> Any:
     """The JSON of a `json_schema`. Raises OptionError for text that is no JSON."""
     try:
         return json.loads(grammar.text)
     except (ValueError, RecursionError) as error:
         raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
+
+
+def _library() -> Any:
+    try:
+        import llguidance
+    except ImportError:
+        raise OptionError("a grammar needs llguidance: `pip install 'falconet[grammar]'`.") from None
+    return llguidance
+
+
+def _unusable(grammar: Grammar, problem: str) -> OptionError:
+    return OptionError(f"the {_NAMES[grammar.kind]} cannot be used: {_reason(problem)}.")
 
 
 def _source(grammar: Grammar, *, leading_space: bool) -> str:

@@ -38,8 +38,11 @@ def run_module(arguments: Sequence[str]) -> bool:
     """Run the module that `arguments`, without the program's name, ask for in the form of `module_command`.
 
     False where they ask for none. A main program calls it first of all, and ends where it is True; a module that ends
-    with SystemExit ends the program by itself.
+    with SystemExit ends the program by itself. Raises OptionError for what is no list of texts.
     """
+    from runtime.arguments import checked_texts  # here, as above
+
+    checked_texts("arguments", arguments)
     if len(arguments) < 2 or arguments[0] != _RUN_MODULE:
         return False
     module = arguments[1]

@@ -125,7 +125,7 @@ def _read(stream: BufferedReader, file: Path, bundle: str) -> SavedSession:
         raise damaged
     try:
         header = _Header.parse(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise damaged from None
     if header.bundle != bundle:
         raise SessionFileError(f"{file} was saved with another bundle; the conversation has to be read again.")

@@ -24,14 +24,14 @@ INTERRUPTED = 130
 
 class Conversation:
     """Turns, system message and options. Whatever raises, all three stay as they were. Raises ChatError at once where
-    the format has no system message."""
+    the format has no system message, and as `set_options`."""
 
     def __init__(
         self, engine: Engine, output: Output, options: GenerationOptions, *, stdin: TextIO, system: str | None = None
     ) -> None:
         self.engine = engine
         self.output = output
-        self.options = options
+        self.options = GenerationOptions()
         self.turns: tuple[Message, ...] = ()
         self.system: str | None = None
         self._stdin = stdin
@@ -41,6 +41,7 @@ class Conversation:
         self._answered_by: object = None  # system message and options of the last answer
         self._held: Transcript | None = None  # what the engine's latest state is of
         self.set_system(system)
+        self.set_options(options)
 
     @property
     def transcript(self) -> Transcript:
@@ -129,6 +130,12 @@ class Conversation:
         text = text or None
         self._check(text)
         self.system = text
+
+    def set_options(self, options: GenerationOptions) -> None:
+        """How answers are written, from the next one on. Raises OptionError for a grammar that is none, or where this
+        engine has none."""
+        self.engine.check_options(options)
+        self.options = options
 
     def used_tokens(self) -> int | None:
         """Tokens before the next message; None where the service does not say."""

@@ -157,9 +157,9 @@ def _set(argument: str, conversation: Conversation, out: TextIO) -> None:
         out.write(wrapped(f"{setting.name} {shown(setting.value(conversation.options))}: {setting.help}"))
         return
     if text == "default" or (text == "none" and shown(setting.value(BASE)) == "none"):
-        conversation.options = setting.at_default(conversation.options)
+        conversation.set_options(setting.at_default(conversation.options))
     else:
-        conversation.options = setting.changed(conversation.options, setting.split(text), label=setting.name)
+        conversation.set_options(setting.changed(conversation.options, setting.split(text), label=setting.name))
     out.write(f"{_row(setting.name, shown(setting.value(conversation.options)))}\n")
 
 

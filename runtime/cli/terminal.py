@@ -14,6 +14,7 @@ from typing import TextIO
 from runtime.cli.heard import HeardAtOnce
 from runtime.cli.history import History
 
+_NOT_UTF8 = "That was not UTF-8 text; set the terminal to UTF-8.\n"
 _BLOCK = '"""'
 _BLOCK_BEGINS = re.compile(r'\s*(/\w+\s+)?"""')
 Complete = Callable[[str, str], list[str]]
@@ -64,8 +65,11 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
         except KeyboardInterrupt:
             out.write("\n(Ctrl-D leaves)")
         except UnicodeDecodeError:
-            out.write("That was not UTF-8 text; set the terminal to UTF-8.\n")
+            out.write(_NOT_UTF8)
         else:
+            if any("\udc80" <= character <= "\udcff" for line in lines for character in line):
+                out.write(_NOT_UTF8)  # such bytes come as halves of surrogate pairs where the locale is no UTF-8
+                continue
             remember("\n".join(lines))
             yield message
 

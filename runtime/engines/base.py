@@ -16,7 +16,8 @@ from runtime.engines.answer import Answer, CurrentAnswer
 from runtime.errors import EngineError, OptionError
 from runtime.events import Event
 from runtime.generation import DEFAULT_OPTIONS
-from runtime.options import GenerationOptions
+from runtime.grammar import check_grammar
+from runtime.options import GenerationOptions, Grammar
 from runtime.session import never
 from runtime.tokenizer import utf8
 
@@ -112,6 +113,14 @@ class Engine(ABC):
         check_conversation(messages, for_answer=not ends_with_answer(messages))
         return self._count_tokens(tuple(messages))
 
+    def check_options(self, options: GenerationOptions) -> None:
+        """Raise OptionError for options that are none and for a grammar that this engine cannot follow, before anything
+        is asked with them. A service alone knows its own grammars: there it is asked with them to find out."""
+        self._check_open()
+        check_kind("options", options, GenerationOptions, "a GenerationOptions")
+        if options.grammar is not None:
+            self._check_grammar(options.grammar)
+
     def close(self) -> None:
         """Give back memory, files and processes. Harmless when repeated; no other call may follow."""
         self._closed.set()  # before anything else: who waits in another thread looks here
@@ -136,6 +145,10 @@ class Engine(ABC):
     @abstractmethod
     def _count_tokens(self, messages: tuple[Message, ...]) -> int | None:
         """What `count_tokens` says."""
+
+    @abstractmethod
+    def _check_grammar(self, grammar: Grammar) -> None:
+        """Raise OptionError for one that this engine is known not to follow."""
 
     @abstractmethod
     def _close(self) -> None:
@@ -175,6 +188,9 @@ class BundleEngine(Engine):
     @abstractmethod
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
         """What `count_tokens` says."""
+
+    def _check_grammar(self, grammar: Grammar) -> None:
+        check_grammar(grammar)
 
     def save_session(self, file: str | Path) -> int:
         """Keep what was read and written last in `file`, for `restore_session`: one file a conversation, saved after an

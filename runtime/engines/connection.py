@@ -112,7 +112,7 @@ class Connection:
                     raise refusal(response.status_code, body, self.address, response.headers)
         try:
             return json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self.no_service() from None
 
     async def _post(self, path: str, fields: dict[str, Any], arrivals: queue.SimpleQueue[Arrival]) -> None:
@@ -134,7 +134,7 @@ class Connection:
 
     async def _follow(self, response: httpx.Response, arrivals: queue.SimpleQueue[Arrival]) -> None:
         """Chunks from the body until the answer has ended. Raises EngineError where it breaks off."""
-        finished = False
+        finished = chosen = False
         async with contextlib.aclosing(self._events(response)) as events:
             while True:
                 try:
@@ -143,7 +143,8 @@ class Connection:
                 except TimeoutError:
                     break
                 if data == _DONE:
-                    return
+                    finished = True
+                    break
                 if data is None:
                     break
                 try:
@@ -151,9 +152,12 @@ class Connection:
                 except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     raise self.no_service() from None
                 finished = finished or chunk.finish is not None
+                chosen = chosen or not chunk.empty
                 arrivals.put(Arrival(monotonic(), chunk))
         if not finished:
             raise EngineError(f"The connection to {self.address} broke before the answer was complete; ask again.")
+        if not chosen:
+            raise EngineError(f"{self.address} gave no answer: it sent no choice; look at its log, or ask again.")
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[str, None]:
         """The data of the body's events; a body of JSON, of a service that does not stream, is one."""

@@ -33,11 +33,15 @@ class Chunk:
     logprobs: tuple[TokenLogprobs, ...] = ()
     finish: str | None = None  # the service's finish_reason
     usage: Usage | None = None
+    empty: bool = False  # it has no choice: usage alone, or what some services send before the answer
 
 
 def read_chunk(data: str) -> Chunk:
     """The chunk of one event. Raises ValueError for what is none, a UserFacingError for an error told in the stream."""
-    body = json.loads(data)
+    try:
+        body = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     if not isinstance(body, dict):
         raise ValueError("no object")  # noqa: TRY004  (the world's data, not a caller's)
     if body.get("error"):
@@ -47,7 +51,7 @@ def read_chunk(data: str) -> Chunk:
     if not choices:
         if choices is None and usage is None:
             raise ValueError("no choices")
-        return Chunk(usage=usage)
+        return Chunk(usage=usage, empty=True)
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
         raise ValueError("choices that are none")  # noqa: TRY004
     choice = choices[0]
@@ -83,7 +87,7 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
     try:
         told = _message(json.loads(body))
         code = _code(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         told = code = ""
     said = f" ({told})" if told else ""
     match status:

@@ -17,7 +17,8 @@ from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form
 from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields
 from runtime.errors import EngineError, OptionError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
-from runtime.options import GenerationOptions
+from runtime.grammar import parsed_schema
+from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import TokenLogprobs
 
 
@@ -95,6 +96,10 @@ class RemoteEngine(Engine):
 
     def _count_tokens(self, messages: tuple[Message, ...]) -> None:
         """The service does not say."""
+
+    def _check_grammar(self, grammar: Grammar) -> None:
+        if grammar.kind == "json_schema":
+            parsed_schema(grammar)
 
     def _close(self) -> None:
         self._connection.close()

@@ -70,7 +70,7 @@ def from_line(line: bytes) -> dict[str, Any] | None:
     """The message of a line; None for what is none, as the last line of a process that died while writing."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
 

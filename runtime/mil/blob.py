@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arguments import checked_path
 from runtime.mil.errors import WeightFileError
 
 _HEADER = struct.Struct("<II")
@@ -84,8 +85,8 @@ class BlobFile:
 
     @classmethod
     def open(cls, path: Path | str) -> BlobFile:
-        """Map the file and check its header; raises WeightFileError."""
-        path = Path(path)
+        """Map the file and check its header; raises WeightFileError, and OptionError for what is no path."""
+        path = checked_path("path", path)
         try:
             size = path.stat().st_size
             if size < _RECORD_BYTES:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from runtime.arguments import check_text, check_whole, checked_path, kind_of
 from runtime.mil.compiler import check_ops, compile_function
 from runtime.mil.errors import InputError, PackageError, reading
 from runtime.mil.features import Feature
@@ -64,9 +65,13 @@ class Program:
             trace_magnitudes: fill `magnitudes`.
 
         Raises:
-            PackageError, WeightFileError, UnsupportedOpError: all UserFacingErrors.
+            PackageError, WeightFileError, UnsupportedOpError, OptionError (arguments of the wrong kind): all
+            UserFacingErrors.
         """
-        path, budget = Path(path), MemoryBudget(memory_budget_bytes)
+        path = checked_path("path", path)
+        check_text("function_name", function_name, optional=True)
+        check_whole("memory_budget_bytes", memory_budget_bytes)
+        budget = MemoryBudget(memory_budget_bytes)
         with reading(path):
             package = Package.open(path)
             check_ops(package.functions)
@@ -121,6 +126,8 @@ class Program:
         16-bit outputs come as float32, as from coremltools. Raises InputError: before anything has run, save for
         shapes that each input may have and that do not go together, which an op finds; `state` may then be changed.
         """
+        if not isinstance(inputs, Mapping):
+            raise InputError(f"predict takes a dict of the program's inputs by name, not {kind_of(inputs)}.")
         given = self._checked_inputs(inputs)
         given.update(self._checked_state(state))
         self._plan.magnitudes.clear()

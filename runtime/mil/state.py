@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from runtime.arguments import check_kind
 from runtime.mil.graph import Block, Op
 
 
@@ -37,8 +39,10 @@ class State(Mapping[str, Tensor]):
         return self._named(name).numpy().copy()
 
     def write_state(self, name: str, value: npt.NDArray[Any]) -> None:
-        """Replace the state called `name`. RuntimeError where there is none or `value` has another shape."""
+        """Replace the state called `name`. RuntimeError where there is none or `value` has another shape,
+        OptionError where it is no array."""
         tensor = self._named(name)
+        check_kind("value", value, np.ndarray, "an array")
         if tensor.shape != value.shape:
             raise RuntimeError(f"state {name} has the shape {tuple(tensor.shape)}, not {value.shape}.")
         tensor.copy_(torch.from_numpy(value))

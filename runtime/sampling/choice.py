@@ -12,7 +12,6 @@ from runtime.sampling.filters import filtered
 from runtime.sampling.penalties import Tokens, adjusted
 from runtime.sampling.scratch import Scores
 
-
 _FEW = 4096  # tokens summed one by one
 
 Mask = npt.NDArray[np.bool_]

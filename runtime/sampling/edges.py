@@ -28,7 +28,7 @@ def top_places(scores: Scores, count: int) -> npt.NDArray[np.intp]:
     # That many columns have tops which reach the count-th highest top, so the edge is there or above.
     tops = scores[: _ROWS * width].reshape(_ROWS, width).max(0)
     columns = np.flatnonzero(tops >= _highest(tops, count))
-    places = (np.arange(0, _ROWS * width, width)[:, None] + columns).ravel()
+    places: npt.NDArray[np.intp] = (np.arange(0, _ROWS * width, width)[:, None] + columns).ravel()
     if _ROWS * width < len(scores):
         places = np.append(places, np.arange(_ROWS * width, len(scores)))
     few = scores[places]

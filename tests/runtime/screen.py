@@ -26,8 +26,8 @@ class Screen:
         self._new = ""
         self.code: int | None = None
 
-    def type(self, keys: str) -> None:
-        os.write(self._file, keys.encode())
+    def type(self, keys: str | bytes) -> None:
+        os.write(self._file, keys.encode() if isinstance(keys, str) else keys)
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Read on until `pattern` has been written; what is before it is behind us then."""

@@ -82,6 +82,9 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
         ("/set logit-bias default", "logit-bias         none"),
         ("/set prompt-lookup off", "prompt-lookup      off"),
         ("/set regex [ab]+", "regex              [ab]+"),
+        ("/set regex (", "the regex cannot be used: unclosed group."),
+        ("/set regex", "regex [ab]+: the whole answer"),
+        ('/set json-schema {"type": "frob"}', "the JSON schema cannot be used: failed to"),
         ("/set regex none", "regex              none"),
         ("/set top-p 0", "top-p must be above 0"),
         ("/set max-tokens many", "max-tokens must be a whole number, not 'many'."),
@@ -232,3 +235,22 @@ def test_a_narrow_terminal_gets_short_lines_and_no_history_keeps_nothing(tmp_pat
         assert not list(tmp_path.glob("*history*"))
     finally:
         screen.kill()
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_is_typed_in_another_encoding_is_called_so_and_the_chat_goes_on(locale: str) -> None:
+    screen = chat(LC_ALL=locale)
+    try:
+        screen.expect("> ")
+        screen.type(b"caf\xe9\n")
+        screen.expect(rf"That was not UTF-8 text; set the terminal to UTF-8\.{PROMPT}")
+        screen.type("/show\n")
+        screen.expect(rf"Nothing was said yet\.{PROMPT}")
+    finally:
+        screen.kill()
+
+
+def test_a_grammar_that_is_none_is_refused_before_the_first_question() -> None:
+    screen = chat("--regex", "(")
+    assert "error: the regex cannot be used: unclosed group." in screen.close()
+    assert screen.code == 1

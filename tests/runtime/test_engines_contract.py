@@ -291,6 +291,21 @@ def test_a_grammar_that_is_none_is_refused_at_the_call(engine: Engine) -> None:
         engine.chat(HELLO, replace(GREEDY, grammar=Grammar(kind="json_schema", text="{")))
 
 
+def test_options_are_checked_before_anything_is_asked_with_them(engine: Engine) -> None:
+    pytest.importorskip("llguidance")
+    engine.check_options(replace(GREEDY, grammar=Grammar(kind="regex", text="[ab]+")))
+    with pytest.raises(OptionError, match="JSON"):
+        engine.check_options(replace(GREEDY, grammar=Grammar(kind="json_schema", text="{")))
+    with pytest.raises(OptionError, match="must be a GenerationOptions"):
+        engine.check_options(None)  # type: ignore[arg-type]
+    unclosed = replace(GREEDY, grammar=Grammar(kind="regex", text="("))
+    if isinstance(engine, BundleEngine):
+        with pytest.raises(OptionError, match="the regex cannot be used: unclosed group"):
+            engine.check_options(unclosed)
+    else:
+        engine.check_options(unclosed)  # the service's own dialect
+
+
 def test_nuls_and_every_kind_of_character_pass(engine: Engine, local: LocalEngine) -> None:
     text = "a\x00b\u2028\r\né😀 <|endoftext|>"
     assert (

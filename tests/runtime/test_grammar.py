@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from runtime.errors import OptionError
 from runtime.events import Finished
 from runtime.generation import generate
-from runtime.grammar import Matcher
+from runtime.grammar import Matcher, check_grammar
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
 from runtime.session import Session
@@ -118,11 +119,24 @@ def test_falcons_own_vocabulary_matches_multibyte_text(falcon_tokenizer: Tokeniz
     ],
 )
 def test_what_is_no_grammar_is_refused_in_a_sentence(kind: Any, text: str, says: str) -> None:
-    with pytest.raises(OptionError) as caught:
-        Matcher(Grammar(kind=kind, text=text), SMALL)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 300
+    for refuse in (check_grammar, lambda grammar: Matcher(grammar, SMALL)):
+        with pytest.raises(OptionError) as caught:
+            refuse(Grammar(kind=kind, text=text))
+        assert says in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("kind", "text"), [("regex", "é+|[0-9]{3}"), ("json_schema", json.dumps(PERSON))])
+def test_a_grammar_that_is_one_passes_the_check(kind: Any, text: str) -> None:
+    check_grammar(Grammar(kind=kind, text=text))
+
+
+def test_without_llguidance_a_grammar_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llguidance", None)  # as if it were not installed
+    for refuse in (check_grammar, lambda grammar: Matcher(grammar, SMALL)):
+        with pytest.raises(OptionError, match=r"a grammar needs llguidance: `pip install 'falconet\[grammar\]'`"):
+            refuse(Grammar(kind="regex", text="a"))
 
 
 def test_a_grammar_that_is_too_complex_is_refused_in_a_sentence() -> None:

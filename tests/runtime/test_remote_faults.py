@@ -21,6 +21,7 @@ from tests.runtime.openai_server import Handler, OpenAIServer
 
 pytest.importorskip("httpx", reason="httpx is not installed (extra `remote`)")
 HELLO = [Message("user", "Hello!")]
+NESTED = b"[" * 100_000 + b"]" * 100_000  # JSON that Python's parser cannot follow down
 KEY = "sk-secret-0123456789"
 
 
@@ -120,6 +121,17 @@ def no_http(handler: Handler) -> None:
     handler.break_off()
 
 
+def only_usage(handler: Handler) -> None:
+    handler.begin()
+    handler.event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}})
+    handler.event("[DONE]")
+
+
+def nested_event(handler: Handler) -> None:
+    handler.begin()
+    handler.event(NESTED.decode())
+
+
 def not_json(handler: Handler) -> None:
     handler.begin()
     handler.event("{")
@@ -139,6 +151,11 @@ def not_json(handler: Handler) -> None:
         (status(200, b"<html>Log in</html>" * 9, "text/html"), "does not answer as an OpenAI"),
         (status(200, [1, 2]), "does not answer as an OpenAI"),
         (status(200, {"choices": 5}), "does not answer as an OpenAI"),
+        (status(200, {"choices": []}), "gave no answer: it sent no choice; look at its log"),
+        (only_usage, "gave no answer: it sent no choice"),
+        (status(200, NESTED), "does not answer as an OpenAI"),
+        (status(400, NESTED), "refused the request with HTTP status 400;"),
+        (nested_event, "does not answer as an OpenAI"),
         (nonsense, "does not answer as an OpenAI"),
         (not_json, "does not answer as an OpenAI"),
         (no_http, "does not speak HTTP"),
@@ -306,3 +323,8 @@ def test_an_endless_event_is_refused() -> None:
     parser.feed(b"data: " + b"x" * 2**23)
     with pytest.raises(EngineError, match="16 MiB"):
         parser.feed(b"x" * 2**23)
+
+
+def test_a_list_of_models_that_is_nested_too_deep_is_no_service() -> None:
+    with OpenAIServer(status(200, NESTED)) as server, pytest.raises(EngineError, match="does not answer as an OpenAI"):
+        RemoteEngine.open(server.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,12 @@ def test_every_refusal_says_why(saved: Path, tmp_path: Path) -> None:
     refused(tmp_path / "nothing", "no such file")
     refused(tmp_path, "is a folder")
     refused(Path(os.devnull), "it is no file")
+    parts = struct.Struct("<8sII")
+    nested = b"[" * 60_000  # more than the parser follows down
+    prefix = parts.pack(b"FALCSESS", FORMAT_VERSION, len(nested))
+    deep = tmp_path / "deep"
+    deep.write_bytes(prefix + struct.pack("<I", zlib.crc32(nested, zlib.crc32(prefix))) + nested)
+    refused(deep, "is damaged; the conversation has to be read again")
     newer = bytearray(saved.read_bytes())
     newer[8] = FORMAT_VERSION + 1
     saved.write_bytes(newer)

@@ -97,5 +97,5 @@ def test_an_error_arrives_as_its_class_or_as_an_engine_error() -> None:
 
 
 def test_lines_that_are_no_messages_are_skipped() -> None:
-    for line in (b"", b"\n", b"[1]\n", b'{"call": 1', b"\xff\n", b'"x"\n'):
+    for line in (b"", b"\n", b"[1]\n", b'{"call": 1', b"\xff\n", b'"x"\n', b"[" * 100_000):
         assert wire.from_line(line) is None

@@ -25,6 +25,7 @@ from runtime import (
     generate,
     memory_needs,
     module_command,
+    run_module,
 )
 from runtime.manifest import Manifest
 from tests.runtime.bundles import talker
@@ -90,6 +91,7 @@ USES: list[tuple[str, Use, tuple[Any, ...]]] = [
     ("memory_needs", memory_needs, (None, "x", *WRONG)),
     ("module_command", module_command, (None, *WRONG)),
     ("module_command, arguments", lambda wrong: module_command("runtime", wrong), (None, *WRONG)),
+    ("run_module", run_module, NO_LIST),
     ("Message, role", lambda wrong: Message(wrong, "Hello"), (None, "tool", *WRONG)),
     ("Message, content", lambda wrong: Message("user", wrong), (None, "", *WRONG)),
     ("Message, tokens", lambda wrong: Message("assistant", "x", wrong), (*NO_LIST, [True], [1.0], {1: 2})),

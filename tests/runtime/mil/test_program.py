@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from runtime.errors import OptionError
 from runtime.mil import (
     BlobFile,
     Constant,
@@ -138,6 +139,31 @@ def test_inputs_that_do_not_fit_are_refused_by_name(package: Path, change: dict[
     with pytest.raises(InputError, match=said) as caught:
         Program.open(package).predict(inputs)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("inputs", [None, 5, [1, 2], "ids"])
+def test_inputs_that_are_no_dict_are_refused(package: Path, inputs: Any) -> None:
+    with pytest.raises(InputError, match="takes a dict of the program's inputs by name, not"):
+        Program.open(package).predict(inputs)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"x", [], object(), "a\0b"])
+def test_what_is_no_path_is_refused(wrong: Any) -> None:
+    for opens in (Program.open, BlobFile.open):
+        with pytest.raises(OptionError, match=r"^path "):
+            opens(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"function_name": 5}, {"memory_budget_bytes": "x"}, {"memory_budget_bytes": -1}])
+def test_an_argument_of_the_wrong_kind_is_refused_by_name(package: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=f"^{next(iter(wrong))} must be"):
+        Program.open(package, **wrong)
+
+
+def test_a_state_is_written_from_an_array_alone() -> None:
+    state = State.zeros({"cache": (2,)})
+    with pytest.raises(OptionError, match="value must be an array, not list"):
+        state.write_state("cache", [1.0, 2.0])  # type: ignore[arg-type]
 
 
 def test_a_state_is_refused_where_the_program_has_none(package: Path) -> None:
