@@ -237,12 +237,13 @@ def test_a_narrow_terminal_gets_short_lines_and_no_history_keeps_nothing(tmp_pat
         screen.kill()
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_what_is_typed_in_another_encoding_is_called_so_and_the_chat_goes_on(locale: str) -> None:
+# Of bytes that are no UTF-8 readline drops some as keys that it does not know; these reach the program.
+@pytest.mark.parametrize(("locale", "keys"), [("C", b"caf\xe9 au lait\n"), ("C.UTF-8", b"\xff\xfeabc\n")])
+def test_what_is_typed_in_another_encoding_is_called_so_and_the_chat_goes_on(locale: str, keys: bytes) -> None:
     screen = chat(LC_ALL=locale)
     try:
         screen.expect("> ")
-        screen.type(b"caf\xe9\n")
+        screen.type(keys)
         screen.expect(rf"That was not UTF-8 text; set the terminal to UTF-8\.{PROMPT}")
         screen.type("/show\n")
         screen.expect(rf"Nothing was said yet\.{PROMPT}")
