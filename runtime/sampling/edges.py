@@ -10,7 +10,6 @@ from runtime.sampling.scratch import Scores, scratch
 _ROWS = 32  # of the tokens laid out as a table, by the tops of whose columns the edge of top-k is narrowed
 _SORTED = 3072  # tokens that are sorted without a thought: 0.06 ms
 _SPOTS, _NEIGHBOURS = 128, 8  # by the tokens there an edge is guessed
-_ARGSORTED = 512  # tokens that numpy itself sorts as fast
 _SLACK = 1.25  # times the mass that a guess missed is looked through beside it
 _FAR = 24  # sampled tokens: a guess that missed by more is made anew
 _SPARE = 2  # sampled tokens, and those between them, looked through beyond that
@@ -86,6 +85,17 @@ def total_of(weights: Scores) -> float:
     return total if whole == len(weights) else total + float(weights[whole:].sum())
 
 
+def product_of(one: Scores, other: Scores) -> float:
+    """The sum of one · other, both [C], of many by blocks: a heavy token makes only its own block's sum less exact."""
+    if len(one) <= FEW:
+        return float(np.dot(one, other))
+    width = len(one) // _SPOTS
+    whole = width * _SPOTS
+    sums = np.vecdot(one[:whole].reshape(_SPOTS, width), other[:whole].reshape(_SPOTS, width))
+    total = float(sums.sum())
+    return total if whole == len(one) else total + float(np.dot(one[whole:], other[whole:]))
+
+
 def share_of(values: Scores, least: np.float32) -> float:
     """About which share of `values` [C], more than a few, is at least `least`."""
     some = _some(values)
@@ -123,7 +133,7 @@ def _down_to(guide: Scores, weights: Scores, least: np.float32) -> tuple[npt.NDA
     mask = guide >= least
     chosen = scratch("chosen", len(mask))
     chosen[:] = mask  # a product with booleans takes longer than both
-    return mask, float(np.dot(weights, chosen))
+    return mask, product_of(weights, chosen)
 
 
 def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.float64]]:
@@ -146,7 +156,7 @@ def _sampled(keys: Scores, weights: Scores) -> tuple[Scores, npt.NDArray[np.floa
 
 def _some(values: Scores) -> Scores:
     width = len(values) // _SPOTS
-    return values[: _SPOTS * width].reshape(_SPOTS, width)[:, :_NEIGHBOURS].ravel()
+    return values[: _SPOTS * width].reshape(_SPOTS, width)[:, :_NEIGHBOURS].flatten()
 
 
 def _places(weights: Scores, mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], float]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.sampling.config import SamplingConfig
-from runtime.sampling.edges import FEW, mass_edge, share_of, top_places, total_of
+from runtime.sampling.edges import FEW, mass_edge, product_of, share_of, top_places, total_of
 from runtime.sampling.scratch import Scores, scratch
 
 _DENSE = 1 / 16  # share of tokens from which dropping the others costs more than giving them no weight
@@ -30,6 +30,7 @@ class Candidates:
 
     ids: npt.NDArray[np.intp] | None
     scores: Scores  # [C], never changed
+    highest: np.float32  # of the scores that there were at first
     weights: Scores  # [C], in proportion to probability; 0 for a token that was dropped
     holes: bool = False  # whether one of weight 0 may have a higher score than one that is left
 
@@ -39,8 +40,9 @@ class Candidates:
         if 0 < top_k < len(scores):
             places = top_places(scores, top_k)
             scores, ids = scores[places], places if ids is None else ids[places]
-        weights = _above(scores, scores.max(), scratch("weights", len(scores)))
-        return cls(ids, scores, _exponentials(weights, temperature))
+        highest = scores.max()
+        weights = _above(scores, highest, scratch("weights", len(scores)))
+        return cls(ids, scores, highest, _exponentials(weights, temperature))
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> None:
         """Drop all for which `mask` [C] is False."""
@@ -60,7 +62,7 @@ class Candidates:
         Min-p goes first over the tokens: both keep likely ones, so with the mass of all known the result is the same,
         and the edge of top-p is looked for among fewer.
         """
-        size, total = len(self.weights), total_of(self.weights)
+        size, total = len(self.weights), total_of(self.weights) if top_p < 1 else 0.0
         left = total
         if min_p > 0:
             self.keep(self.weights >= np.float32(min_p) * self.weights.max())
@@ -84,7 +86,7 @@ class Candidates:
         if share >= 1:
             return
         total = total_of(self.weights)
-        nearness = _above(self.scores, self.scores.max(), scratch("nearness", len(self.scores)))
+        nearness = _above(self.scores, self.highest, scratch("nearness", len(self.scores)))
         mean = self._mean(nearness, total)
         if not math.isfinite(mean):  # 0 · infinity is no number
             np.maximum(nearness, -_LARGEST, out=nearness)
@@ -96,7 +98,7 @@ class Candidates:
 
     def _mean(self, values: Scores, total: float) -> float:
         with np.errstate(invalid="ignore"):
-            return float(np.dot(self.weights, values)) / total
+            return product_of(self.weights, values) / total
 
     def reweigh(self, temperature: float) -> None:
         """Weigh what is left anew at `temperature`."""
