@@ -1,0 +1,22 @@
+"""Where kernels run: on a card, or on the processor through Triton's interpreter, which is how they are tested."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+MULTIPROCESSORS = 132
+"""Of an H100 or H200; what launches are planned for where there is no card to ask."""
+
+
+def interpreted() -> bool:
+    """Whether Triton interprets: it looks at the environment when a kernel is defined."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def multiprocessors(device: torch.device) -> int:
+    """Of the card that `device` is."""
+    if device.type != "cuda":
+        return MULTIPROCESSORS
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)

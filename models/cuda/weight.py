@@ -1,0 +1,57 @@
+"""CudaWeight: a stored weight multiplied by kernels where they read its form, by torch elsewhere."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.compressed import DenseWeight, Weight
+from models.cuda.matrix import Matrix, matrix_of
+
+
+def with_cuda_kernels(weight: Weight) -> Weight:
+    """The same numbers, multiplied by kernels; `weight` itself where none fits. Its buffers must lie on the device."""
+    matrix = matrix_of(weight)
+    return weight if matrix is None else CudaWeight(weight, matrix)
+
+
+class CudaWeight(Weight):
+    """`stored` in whose place it stands, for float32 activations on its device.
+
+    One vector is multiplied in float32; several are rounded to 16 bits for the tensor cores, sums stay float32.
+    """
+
+    def __init__(self, stored: Weight, matrix: Matrix) -> None:
+        super().__init__(stored.shape)
+        self.stored = stored
+        self.matrix = matrix
+
+    def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
+        return self.stored.part(first, last, dtype)
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        return self.stored.dense(dtype)
+
+    def rows(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        return self.matrix.picked(ids.flatten()).view(*ids.shape, self.shape[1]).to(dtype)
+
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        return self.product(x, bias)
+
+    def product(
+        self, x: Tensor, bias: Tensor | None = None, *, gelu: bool = False, added: Tensor | None = None
+    ) -> Tensor:
+        """`x` [..., I] float32 -> gelu(x Wᵀ + bias) + added, [..., O] float32: one kernel for what a layer does."""
+        flat = x.reshape(-1, self.shape[1]).contiguous()
+        others = None if added is None else added.reshape(-1, self.shape[0]).contiguous()
+        if len(flat) == 1:
+            out = self.matrix.times_vector(flat, bias, others, gelu=gelu)
+        elif isinstance(self.stored, DenseWeight):
+            out = F.linear(flat.to(self.stored.values.dtype), self.stored.values).float()
+            out = out if bias is None else out + bias
+            out = F.gelu(out) if gelu else out
+            out = out if others is None else out + others
+        else:
+            out = self.matrix.times_rows(flat, bias, others, gelu=gelu)
+        return out.view(*x.shape[:-1], self.shape[0])
