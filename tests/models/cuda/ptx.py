@@ -49,7 +49,8 @@ def _result(operation: str, values: list[Lanes], memory: npt.NDArray[np.uint32])
     if operation == "add.s64":
         return values[0] + values[1]
     if operation == "ld.global.nc.b32":
-        return memory[values[0] // np.uint64(4)].astype(np.uint64)
+        loaded: Lanes = memory[values[0] // np.uint64(4)].astype(np.uint64)
+        return loaded
     if operation == "shfl.sync.idx.b32":  # with clamp 31: the lane that the low five bits name
         assert (values[2] == 31).all()
         assert (values[3] == word).all()
