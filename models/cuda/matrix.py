@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from models.cuda.tile import tile_product
 from models.cuda.vector import vector_product
 
 _PROGRAMS = 4  # a multiprocessor, at least: fewer leave memory waiting
-_COUNTERS = 1 << 16
+_COUNTERS = 1 << 10  # for the tiles of one product whose columns are summed in parts: it has few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +31,7 @@ class Matrix:
     group: int = 1
     scales: Tensor
     scale_units: int = 0
+    counters: Tensor  # int32, zeros that every product leaves as zeros; its own, as others may run beside it
 
     @property
     def units(self) -> int:
@@ -56,7 +56,7 @@ class Matrix:
             added if added is not None else out,
             out,
             parts,
-            _counters(x.device),
+            self.counters,
             rows,
             **self._constants(),
             SHUFFLE=shuffle,
@@ -89,7 +89,7 @@ class Matrix:
             added if added is not None else out,
             out,
             parts,
-            _counters(x.device),
+            self.counters,
             x_rows,
             rows,
             **self._constants() | ({"ENTRIES": 8} if permute else {}),
@@ -143,21 +143,25 @@ class Matrix:
 
 def matrix_of(weight: Weight) -> Matrix | None:
     """`weight` for the kernels, on the device where it lies; None for a form or shape that they do not read."""
-    none = torch.empty((1, 1), dtype=torch.float16, device=_device(weight))
+    device = next(weight.buffers()).device
+    none = torch.empty((1, 1), dtype=torch.float16, device=device)
+    counters = torch.zeros(_COUNTERS, dtype=torch.int32, device=device)
     if isinstance(weight, LutWeight):
         form, codebook = f"lut{weight.index_bits}", weight.codebook
         if not _fits(form, weight.shape) or codebook.dtype != torch.float16:
             return None
         by_ptx = form == "lut4" and codebook.shape[1] == 16 and not interpreted()
+        whole_warps = _is_power_of_two(weight.group_size) and weight.group_size >= 8 and weight.shape[1] >= 512
         return Matrix(
             form=form,
             shape=weight.shape,
             data=_units(weight.indices, form),
             codebooks=codebook,
-            lanes=codebook.float() if by_ptx and _is_power_of_two(weight.group_size) else None,
+            lanes=codebook.float() if by_ptx and whole_warps else None,
             planes=byte_planes(codebook) if by_ptx else None,
             group=weight.group_size,
             scales=none,
+            counters=counters,
         )
     if isinstance(weight, BlockWeight):
         form = "int4" if weight.values.dtype == torch.uint8 else "int8"
@@ -170,12 +174,20 @@ def matrix_of(weight: Weight) -> Matrix | None:
             codebooks=none,
             scales=weight.scale,
             scale_units=weight.shape[1] // weight.scale.shape[1] // WEIGHTS_A_UNIT[form],
+            counters=counters,
         )
     if isinstance(weight, DenseWeight) and weight.values.dtype in (torch.float16, torch.bfloat16):
         form = "fp16" if weight.values.dtype == torch.float16 else "bf16"
         if not _fits(form, weight.shape):
             return None
-        return Matrix(form=form, shape=weight.shape, data=_units(weight.values, form), codebooks=none, scales=none)
+        return Matrix(
+            form=form,
+            shape=weight.shape,
+            data=_units(weight.values, form),
+            codebooks=none,
+            scales=none,
+            counters=counters,
+        )
     return None
 
 
@@ -195,22 +207,12 @@ def _fits(form: str, shape: tuple[int, int]) -> bool:
     return shape[1] % WEIGHTS_A_UNIT[form] == 0 and shape[1] >= 16
 
 
-def _device(weight: Weight) -> torch.device:
-    return next(weight.buffers()).device
-
-
 def _splits(tiles: int, units: int, block_units: int, device: torch.device) -> tuple[int, int]:
     """In how many parts the columns are summed, and the units of each: enough programs for every multiprocessor."""
     steps = -(-units // block_units)
     wanted = max(1, min(steps, _PROGRAMS * multiprocessors(device) // tiles)) if tiles <= _COUNTERS else 1
     steps_each = -(-steps // wanted)
     return -(-steps // steps_each), steps_each * block_units
-
-
-@cache
-def _counters(device: torch.device) -> Tensor:
-    """Zeros that every product leaves as zeros: products of one device follow each other."""
-    return torch.zeros(_COUNTERS, dtype=torch.int32, device=device)
 
 
 def _power_of_two(number: int) -> int:
