@@ -1,0 +1,339 @@
+"""Attention of rows to the caches of their states: each query reads the keys of its group once, never a copy of them.
+
+R rows, K key heads, G query heads that share a key, H = K·G, D head size, C positions of a cache, S splits.
+
+A decoding step has few rows and long caches, so the sequence is split over programs and their sums are combined
+(Dao et al. 2023, "Flash-Decoding"). Split s takes the blocks s, s + S, s + 2 S, ... of a row's positions: all splits
+work at any length, and what is launched does not depend on it, so that a recorded launch can be repeated. A prompt has
+many rows, so its queries are split instead. Sums are in float32 and in one order: the same rows give the same bits.
+
+Keys and values are the caches' float16 numbers; a query or a probability, in float32, goes into a product of float16
+as the sum of two numbers, rounded and rest, which keeps 22 bits of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+_KEYS = 64  # positions a block
+_LEAST = 16  # rows of a matrix product, at least
+_MOST_SPLITS = 64  # the sums of so many are combined by one program
+_COMBINED = 2048  # sums that a program combines
+_FOLDED = 64  # queries of a prompt a program
+
+
+@dataclass(frozen=True)
+class AttentionShape:
+    """Sizes that all layers share. Raises ValueError for a head size that the kernels lack."""
+
+    kv_heads: int
+    group: int
+    head_dim: int
+    context: int
+
+    def __post_init__(self) -> None:
+        if self.head_dim not in (16, 32, 64, 128):
+            raise ValueError(f"heads of {self.head_dim} numbers; the kernels take 16, 32, 64 or 128")
+
+
+def split_count(shape: AttentionShape, rows: int, processors: int) -> int:
+    """Programs over which a row's sequence is split: two for each of the card's `processors`, within bounds."""
+    most = min(triton.cdiv(shape.context, _KEYS), _MOST_SPLITS)
+    wanted = triton.cdiv(2 * processors, rows * shape.kv_heads)
+    return max(1, min(most, wanted))
+
+
+def attend_rows(
+    query: Tensor, rows: tuple[Tensor, Tensor, Tensor], layer: int, shape: AttentionShape, bias: Tensor | None, splits: int
+) -> Tensor:
+    """What each row's queries, float32 [R, H, D], gather from positions 0 to its own: float32 [R, H·D].
+
+    `rows` as in `rotate_and_store`, which has stored the rows' own keys; a row at position -1 gives zeros. `bias`,
+    float32 [K, G, C], is added to the scaled scores.
+    """
+    count, group, dim = len(query), shape.group, shape.head_dim
+    positions, keys, values = rows
+    heads = shape.kv_heads * group
+    out = query.new_empty((count, heads * dim))
+    sums, parts = out, out
+    if splits > 1:
+        sums, parts = (query.new_empty((count, heads, splits, size)) for size in (2, dim))
+    padded = max(_LEAST, triton.next_power_of_2(group))
+    _attend_split[(count, shape.kv_heads, splits)](
+        query,
+        positions,
+        keys,
+        values,
+        query if bias is None else bias,
+        out,
+        sums,
+        parts,
+        layer * shape.kv_heads * shape.context * dim,
+        shape.context,
+        1 / math.sqrt(dim),
+        KV_HEADS=shape.kv_heads,
+        GROUP=group,
+        QUERIES=padded,
+        DIM=dim,
+        KEYS=_KEYS,
+        SPLITS=splits,
+        BIASED=bias is not None,
+        num_warps=8 if padded * dim > 4096 else 4,
+        num_stages=2,
+    )
+    if splits > 1:
+        padded = triton.next_power_of_2(splits)
+        together = max(1, min(16, _COMBINED // (padded * dim)))
+        _combine[(count, triton.cdiv(heads, together))](
+            positions,
+            sums,
+            parts,
+            out,
+            ALL=heads,
+            HEADS=together,
+            DIM=dim,
+            KEYS=_KEYS,
+            SPLITS=splits,
+            PADDED=padded,
+            num_warps=4,
+        )
+    return out
+
+
+def attend_prompt(
+    query: Tensor, rows: tuple[Tensor, Tensor, Tensor], layer: int, shape: AttentionShape, bias: Tensor | None
+) -> Tensor:
+    """`attend_rows` for many rows of one state, at positions that ascend: float32 [R, H·D]."""
+    count, group, dim = len(query), shape.group, shape.head_dim
+    positions, keys, values = rows
+    out = query.new_empty((count, shape.kv_heads * group * dim))
+    _attend_prompt[(triton.cdiv(count * group, _FOLDED), shape.kv_heads)](
+        query,
+        positions,
+        keys,
+        values,
+        query if bias is None else bias,
+        out,
+        count,
+        layer * shape.kv_heads * shape.context * dim,
+        shape.context,
+        1 / math.sqrt(dim),
+        KV_HEADS=shape.kv_heads,
+        GROUP=group,
+        QUERIES=_FOLDED,
+        DIM=dim,
+        KEYS=_KEYS,
+        BIASED=bias is not None,
+        num_warps=8 if dim > 64 else 4,
+        num_stages=2,
+    )
+    return out
+
+
+@triton.jit
+def _attend_block(
+    query,
+    rest,
+    key_cache,
+    value_cache,
+    bias_rows,
+    exists,
+    last,
+    end,
+    first_key,
+    most,
+    total,
+    gathered,
+    DIM: tl.constexpr,
+    KEYS: tl.constexpr,
+    BIASED: tl.constexpr,
+):
+    """Go on with the online softmax over the block of keys at `first_key`, of which `end` are stored.
+
+    `last` [QUERIES, 1] are the positions that the queries see last.
+    """
+    places = first_key + tl.arange(0, KEYS)
+    held = (places < end)[:, None]
+    tile = places[:, None] * DIM + tl.arange(0, DIM)[None, :]
+    keys = tl.trans(tl.load(key_cache + tile, mask=held, other=0.0))
+    scores = tl.dot(rest, keys, tl.dot(query, keys))
+    if BIASED:
+        scores += tl.load(bias_rows + places[None, :], mask=exists & (places[None, :] <= last), other=0.0)
+    scores = tl.where(places[None, :] <= last, scores, -float("inf"))
+    new_most = tl.maximum(most, tl.max(scores, 1))
+    # A query that sees nothing yet has no largest score, and -inf less -inf would be no number.
+    shift = tl.where(new_most == -float("inf"), 0.0, new_most)
+    shares = tl.exp(scores - shift[:, None])
+    fade = tl.exp(most - shift)
+    values = tl.load(value_cache + tile, mask=held, other=0.0)
+    rounded = shares.to(tl.float16)
+    gathered = tl.dot(rounded, values, gathered * fade[:, None])
+    gathered = tl.dot((shares - rounded.to(tl.float32)).to(tl.float16), values, gathered)
+    return new_most, total * fade + tl.sum(shares, 1), gathered
+
+
+@triton.jit
+def _attend_split(
+    queries,
+    positions,
+    key_caches,
+    value_caches,
+    bias,
+    out,
+    sums,
+    parts,
+    layer_offset,
+    context,
+    scale,
+    KV_HEADS: tl.constexpr,
+    GROUP: tl.constexpr,
+    QUERIES: tl.constexpr,
+    DIM: tl.constexpr,
+    KEYS: tl.constexpr,
+    SPLITS: tl.constexpr,
+    BIASED: tl.constexpr,
+):
+    row = tl.program_id(0)
+    kv_head = tl.program_id(1)
+    split = tl.program_id(2)
+    position = tl.load(positions + row).to(tl.int32)
+    member = tl.arange(0, QUERIES)
+    exists = (member < GROUP)[:, None]
+    head = (row * KV_HEADS + kv_head) * GROUP + member
+    numbers = tl.arange(0, DIM)[None, :]
+    if split * KEYS > position:  # a row of padding, or too short for this split
+        if SPLITS == 1:
+            tl.store(out + head[:, None] * DIM + numbers, tl.full((QUERIES, DIM), 0.0, tl.float32), mask=exists)
+        return
+    offset = tl.cast(layer_offset, tl.int64) + kv_head * context * DIM
+    # The compiler takes no alignment from an address that was loaded, only from a sum with it.
+    key_cache = tl.multiple_of(tl.load(key_caches + row).to(tl.pointer_type(tl.float16)) + offset, 16)
+    value_cache = tl.multiple_of(tl.load(value_caches + row).to(tl.pointer_type(tl.float16)) + offset, 16)
+    query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
+    rounded = query.to(tl.float16)
+    rest = (query - rounded.to(tl.float32)).to(tl.float16)
+    bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
+    last = tl.full((QUERIES, 1), 0, tl.int32) + position
+    most = tl.full((QUERIES,), -float("inf"), tl.float32)
+    total = tl.full((QUERIES,), 0.0, tl.float32)
+    gathered = tl.full((QUERIES, DIM), 0.0, tl.float32)
+    end = position + 1
+    for first_key in range(split * KEYS, end, SPLITS * KEYS):
+        most, total, gathered = _attend_block(
+            rounded,
+            rest,
+            key_cache,
+            value_cache,
+            bias_rows,
+            exists,
+            last,
+            end,
+            first_key,
+            most,
+            total,
+            gathered,
+            DIM,
+            KEYS,
+            BIASED,
+        )
+    if SPLITS == 1:
+        tl.store(out + head[:, None] * DIM + numbers, gathered / total[:, None], mask=exists)
+    else:
+        place = head * SPLITS + split
+        tl.store(sums + place * 2, most, mask=member < GROUP)
+        tl.store(sums + place * 2 + 1, total, mask=member < GROUP)
+        tl.store(parts + place[:, None] * DIM + numbers, gathered, mask=exists)
+
+
+@triton.jit
+def _combine(
+    positions,
+    sums,
+    parts,
+    out,
+    ALL: tl.constexpr,
+    HEADS: tl.constexpr,
+    DIM: tl.constexpr,
+    KEYS: tl.constexpr,
+    SPLITS: tl.constexpr,
+    PADDED: tl.constexpr,
+):
+    row = tl.program_id(0)
+    position = tl.load(positions + row)
+    member = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
+    head = row * ALL + member
+    split = tl.arange(0, PADDED)[None, :]
+    worked = (member < ALL)[:, None] & (split < SPLITS) & (split * KEYS <= position)
+    place = head[:, None] * SPLITS + split
+    most = tl.load(sums + place * 2, mask=worked, other=-float("inf"))
+    weight = tl.exp(most - tl.maximum(tl.max(most, 1), -1e30)[:, None])  # of padding, all are -inf
+    total = tl.sum(weight * tl.load(sums + place * 2 + 1, mask=worked, other=0.0), 1)
+    numbers = tl.arange(0, DIM)
+    part = tl.load(parts + place[:, :, None] * DIM + numbers[None, None, :], mask=worked[:, :, None], other=0.0)
+    gathered = tl.sum(weight[:, :, None] * part, 1) / tl.where(total > 0, total, 1.0)[:, None]
+    tl.store(out + head[:, None] * DIM + numbers[None, :], gathered, mask=(member < ALL)[:, None])
+
+
+@triton.jit
+def _attend_prompt(
+    queries,
+    positions,
+    key_caches,
+    value_caches,
+    bias,
+    out,
+    count,
+    layer_offset,
+    context,
+    scale,
+    KV_HEADS: tl.constexpr,
+    GROUP: tl.constexpr,
+    QUERIES: tl.constexpr,
+    DIM: tl.constexpr,
+    KEYS: tl.constexpr,
+    BIASED: tl.constexpr,
+):
+    kv_head = tl.program_id(1)
+    folded = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)  # the group's heads of a row, then those of the next
+    row, member = folded // GROUP, folded % GROUP
+    exists = (row < count)[:, None]
+    offset = tl.cast(layer_offset, tl.int64) + kv_head * context * DIM
+    key_cache = tl.multiple_of(tl.load(key_caches).to(tl.pointer_type(tl.float16)) + offset, 16)
+    value_cache = tl.multiple_of(tl.load(value_caches).to(tl.pointer_type(tl.float16)) + offset, 16)
+    head = (row * KV_HEADS + kv_head) * GROUP + member
+    numbers = tl.arange(0, DIM)[None, :]
+    query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
+    rounded = query.to(tl.float16)
+    rest = (query - rounded.to(tl.float32)).to(tl.float16)
+    bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
+    last = tl.load(positions + row[:, None], mask=exists, other=-1).to(tl.int32)
+    most = tl.full((QUERIES,), -float("inf"), tl.float32)
+    total = tl.full((QUERIES,), 0.0, tl.float32)
+    gathered = tl.full((QUERIES, DIM), 0.0, tl.float32)
+    end = tl.max(last) + 1
+    for first_key in range(0, end, KEYS):
+        most, total, gathered = _attend_block(
+            rounded,
+            rest,
+            key_cache,
+            value_cache,
+            bias_rows,
+            exists,
+            last,
+            end,
+            first_key,
+            most,
+            total,
+            gathered,
+            DIM,
+            KEYS,
+            BIASED,
+        )
+    gathered /= tl.where(total > 0, total, 1.0)[:, None]
+    tl.store(out + head[:, None] * DIM + numbers, gathered, mask=exists)
