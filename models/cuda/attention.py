@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from models.cuda.rows import Rows
 
 _KEYS = 64  # positions a block
 _LEAST = 16  # rows of a matrix product, at least
@@ -50,15 +51,14 @@ def split_count(shape: AttentionShape, rows: int, processors: int) -> int:
 
 
 def attend_rows(
-    query: Tensor, rows: tuple[Tensor, Tensor, Tensor], layer: int, shape: AttentionShape, bias: Tensor | None, splits: int
+    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None, splits: int
 ) -> Tensor:
     """What each row's queries, float32 [R, H, D], gather from positions 0 to its own: float32 [R, H·D].
 
-    `rows` as in `rotate_and_store`, which has stored the rows' own keys; a row at position -1 gives zeros. `bias`,
+    `rotate_and_store` has stored the rows' own keys; a row at position -1 gives zeros. `bias`,
     float32 [K, G, C], is added to the scaled scores.
     """
     count, group, dim = len(query), shape.group, shape.head_dim
-    positions, keys, values = rows
     heads = shape.kv_heads * group
     out = query.new_empty((count, heads * dim))
     sums, parts = out, out
@@ -67,9 +67,9 @@ def attend_rows(
     padded = max(_LEAST, triton.next_power_of_2(group))
     _attend_split[(count, shape.kv_heads, splits)](
         query,
-        positions,
-        keys,
-        values,
+        rows.positions,
+        rows.keys,
+        rows.values,
         query if bias is None else bias,
         out,
         sums,
@@ -91,7 +91,7 @@ def attend_rows(
         padded = triton.next_power_of_2(splits)
         together = max(1, min(16, _COMBINED // (padded * dim)))
         _combine[(count, triton.cdiv(heads, together))](
-            positions,
+            rows.positions,
             sums,
             parts,
             out,
@@ -107,17 +107,16 @@ def attend_rows(
 
 
 def attend_prompt(
-    query: Tensor, rows: tuple[Tensor, Tensor, Tensor], layer: int, shape: AttentionShape, bias: Tensor | None
+    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None
 ) -> Tensor:
     """`attend_rows` for many rows of one state, at positions that ascend: float32 [R, H·D]."""
     count, group, dim = len(query), shape.group, shape.head_dim
-    positions, keys, values = rows
     out = query.new_empty((count, shape.kv_heads * group * dim))
     _attend_prompt[(triton.cdiv(count * group, _FOLDED), shape.kv_heads)](
         query,
-        positions,
-        keys,
-        values,
+        rows.positions,
+        rows.keys,
+        rows.values,
         query if bias is None else bias,
         out,
         count,

@@ -10,31 +10,31 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.cuda.rows import Rows
+
 _HEADS = 16  # heads of the fused matrix a program
 
 
 def rotate_and_store(
-    qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: tuple[Tensor, Tensor, Tensor], layer: int, context: int
+    qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: Rows, layer: int, context: int
 ) -> Tensor:
     """Put each row's key and value into its cache; the rotated queries, float32 [R, H, D].
 
     `qkv` [R, K, G + 2, D] is the fused matrix's product, contiguous. `table` are cosine and sine, float32 [C, D], None
-    for models that rotate nothing. `rows` are positions, addresses of key caches and of value caches, int64 [R] each;
-    a row at position -1 is padding: nothing is stored, its queries are not set. Caches are float16 [L, K, C, D] with
-    `context` = C, of which `layer` is written.
+    for models that rotate nothing. Of the caches, of `context` = C positions, `layer` is written. For padding nothing
+    is stored, and its queries are not set.
     """
     count, kv_heads, wide, head_dim = qkv.shape
     query = torch.empty((count, kv_heads * (wide - 2), head_dim), dtype=torch.float32, device=qkv.device)
-    positions, keys, values = rows
     cos, sin = table if table is not None else (qkv, qkv)
     _rotate_and_store[(count, triton.cdiv(kv_heads * wide, _HEADS))](
         qkv,
         cos,
         sin,
         query,
-        positions,
-        keys,
-        values,
+        rows.positions,
+        rows.keys,
+        rows.values,
         layer * kv_heads * context * head_dim,
         context,
         KV_HEADS=kv_heads,

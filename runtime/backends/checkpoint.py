@@ -13,7 +13,8 @@ from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight
 from models.falcon import Falcon, position_tables
 from models.kernels.machine import supported
 from models.kernels.weight import with_kernels
-from runtime.backends.torch import TorchBackend, assembled
+from runtime.backends.torch import TorchBackend
+from runtime.backends.weights import assembled
 
 _EMBEDDING = "transformer.word_embeddings.weight"
 
@@ -28,7 +29,7 @@ def open_checkpoint(folder: str | Path, *, dtype: Literal["float32", "bfloat16"]
     with torch.device("meta"):
         model = Falcon(checkpoint.config, _CheckpointLayers(checkpoint, rounded=dtype == "bfloat16"))
     state = {name: checkpoint.tensor(name).float() for name, _ in model.named_parameters()}
-    return assembled(model, state, position_tables(checkpoint.config))
+    return TorchBackend(assembled(model, state, position_tables(checkpoint.config)))
 
 
 class _CheckpointLayers:

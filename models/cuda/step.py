@@ -1,0 +1,123 @@
+"""RowDecoder: a Falcon's blocks, walked for rows on one card or several. R rows, E hidden size, V vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.compressed import CompressedEmbedding, CompressedLinear
+from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.norms import normalized
+from models.cuda.rotary import rotate_and_store
+from models.cuda.rows import Rows
+from models.cuda.weight import CudaWeight, with_cuda_kernels
+from models.falcon import Block, Falcon, Transformer
+
+INTERPRETED_PROCESSORS = 1  # in the interpreter programs run one after the other: the fewer, the better
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers `first` to `last` - 1 on one device, which keeps their keys and values."""
+
+    device: torch.device
+    first: int
+    last: int
+
+
+class RowDecoder:
+    """Scores what follows each row. The hidden stream is float32, and moves where the layers are."""
+
+    def __init__(self, model: Falcon, stages: Sequence[Stage]) -> None:
+        """Moves the model's layers to the stages, embedding and head to the first, and gives them kernels.
+
+        `model`'s layers are compressed ones, `stages` cover all layers in their order. Raises ValueError for a model
+        whose head size the kernels lack.
+        """
+        config = model.config
+        self.stages = tuple(stages)
+        self._model = model
+        self._shape = AttentionShape(
+            config.num_kv_heads, config.heads_per_kv_head, config.head_dim, config.context_length
+        )
+        home = stages[0].device
+        for module in (model.transformer.word_embeddings, model.transformer.ln_f, model.lm_head):
+            module.to(home)
+        _take_kernels([model.transformer.word_embeddings, model.lm_head])
+        for stage in stages:
+            for block in model.transformer.h[stage.first : stage.last]:
+                block.to(stage.device)
+                _take_kernels(list(block.modules()))
+        self._tables = [_tables(model.transformer, stage.device) for stage in stages]
+        self._processors = [_processors(stage.device) for stage in stages]
+
+    def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
+        """Append each row's token, int64 [R], to its state; score what follows rows `first` to the last: [R - first, V].
+
+        `rows` hold the same rows for each stage, on its device. `prompt` says that they are of one state, at positions
+        that ascend, and many; kernels then share the keys among them.
+        """
+        transformer = self._model.transformer
+        hidden: Tensor = transformer.word_embeddings(tokens)
+        for number, stage in enumerate(self.stages):
+            hidden = hidden.to(stage.device)
+            for layer in range(stage.first, stage.last):
+                hidden = self._block(transformer.h[layer], hidden, rows[number], number, layer - stage.first, prompt)
+        hidden = hidden[first:].to(tokens.device)
+        return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
+
+    def _block(self, block: Block, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
+        """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end."""
+        norms = [block.ln_attn, block.ln_mlp] if block.two_norms else [block.input_layernorm]
+        inputs = normalized(hidden, norms)
+        gathered = self._attend(block.self_attention.query_key_value, inputs[0], rows, stage, layer, prompt)
+        hidden = _product(block.self_attention.dense, gathered, added=hidden)
+        mlp_in = inputs[-1] if block.parallel else normalized(hidden, [block.post_attention_layernorm])[0]
+        wide = _product(block.mlp.dense_h_to_4h, mlp_in, gelu=True)
+        return _product(block.mlp.dense_4h_to_h, wide, added=hidden)
+
+    def _attend(
+        self, fused: CompressedLinear, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool
+    ) -> Tensor:
+        shape, (rotary, bias) = self._shape, self._tables[stage]
+        qkv = _product(fused, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
+        query = rotate_and_store(qkv, rotary, rows, layer, shape.context)
+        if prompt:
+            return attend_prompt(query, rows, layer, shape, bias)
+        splits = split_count(shape, len(rows), self._processors[stage])
+        return attend_rows(query, rows, layer, shape, bias, splits)
+
+
+def _take_kernels(modules: Sequence[torch.nn.Module]) -> None:
+    """Give layers kernels; layers that share a weight go on sharing it."""
+    made = {}
+    for module in modules:
+        if isinstance(module, CompressedLinear | CompressedEmbedding):
+            if module.weight not in made:
+                made[module.weight] = with_cuda_kernels(module.weight)
+            module.weight = made[module.weight]
+
+
+def _product(layer: CompressedLinear, x: Tensor, *, gelu: bool = False, added: Tensor | None = None) -> Tensor:
+    """gelu(layer(x)) + added, in one kernel where the weight has one."""
+    if isinstance(layer.weight, CudaWeight):
+        return layer.weight.product(x, layer.bias, gelu=gelu, added=added)
+    out = F.gelu(layer(x)) if gelu else layer(x)
+    return out if added is None else out + added
+
+
+def _tables(transformer: Transformer, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
+    """Cosine and sine [C, D], or ALiBi's bias [K, G, C]; float32 on `device`."""
+    if transformer.config.alibi:
+        return None, transformer.head_bias[0, :, 0].contiguous().to(device)
+    return (transformer.cos.contiguous().to(device), transformer.sin.contiguous().to(device)), None
+
+
+def _processors(device: torch.device) -> int:
+    if device.type != "cuda":
+        return INTERPRETED_PROCESSORS
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
