@@ -17,6 +17,7 @@ __all__ = [
     "BundleError",
     "ChatError",
     "ContextFullError",
+    "DeviceMemoryError",
     "EngineError",
     "ModelOutputError",
     "OptionError",
@@ -32,6 +33,10 @@ class BundleError(UserFacingError):
 
 class BackendUnavailableError(UserFacingError):
     """A backend that this machine cannot run, with the reason."""
+
+
+class DeviceMemoryError(UserFacingError):
+    """A card's memory that is full. Nothing was fed."""
 
 
 class ContextFullError(UserFacingError):

@@ -67,6 +67,8 @@ class RowDecoder:
             hidden = hidden.to(stage.device)
             for layer in range(stage.first, stage.last):
                 hidden = self._block(transformer.h[layer], hidden, rows[number], number, layer - stage.first, prompt)
+        if first == len(tokens):
+            return hidden.new_empty((0, self._model.config.vocab_size))
         hidden = hidden[first:].to(tokens.device)
         return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
 

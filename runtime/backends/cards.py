@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 from dataclasses import dataclass
 
 from runtime.quiet import quiet
+
+LEAST_CAPABILITY = (8, 0)
+"""CUDA's compute capability from which cards multiply bfloat16: NVIDIA's Ampere and newer."""
 
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
 
@@ -43,6 +47,61 @@ def find_cards() -> Cards:
             found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
             cards = tuple(Card(card.name, card.total_memory, None) for card in found)
         return Cards(cards, torch.version.cuda, usable=usable, apple_gpu=torch.backends.mps.is_available())
+
+
+def interpreted() -> bool:
+    """Whether Triton's kernels are to run on the CPU, by its interpreter: slow, for trying them without a card."""
+    return os.environ.get("TRITON_INTERPRET") == "1" and _missing() is None
+
+
+def card_reason() -> str | None:
+    """Why the cuda backend has no card to run on, or None."""
+    reason = _missing()
+    if reason is not None:
+        return reason
+    with quiet():
+        import torch
+
+        if torch.version.cuda is None:
+            return "this torch is built without CUDA (`pip install --force-reinstall torch` takes Linux's build with it)"
+        try:
+            torch.cuda.init()
+        except RuntimeError as error:
+            return _driver_reason(str(error), torch.version.cuda)
+        if usable_cards():
+            return None
+        name, (major, minor) = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
+    least = ".".join(map(str, LEAST_CAPABILITY))
+    return f"{name} is too old: its compute capability is {major}.{minor}, and bfloat16 needs {least}"
+
+
+def usable_cards() -> list[int]:
+    """The cards that are new enough, as torch counts them. For machines where torch reaches cards."""
+    import torch
+
+    return [
+        card
+        for card in range(torch.cuda.device_count())
+        if torch.cuda.get_device_capability(card) >= LEAST_CAPABILITY
+    ]
+
+
+def _missing() -> str | None:
+    for package in ("torch", "triton"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed (`pip install 'falconet[cuda]'`, on Linux with an NVIDIA card)"
+    return None
+
+
+def _driver_reason(message: str, cuda: str) -> str:
+    """What torch's message about a CUDA that does not start means."""
+    if "too old" in message:
+        return f"NVIDIA's driver is too old for this torch, which is built for CUDA {cuda}; update the driver"
+    if "no NVIDIA driver" in message:
+        return "there is no NVIDIA driver; install it where there is a card"
+    if "No CUDA GPUs" in message:
+        return "torch sees no NVIDIA card (CUDA_VISIBLE_DEVICES may hide it)"
+    return f"CUDA does not start ({message.splitlines()[0] if message else 'no reason given'})"
 
 
 def _from_driver() -> tuple[Card, ...]:

@@ -6,10 +6,11 @@ import importlib.util
 from typing import Any
 
 from runtime.backends.base import Backend
+from runtime.backends.cards import card_reason, interpreted
 from runtime.bundle import Bundle
-from runtime.errors import BackendUnavailableError, OptionError
+from runtime.errors import BackendUnavailableError, DeviceMemoryError, OptionError
 
-NAMES = ("coreml", "torch", "reference")
+NAMES = ("coreml", "cuda", "torch", "reference")
 """In order of preference."""
 
 
@@ -21,6 +22,8 @@ def unavailable_reason(name: str) -> str | None:
         from runtime.backends import coreml
 
         return coreml.unavailable_reason()
+    if name == "cuda":
+        return None if interpreted() else card_reason()
     needed = ("torch",) if name == "torch" else ("torch", "coremltools")
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
@@ -29,22 +32,36 @@ def unavailable_reason(name: str) -> str | None:
     return None
 
 
+def automatic_reason(name: str) -> str | None:
+    """Why backend `name` is not taken unless it is asked for: as `unavailable_reason`, and Triton's interpreter is no
+    card."""
+    return card_reason() if name == "cuda" else unavailable_reason(name)
+
+
 def open_backend(bundle: Bundle, name: str | None = None, *, compute_units: str | None = None) -> Backend[Any]:
-    """Load `bundle` on backend `name`, or on the first of NAMES that can run here.
+    """Load `bundle` on backend `name`, or on the first of NAMES that can run it here.
 
     Raises BackendUnavailableError, which says why, where it cannot run; OptionError for `compute_units`, which are Core
     ML's, with another backend.
     """
-    reasons = {}
-    for candidate in (name,) if name else NAMES:
-        reason = unavailable_reason(candidate)
-        if reason is None:
-            return _open(bundle, candidate, compute_units)
-        reasons[candidate] = reason
     if name:
-        raise BackendUnavailableError(
-            f"The {name} backend cannot run: {reasons[name]}; leave out --backend to take the best that can."
-        )
+        reason = unavailable_reason(name)
+        if reason:
+            raise BackendUnavailableError(
+                f"The {name} backend cannot run: {reason}; leave out --backend to take the best that can."
+            )
+        return _open(bundle, name, compute_units)
+    reasons = {}
+    for candidate in NAMES:
+        reason = automatic_reason(candidate)
+        if reason is None:
+            try:
+                return _open(bundle, candidate, compute_units)
+            except (BackendUnavailableError, DeviceMemoryError) as error:
+                if candidate != "cuda":  # a card that is too small leaves the processor
+                    raise
+                reason = str(error)
+        reasons[candidate] = reason
     raise BackendUnavailableError(f"No backend can run: {'; '.join(f'{n}: {r}' for n, r in reasons.items())}.")
 
 
@@ -55,6 +72,10 @@ def _open(bundle: Bundle, name: str, compute_units: str | None) -> Backend[Any]:
         return open_coreml(bundle, compute_units=compute_units)
     if compute_units is not None:
         raise OptionError(f"--compute-units is for the coreml backend and this one is {name}; leave it out.")
+    if name == "cuda":
+        from runtime.backends.cuda import open_cuda
+
+        return open_cuda(bundle)
     if name == "torch":
         from runtime.backends.torch import open_torch
 

@@ -1,0 +1,31 @@
+"""A computation on a card, recorded as a CUDA graph: repeated for other numbers in the same memory, in one launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+class RecordedCall:
+    """`call` recorded: `repeat` computes it again from what its input tensors then hold.
+
+    Recording calls it twice, the first time in earnest: kernels must be compiled before they are recorded. What it
+    allocates lies in `pool`, which calls that are not repeated at the same time may share.
+    """
+
+    def __init__(self, call: Callable[[], Tensor], pool: tuple[int, int]) -> None:
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            call()
+        torch.cuda.current_stream().wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, pool=pool):
+            self._out = call()
+
+    def repeat(self) -> Tensor:
+        """Start the computation; its output, which the next `repeat` overwrites."""
+        self._graph.replay()
+        return self._out
