@@ -14,6 +14,10 @@ import pytest
 # Before torch is imported: with matrices this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Before triton is imported: without a card, the kernels for one run in its interpreter, here and in what tests start.
+if not Path("/dev/nvidiactl").exists():
+    os.environ["TRITON_INTERPRET"] = "1"
+
 # A job in the background inherits that Ctrl-C is ignored, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

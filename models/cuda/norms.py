@@ -9,6 +9,8 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from models.cuda.machine import interpreted
+
 
 def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm]) -> list[Tensor]:
     """One or two layer norms of `hidden`, float32 [R, E] and contiguous, in one pass: float32 [R, E] each.
@@ -18,7 +20,8 @@ def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm]) -> list[Tensor]:
     count, size = hidden.shape
     first, last = norms[0], norms[-1]
     out = [torch.empty_like(hidden) for _ in norms]
-    _normalize[(count,)](
+    rows = 16 if interpreted() else 1  # a program
+    _normalize[(triton.cdiv(count, rows),)](
         hidden,
         first.weight,
         first.bias,
@@ -26,7 +29,9 @@ def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm]) -> list[Tensor]:
         last.bias,
         out[0],
         out[-1],
+        count,
         first.eps,
+        ROWS=rows,
         SIZE=size,
         PADDED=triton.next_power_of_2(size),
         NORMS=len(norms),
@@ -44,20 +49,24 @@ def _normalize(
     other_bias,
     out,
     other_out,
+    count,
     epsilon,
+    ROWS: tl.constexpr,
     SIZE: tl.constexpr,
     PADDED: tl.constexpr,
     NORMS: tl.constexpr,
 ):
-    column = tl.arange(0, PADDED)
-    exists = column < SIZE
-    place = tl.program_id(0) * SIZE + column
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
+    column = tl.arange(0, PADDED)[None, :]
+    exists = (row < count) & (column < SIZE)
+    place = row * SIZE + column
     x = tl.load(hidden + place, mask=exists, other=0.0)
-    centred = tl.where(exists, x - tl.sum(x, 0) / SIZE, 0.0)
-    normal = centred * tl.rsqrt(tl.sum(centred * centred, 0) / SIZE + epsilon)
-    scaled = normal * tl.load(weight + column, mask=exists, other=0.0) + tl.load(bias + column, mask=exists, other=0.0)
+    centred = tl.where(exists, x - (tl.sum(x, 1) / SIZE)[:, None], 0.0)
+    normal = centred * tl.rsqrt(tl.sum(centred * centred, 1) / SIZE + epsilon)[:, None]
+    known = column < SIZE
+    scaled = normal * tl.load(weight + column, mask=known, other=0.0) + tl.load(bias + column, mask=known, other=0.0)
     tl.store(out + place, scaled, mask=exists)
     if NORMS > 1:
-        scaled = normal * tl.load(other_weight + column, mask=exists, other=0.0)
-        scaled += tl.load(other_bias + column, mask=exists, other=0.0)
+        scaled = normal * tl.load(other_weight + column, mask=known, other=0.0)
+        scaled += tl.load(other_bias + column, mask=known, other=0.0)
         tl.store(other_out + place, scaled, mask=exists)

@@ -10,9 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.cuda.machine import interpreted
 from models.cuda.rows import Rows
-
-_HEADS = 16  # heads of the fused matrix a program
 
 
 def rotate_and_store(
@@ -27,7 +26,8 @@ def rotate_and_store(
     count, kv_heads, wide, head_dim = qkv.shape
     query = torch.empty((count, kv_heads * (wide - 2), head_dim), dtype=torch.float32, device=qkv.device)
     cos, sin = table if table is not None else (qkv, qkv)
-    _rotate_and_store[(count, triton.cdiv(kv_heads * wide, _HEADS))](
+    heads = 256 if interpreted() else 16  # of all rows, a program
+    _rotate_and_store[(triton.cdiv(count * kv_heads * wide, heads),)](
         qkv,
         cos,
         sin,
@@ -35,13 +35,14 @@ def rotate_and_store(
         rows.positions,
         rows.keys,
         rows.values,
+        count,
         layer * kv_heads * context * head_dim,
         context,
         KV_HEADS=kv_heads,
         WIDE=wide,
         HALF=head_dim // 2,
         ROTATES=table is not None,
-        HEADS=_HEADS,
+        HEADS=heads,
         num_warps=1,
     )
     return query
@@ -56,6 +57,7 @@ def _rotate_and_store(
     positions,
     key_caches,
     value_caches,
+    count,
     layer_offset,
     context,
     KV_HEADS: tl.constexpr,
@@ -64,38 +66,35 @@ def _rotate_and_store(
     ROTATES: tl.constexpr,
     HEADS: tl.constexpr,
 ):
-    row = tl.program_id(0)
-    position = tl.load(positions + row)
-    if position < 0:
-        return
-    fused = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
-    kv_head = fused // WIDE
-    member = fused % WIDE
-    exists = (fused < KV_HEADS * WIDE)[:, None]
-    low = tl.arange(0, HALF)
-    source = qkv + (row * KV_HEADS * WIDE + fused)[:, None] * (2 * HALF) + low[None, :]
-    first = tl.load(source, mask=exists, other=0.0).to(tl.float32)
-    second = tl.load(source + HALF, mask=exists, other=0.0).to(tl.float32)
+    place = tl.program_id(0) * HEADS + tl.arange(0, HEADS)  # the heads of a row, then those of the next
+    row = place // (KV_HEADS * WIDE)
+    kv_head = place // WIDE % KV_HEADS
+    member = place % WIDE  # of the key's queries, then the key, then the value
+    inside = row < count
+    position = tl.load(positions + row, mask=inside, other=-1)
+    exists = inside & (position >= 0)
+    low = tl.arange(0, HALF)[None, :]
+    source = qkv + place[:, None] * (2 * HALF) + low
+    first = tl.load(source, mask=exists[:, None], other=0.0).to(tl.float32)
+    second = tl.load(source + HALF, mask=exists[:, None], other=0.0).to(tl.float32)
     if ROTATES:
-        turns = (member < WIDE - 1)[:, None]
-        angle = position * (2 * HALF) + low
-        cos_first, cos_second = tl.load(cos + angle)[None, :], tl.load(cos + angle + HALF)[None, :]
-        sin_first, sin_second = tl.load(sin + angle)[None, :], tl.load(sin + angle + HALF)[None, :]
-        turned = first * cos_first - second * sin_first
-        second = tl.where(turns, second * cos_second + first * sin_second, second)
-        first = tl.where(turns, turned, first)
-    head = kv_head * (WIDE - 2) + member
-    out = query + (row * KV_HEADS * (WIDE - 2) + head)[:, None] * (2 * HALF) + low[None, :]
-    is_query = exists & (member < WIDE - 2)[:, None]
+        turns = (exists & (member < WIDE - 1))[:, None]
+        angle = position[:, None] * (2 * HALF) + low
+        turned = first * tl.load(cos + angle, mask=turns, other=1.0)
+        turned -= second * tl.load(sin + angle, mask=turns, other=0.0)
+        second *= tl.load(cos + angle + HALF, mask=turns, other=1.0)
+        second += first * tl.load(sin + angle + HALF, mask=turns, other=0.0)
+        first = turned
+    is_query = (exists & (member < WIDE - 2))[:, None]
+    head = (row * KV_HEADS + kv_head) * (WIDE - 2) + member
+    out = query + head[:, None] * (2 * HALF) + low
     tl.store(out, first, mask=is_query)
     tl.store(out + HALF, second, mask=is_query)
-    place = (kv_head * context + position)[:, None] * (2 * HALF) + low[None, :]
-    # The compiler takes no alignment from an address that was loaded, only from a sum with it.
-    key_cache = tl.multiple_of(tl.load(key_caches + row).to(tl.pointer_type(tl.float16)) + layer_offset, 16)
-    is_key = exists & (member == WIDE - 2)[:, None]
-    tl.store(key_cache + place, first.to(tl.float16), mask=is_key)
-    tl.store(key_cache + place + HALF, second.to(tl.float16), mask=is_key)
-    value_cache = tl.multiple_of(tl.load(value_caches + row).to(tl.pointer_type(tl.float16)) + layer_offset, 16)
-    is_value = exists & (member == WIDE - 1)[:, None]
-    tl.store(value_cache + place, first.to(tl.float16), mask=is_value)
-    tl.store(value_cache + place + HALF, second.to(tl.float16), mask=is_value)
+    is_value = member == WIDE - 1
+    address = tl.load(value_caches + row, mask=exists & is_value, other=0)
+    address += tl.load(key_caches + row, mask=exists & (member == WIDE - 2), other=0)
+    stored = (exists & (member >= WIDE - 2))[:, None]
+    offset = tl.cast(layer_offset, tl.int64) + (kv_head * context + position) * (2 * HALF)
+    target = address.to(tl.pointer_type(tl.float16))[:, None] + (offset[:, None] + low)
+    tl.store(target, first.to(tl.float16), mask=stored)
+    tl.store(target + HALF, second.to(tl.float16), mask=stored)

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.machine import multiprocessors
 from models.cuda.norms import normalized
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from models.cuda.weight import CudaWeight, with_cuda_kernels
 from models.falcon import Block, Falcon, Transformer
-
-INTERPRETED_PROCESSORS = 1  # in the interpreter programs run one after the other: the fewer, the better
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class RowDecoder:
                 block.to(stage.device)
                 _take_kernels(list(block.modules()))
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
-        self._processors = [_processors(stage.device) for stage in stages]
+        self._processors = [multiprocessors(stage.device) for stage in stages]
 
     def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
         """Append each row's token, int64 [R], to its state; score what follows rows `first` to the last: [R - first, V].
@@ -117,9 +116,3 @@ def _tables(transformer: Transformer, device: torch.device) -> tuple[tuple[Tenso
     if transformer.config.alibi:
         return None, transformer.head_bias[0, :, 0].contiguous().to(device)
     return (transformer.cos.contiguous().to(device), transformer.sin.contiguous().to(device)), None
-
-
-def _processors(device: torch.device) -> int:
-    if device.type != "cuda":
-        return INTERPRETED_PROCESSORS
-    return int(torch.cuda.get_device_properties(device).multi_processor_count)

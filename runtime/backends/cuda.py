@@ -30,6 +30,7 @@ CHUNK = 512
 _COUNTS = (1, 2, 4, 8, 16, 32, 64)  # rows of a step: a graph for each that was needed
 _MOST = _COUNTS[-1]
 _FEW = 16  # tokens of one state that are rows of a step; more are a prompt
+_FEW_INTERPRETED = 4  # there, a program that shares keys among rows saves what its rows would take one after the other
 
 
 class CudaBackend(FalconBackend[CountedState[Caches]]):
@@ -50,6 +51,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
         records = len(stages) == 1 and stages[0].device.type == "cuda"
         self._pool: tuple[int, int] | None = torch.cuda.graph_pool_handle() if records else None
         self._slots: dict[int, Slots] = {}
+        self._few = _FEW if stages[0].device.type == "cuda" else _FEW_INTERPRETED
 
     @property
     def name(self) -> str:
@@ -91,7 +93,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
     def feed_batch(self, feeds: Sequence[tuple[Sequence[int], CountedState[Caches]]]) -> list[Logits]:
         """`feed` for several states, as if one by one; short feeds go through the model together."""
         batch = check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
-        together = [place for place, tokens in enumerate(batch) if len(tokens) <= _FEW]
+        together = [place for place, tokens in enumerate(batch) if len(tokens) <= self._few]
         rows = [row for place in together for row in _rows(batch[place], feeds[place][1])]
         lasts = np.cumsum([len(batch[place]) for place in together]) - 1
         kept: dict[int, Logits] = {}
@@ -140,7 +142,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
                 piece = rows[begin : begin + CHUNK]
                 ends = begin + CHUNK >= len(rows)
                 first = 0 if all_rows else len(piece) - 1
-                if len(piece) <= _FEW:
+                if len(piece) <= self._few:
                     found.append(self._step(piece, first))
                 else:
                     found.append(self._prompt(piece, first if all_rows or ends else len(piece)))
