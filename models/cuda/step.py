@@ -52,6 +52,9 @@ class RowDecoder:
                 block.to(stage.device)
                 _take_kernels(list(block.modules()))
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
+        self._sides = [
+            torch.cuda.Stream(stage.device) if stage.device.type == "cuda" else None for stage in stages
+        ]
         self._processors = [multiprocessors(stage.device) for stage in stages]
 
     def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
@@ -72,13 +75,24 @@ class RowDecoder:
         return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
 
     def _block(self, block: Block, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
-        """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end."""
+        """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end.
+
+        Where attention and MLP are side by side, so are they on the card: a step's small kernels leave it idle.
+        """
         norms = [block.ln_attn, block.ln_mlp] if block.two_norms else [block.input_layernorm]
         inputs = normalized(hidden, norms)
+        side = self._sides[stage] if block.parallel and not prompt else None
+        if side is not None:
+            side.wait_stream(torch.cuda.current_stream(side.device))
+            with torch.cuda.stream(side):
+                wide = _product(block.mlp.dense_h_to_4h, inputs[-1], gelu=True)
         gathered = self._attend(block.self_attention.query_key_value, inputs[0], rows, stage, layer, prompt)
         hidden = _product(block.self_attention.dense, gathered, added=hidden)
-        mlp_in = inputs[-1] if block.parallel else normalized(hidden, [block.post_attention_layernorm])[0]
-        wide = _product(block.mlp.dense_h_to_4h, mlp_in, gelu=True)
+        if side is not None:
+            torch.cuda.current_stream(side.device).wait_stream(side)
+        else:
+            mlp_in = inputs[-1] if block.parallel else normalized(hidden, [block.post_attention_layernorm])[0]
+            wide = _product(block.mlp.dense_h_to_4h, mlp_in, gelu=True)
         return _product(block.mlp.dense_4h_to_h, wide, added=hidden)
 
     def _attend(

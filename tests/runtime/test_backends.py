@@ -239,7 +239,10 @@ def test_it_agrees_with_transformers_on_the_weights_in_the_bundle(
         wanted = hub_twin(folder)(torch.tensor([ids])).logits[0].numpy()
     state = backend.new_state()
     first = backend.feed(ids[:24], state)
-    rows = [first, *(backend.feed([token], state) for token in ids[24:])]
+    single = 25 if name == "cuda" and interpreted() else 40  # the interpreter takes a second a step
+    rows = [first, *(backend.feed([token], state) for token in ids[24:single])]
+    if single < 40:
+        rows += [*backend.feed_all(ids[25:28], state), *backend.feed_all(ids[28:], state)]
     limit = 1e-2 if name == "coreml" else KL
     assert max(divergence(w, got) for w, got in zip(wanted[23:], rows, strict=True)) < limit
 
@@ -248,8 +251,9 @@ def test_it_agrees_with_transformers_on_the_weights_in_the_bundle(
 def test_the_backends_agree_with_each_other(variant: str, weights: str, bundles: Bundles) -> None:
     bundle = Bundle.open(bundles(variant, weights))
     ids = random_ids(CONTEXT)
-    left, right = (fed(open_backend(bundle, name), ids) for name in ("reference", "torch"))
-    assert divergence(left, right) < KL
+    reference = fed(open_backend(bundle, "reference"), ids)
+    for name in ("torch", *(("cuda",) if NO_TRITON is None else ())):
+        assert divergence(reference, fed(open_backend(bundle, name), ids)) < KL, name
 
 
 @pytest.mark.parametrize("variant", ["7b", "40b"])
