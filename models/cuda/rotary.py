@@ -43,7 +43,7 @@ def rotate_and_store(
         HALF=head_dim // 2,
         ROTATES=table is not None,
         HEADS=heads,
-        num_warps=1,
+        num_warps=4,
     )
     return query
 

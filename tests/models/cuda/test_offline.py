@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,19 +19,36 @@ SHARED_BYTES = {
 }  # that a program may take, CUDA C++ Programming Guide, compute capabilities
 
 
-@pytest.mark.parametrize("architecture", SHARED_BYTES)
-def test_kernels_compile_and_spill_nothing(architecture: int, tmp_path: Path) -> None:
+def compiled(module: str, *arguments: str, cache: Path) -> list[dict[str, Any]]:
+    """What a module of this folder prints of the kernels that it compiles."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.models.cuda.offline", str(architecture)],
+        [sys.executable, "-m", f"tests.models.cuda.{module}", *arguments],
         capture_output=True,
         text=True,
-        env=environment | {"TRITON_CACHE_DIR": str(tmp_path)},
+        env=environment | {"TRITON_CACHE_DIR": str(cache)},
         cwd=Path(__file__).parents[3],
     )
     assert done.returncode == 0, done.stderr
-    kernels = [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("architecture", SHARED_BYTES)
+def test_products_compile_and_spill_nothing(architecture: int, tmp_path: Path) -> None:
+    kernels = compiled("offline", str(architecture), cache=tmp_path)
     assert len(kernels) == 9
     for kernel in kernels:
         assert kernel["spilled_bytes"] == 0, kernel
+        assert kernel["shared_bytes"] <= SHARED_BYTES[architecture], kernel
+
+
+@pytest.mark.parametrize(("architecture", "shapes"), [(80, ["11b"]), (90, ["7b", "11b", "rw"])])
+def test_attention_compiles_spills_nothing_and_reads_keys_by_16_bytes(
+    architecture: int, shapes: list[str], tmp_path: Path
+) -> None:
+    kernels = compiled("offline_attention", str(architecture), *shapes, cache=tmp_path)
+    assert len(kernels) == 4 * len(shapes) + 1
+    for kernel in kernels:
+        assert kernel["spilled_bytes"] == 0, kernel
+        assert kernel["narrow_loads"] == 0, kernel
         assert kernel["shared_bytes"] <= SHARED_BYTES[architecture], kernel

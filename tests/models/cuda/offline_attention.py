@@ -1,0 +1,61 @@
+"""Compile attention, rotary and norms as they are launched at full size, for a card that is not here: what they take.
+
+    python -m tests.models.cuda.offline_attention 90
+
+One JSON object a line, as in `offline`, with the kernel's name and how many of its loads are of single 16-bit numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+from triton.runtime import driver
+from triton.runtime.jit import JITFunction
+
+from models.cuda.attention import AttentionShape, attend_prompt, attend_rows
+from models.cuda.norms import normalized
+from models.cuda.rotary import rotate_and_store
+from models.cuda.rows import Rows
+from tests.models.cuda.offline import AbsentCard, resources
+
+CONTEXT = 2048
+SHAPES = {"7b": (1, 71, 64), "11b": (8, 4, 128), "rw": (32, 1, 64)}
+
+
+def launch(name: str) -> None:
+    kv_heads, group, head_dim = SHAPES[name]
+    shape = AttentionShape(kv_heads, group, head_dim, CONTEXT)
+    addresses = torch.zeros(1, dtype=torch.int64)
+    rows = Rows(addresses, addresses, addresses)
+    bias = torch.zeros(kv_heads, group, CONTEXT) if name == "rw" else None
+    table = None if name == "rw" else (torch.zeros(CONTEXT, head_dim), torch.zeros(CONTEXT, head_dim))
+    query = rotate_and_store(torch.zeros(1, kv_heads, group + 2, head_dim), table, rows, 1, CONTEXT)
+    attend_rows(query, rows, 1, shape, bias, 32)
+    attend_prompt(query, rows, 1, shape, bias)
+
+
+def main() -> None:
+    driver.set_active(AbsentCard(int(sys.argv[1])))
+    compiled: list[Any] = []
+    run = JITFunction.run
+
+    def compile_only(kernel: Any, *arguments: Any, **named: Any) -> Any:
+        compiled.append(run(kernel, *arguments, **named | {"warmup": True}))
+
+    JITFunction.run = compile_only
+    for name in sys.argv[2:]:
+        launch(name)
+    normalized(torch.zeros(1, 8192), [nn.LayerNorm(8192).requires_grad_(False)] * 2)
+    for kernel in compiled:
+        narrow = len(re.findall(r"ld\.global\S*\.[bu]16\b", kernel.asm["ptx"]))
+        found = {"kernel": kernel.name, "shared_bytes": kernel.metadata.shared, "narrow_loads": narrow}
+        print(json.dumps(found | resources(kernel.asm["cubin"])))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Layer norms by the kernel against torch's."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
+
+import torch
+from torch import nn
+
+from models.cuda.norms import normalized
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_pass_gives_what_each_norm_gives(count: int) -> None:
+    torch.manual_seed(0)
+    norms = [nn.LayerNorm(96).to(DEVICE).requires_grad_(False) for _ in range(count)]
+    for norm in norms:
+        norm.weight.normal_()
+        norm.bias.normal_()
+    hidden = 30 + 5 * torch.randn(17, 96, device=DEVICE)
+    for norm, out in zip(norms, normalized(hidden, norms), strict=True):
+        torch.testing.assert_close(out, norm(hidden), rtol=1e-5, atol=2e-5)
