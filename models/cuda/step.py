@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,15 +65,19 @@ class RowDecoder:
         that ascend, and many; kernels then share the keys among them.
         """
         transformer = self._model.transformer
-        hidden: Tensor = transformer.word_embeddings(tokens)
+        with _current(tokens.device):
+            hidden: Tensor = transformer.word_embeddings(tokens)
         for number, stage in enumerate(self.stages):
             hidden = hidden.to(stage.device)
-            for layer in range(stage.first, stage.last):
-                hidden = self._block(transformer.h[layer], hidden, rows[number], number, layer - stage.first, prompt)
+            with _current(stage.device):
+                for layer in range(stage.last - stage.first):
+                    block = transformer.h[stage.first + layer]
+                    hidden = self._block(block, hidden, rows[number], number, layer, prompt)
         if first == len(tokens):
             return hidden.new_empty((0, self._model.config.vocab_size))
         hidden = hidden[first:].to(tokens.device)
-        return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
+        with _current(tokens.device):
+            return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
 
     def _block(self, block: Block, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
         """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end.
@@ -105,6 +110,11 @@ class RowDecoder:
             return attend_prompt(query, rows, layer, shape, bias)
         splits = split_count(shape, len(rows), self._processors[stage])
         return attend_rows(query, rows, layer, shape, bias, splits)
+
+
+def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Triton launches on the current card, wherever the tensors are."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def _take_kernels(modules: Sequence[torch.nn.Module]) -> None:

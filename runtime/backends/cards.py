@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import statistics
 import subprocess
 from dataclasses import dataclass
 
@@ -12,16 +13,17 @@ from runtime.quiet import quiet
 LEAST_CAPABILITY = (8, 0)
 """CUDA's compute capability from which cards multiply bfloat16: NVIDIA's Ampere and newer."""
 
-_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
+_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version,memory.free", "--format=csv,noheader,nounits")
 
 
 @dataclass(frozen=True)
 class Card:
-    """An NVIDIA card: `memory_bytes` and `driver` as its driver tells them."""
+    """An NVIDIA card: memory in bytes and `driver` as its driver tells them, None where it does not."""
 
     name: str
     memory_bytes: int | None
     driver: str | None
+    free_bytes: int | None = None  # of that memory, now
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def find_cards() -> Cards:
         usable = torch.cuda.is_available()
         if usable and not cards:  # a container without nvidia-smi
             found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-            cards = tuple(Card(card.name, card.total_memory, None) for card in found)
+            free = [torch.cuda.mem_get_info(index)[0] for index in range(len(found))]
+            cards = tuple(Card(card.name, card.total_memory, None, now) for card, now in zip(found, free, strict=True))
         return Cards(cards, torch.version.cuda, usable=usable, apple_gpu=torch.backends.mps.is_available())
 
 
@@ -86,6 +89,43 @@ def usable_cards() -> list[int]:
     ]
 
 
+def card_in_use() -> Card | None:
+    """The card that the cuda backend computes on first; None where Triton interprets."""
+    if card_reason() is not None:
+        return None
+    import torch
+
+    name = torch.cuda.get_device_name(usable_cards()[0])
+    free, total = torch.cuda.mem_get_info(usable_cards()[0])
+    driver = next((card.driver for card in _from_driver() if card.name == name), None)
+    return Card(name, total, driver, free)
+
+
+def peak_card_bytes() -> int:
+    """The most bytes that this process's tensors took at once, on the card that had most."""
+    import torch
+
+    return max(torch.cuda.max_memory_allocated(card) for card in usable_cards())
+
+
+def card_bandwidth(*, size: int = 1 << 30, passes: int = 15) -> float:
+    """Bytes a second, read and written, of copies of `size` bytes on the card in use: the median pass."""
+    import torch
+
+    device = torch.device("cuda", usable_cards()[0])
+    source, target = (torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2))
+    target.copy_(source)
+    seconds = []
+    for _ in range(passes):
+        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begun.record(torch.cuda.current_stream(device))
+        target.copy_(source)
+        ended.record(torch.cuda.current_stream(device))
+        ended.synchronize()
+        seconds.append(begun.elapsed_time(ended) / 1000)
+    return 2 * size / statistics.median(seconds)
+
+
 def _missing() -> str | None:
     for package in ("torch", "triton"):
         if importlib.util.find_spec(package) is None:
@@ -115,7 +155,11 @@ def _from_driver() -> tuple[Card, ...]:
 def parse_card(line: str) -> Card | None:
     """A line of nvidia-smi's answer; None for a line that is something else."""
     fields = [field.strip() for field in line.split(",")]
-    if len(fields) != 3:
+    if len(fields) != 4:
         return None
-    name, mebibytes, driver = fields
-    return Card(name, int(mebibytes) * 2**20 if mebibytes.isdigit() else None, driver)
+    name, total, driver, free = fields
+    return Card(name, _mebibytes(total), driver, _mebibytes(free))
+
+
+def _mebibytes(text: str) -> int | None:
+    return int(text) * 2**20 if text.isdigit() else None

@@ -1,9 +1,10 @@
-"""A checkpoint folder opened in the torch backend as it is, without a bundle: to compare with, and to measure."""
+"""A checkpoint folder opened as it is, without a bundle, on the CPU or on cards: to compare with, and to measure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,27 +17,52 @@ from models.kernels.weight import with_kernels
 from runtime.backends.torch import TorchBackend
 from runtime.backends.weights import assembled
 
+if TYPE_CHECKING:
+    from runtime.backends.cuda import CudaBackend
+
 _EMBEDDING = "transformer.word_embeddings.weight"
 
 
-def open_checkpoint(folder: str | Path, *, dtype: Literal["float32", "bfloat16"] = "float32") -> TorchBackend:
+Rounding = Literal["float32", "bfloat16"]
+
+
+def open_checkpoint(folder: str | Path, *, dtype: Rounding = "float32") -> TorchBackend:
     """Open a Falcon in Hugging Face's layout, its context as trained. Computes in float32.
 
     `float32` keeps every weight as it is; matrices whose numbers all are 16-bit ones stay so in memory. `bfloat16`
     rounds the matrices to that type. Raises ConfigError or CheckpointError for a folder that is no whole checkpoint.
     """
-    checkpoint = Checkpoint.open(folder)
+
+    def made(tensor: Tensor) -> Weight:
+        return with_kernels(DenseWeight(tensor if supported() else tensor.float()))
+
+    return TorchBackend(_model(Checkpoint.open(folder), dtype, made))
+
+
+def open_checkpoint_on_cards(folder: str | Path, *, dtype: Rounding = "float32") -> CudaBackend:
+    """`open_checkpoint` for the machine's cards: matrices of 16-bit numbers are read as such there.
+
+    Raises BackendUnavailableError as well, with the reason where no card can run it.
+    """
+    from runtime.backends.cuda import on_cards  # needs triton, which only Linux has
+
+    return on_cards(_model(Checkpoint.open(folder), dtype, DenseWeight), Path(folder).resolve().name)
+
+
+def _model(checkpoint: Checkpoint, dtype: Rounding, made: Callable[[Tensor], Weight]) -> Falcon:
+    """The decoder on the CPU, each matrix what `made` makes of the checkpoint's."""
     with torch.device("meta"):
-        model = Falcon(checkpoint.config, _CheckpointLayers(checkpoint, rounded=dtype == "bfloat16"))
+        model = Falcon(checkpoint.config, _CheckpointLayers(checkpoint, made, rounded=dtype == "bfloat16"))
     state = {name: checkpoint.tensor(name).float() for name, _ in model.named_parameters()}
-    return TorchBackend(assembled(model, state, position_tables(checkpoint.config)))
+    return assembled(model, state, position_tables(checkpoint.config))
 
 
 class _CheckpointLayers:
     """Layers over the checkpoint's mapped tensors; a tied head shares the embedding's."""
 
-    def __init__(self, checkpoint: Checkpoint, *, rounded: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, made: Callable[[Tensor], Weight], *, rounded: bool) -> None:
         self._checkpoint = checkpoint
+        self._make = made
         self._rounded = rounded
         self._made: dict[str, Weight] = {}
 
@@ -54,7 +80,7 @@ class _CheckpointLayers:
             tensor = self._checkpoint.tensor(name)
             tensor = tensor.bfloat16() if self._rounded else narrowed(tensor)
             with torch.device("cpu"):
-                self._made[name] = with_kernels(DenseWeight(tensor if supported() else tensor.float()))
+                self._made[name] = self._make(tensor)
         return self._made[name]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class RecordedCall:
-    """`call` recorded: `repeat` computes it again from what its input tensors then hold.
+    """`call` recorded on the current card: `repeat` computes it again from what its input tensors then hold.
 
     Recording calls it twice, the first time in earnest: kernels must be compiled before they are recorded. What it
     allocates lies in `pool`, which calls that are not repeated at the same time may share.

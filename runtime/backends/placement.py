@@ -58,7 +58,9 @@ def _spread(model: Falcon, free: Mapping[int, int], cache: int) -> list[Stage] |
     blocks = model.transformer.h
     balanced = get_balanced_memory(blocks, dict(room), no_split_module_classes=["Block"])
     for most in (balanced, room):
-        found = infer_auto_device_map(blocks, dict(most), no_split_module_classes=["Block"])
+        found = infer_auto_device_map(
+            blocks, dict(most), no_split_module_classes=["Block"], offload_buffers=True
+        )
         cards = [found.get(str(layer), found.get("")) for layer in range(len(blocks))]
         if all(isinstance(card, int) for card in cards):
             return _stages([card for card in cards if isinstance(card, int)])

@@ -39,7 +39,10 @@ class Slots:
         self._host[1] = -1
         self._inputs = [torch.empty_like(self._host, device=stage.device) for stage in decoder.stages]
         self._copy_in()
-        self._recorded = None if pool is None else RecordedCall(self._score, pool)
+        self._recorded: RecordedCall | None = None
+        if pool is not None:
+            with torch.cuda.device(decoder.stages[0].device):
+                self._recorded = RecordedCall(self._score, pool)
         self._scores: Tensor | None = None
 
     def step(self, rows: Sequence[Row], first: int) -> npt.NDArray[np.float32]:

@@ -126,7 +126,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="folder made by `python -m export` (default: the embedded model, exported once)",
     )
-    parser.add_argument("--backend", choices=NAMES, help="what computes (default: the first that this machine has)")
+    parser.add_argument(
+        "--backend", "--device", choices=NAMES, help="what computes (default: the first that this machine has)"
+    )
     parser.add_argument(
         "--compute-units",
         choices=COMPUTE_UNITS,

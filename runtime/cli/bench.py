@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from runtime.backends.cards import card_bandwidth, card_in_use, peak_card_bytes
 from runtime.bundle import Bundle
 from runtime.cli.conversation import INTERRUPTED
 from runtime.cli.echo import no_echo
@@ -45,6 +46,8 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
                 told=progress.advance,
             )
         peak = peak_resident_bytes()  # before the buffer that bandwidth is measured with
+        card = card_in_use() if backend.name == "cuda" else None
+        card_peak = None if card is None else peak_card_bytes()
         backend.close()
         if found is None:
             return INTERRUPTED
@@ -57,8 +60,10 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
             bench=found,
             load=Spread(loads),
             peak_bytes=peak,
-            read_bandwidth=read_bandwidth(threads),
+            read_bandwidth=read_bandwidth(threads) if card is None else card_bandwidth(),
             threads=threads,
+            card=card,
+            card_peak_bytes=card_peak,
         )
     if not options.json:
         out.write(bench_text(report, shortened=config != options.config) + "\n\n")
@@ -73,6 +78,8 @@ def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
         ("memory, most resident", _size(report.peak_bytes)),
         ("memory, most private", _size(bench.private_bytes)),
     ]
+    if report.card_peak_bytes is not None:
+        memory.append(("memory, most on the card", data_size(report.card_peak_bytes)))
     rows = [
         ("prompt, tokens/s", *_spread(bench.prefill_rate)),
         ("answer, tokens/s", *_spread(bench.decode_rate)),
@@ -85,9 +92,11 @@ def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
     ]
     runs = f"{len(bench.runs)} run{'' if len(bench.runs) == 1 else 's'}"
     done = runs if bench.complete else f"stopped after {runs}"
+    threads = f"{report.threads} thread{'' if report.threads == 1 else 's'}"
+    where = threads if report.card is None else f"{report.card.name}, driver {report.card.driver or 'unknown'}"
     head = (
         f"{report.manifest.name} on {report.device}: prompt {config.prompt_tokens:,} tokens, answer "
-        f"{config.new_tokens:,} tokens, {done}, {report.threads} thread{'' if report.threads == 1 else 's'}"
+        f"{config.new_tokens:,} tokens, {done}, {where}"
     )
     lines = [wrapped(head), "", table(rows, heads=("", "median", "least", "most"))]
     if shortened:

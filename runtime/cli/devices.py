@@ -19,6 +19,13 @@ _VERDICTS = {
     "unknown": "This system does not tell how much memory there is.",
 }
 
+_CARD_VERDICTS = {
+    "yes": "It fits.",
+    "not-now": "It fits once other programs free memory.",
+    "no": "It does not fit one card.",
+    "unknown": "The driver does not tell how much memory there is.",
+}
+
 
 def run_devices(options: DevicesOptions, out: TextIO, err: TextIO) -> int:
     """Look around and print; returns the exit code."""
@@ -55,7 +62,10 @@ def _cards(devices: Devices) -> str:
     if not found.cards:
         return "Apple's, which torch reaches" if found.apple_gpu else "no NVIDIA card"
     names = ", ".join(
-        card.name + (f" with {data_size(card.memory_bytes)}" if card.memory_bytes else "") for card in found.cards
+        card.name
+        + (f" with {data_size(card.memory_bytes)}" if card.memory_bytes else "")
+        + (f" ({data_size(card.free_bytes)} free)" if card.free_bytes is not None else "")
+        for card in found.cards
     )
     driver = f", driver {found.cards[0].driver}" if found.cards[0].driver else ""
     if found.usable:
@@ -78,3 +88,9 @@ def _fit(found: Fit, devices: Devices) -> Iterator[str]:
         f"{data_size(needs.working)}, cache of a full context {data_size(needs.cache)}, program "
         f"{data_size(needs.program)}. {_VERDICTS[found.verdict]} An estimate for one conversation on the processor."
     )
+    if found.card_verdict is not None:
+        several = " Layers of a larger model are spread over the cards." if len(devices.cards.cards) > 1 else ""
+        yield wrapped(
+            f"On a card it takes up to {data_size(found.card_needs)} of its memory. "
+            f"{_CARD_VERDICTS[found.card_verdict]}{several}"
+        )

@@ -176,7 +176,9 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", choices=NAMES, help="what computes (default: the first that this machine has)")
+    parser.add_argument(
+        "--backend", "--device", choices=NAMES, help="what computes (default: the first that this machine has)"
+    )
     parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML (default: {COMPUTE_UNITS[0]})")
 
 

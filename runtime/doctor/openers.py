@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from runtime.backends.base import Backend
-from runtime.backends.choice import unavailable_reason
+from runtime.backends.choice import automatic_reason, unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
 
@@ -32,6 +32,16 @@ def torch(bundle: Bundle) -> Load:
     from runtime.backends.torch import open_torch
 
     return partial(open_torch, bundle)
+
+
+def cuda(bundle: Bundle) -> Load:
+    """An NVIDIA card. Triton's interpreter is none."""
+    reason = automatic_reason("cuda")
+    if reason:
+        raise BackendUnavailableError(reason)
+    from runtime.backends.cuda import open_cuda
+
+    return partial(open_cuda, bundle)
 
 
 def coreml_gpu(bundle: Bundle) -> Load:

@@ -15,7 +15,7 @@ from runtime.doctor.runner import Run
 from runtime.sizes import data_size
 
 REPORT_VERSION = 1
-_LABELS = {"coreml": "Core ML", "torch": "torch"}
+_LABELS = {"coreml": "Core ML", "cuda": "CUDA", "torch": "torch"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ class OpenModel:
 
 
 def open_model(folder: Path, *, backend: str | None = None, compute_units: str | None = None) -> OpenModel:
-    """Load the bundle or the checkpoint in `folder`. `backend` and `compute_units` are for bundles.
+    """Load the bundle or the checkpoint in `folder`. `compute_units` are for bundles, and `backend` too but for cuda.
 
     Raises BundleError, CheckpointError, TokenizerError, BackendUnavailableError or OptionError.
     """
@@ -35,12 +35,14 @@ def open_model(folder: Path, *, backend: str | None = None, compute_units: str |
         bundle = Bundle.open(folder)
         tokenizer = Tokenizer.open(folder)
         return OpenModel(bundle.manifest.name, open_backend(bundle, backend, compute_units=compute_units), tokenizer)
-    reason = unavailable_reason("torch")
+    on_cards = backend == "cuda"
+    reason = unavailable_reason("cuda" if on_cards else "torch")
     if reason:
-        raise BackendUnavailableError(f"A checkpoint runs in torch, and {reason}.")
-    from runtime.backends.checkpoint import open_checkpoint
+        raise BackendUnavailableError(f"A checkpoint runs in torch{' on a card' if on_cards else ''}, and {reason}.")
+    from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
 
-    return OpenModel(folder.resolve().name, open_checkpoint(folder), Tokenizer.open(folder))
+    opened: Backend[Any] = open_checkpoint_on_cards(folder) if on_cards else open_checkpoint(folder)
+    return OpenModel(folder.resolve().name, opened, Tokenizer.open(folder))
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from runtime.manifest import Manifest, WeightEntry
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 _LAYER = "transformer.h.{}.self_attention.query_key_value.weight"
 _EXPANDED_LIMIT = 1 << 30  # bytes: smaller models are kept in float32, larger ones work in pieces below this
+_CARD_WORK_BYTES = 512 << 20  # what a pass on a card computes with at most, an estimate
 _PROGRAM_BYTES = 500_000_000  # Python, torch and the model's code; seen: 0.4 GB on Linux
 
 
@@ -40,6 +41,13 @@ def memory_needs(manifest: Manifest) -> Needs:
         cache=cache_bytes(manifest) * manifest.context_length,
         program=_PROGRAM_BYTES,
     )
+
+
+def card_needs(manifest: Manifest) -> int:
+    """Bytes of a card's memory for one conversation of full length. Raises BundleError as `memory_needs`."""
+    check_kind("manifest", manifest, Manifest, "a bundle's Manifest")
+    weights = sum(map(_stored, manifest.weights.values()))
+    return weights + cache_bytes(manifest) * manifest.context_length + _CARD_WORK_BYTES
 
 
 def cache_bytes(manifest: Manifest) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from runtime.backends.cards import Card
 from runtime.manifest import Manifest
 from runtime.measure.bench import Bench
 from runtime.measure.needs import bytes_per_token
@@ -14,7 +15,8 @@ _CACHED_BYTES = 128 << 20  # weights below this may stay in a processor's caches
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """`peak_bytes` None where the system does not tell; `read_bandwidth` in bytes a second, of `threads` threads."""
+    """`peak_bytes` None where the system does not tell; `read_bandwidth` in bytes a second, of `threads` threads or, with
+    a `card`, of copies on it, read and written."""
 
     manifest: Manifest
     backend: str
@@ -24,6 +26,8 @@ class BenchReport:
     peak_bytes: int | None
     read_bandwidth: float
     threads: int
+    card: Card | None = None  # that the backend runs on
+    card_peak_bytes: int | None = None  # the most that this process took of its memory
 
     @property
     def device(self) -> str:
@@ -46,7 +50,10 @@ class BenchReport:
         """What a reader of the figures should know."""
         notes = []
         if self.token_bytes < _CACHED_BYTES:
-            notes.append("The weights are few enough to stay in the processor's caches: the share says little.")
+            whose = "processor" if self.card is None else "card"
+            notes.append(f"The weights are few enough to stay in the {whose}'s caches: the share says little.")
+        if self.backend == "cuda" and self.card is None:
+            notes.append("Triton's interpreter computed, on the processor: the speeds say nothing.")
         if self.backend == "coreml":
             notes.append(
                 "The bandwidth is the processor's; Core ML on a GPU or Neural Engine may read faster. Not yet seen on "
@@ -76,6 +83,8 @@ class BenchReport:
             "peak_private_bytes": bench.private_bytes,
             "bytes_per_token": self.token_bytes,
             "read_bytes_per_second": rounded(self.read_bandwidth),
+            "card": None if self.card is None else asdict(self.card),
+            "card_peak_bytes": self.card_peak_bytes,
             "bandwidth_share": rounded(self.bandwidth_share),
             "complete": bench.complete,
         }

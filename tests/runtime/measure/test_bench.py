@@ -6,6 +6,7 @@ import json
 import math
 import mmap
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,15 @@ import pytest
 from models.cache import KeyValueCache
 from models.config import FalconConfig
 from runtime.backends.base import Logits
-from runtime.backends.cards import Card, parse_card
+from runtime.backends.cards import Card, Cards, parse_card
 from runtime.bundle import Bundle
+from runtime.cli.bench import bench_text
 from runtime.errors import OptionError
 from runtime.measure.bandwidth import read_bandwidth, thread_count, usable_cores
 from runtime.measure.bench import Bench, BenchConfig, Run, run_bench
 from runtime.measure.devices import Devices, find_devices, fit
 from runtime.measure.memory import available_bytes, limit_bytes, peak_resident_bytes, private_bytes
-from runtime.measure.needs import bytes_per_token, cache_bytes, memory_needs
+from runtime.measure.needs import bytes_per_token, cache_bytes, card_needs, memory_needs
 from runtime.measure.report import BenchReport
 from runtime.measure.statistics import Spread
 from tests.conftest import Bundles
@@ -178,8 +180,9 @@ def test_a_limit_is_never_above_the_memory_that_there_is() -> None:
 @pytest.mark.parametrize(
     ("line", "card"),
     [
-        ("NVIDIA H100 80GB HBM3, 81559, 570.86.15", Card("NVIDIA H100 80GB HBM3", 81559 * 2**20, "570.86.15")),
-        ("NVIDIA GB10, [N/A], 580.65.06", Card("NVIDIA GB10", None, "580.65.06")),
+        ("NVIDIA H100 80GB HBM3, 81559, 570.86.15, 81000", Card("NVIDIA H100 80GB HBM3", 81559 * 2**20, "570.86.15", 81000 * 2**20)),
+        ("NVIDIA GB10, [N/A], 580.65.06, [N/A]", Card("NVIDIA GB10", None, "580.65.06")),
+        ("NVIDIA H100 80GB HBM3, 81559, 570.86.15", None),
         ("No devices were found", None),
         ("", None),
     ],
@@ -202,6 +205,57 @@ def test_a_bundle_fits_when_its_needs_do(bundles: Bundles) -> None:
     assert verdict(needs.total, needs.total - 1) == "not-now"
     assert verdict(needs.total - 1, needs.total) == "no"
     assert verdict(None, None) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("cards", "verdict"),
+    [
+        ((), None),
+        (((0, 0),), "yes"),
+        (((0, -1),), "not-now"),
+        (((-1, -1),), "no"),
+        (((0, None),), "yes"),
+        (((None, None),), "unknown"),
+        (((-1, -1), (0, -1), (None, None)), "not-now"),
+    ],
+)
+def test_a_bundle_fits_the_card_that_has_most_room(
+    cards: tuple[tuple[int | None, int | None], ...], verdict: str | None, bundles: Bundles
+) -> None:
+    """Total and free memory of each card, as bytes more than the bundle needs."""
+    manifest = Bundle.open(bundles("7b", "lut4")).manifest
+    needed = card_needs(manifest)
+    assert needed > sum(part.bytes for entry in manifest.weights.values() for part in entry.parts.values())
+    there = [[None if more is None else needed + more for more in card] for card in cards]
+    found = Cards(tuple(Card("card", total, None, free) for total, free in there), "13.0", usable=True, apple_gpu=False)
+    devices = replace(find_devices(), cards=found)
+    assert (fit(manifest, devices).card_needs, fit(manifest, devices).card_verdict) == (needed, verdict)
+
+
+def test_the_share_of_a_card_is_of_its_own_bandwidth(bundles: Bundles) -> None:
+    manifest = Bundle.open(bundles("7b", "lut4")).manifest
+    bench = measured(Recorder())
+    assert bench is not None
+    card = Card("NVIDIA H200", 1 << 37, "570.86.15", 1 << 36)
+    report = BenchReport(
+        manifest=manifest,
+        backend="cuda",
+        compute_units=None,
+        bench=bench,
+        load=Spread((1.0,)),
+        peak_bytes=None,
+        read_bandwidth=1e9,
+        threads=1,
+        card=card,
+        card_peak_bytes=1 << 30,
+    )
+    assert report.bandwidth_share == pytest.approx(report.token_bytes * bench.decode_rate.median / 1e9)
+    told = report.to_json()
+    assert told["card"] == {"name": "NVIDIA H200", "memory_bytes": 1 << 37, "driver": "570.86.15", "free_bytes": 1 << 36}
+    assert told["card_peak_bytes"] == 1 << 30
+    text = " ".join(bench_text(report).split())
+    assert "NVIDIA H200, driver 570.86.15" in text
+    assert "memory, most on the card 1.07 GB" in text
 
 
 def _with(devices: Devices, memory: int | None, available: int | None) -> Devices:

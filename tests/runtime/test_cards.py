@@ -1,0 +1,108 @@
+"""What the choice of a backend says of cards: torch's and triton's answers are given, the sentences are read."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
+
+import torch
+
+from runtime.backends.cards import card_reason, interpreted, usable_cards
+from runtime.backends.choice import automatic_reason, open_backend, unavailable_reason
+from runtime.bundle import Bundle
+from runtime.errors import BackendUnavailableError
+from tests.conftest import Bundles
+
+GIB = 1 << 30
+
+
+def answers(
+    patch: pytest.MonkeyPatch,
+    *,
+    cuda: str | None = "13.0",
+    error: str | None = None,
+    capabilities: tuple[tuple[int, int], ...] = ((9, 0),),
+    free: int = 80 * GIB,
+) -> None:
+    """What torch tells of this machine's cards from now on."""
+
+    def init() -> None:
+        if error is not None:
+            raise RuntimeError(error)
+
+    patch.setattr(torch.version, "cuda", cuda)
+    patch.setattr(torch.cuda, "init", init)
+    patch.setattr(torch.cuda, "device_count", lambda: len(capabilities))
+    patch.setattr(torch.cuda, "get_device_capability", lambda card: capabilities[card])
+    patch.setattr(torch.cuda, "get_device_name", lambda card: f"card {card}")
+    patch.setattr(torch.cuda, "mem_get_info", lambda card: (free, 2 * free))
+
+
+def without(*packages: str) -> Callable[[str], Any]:
+    known = importlib.util.find_spec
+    return lambda name: None if name in packages else known(name)
+
+
+@pytest.mark.parametrize("package", ["torch", "triton"])
+def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", without(package))
+    assert f"{package} is not installed (`pip install 'falconet[cuda]'`" in str(card_reason())
+    assert not interpreted()
+    assert unavailable_reason("cuda") == card_reason()
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"cuda": None}, "this torch is built without CUDA"),
+        ({"error": "Found no NVIDIA driver on your system."}, "there is no NVIDIA driver"),
+        ({"error": "The NVIDIA driver on your system is too old"}, "too old for this torch, which is built for CUDA 13.0"),
+        ({"error": "No CUDA GPUs are available"}, "torch sees no NVIDIA card (CUDA_VISIBLE_DEVICES may hide it)"),
+        ({"error": "Unexpected error\nfrom cudaGetDeviceCount()"}, "CUDA does not start (Unexpected error)"),
+        ({"capabilities": ((7, 5),)}, "card 0 is too old: its compute capability is 7.5, and bfloat16 needs 8.0"),
+    ],
+)
+def test_each_lack_has_a_reason_of_its_own(
+    told: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch, **told)
+    reason = unavailable_reason("cuda")
+    assert reason is not None
+    assert sentence in reason
+    assert "\n" not in reason
+    bundle = Bundle.open(bundles("7b", "lut4"))
+    with pytest.raises(BackendUnavailableError) as caught:
+        open_backend(bundle, "cuda")
+    assert reason in str(caught.value)
+    assert open_backend(bundle).name == "torch"  # the CPU stays usable
+
+
+def test_only_cards_that_are_new_enough_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, capabilities=((7, 5), (8, 6), (9, 0)))
+    assert card_reason() is None
+    assert usable_cards() == [1, 2]
+
+
+def test_a_bundle_too_large_for_the_card_is_refused_before_it_is_loaded_and_runs_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch, free=100 << 20)
+    bundle = Bundle.open(bundles("7b", "lut4"))
+    with pytest.raises(BackendUnavailableError, match=r"needs 5\d\d.* of a card's memory .* the card has 105 MB free"):
+        open_backend(bundle, "cuda")
+    assert open_backend(bundle).name == "torch"
+
+
+def test_the_interpreter_is_taken_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> None:
+    answers(monkeypatch, cuda=None)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert unavailable_reason("cuda") is None
+    assert automatic_reason("cuda") is not None
+    assert open_backend(Bundle.open(bundles("7b", "lut4"))).name == "torch"
