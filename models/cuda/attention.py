@@ -45,8 +45,8 @@ class AttentionShape:
 
 def split_count(shape: AttentionShape, rows: int, processors: int) -> int:
     """Programs over which a row's sequence is split: two for each of the card's `processors`, within bounds."""
-    most = min(triton.cdiv(shape.context, _KEYS), _MOST_SPLITS)
-    wanted = triton.cdiv(2 * processors, rows * shape.kv_heads)
+    most: int = min(triton.cdiv(shape.context, _KEYS), _MOST_SPLITS)
+    wanted: int = triton.cdiv(2 * processors, rows * shape.kv_heads)
     return max(1, min(most, wanted))
 
 
@@ -106,9 +106,7 @@ def attend_rows(
     return out
 
 
-def attend_prompt(
-    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None
-) -> Tensor:
+def attend_prompt(query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None) -> Tensor:
     """`attend_rows` for many rows of one state, at positions that ascend: float32 [R, H·D]."""
     count, group, dim = len(query), shape.group, shape.head_dim
     out = query.new_empty((count, shape.kv_heads * group * dim))

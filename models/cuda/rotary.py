@@ -14,9 +14,7 @@ from models.cuda.machine import interpreted
 from models.cuda.rows import Rows
 
 
-def rotate_and_store(
-    qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: Rows, layer: int, context: int
-) -> Tensor:
+def rotate_and_store(qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: Rows, layer: int, context: int) -> Tensor:
     """Put each row's key and value into its cache; the rotated queries, float32 [R, H, D].
 
     `qkv` [R, K, G + 2, D] is the fused matrix's product, contiguous. `table` are cosine and sine, float32 [C, D], None

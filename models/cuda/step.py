@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
@@ -41,6 +41,7 @@ class RowDecoder:
         config = model.config
         self.stages = tuple(stages)
         self._model = model
+        self._blocks = [block for block in model.transformer.h if isinstance(block, Block)]
         self._shape = AttentionShape(
             config.num_kv_heads, config.heads_per_kv_head, config.head_dim, config.context_length
         )
@@ -49,17 +50,15 @@ class RowDecoder:
             module.to(home)
         _take_kernels([model.transformer.word_embeddings, model.lm_head])
         for stage in stages:
-            for block in model.transformer.h[stage.first : stage.last]:
+            for block in self._blocks[stage.first : stage.last]:
                 block.to(stage.device)
                 _take_kernels(list(block.modules()))
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
-        self._sides = [
-            torch.cuda.Stream(stage.device) if stage.device.type == "cuda" else None for stage in stages
-        ]
+        self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
 
     def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
-        """Append each row's token, int64 [R], to its state; score what follows rows `first` to the last: [R - first, V].
+        """Append each row's token, int64 [R], to its state; score what follows rows `first` on, [R - first, V].
 
         `rows` hold the same rows for each stage, on its device. `prompt` says that they are of one state, at positions
         that ascend, and many; kernels then share the keys among them.
@@ -71,7 +70,7 @@ class RowDecoder:
             hidden = hidden.to(stage.device)
             with _current(stage.device):
                 for layer in range(stage.last - stage.first):
-                    block = transformer.h[stage.first + layer]
+                    block = self._blocks[stage.first + layer]
                     hidden = self._block(block, hidden, rows[number], number, layer, prompt)
         if first == len(tokens):
             return hidden.new_empty((0, self._model.config.vocab_size))
@@ -100,9 +99,7 @@ class RowDecoder:
             wide = _product(block.mlp.dense_h_to_4h, mlp_in, gelu=True)
         return _product(block.mlp.dense_4h_to_h, wide, added=hidden)
 
-    def _attend(
-        self, fused: CompressedLinear, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool
-    ) -> Tensor:
+    def _attend(self, fused: nn.Module, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
         shape, (rotary, bias) = self._shape, self._tables[stage]
         qkv = _product(fused, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
         query = rotate_and_store(qkv, rotary, rows, layer, shape.context)
@@ -112,12 +109,16 @@ class RowDecoder:
         return attend_rows(query, rows, layer, shape, bias, splits)
 
 
+def _stream(device: torch.device) -> torch.cuda.Stream | None:
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+
 def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Triton launches on the current card, wherever the tensors are."""
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
-def _take_kernels(modules: Sequence[torch.nn.Module]) -> None:
+def _take_kernels(modules: Sequence[nn.Module]) -> None:
     """Give layers kernels; layers that share a weight go on sharing it."""
     made = {}
     for module in modules:
@@ -127,11 +128,11 @@ def _take_kernels(modules: Sequence[torch.nn.Module]) -> None:
             module.weight = made[module.weight]
 
 
-def _product(layer: CompressedLinear, x: Tensor, *, gelu: bool = False, added: Tensor | None = None) -> Tensor:
+def _product(layer: nn.Module, x: Tensor, *, gelu: bool = False, added: Tensor | None = None) -> Tensor:
     """gelu(layer(x)) + added, in one kernel where the weight has one."""
-    if isinstance(layer.weight, CudaWeight):
+    if isinstance(layer, CompressedLinear) and isinstance(layer.weight, CudaWeight):
         return layer.weight.product(x, layer.bias, gelu=gelu, added=added)
-    out = F.gelu(layer(x)) if gelu else layer(x)
+    out: Tensor = F.gelu(layer(x)) if gelu else layer(x)
     return out if added is None else out + added
 
 

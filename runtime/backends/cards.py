@@ -66,9 +66,11 @@ def card_reason() -> str | None:
         import torch
 
         if torch.version.cuda is None:
-            return "this torch is built without CUDA (`pip install --force-reinstall torch` takes Linux's build with it)"
+            return (
+                "this torch is built without CUDA (`pip install --force-reinstall torch` takes Linux's build with it)"
+            )
         try:
-            torch.cuda.init()
+            torch.cuda.init()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             return _driver_reason(str(error), torch.version.cuda)
         if usable_cards():
@@ -83,9 +85,7 @@ def usable_cards() -> list[int]:
     import torch
 
     return [
-        card
-        for card in range(torch.cuda.device_count())
-        if torch.cuda.get_device_capability(card) >= LEAST_CAPABILITY
+        card for card in range(torch.cuda.device_count()) if torch.cuda.get_device_capability(card) >= LEAST_CAPABILITY
     ]
 
 
@@ -115,9 +115,9 @@ def card_bandwidth(*, size: int = 1 << 30, passes: int = 15) -> float:
     device = torch.device("cuda", usable_cards()[0])
     source, target = (torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2))
     target.copy_(source)
-    seconds = []
+    seconds: list[float] = []
     for _ in range(passes):
-        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         begun.record(torch.cuda.current_stream(device))
         target.copy_(source)
         ended.record(torch.cuda.current_stream(device))

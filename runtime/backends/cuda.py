@@ -19,7 +19,7 @@ from models.falcon import Falcon
 from runtime.backends.base import KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.cards import card_reason, interpreted
 from runtime.backends.falcon import FalconBackend
-from runtime.backends.placement import place
+from runtime.backends.placement import stages_for
 from runtime.backends.slots import Caches, Row, Slots, fill, rows_of
 from runtime.backends.state import CountedState
 from runtime.backends.weights import bundle_model
@@ -39,7 +39,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
     def __init__(self, model: Falcon, stages: Sequence[Stage]) -> None:
         """Moves `model`, whose layers are compressed ones, to the devices of `stages`.
 
-        Raises BackendUnavailableError for a model whose shape the kernels lack, DeviceMemoryError where it does not fit.
+        Raises BackendUnavailableError for a shape that the kernels lack, DeviceMemoryError where it does not fit.
         """
         super().__init__(model.config)
         try:
@@ -128,9 +128,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _feed(
-        self, tokens: Sequence[int], state: CountedState[Caches], *, all_rows: bool
-    ) -> npt.NDArray[np.float32]:
+    def _feed(self, tokens: Sequence[int], state: CountedState[Caches], *, all_rows: bool) -> npt.NDArray[np.float32]:
         """Scores [N, vocab_size], or [1, vocab_size] of the last token. Where memory ends, `state` is as it was."""
         ids = checked_tokens(
             tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
@@ -184,7 +182,7 @@ def on_cards(model: Falcon, name: str) -> CudaBackend:
     """`model`, whose layers are compressed ones, on the machine's cards. Raises as `open_cuda`."""
     reason = card_reason()
     if reason is None:
-        return CudaBackend(model, place(model, name))
+        return CudaBackend(model, stages_for(model, name))
     if not interpreted():
         raise BackendUnavailableError(f"The cuda backend cannot run: {reason}; choose --backend torch.")
     return CudaBackend(model, [Stage(torch.device("cpu"), 0, model.config.num_layers)])

@@ -16,13 +16,13 @@ class RecordedCall:
     """
 
     def __init__(self, call: Callable[[], Tensor], pool: tuple[int, int]) -> None:
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             call()
         torch.cuda.current_stream().wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, pool=pool):
+        with torch.cuda.graph(self._graph, pool=pool):  # type: ignore[arg-type]
             self._out = call()
 
     def repeat(self) -> Tensor:

@@ -20,7 +20,7 @@ WORK_BYTES = 512 << 20
 """What a pass computes with at most, beside weights and caches; an estimate."""
 
 
-def place(model: Falcon, name: str, free: Mapping[int, int] | None = None) -> list[Stage]:
+def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) -> list[Stage]:
     """The stages of `model` on this machine's cards, of which each has some bytes `free`; None asks them.
 
     Raises BackendUnavailableError, which says what the model called `name` takes, where they are too few.
@@ -35,8 +35,10 @@ def place(model: Falcon, name: str, free: Mapping[int, int] | None = None) -> li
             return [Stage(torch.device("cuda", card), 0, layers)]
     spread = _spread(model, free, cache) if len(free) > 1 else None
     if spread is None:
-        cards = f"the card has {data_size(max(free.values()))}" if len(free) == 1 else "the cards have " + " and ".join(
-            data_size(room) for room in free.values()
+        cards = (
+            f"the card has {data_size(max(free.values()))}"
+            if len(free) == 1
+            else "the cards have " + " and ".join(data_size(room) for room in free.values())
         )
         raise BackendUnavailableError(
             f"{name} needs {data_size(needed)} of a card's memory (weights {data_size(weights)}, a full context "
@@ -58,9 +60,7 @@ def _spread(model: Falcon, free: Mapping[int, int], cache: int) -> list[Stage] |
     blocks = model.transformer.h
     balanced = get_balanced_memory(blocks, dict(room), no_split_module_classes=["Block"])
     for most in (balanced, room):
-        found = infer_auto_device_map(
-            blocks, dict(most), no_split_module_classes=["Block"], offload_buffers=True
-        )
+        found = infer_auto_device_map(blocks, dict(most), no_split_module_classes=["Block"], offload_buffers=True)
         cards = [found.get(str(layer), found.get("")) for layer in range(len(blocks))]
         if all(isinstance(card, int) for card in cards):
             return _stages([card for card in cards if isinstance(card, int)])

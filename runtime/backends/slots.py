@@ -88,6 +88,4 @@ def fill(inputs: Tensor, rows: Sequence[Row]) -> None:
 
 def rows_of(inputs: Sequence[Tensor]) -> list[Rows]:
     """The rows in such tensors, one on each stage's device."""
-    return [
-        Rows(tensor[1], tensor[2 + 2 * stage], tensor[3 + 2 * stage]) for stage, tensor in enumerate(inputs)
-    ]
+    return [Rows(tensor[1], tensor[2 + 2 * stage], tensor[3 + 2 * stage]) for stage, tensor in enumerate(inputs)]

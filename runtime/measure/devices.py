@@ -12,7 +12,6 @@ from runtime.measure.bandwidth import usable_cores
 from runtime.measure.memory import available_bytes, limit_bytes
 from runtime.measure.needs import Needs, card_needs, memory_needs
 
-
 _VERDICTS = ("yes", "not-now", "unknown", "no")  # the best first
 
 
@@ -61,9 +60,11 @@ class Fit:
 
     def to_json(self) -> dict[str, object]:
         """For programs."""
-        return {"model": self.name, "verdict": self.verdict, "total_bytes": self.needs.total} | {
-            f"{part}_bytes": size for part, size in asdict(self.needs).items()
-        } | {"card_total_bytes": self.card_needs, "card_verdict": self.card_verdict}
+        return (
+            {"model": self.name, "verdict": self.verdict, "total_bytes": self.needs.total}
+            | {f"{part}_bytes": size for part, size in asdict(self.needs).items()}
+            | {"card_total_bytes": self.card_needs, "card_verdict": self.card_verdict}
+        )
 
 
 def find_devices() -> Devices:

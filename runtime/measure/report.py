@@ -15,8 +15,8 @@ _CACHED_BYTES = 128 << 20  # weights below this may stay in a processor's caches
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """`peak_bytes` None where the system does not tell; `read_bandwidth` in bytes a second, of `threads` threads or, with
-    a `card`, of copies on it, read and written."""
+    """`peak_bytes` None where the system does not tell; `read_bandwidth` in bytes a second, of `threads` threads or,
+    with a `card`, of copies on it, read and written."""
 
     manifest: Manifest
     backend: str

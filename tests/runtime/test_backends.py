@@ -12,8 +12,8 @@ import torch
 
 from runtime.backends import coreml
 from runtime.backends.base import Backend, KeyValues
-from runtime.backends.choice import NAMES, automatic_reason, open_backend, unavailable_reason
 from runtime.backends.cards import interpreted
+from runtime.backends.choice import NAMES, automatic_reason, open_backend, unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError, ContextFullError, OptionError, TokenizerError
 from tests.conftest import Bundles

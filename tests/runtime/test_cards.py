@@ -40,7 +40,7 @@ def answers(
     patch.setattr(torch.cuda, "device_count", lambda: len(capabilities))
     patch.setattr(torch.cuda, "get_device_capability", lambda card: capabilities[card])
     patch.setattr(torch.cuda, "get_device_name", lambda card: f"card {card}")
-    patch.setattr(torch.cuda, "mem_get_info", lambda card: (free, 2 * free))
+    patch.setattr(torch.cuda, "mem_get_info", lambda _card: (free, 2 * free))
 
 
 def without(*packages: str) -> Callable[[str], Any]:
@@ -61,7 +61,10 @@ def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeyp
     [
         ({"cuda": None}, "this torch is built without CUDA"),
         ({"error": "Found no NVIDIA driver on your system."}, "there is no NVIDIA driver"),
-        ({"error": "The NVIDIA driver on your system is too old"}, "too old for this torch, which is built for CUDA 13.0"),
+        (
+            {"error": "The NVIDIA driver on your system is too old"},
+            "too old for this torch, which is built for CUDA 13.0",
+        ),
         ({"error": "No CUDA GPUs are available"}, "torch sees no NVIDIA card (CUDA_VISIBLE_DEVICES may hide it)"),
         ({"error": "Unexpected error\nfrom cudaGetDeviceCount()"}, "CUDA does not start (Unexpected error)"),
         ({"capabilities": ((7, 5),)}, "card 0 is too old: its compute capability is 7.5, and bfloat16 needs 8.0"),

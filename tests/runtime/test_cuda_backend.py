@@ -17,7 +17,7 @@ from models.falcon import Falcon
 from runtime.backends.cards import interpreted
 from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
 from runtime.backends.cuda import CudaBackend
-from runtime.backends.placement import WORK_BYTES, cache_bytes, place, stored_bytes
+from runtime.backends.placement import WORK_BYTES, cache_bytes, stages_for, stored_bytes
 from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
@@ -91,7 +91,9 @@ def test_full_memory_is_one_sentence_and_leaves_the_state_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "empty_like", full)
-        with pytest.raises(DeviceMemoryError, match="memory is full: close other programs .* or choose --backend torch"):
+        with pytest.raises(
+            DeviceMemoryError, match=r"memory is full: close other programs .* or choose --backend torch"
+        ):
             found.feed(tokens, states[0])
         with pytest.raises(DeviceMemoryError):
             found.feed_batch([(tokens[:2], states[0]), ([4], states[1])])
@@ -106,7 +108,7 @@ def test_full_memory_is_one_sentence_and_leaves_the_state_as_it_was(
 def test_a_head_size_that_kernels_lack_is_one_sentence(bundles: Bundles) -> None:
     odd = model(bundles)
     odd.config = odd.config.__class__(**{**odd.config.__dict__, "hidden_size": 72, "num_heads": 3})
-    with pytest.raises(BackendUnavailableError, match="This model has heads of 24 numbers; .* choose --backend torch"):
+    with pytest.raises(BackendUnavailableError, match=r"This model has heads of 24 numbers; .* choose --backend torch"):
         CudaBackend(odd, [Stage(DEVICE, 0, 2)])
 
 
@@ -124,7 +126,7 @@ class TestPlacement:
         found = model(bundles)
         needed = stored_bytes(found) + cache_bytes(found.config) + WORK_BYTES
         for free, card in (({0: needed, 1: 10 * needed}, 0), ({0: needed - 1, 1: needed}, 1)):
-            assert place(found, "7b", free) == [Stage(torch.device("cuda", card), 0, 2)]
+            assert stages_for(found, "7b", free) == [Stage(torch.device("cuda", card), 0, 2)]
 
     def test_layers_are_spread_where_no_card_has_room_for_all(self) -> None:
         found = Falcon(
@@ -140,7 +142,7 @@ class TestPlacement:
         )
         layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + cache_bytes(found.config)
         ends = stored_bytes(found) - stored_bytes(found.transformer.h)
-        stages = place(found, "7b", {2: common + ends + 5 * layer, 3: common + 5 * layer})
+        stages = stages_for(found, "7b", {2: common + ends + 5 * layer, 3: common + 5 * layer})
         assert [stage.device for stage in stages] == [torch.device("cuda", 2), torch.device("cuda", 3)]
         assert stages[0].first == 0
         assert stages[0].last == stages[1].first
@@ -150,4 +152,4 @@ class TestPlacement:
     @pytest.mark.parametrize("cards", [1, 2])
     def test_too_little_memory_on_all_cards_is_said_with_what_is_needed(self, bundles: Bundles, cards: int) -> None:
         with pytest.raises(BackendUnavailableError, match=r"7b needs .* and the cards? ha(s|ve) 1 kB( and 1 kB)? free"):
-            place(model(bundles), "7b", dict.fromkeys(range(cards), 1000))
+            stages_for(model(bundles), "7b", dict.fromkeys(range(cards), 1000))

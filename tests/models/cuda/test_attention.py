@@ -63,7 +63,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 class Feed:
-    """Rows at `positions` of the states `owners`, whose caches are full of random numbers; what kernels and torch do."""
+    """Rows at `positions` of the states `owners`, whose caches are full of random numbers."""
 
     def __init__(self, case: Case, positions: list[int], owners: list[int]) -> None:
         generator = torch.Generator().manual_seed(0)

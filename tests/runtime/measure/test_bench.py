@@ -180,7 +180,10 @@ def test_a_limit_is_never_above_the_memory_that_there_is() -> None:
 @pytest.mark.parametrize(
     ("line", "card"),
     [
-        ("NVIDIA H100 80GB HBM3, 81559, 570.86.15, 81000", Card("NVIDIA H100 80GB HBM3", 81559 * 2**20, "570.86.15", 81000 * 2**20)),
+        (
+            "NVIDIA H100 80GB HBM3, 81559, 570.86.15, 81000",
+            Card("NVIDIA H100 80GB HBM3", 81559 * 2**20, "570.86.15", 81000 * 2**20),
+        ),
         ("NVIDIA GB10, [N/A], 580.65.06, [N/A]", Card("NVIDIA GB10", None, "580.65.06")),
         ("NVIDIA H100 80GB HBM3, 81559, 570.86.15", None),
         ("No devices were found", None),
@@ -251,7 +254,12 @@ def test_the_share_of_a_card_is_of_its_own_bandwidth(bundles: Bundles) -> None:
     )
     assert report.bandwidth_share == pytest.approx(report.token_bytes * bench.decode_rate.median / 1e9)
     told = report.to_json()
-    assert told["card"] == {"name": "NVIDIA H200", "memory_bytes": 1 << 37, "driver": "570.86.15", "free_bytes": 1 << 36}
+    assert told["card"] == {
+        "name": "NVIDIA H200",
+        "memory_bytes": 1 << 37,
+        "driver": "570.86.15",
+        "free_bytes": 1 << 36,
+    }
     assert told["card_peak_bytes"] == 1 << 30
     text = " ".join(bench_text(report).split())
     assert "NVIDIA H200, driver 570.86.15" in text
