@@ -1,0 +1,320 @@
+"""A card's figures: decoding, prompts, batches and the start, against transformers and torch.compile in one run.
+
+    python -m benchmarks.cuda [--tiny] [--skip SECTION ...] [--write]
+
+Weights are random, of Falcon-7B's and 40B's true shapes, made on the card; nothing is fetched. A floor is the time to
+read weights and cache once at the speed at which the card copies. Each section stands alone: one that fails says why,
+and the others go on. `--tiny` runs all of it on the CPU, by Triton's interpreter, at sizes that mean nothing: it proves
+that nothing is broken but speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import FalconConfig as HubConfig
+from transformers import FalconForCausalLM
+
+from benchmarks.compiled_falcon import compiled_step
+from benchmarks.random_falcon import SHAPES, random_falcon, shape_config, write_bundle
+from benchmarks.record import check_clean, make_record, write_record
+from models.cuda.step import Stage
+from runtime.backends.cards import card_bandwidth, card_in_use
+from runtime.backends.cuda import CudaBackend, open_cuda
+from runtime.backends.placement import stored_bytes
+from runtime.bundle import Bundle
+
+START = "import time; print(time.time(), flush=True); from benchmarks.cuda import first_token; first_token({!r})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: sizes in tokens, counts of runs."""
+
+    prefix: str  # of the names of shapes
+    device: torch.device
+    context: int
+    prompt: int
+    batch: int
+    steps: int
+    rounds: int
+    compile_mode: str | None
+    bandwidth: float  # bytes a second
+
+    def done(self) -> None:
+        """Wait for the card."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def median_seconds(plan: Plan, runs: int, call: Callable[[int], object]) -> float:
+    """Of `runs` calls with their number, after one that does not count."""
+    seconds = []
+    for number in range(runs + 1):
+        plan.done()
+        begun = time.perf_counter()
+        call(number)
+        plan.done()
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds[1:])
+
+
+class Ours:
+    """A random model on the cuda backend."""
+
+    def __init__(self, plan: Plan, shape: str, form: str) -> None:
+        model = random_falcon(plan.prefix + shape, form, plan.device)
+        self.plan = plan
+        self.config = model.config
+        self.weight_bytes = stored_bytes(model)
+        self.backend = CudaBackend(model, [Stage(plan.device, 0, self.config.num_layers)])
+
+    def ids(self, count: int) -> list[int]:
+        """Random tokens."""
+        return torch.randint(0, self.config.vocab_size, (count,)).tolist()
+
+    def decode(self) -> dict[str, float]:
+        """One token after another behind a context."""
+        state = self.backend.new_state()
+        self.backend.feed(self.ids(self.plan.context), state)
+        tokens = self.ids(self.plan.steps + 1)
+        seconds = median_seconds(self.plan, self.plan.steps, lambda number: self.backend.feed([tokens[number]], state))
+        length = self.plan.context + self.plan.steps // 2
+        row = 4 * self.config.num_layers * self.config.num_kv_heads * self.config.head_dim
+        read = self.weight_bytes + length * row
+        floor = read / self.plan.bandwidth
+        return {
+            "tokens_per_second": 1 / seconds,
+            "bytes_per_token": read,
+            "floor_seconds": floor,
+            "share_of_floor": floor / seconds,
+        }
+
+    def prefill(self) -> dict[str, float]:
+        """A whole prompt, in the backend's own pieces, to the scores of the next token."""
+        prompt = self.ids(self.plan.prompt)
+        seconds = median_seconds(
+            self.plan, self.plan.rounds, lambda _: self.backend.feed(prompt, self.backend.new_state())
+        )
+        return {"tokens_per_second": self.plan.prompt / seconds, "seconds": seconds}
+
+    def batch(self) -> dict[str, float]:
+        """One token of each of several conversations at a time."""
+        states = [self.backend.new_state() for _ in range(self.plan.batch)]
+        for state in states:
+            self.backend.feed(self.ids(self.plan.context), state)
+        tokens = self.ids(self.plan.batch)
+        feeds = [([token], state) for token, state in zip(tokens, states, strict=True)]
+        seconds = median_seconds(self.plan, self.plan.steps // 2, lambda _: self.backend.feed_batch(feeds))
+        return {"tokens_per_second": self.plan.batch / seconds}
+
+
+class Transformers:
+    """The model of transformers in bfloat16."""
+
+    def __init__(self, plan: Plan, shape: str) -> None:
+        self.plan = plan
+        config = shape_config(plan.prefix + shape)
+        hub = HubConfig(
+            vocab_size=config.vocab_size,
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.num_layers,
+            num_attention_heads=config.num_heads,
+            multi_query=True,
+            max_position_embeddings=config.context_length,
+        )
+        hub._attn_implementation = "sdpa"
+        torch.set_default_dtype(torch.bfloat16)
+        try:
+            with plan.device:
+                self.model = FalconForCausalLM(hub).eval().requires_grad_(False)
+        finally:
+            torch.set_default_dtype(torch.float32)
+        self.vocab_size = config.vocab_size
+
+    def _ids(self, count: int) -> torch.Tensor:
+        return torch.randint(0, self.vocab_size, (1, count), device=self.plan.device)
+
+    @torch.inference_mode()
+    def decode(self) -> dict[str, float]:
+        """`generate`: what more tokens take than one."""
+        ids = self._ids(self.plan.context)
+
+        def generate(count: int) -> object:
+            return self.model.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False
+            )
+
+        rounds = min(3, self.plan.rounds)
+        few, many = (
+            median_seconds(self.plan, rounds, lambda _, count=count: generate(count))  # type: ignore[misc]
+            for count in (1, 1 + self.plan.steps // 2)
+        )
+        return {"tokens_per_second": (self.plan.steps // 2) / (many - few)}
+
+    @torch.inference_mode()
+    def prefill(self) -> dict[str, float]:
+        """The products are cuBLAS's; the head scores the last position only."""
+        ids = self._ids(self.plan.prompt)
+
+        def read(_: int) -> object:
+            hidden = self.model.transformer(ids, use_cache=True).last_hidden_state
+            return self.model.lm_head(hidden[:, -1]).float().cpu()
+
+        seconds = median_seconds(self.plan, self.plan.rounds, read)
+        return {"tokens_per_second": self.plan.prompt / seconds, "seconds": seconds}
+
+
+def compiled_decode(plan: Plan) -> dict[str, float]:
+    """Falcon-7B in bfloat16, compiled; it reads its whole cache each time, as compiled models do."""
+    begun = time.perf_counter()
+    step = compiled_step(shape_config(f"{plan.prefix}7b"), plan.device, mode=plan.compile_mode)
+    for number in range(4):
+        step(number, plan.context + number)
+    compiling = time.perf_counter() - begun
+    seconds = median_seconds(plan, plan.steps, lambda number: step(number, plan.context + number))
+    return {"tokens_per_second": 1 / seconds, "compile_seconds": compiling}
+
+
+def first_token(folder: str) -> None:
+    """In a process of its own: load a bundle and say when its first token is chosen."""
+    bundle = Bundle.open(folder, hashes=False)
+    backend = open_cuda(bundle)
+    print(int(backend.feed(list(range(16)), backend.new_state()).argmax()), time.time(), flush=True)
+
+
+def start(plan: Plan) -> dict[str, float]:
+    """Seconds from before a process starts to its first token; the bundle's file was written just before."""
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        write_bundle(random_falcon(f"{plan.prefix}7b", "lut4", plan.device), Path(name))
+        for _ in range(4):
+            begun = time.time()
+            done = subprocess.run(
+                [sys.executable, "-c", START.format(name)], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise RuntimeError(done.stderr.strip().splitlines()[-1])
+            found.append(float(done.stdout.split()[-1]) - begun)
+    return {"first_run_seconds": found[0], "seconds": statistics.median(found[1:])}
+
+
+def sections(plan: Plan) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Each gives figures by contestant; what it made is gone when it returns."""
+
+    def lut4() -> dict[str, Any]:
+        ours = Ours(plan, "7b", "lut4")
+        return {"decode": ours.decode(), "prefill": ours.prefill(), "batch": ours.batch()}
+
+    def bf16() -> dict[str, Any]:
+        ours = Ours(plan, "7b", "bf16")
+        return {"decode": ours.decode(), "prefill": ours.prefill()}
+
+    def hub() -> dict[str, Any]:
+        peer = Transformers(plan, "7b")
+        return {"decode": peer.decode(), "prefill": peer.prefill()}
+
+    return {
+        "7b lut4": lut4,
+        "7b bf16": bf16,
+        "transformers bf16": hub,
+        "start": lambda: {"start": start(plan)},
+        "40b lut4": lambda: {"decode": Ours(plan, "40b", "lut4").decode()},
+        "compiled bf16": lambda: {"decode": compiled_decode(plan)},
+    }
+
+
+def goals(figures: dict[str, Any], plan: Plan) -> dict[str, tuple[float, float]]:
+    """What is to be reached: figure and goal, of what was measured. At least, but for the start, which is at most."""
+
+    def rate(section: str, what: str) -> float:
+        found = figures.get(section, {}).get(what, {})
+        return float(found.get("tokens_per_second", float("nan")))
+
+    def share(section: str) -> float:
+        return float(figures.get(section, {}).get("decode", {}).get("share_of_floor", float("nan")))
+
+    own = rate("7b lut4", "decode")
+    return {
+        "decode lut4, share of the floor": (share("7b lut4"), 0.6),
+        "decode lut4, times transformers' bf16": (own / rate("transformers bf16", "decode"), 8),
+        "decode lut4, times compiled bf16": (own / rate("compiled bf16", "decode"), 2.5),
+        "decode bf16, share of the floor": (share("7b bf16"), 0.8),
+        "prefill lut4, of cuBLAS bf16": (rate("7b lut4", "prefill") / rate("transformers bf16", "prefill"), 0.5),
+        f"batch {plan.batch} lut4, times batch 1": (rate("7b lut4", "batch") / own, 12),
+        "40B lut4, share of the floor": (share("40b lut4"), 0.6),
+        "start to first token, seconds": (
+            float(figures.get("start", {}).get("start", {}).get("seconds", float("nan"))),
+            5,
+        ),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--tiny", action="store_true", help="on the CPU, with TRITON_INTERPRET=1, at sizes of no meaning"
+    )
+    parser.add_argument("--skip", action="append", default=[], metavar="SECTION", help="may be repeated")
+    parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
+    args = parser.parse_args()
+    if args.write:
+        check_clean()
+    card = None if args.tiny else card_in_use()
+    if card is None and not args.tiny:
+        raise SystemExit("error: no card is usable here; `python -m runtime devices` says why, and --tiny needs none.")
+    plan = (
+        Plan("tiny-", torch.device("cpu"), 8, 20, 3, 2, 1, None, 1e9)
+        if args.tiny
+        else Plan("", torch.device("cuda", 0), 512, 1024, 32, 64, 5, "reduce-overhead", card_bandwidth())
+    )
+    assert f"{plan.prefix}7b" in SHAPES
+    figures: dict[str, Any] = {}
+    for name, measure in sections(plan).items():
+        if name in args.skip:
+            continue
+        begun = time.perf_counter()
+        try:
+            figures[name] = measure()
+        except Exception as error:  # noqa: BLE001 - a peer that does not run must not cost the other figures
+            figures[name] = {"failed": f"{type(error).__name__}: {error}"[:500]}
+        gc.collect()
+        if card is not None:
+            torch.cuda.empty_cache()
+        print(f"{name}: {json.dumps(figures[name])} ({time.perf_counter() - begun:.0f} s)", flush=True)
+    reached = goals(figures, plan)
+    for name, (found, goal) in reached.items():
+        print(f"{name:<42}{found:>10.2f}   goal {goal:g}")
+    record = make_record(
+        "cuda",
+        ("torch", "triton", "transformers"),
+        {
+            "measured_on_a_card": card is not None,
+            "card": None if card is None else {"name": card.name, "driver": card.driver, "cuda": torch.version.cuda},
+            "copy_bytes_per_second": plan.bandwidth,
+            "context": plan.context,
+            "prompt": plan.prompt,
+            "batch": plan.batch,
+            "figures": figures,
+            "goals": {name: {"found": found, "goal": goal} for name, (found, goal) in reached.items()},
+        },
+    )
+    print(json.dumps(record))
+    if args.write:
+        print(write_record(record))
+
+
+if __name__ == "__main__":
+    main()
