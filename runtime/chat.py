@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Literal
+
+import numpy as np
 
 from runtime.arguments import check_kind, check_text, checked_texts, kind_of, shown
 from runtime.errors import ChatError, OptionError
@@ -206,16 +210,23 @@ def _split_spelling(text: str, tokens: Sequence[int], tokenizer: Tokenizer) -> t
     if not tokens:
         return (), text
     wanted = text.encode("utf-8", errors="surrogatepass")  # `encode` says what is wrong with surrogates
-    kept = end = place = 0
-    for count, token in enumerate(tokens, start=1):
-        textual = 0 <= token < tokenizer.vocab_size and token not in tokenizer.control_ids
-        spelled = tokenizer.token_bytes(token) if textual else b""
-        if not spelled or not wanted.startswith(spelled, place):
-            break
-        place += len(spelled)
-        if place == len(wanted) or wanted[place] & 0xC0 != 0x80:  # not inside a character
-            kept, end = count, place
-    return tokens[:kept], wanted[end:].decode("utf-8", errors="surrogatepass")
+    size, control = tokenizer.vocab_size, tokenizer.control_ids
+    textual: Iterable[int] = tokens
+    if min(tokens) < 0 or max(tokens) >= size or not control.isdisjoint(tokens):
+        textual = takewhile(lambda token: 0 <= token < size and token not in control, tokens)
+    spelled = list(takewhile(bool, map(tokenizer.token_bytes, textual)))
+    ends = list(accumulate(map(len, spelled)))
+    kept = bisect_right(ends, _same_bytes(b"".join(spelled), wanted))
+    while kept and ends[kept - 1] < len(wanted) and wanted[ends[kept - 1]] & 0xC0 == 0x80:  # inside a character
+        kept -= 1
+    return tokens[:kept], wanted[ends[kept - 1] if kept else 0 :].decode("utf-8", errors="surrogatepass")
+
+
+def _same_bytes(left: bytes, right: bytes) -> int:
+    """How many leading bytes are the same in both."""
+    size = min(len(left), len(right))
+    differ = np.frombuffer(left, np.uint8, size) != np.frombuffer(right, np.uint8, size)
+    return int(differ.argmax()) if differ.any() else size
 
 
 def _guard(text: str, words: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress, count
+from operator import ne
 from pathlib import Path
 from typing import Generic
 
@@ -201,4 +203,4 @@ class Session(Generic[S]):
 def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     """How many leading items are the same in both."""
     size = min(len(left), len(right))
-    return next((place for place in range(size) if left[place] != right[place]), size)
+    return next(compress(count(), map(ne, left, right)), size)

@@ -20,6 +20,7 @@ from tokenizers.decoders import ByteLevel
 
 from runtime.arguments import check_kind, check_text, checked_path, kind_of, shown
 from runtime.errors import OptionError, TokenizerError
+from runtime.recent import RecentTexts
 
 END_OF_TEXT = "<|endoftext|>"
 _PIECE = 1 << 14  # characters that are encoded at once, or more where they cannot be parted
@@ -60,6 +61,7 @@ class Tokenizer:
         self.vocab_size = max(core.get_vocab_size(with_added_tokens=True), max(added, default=-1) + 1)
         self.eos_id = resolve_eos(config, self)
         self._bytes: dict[int, bytes] = {}
+        self._recent = RecentTexts()
         # Falcon's vocabulary lacks 28 bytes: some of UTF-8's none, yet vertical tab and 0xF2 among them.
         self._unspelled = {
             byte for byte, symbol in enumerate(_SYMBOL_OF_BYTE) if core.token_to_id(symbol) is None
@@ -161,8 +163,12 @@ class Tokenizer:
             raise TokenizerError(f"This tokenizer has no control token {name!r}; it has {known}.") from None
 
     def _encode_plain(self, text: str) -> list[int]:
-        pieces = self._pieces(self._spellable(text))
-        return [token for piece in pieces for token in self._encode_piece(piece)]
+        ids = self._recent.get(text)
+        if ids is None:
+            pieces = self._pieces(self._spellable(text))
+            ids = [token for piece in pieces for token in self._encode_piece(piece)]
+            self._recent.put(text, ids)
+        return ids
 
     def _encode_piece(self, text: str) -> list[int]:
         return self._core.encode(text, add_special_tokens=False).ids
