@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from models.cache import Cache, KeyValueCache
 from models.config import FalconConfig
 
+_TOGETHER = 64  # queries; fewer cost more calls than they save keys
+
 
 class Layers(Protocol):
     """Makes the layers that hold big matrices; `name` is the checkpoint's, without `.weight`."""
@@ -125,7 +127,9 @@ class Transformer(nn.Module):
         end = causal_mask.shape[-1]
         begin = end - queries
         rotary = None if self.config.alibi else self._rotary(begin, end, dtype)
-        return Step(batch, begin, end, self.fold_mask(causal_mask, end), rotary, cache)
+        # A trace keeps the write and the read that Core ML knows.
+        seen = cache if cache is None or is_tracing() else cache.window(begin, end)
+        return Step(batch, begin, end, self.fold_mask(causal_mask, end), rotary, seen)
 
     def _rotary(self, begin: int, end: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return self.cos[begin:end, None, None].to(dtype), self.sin[begin:end, None, None].to(dtype)
@@ -199,11 +203,28 @@ class Attention(nn.Module):
             key, value = key.permute(0, 2, 1, 3), value.permute(0, 2, 1, 3)
         if step.cache is not None:
             key, value = step.cache.update(self.index, key, value, step.begin, step.end)
-        out = F.scaled_dot_product_attention(query, key, value, attn_mask=step.mask)  # [B, K, Q·G, D]
+        out = attend(query, key, value, step)
         if self.kv_heads > 1:
             out = out.reshape(step.batch, self.kv_heads, -1, self.group, self.head_dim).permute(0, 2, 1, 3, 4)
         projected: Tensor = self.dense(out.reshape(step.batch, -1, self.kv_heads * self.group * self.head_dim))
         return projected
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, step: Step) -> Tensor:
+    """Folded queries [B, K, Q·G, D] over keys and values [B, K, S, D] -> [B, K, Q·G, D].
+
+    With a cache, queries of a long piece go by _TOGETHER, each lot with the keys up to its own last position alone: of
+    what a piece looks at within itself, half is masked. A traced program, and training, keep one product a layer.
+    """
+    rows = query.shape[2] // (step.end - step.begin) * _TOGETHER
+    if step.cache is None or is_tracing() or query.shape[2] <= rows:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=step.mask)
+    lots = []
+    for lot, some in enumerate(query.split(rows, dim=2)):
+        end = min(step.begin + (lot + 1) * _TOGETHER, step.end)
+        mask = step.mask[:, :, lot * rows : (lot + 1) * rows, :end]
+        lots.append(F.scaled_dot_product_attention(some, key[:, :, :end], value[:, :, :end], attn_mask=mask))
+    return torch.cat(lots, dim=2)
 
 
 class MLP(nn.Module):
