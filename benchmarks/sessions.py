@@ -166,8 +166,8 @@ def main() -> None:
             rows[name] = row = measure(name, Path(folder), args.repeats)
         print(
             f"{name:18} {row['first_token_ms_without_reuse']:15,.1f} ms {row['first_token_ms_with_reuse']:7,.1f} ms "
-            f"{row['first_token_ms_with_reuse_of_text_without_ids']:7.1f} ms {row['times_less']:7.1f} {row['reopen_ms']:7.1f} ms {row['reopen_ms_worst']:7.1f} ms "
-            f"{row['file_mib']:6.2f} MiB",
+            f"{row['first_token_ms_with_reuse_of_text_without_ids']:7.1f} ms {row['times_less']:7.1f} "
+            f"{row['reopen_ms']:7.1f} ms {row['reopen_ms_worst']:7.1f} ms {row['file_mib']:6.2f} MiB",
             flush=True,
         )
     record = make_record("sessions", ("torch", "numpy", "tokenizers"), {"repeats": args.repeats, "models": rows})

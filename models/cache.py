@@ -53,7 +53,6 @@ class KeyValueCache:
         keys, values = self.key_cache[layer, :, :, :end, :], self.value_cache[layer, :, :, :end, :]
         return keys.to(key.dtype), values.to(value.dtype)
 
-
     def window(self, begin: int, end: int) -> CacheWindow:
         """The cache as one pass sees it that writes positions `begin` to `end` - 1."""
         return CacheWindow(self, begin, end)

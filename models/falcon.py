@@ -220,10 +220,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, step: Step) -> Tensor:
     if step.cache is None or is_tracing() or query.shape[2] <= rows:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=step.mask)
     lots = []
-    for lot, some in enumerate(query.split(rows, dim=2)):
-        end = min(step.begin + (lot + 1) * _TOGETHER, step.end)
-        mask = step.mask[:, :, lot * rows : (lot + 1) * rows, :end]
-        lots.append(F.scaled_dot_product_attention(some, key[:, :, :end], value[:, :, :end], attn_mask=mask))
+    for lot, end in enumerate(range(step.begin + _TOGETHER, step.end + _TOGETHER, _TOGETHER)):
+        some, seen = slice(lot * rows, (lot + 1) * rows), slice(min(end, step.end))
+        mask = step.mask[:, :, some, seen]
+        lots.append(
+            F.scaled_dot_product_attention(query[:, :, some], key[:, :, seen], value[:, :, seen], attn_mask=mask)
+        )
     return torch.cat(lots, dim=2)
 
 

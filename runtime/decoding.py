@@ -57,7 +57,7 @@ class Decoder(Generic[S]):
         self._prompt_length = len(self._history)
         self._chooser = Chooser(options.sampling, self._history, choices=choices)
         self._blind = matcher is None and options.logprobs is None  # no one but the chooser looks at scores
-        self._drafts = options.prompt_lookup and session.backend.verifies_drafts
+        self._draft_cost = session.backend.draft_cost if options.prompt_lookup else None
         self._lookup: PromptLookup | None = None  # made at the second token: the first need not wait for it
         self._rows: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)  # scores of places fed ahead
         self._ahead: list[int] = []  # or what was chosen from them
@@ -118,9 +118,9 @@ class Decoder(Generic[S]):
         return [self._history[-1], *self._guesses]
 
     def _guess(self, limit: int) -> list[int]:
-        if not self._drafts:
+        if self._draft_cost is None:
             return []
-        self._lookup = self._lookup or PromptLookup(self._history)
+        self._lookup = self._lookup or PromptLookup(self._history, cost=self._draft_cost)
         # The last place is scored, too: `limit` tokens need one guess less.
         guesses = self._lookup.guess(min(limit - 1, self._session.room_left - 1))
         return list(_until(guesses, self._end_ids))
@@ -137,8 +137,6 @@ class Decoder(Generic[S]):
             self._used += 1
             self.accepted += 1
             return
-        if self._lookup is not None:
-            self._lookup.checked(len(self._guesses), self._used)
         self._rows, self._guesses = self._rows[:0], []
         self._session.truncate(len(self._history) - 1)
 

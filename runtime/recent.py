@@ -12,8 +12,7 @@ _LEAST = 64  # what a text counts at least: a short one takes memory, too
 
 
 class RecentTexts:
-    """Ids by text, at most `most` characters in all: the text asked for longest ago goes first. Safe to use from several
-    threads."""
+    """Ids by text, at most `most` characters in all: the text asked for longest ago goes first. Safe in threads."""
 
     def __init__(self, most: int = MOST_CHARACTERS) -> None:
         self._most = most

@@ -13,6 +13,7 @@ from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matri
 
 # Of a dense matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
 _TILE_BYTES = 1 << 25
+_IN_PASSES = 32  # tokens; of a 16-bit dense matrix more are multiplied faster by expanding it
 
 
 def with_kernels(weight: Weight) -> Weight:
@@ -48,10 +49,10 @@ class KernelWeight(Weight):
         flat = x.reshape(-1, self.shape[1])
         if len(flat) <= MOST_TOKENS:
             out = self.matrix.product(flat)
-        elif isinstance(self.stored, DenseWeight):
+        elif isinstance(self.stored, DenseWeight) and (len(flat) > _IN_PASSES or self.stored.values.dtype == x.dtype):
             out = self._by_tiles(flat, self.stored.values)
         else:
-            # Faster than expanding: 16-bit whole numbers are multiplied at twice the rate of float32.
+            # Of packed forms any number: 16-bit whole numbers are multiplied at twice the rate of float32.
             firsts = range(0, len(flat), MOST_TOKENS)
             out = torch.cat([self.matrix.product(flat[first : first + MOST_TOKENS]) for first in firsts])
         if bias is not None:

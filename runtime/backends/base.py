@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,13 @@ class KeyValues:
         return int(self.keys.shape[2])
 
 
+class DraftCost(NamedTuple):
+    """What a `feed_all` takes more for guesses after its first token, as shares of the time of a `feed` of one."""
+
+    first: float  # for the first guess
+    more: float  # for each other
+
+
 S = TypeVar("S", bound=State)
 
 
@@ -81,9 +88,10 @@ class Backend(Protocol[S]):
         """
 
     @property
-    def verifies_drafts(self) -> bool:
-        """Whether `feed_all` of a few tokens costs about as much as `feed` of one, so that drafts can pay."""
-        return False
+    def draft_cost(self) -> DraftCost | None:
+        """What guesses add to a feed: a constant of the kind of model, as what is guessed must not depend on a clock.
+        None, as here, where `feed_all` is a feed a token."""
+        return None
 
     def feed_all(self, tokens: Sequence[int], state: S) -> npt.NDArray[np.float32]:
         """Append `tokens` [N] to `state` and score the token after each of them: [N, vocab_size]. Refuses as `feed`.

@@ -16,7 +16,7 @@ import torch
 from models.cache import KeyValueCache
 from models.cuda.step import RowDecoder, Stage
 from models.falcon import Falcon
-from runtime.backends.base import KeyValues, Logits, check_batch, checked_tokens
+from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.cards import card_reason, interpreted
 from runtime.backends.falcon import FalconBackend
 from runtime.backends.placement import stages_for
@@ -27,6 +27,8 @@ from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
 
 CHUNK = 512
+# Foretold, not seen on a card: rows beside the first go through tensor cores, which expand the weights once for all.
+_DRAFT_COST = DraftCost(first=0.4, more=0.03)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64)  # rows of a step: a graph for each that was needed
 _MOST = _COUNTS[-1]
 _FEW = 16  # tokens of one state that are rows of a step; more are a prompt
@@ -62,6 +64,11 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
     def chunk_length(self) -> int:
         """Tokens a pass at which a prompt is fed."""
         return CHUNK
+
+    @property
+    def draft_cost(self) -> DraftCost:
+        """Several rows read the weights once."""
+        return _DRAFT_COST
 
     def new_state(self) -> CountedState[Caches]:
         """An empty state. Raises DeviceMemoryError where there is no room for its cache."""

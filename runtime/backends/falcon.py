@@ -27,11 +27,6 @@ class FalconBackend(Backend[S]):
         """Tokens that one state can hold."""
         return self._config.context_length
 
-    @property
-    def verifies_drafts(self) -> bool:
-        """A few tokens at once read the weights once."""
-        return True
-
     def _read(self, caches: Sequence[KeyValueCache], length: int) -> KeyValues:
         """A copy of the first `length` tokens of caches, each of some layers, in their order."""
         keys, values = (

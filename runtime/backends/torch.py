@@ -15,8 +15,8 @@ from models.cache import KeyValueCache
 from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight, Weight
 from models.falcon import Falcon, make_causal_mask
 from models.kernels.machine import supported as kernels_supported
-from models.kernels.weight import with_kernels
-from runtime.backends.base import KeyValues, Logits, check_batch, checked_tokens
+from models.kernels.weight import KernelWeight, with_kernels
+from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.falcon import FalconBackend
 from runtime.backends.state import CountedState
 from runtime.backends.weights import bundle_model
@@ -27,6 +27,8 @@ from runtime.bundle import Bundle
 _EXPAND_LIMIT = 1 << 28
 _EXPAND_LIMIT_WITH_KERNELS = 1 << 25
 CHUNK = 64
+# Seen while an answer is written: the embedded model, and 12 layers of 1,024 at lut4 (docs/decisions/021).
+_EXPANDED, _WITH_KERNELS = DraftCost(first=0.5, more=0.1), DraftCost(first=0.4, more=0.2)
 
 
 class TorchBackend(FalconBackend[CountedState[KeyValueCache]]):
@@ -35,7 +37,9 @@ class TorchBackend(FalconBackend[CountedState[KeyValueCache]]):
     def __init__(self, model: Falcon) -> None:
         super().__init__(model.config)
         layers = (m for m in model.modules() if isinstance(m, CompressedLinear | CompressedEmbedding))
-        size = sum(math.prod(weight.shape) for weight in {layer.weight for layer in layers})  # a tied one once
+        weights = {layer.weight for layer in layers}  # a tied one once
+        size = sum(math.prod(weight.shape) for weight in weights)
+        self._draft_cost = _WITH_KERNELS if any(isinstance(weight, KernelWeight) for weight in weights) else _EXPANDED
         self._chunk = CHUNK if size > _EXPAND_LIMIT else 4 * CHUNK  # a pass stays under some seconds
         self._model: Falcon | None = model
 
@@ -59,6 +63,11 @@ class TorchBackend(FalconBackend[CountedState[KeyValueCache]]):
     def new_state(self) -> CountedState[KeyValueCache]:
         """An empty state."""
         return CountedState(KeyValueCache.zeros(self._config, dtype=torch.float16))
+
+    @property
+    def draft_cost(self) -> DraftCost:
+        """A few tokens at once read the weights once; in kernels arithmetic counts, too."""
+        return self._draft_cost
 
     def feed(self, tokens: Sequence[int], state: CountedState[KeyValueCache]) -> Logits:
         """Append `tokens` [N] to `state` and score the next one, [vocab_size]."""

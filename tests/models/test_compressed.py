@@ -112,3 +112,15 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         LutWeight(torch.zeros(3, 2, dtype=torch.uint8), torch.zeros(2, 16), index_bits=4)
     with pytest.raises(ValueError, match="scale"):
         BlockWeight(torch.zeros(4, 6, dtype=torch.int8), torch.zeros(4, 4))
+
+
+@pytest.mark.parametrize("vectors", [1, 2, 5, 6])
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1)], ids=["one sequence", "a batch"])
+def test_few_vectors_are_multiplied_as_many_are(vectors: int, shape: tuple[int, int]) -> None:
+    values = dense()[1].astype(np.float32)
+    weight = DenseWeight(torch.from_numpy(values))
+    x, bias = torch.randn(vectors, COLUMNS), torch.randn(ROWS)
+    wanted = x.double() @ torch.from_numpy(values).double().T + bias.double()
+    got = weight.linear(x.view(*shape, COLUMNS), bias)
+    assert got.shape == (*x.view(*shape, COLUMNS).shape[:2], ROWS)
+    torch.testing.assert_close(got.view(vectors, ROWS).double(), wanted, rtol=1e-5, atol=1e-5)

@@ -61,6 +61,17 @@ def test_pieces_with_a_cache_equal_the_whole(pair: tuple[torch.nn.Module, Falcon
     torch.testing.assert_close(torch.cat(pieces, dim=1), ours(ids), atol=1e-5, rtol=0)
 
 
+def test_queries_that_go_in_lots_see_what_they_see_together(
+    pair: tuple[torch.nn.Module, Falcon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.falcon._TOGETHER", 4)
+    _, ours = pair
+    ids = torch.cat([random_ids(17, seed) for seed in (1, 2)])
+    cache = KeyValueCache.zeros(ours.config, context_length=17, batch_size=2)
+    pieces = [ours(ids[:, :8], make_causal_mask(8, 8), cache), ours(ids[:, 8:], make_causal_mask(9, 17), cache)]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), ours(ids), atol=1e-5, rtol=0)
+
+
 def test_last_only_scores_the_last_position(pair: tuple[torch.nn.Module, Falcon]) -> None:
     _, ours = pair
     ids = random_ids(8)

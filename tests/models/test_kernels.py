@@ -74,7 +74,7 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 
 
 @needs_kernels
-@pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9, 21])
+@pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9, 21, 33])
 @pytest.mark.parametrize(("rows", "columns"), [(4, 64), (36, 192), (100, 320)])
 def test_the_product_is_torchs_with_the_expanded_matrix(form: str, rows: int, columns: int, tokens: int) -> None:
     stored, weight = made(form, rows, columns)
@@ -177,5 +177,5 @@ def test_rows_and_parts_are_the_stored_weights(form: str) -> None:
 def test_dense_matrices_of_many_tiles_are_multiplied_by_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.kernels.weight._TILE_BYTES", 4 * 64 * 3)
     stored, weight = made("bf16", 10, 64)
-    x = torch.randn(12, 64)
+    x = torch.randn(40, 64)
     torch.testing.assert_close(weight.linear(x, None), F.linear(x, stored.dense(torch.float32)))

@@ -12,7 +12,7 @@ import pytest
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from runtime.backends.base import KeyValues, Logits, check_batch, check_saved, check_truncate, checked_tokens
+from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, check_saved, check_truncate, checked_tokens
 from runtime.chooser import Chooser
 from runtime.tokenizer import Tokenizer
 
@@ -122,7 +122,7 @@ class NgramBackend:
             logits[best] += 10
         return logits
 
-    verifies_drafts = True
+    draft_cost: DraftCost | None = DraftCost(first=0.2, more=0.1)
 
     def feed_all(self, tokens: Sequence[int], state: TokenState) -> npt.NDArray[np.float32]:
         checked_tokens(tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size)

@@ -101,7 +101,7 @@ def test_control_tokens_are_never_guessed() -> None:
 class OneByOne(NgramBackend):
     """A program that scores the last position only."""
 
-    verifies_drafts = False
+    draft_cost = None
 
 
 def test_a_backend_that_cannot_check_guesses_cheaply_is_not_asked_to() -> None:
