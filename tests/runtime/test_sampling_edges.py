@@ -31,7 +31,7 @@ def rounded(size: int, chance: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def two_values(size: int, chance: np.random.Generator) -> npt.NDArray[np.float64]:
-    return -1.0 * (chance.random(size) < 0.7)
+    return np.where(chance.random(size) < 0.7, -1.0, 0.0)
 
 
 def equal(size: int, chance: np.random.Generator) -> npt.NDArray[np.float64]:
