@@ -24,6 +24,7 @@ from runtime.backends.slots import Caches, Row, Slots, fill, rows_of
 from runtime.backends.state import CountedState
 from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
+from runtime.chooser import Chooser
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
 
 CHUNK = 512
@@ -116,6 +117,19 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
             kept[place] if place in kept else self.feed(tokens, state) for place, (tokens, state) in enumerate(feeds)
         ]
 
+    @torch.inference_mode()
+    def choose(self, tokens: Sequence[int], state: CountedState[Caches], chooser: Chooser) -> list[int]:
+        """Append `tokens` [N] and choose what follows where the scores are: only ids leave the card."""
+        ids = checked_tokens(
+            tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
+        )
+        if len(ids) > _FEW:
+            return super().choose(tokens, state, chooser)
+        with _memory_told():
+            chosen = self._slots_of(len(ids)).choose(_rows(ids, state), chooser)
+        state.advance(len(ids))
+        return chosen
+
     def save_state(self, state: CountedState[Caches]) -> KeyValues:
         """A copy of what `state` holds."""
         return self._read(state.inner, state.length)
@@ -155,11 +169,15 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
         return np.concatenate(found)
 
     def _step(self, rows: Sequence[Row], first: int) -> npt.NDArray[np.float32]:
-        count = next(count for count in _COUNTS if count >= len(rows))
+        return self._slots_of(len(rows)).step(rows, first)
+
+    def _slots_of(self, rows: int) -> Slots:
+        """Memory for at least so many rows."""
+        count = next(count for count in _COUNTS if count >= rows)
         decoder = self._open()
         if count not in self._slots:
             self._slots[count] = Slots(decoder, count, self._pool)
-        return self._slots[count].step(rows, first)
+        return self._slots[count]
 
     def _prompt(self, rows: Sequence[Row], first: int) -> npt.NDArray[np.float32]:
         """Scores after rows `first` to the last; with `first` their number, of none."""

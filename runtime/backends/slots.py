@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,10 @@ from torch import Tensor
 from models.cache import KeyValueCache
 from models.cuda.rows import Rows
 from models.cuda.step import RowDecoder
+from runtime.backends.choosing import choose
 from runtime.backends.graphs import RecordedCall
+from runtime.backends.recorded_choice import RecordedChoice
+from runtime.chooser import Chooser
 
 Caches = tuple[KeyValueCache, ...]
 """Of one state: a cache for each stage of the decoder, on its device."""
@@ -39,17 +42,14 @@ class Slots:
         self._host[1] = -1
         self._inputs = [torch.empty_like(self._host, device=stage.device) for stage in decoder.stages]
         self._copy_in()
-        self._recorded: RecordedCall | None = None
-        if pool is not None:
-            with torch.cuda.device(decoder.stages[0].device):
-                self._recorded = RecordedCall(self._score, pool)
+        self._pool = pool
+        self._recorded = None if pool is None else self._record(self._score, pool)
+        self._choice: RecordedChoice | None = None
         self._scores: Tensor | None = None
 
     def step(self, rows: Sequence[Row], first: int) -> npt.NDArray[np.float32]:
         """Append the rows' tokens; scores after rows `first` to the last, [rows - first, V], the caller's own."""
-        fill(self._host, rows)
-        self._copy_in()
-        out = self._score() if self._recorded is None else self._recorded.repeat()
+        out = self._start(rows)
         wanted = out[first : len(rows)]
         if out.device.type == "cpu":
             return wanted.numpy().copy()
@@ -58,6 +58,28 @@ class Slots:
         host = self._scores[first : len(rows)].copy_(wanted, non_blocking=True)
         torch.cuda.current_stream(out.device).synchronize()
         return host.numpy().copy()
+
+    def choose(self, rows: Sequence[Row], chooser: Chooser) -> list[int]:
+        """Append the rows' tokens, of one state; the tokens that `chooser` takes after them. Raises as `choose`."""
+        out = self._start(rows)
+        tokens = [row.token for row in rows]
+        if self._pool is None:
+            return choose(out[: len(rows)], tokens, chooser)
+        if self._choice is None:
+            pool = self._pool
+            self._choice = RecordedChoice(out, lambda call: self._record(call, pool).repeat)
+        self._choice.ask(tokens, chooser)  # prepared while the scores are made
+        return self._choice.chosen()
+
+    def _start(self, rows: Sequence[Row]) -> Tensor:
+        """Scores after all rows, [count, V], where they are made; the next step overwrites them."""
+        fill(self._host, rows)
+        self._copy_in()
+        return self._score() if self._recorded is None else self._recorded.repeat()
+
+    def _record(self, call: Callable[[], Tensor], pool: tuple[int, int]) -> RecordedCall:
+        with torch.cuda.device(self._decoder.stages[0].device):
+            return RecordedCall(call, pool)
 
     def _copy_in(self) -> None:
         for inputs in self._inputs:

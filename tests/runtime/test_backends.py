@@ -15,7 +15,9 @@ from runtime.backends.base import Backend, KeyValues
 from runtime.backends.cards import interpreted
 from runtime.backends.choice import NAMES, automatic_reason, open_backend, unavailable_reason
 from runtime.bundle import Bundle
+from runtime.chooser import Chooser
 from runtime.errors import BackendUnavailableError, BundleError, ContextFullError, OptionError, TokenizerError
+from runtime.sampling import SamplingConfig
 from tests.conftest import Bundles
 from tests.tools import VOCAB_SIZE, divergence, hub_twin, read_manifest, write_manifest
 
@@ -72,6 +74,11 @@ def fed(backend: AnyBackend, *pieces: Sequence[int]) -> npt.NDArray[np.float32]:
         logits = backend.feed(piece, state)
     assert state.length == sum(map(len, pieces))
     return logits
+
+
+def scores_after(backend: AnyBackend, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Scores after `tokens`, the last of them fed alone as a decoder does."""
+    return fed(backend, tokens[:-1], tokens[-1:])
 
 
 def assert_same(got: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32], backend: AnyBackend) -> None:
@@ -159,6 +166,36 @@ class TestContract:
         with pytest.raises(ValueError, match="cannot be cut"):
             state.truncate(length)
         assert state.length == 3
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            SamplingConfig(temperature=0),
+            SamplingConfig(seed=1),
+            SamplingConfig(seed=2, order="llama.cpp", top_k=40, min_p=0.05, typical_p=0.9, repetition_penalty=1.2),
+        ],
+        ids=["greedy", "default", "llama.cpp"],
+    )
+    def test_tokens_chosen_where_the_scores_are_are_those_of_the_host(
+        self, backend: AnyBackend, config: SamplingConfig
+    ) -> None:
+        history = random_ids(12)
+        chooser, host = (Chooser(config, history, choices=VOCAB_SIZE) for _ in range(2))
+        state = backend.new_state()
+        backend.feed(history[:-1], state)
+        fed = history[-1:]
+        for _ in range(6):
+            wanted = host.one(scores_after(backend, history))
+            assert backend.choose(fed, state, chooser) == [wanted]
+            history.append(wanted)
+            fed = [wanted]
+        assert state.length == len(history) - 1
+        state.truncate(len(history) - 4)  # again, as guesses
+        chooser, host = (Chooser(SamplingConfig(temperature=0), history[:-3], choices=VOCAB_SIZE) for _ in range(2))
+        guesses = history[-4:]
+        stood = host.on_host(backend.feed_all(guesses, state), guesses)
+        state.truncate(len(history) - 4)
+        assert backend.choose(guesses, state, chooser) == stood
 
     def test_states_are_independent(self, backend: AnyBackend) -> None:
         left, right = random_ids(12), random_ids(12, seed=2)
