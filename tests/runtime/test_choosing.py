@@ -19,7 +19,8 @@ from runtime.backends.asked import prepared
 from runtime.backends.choosing import choose_rows, chosen_ids
 from runtime.chooser import Ask
 from runtime.errors import ModelOutputError, OptionError
-from runtime.sampling import SamplingConfig, distribution, sample
+from runtime.sampling import LogitBias, SamplingConfig, distribution, sample
+from runtime.sampling.penalties import adjusted
 from tests.runtime.test_sampling import FALCON_VOCABULARY, scores
 from tests.runtime.test_sampling_properties import HISTORIES, LARGEST, configs, vectors
 
@@ -49,16 +50,23 @@ def on_host(logits: Scores, asked: Ask) -> int:
 
 
 def excused(logits: Scores, asked: Ask, token: int) -> bool:
-    """Whether the host, were its edges or its sums a rounding error elsewhere, would choose `token`, too."""
-    config = asked.config
-    for factors in product((1 - ROUNDING, 1.0, 1 + ROUNDING), repeat=3):
+    """Whether the host, were its edges or its sums a rounding error elsewhere, would choose `token`, too.
+
+    A device tells tokens apart by how far they are below the likeliest, where tiny differences of scores are rounded.
+    """
+    scored = adjusted(logits[: asked.choices], asked.history, asked.config, asked.prompt_length).copy()
+    top = scored.max()
+    with np.errstate(over="ignore"):
+        rounded = np.maximum(top - (top - scored), -np.finfo(np.float32).max)
+    plain = replace(
+        asked.config, repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, logit_bias=LogitBias()
+    )
+    for values, factors in product((scored, rounded), product((1 - ROUNDING, 1.0, 1 + ROUNDING), repeat=3)):
         moved = {
-            name: min(1.0, getattr(config, name) * by)
+            name: min(1.0, getattr(plain, name) * by)
             for name, by in zip(("top_p", "typical_p", "min_p"), factors, strict=True)
         }
-        chances = distribution(
-            logits[: asked.choices], asked.history, replace(config, **moved), prompt_length=asked.prompt_length
-        )
+        chances = distribution(values, (), replace(plain, **moved))
         running = np.cumsum(chances)
         if chances[token] and running[token] - chances[token] - ROUNDING <= asked.chance <= running[token] + ROUNDING:
             return True
@@ -92,6 +100,14 @@ def test_any_options_choose_as_on_the_host(
     asks = [ask(config, chance, choices=40, history=history, prompt=prompt) for chance in chances]
     assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 4), asks), excuses=4)
     np.testing.assert_array_equal(logits, before)
+
+
+def test_scores_that_differ_by_less_than_their_distance_from_the_likeliest_can_show_are_a_tie() -> None:
+    logits = np.array([0.0] * 29 + [1.0] + [-1.0] * 9 + [-4e-45], np.float32)
+    asked = ask(SamplingConfig(temperature=1, top_p=0.5), 0.5, choices=40)
+    (chosen,) = choose_rows(rows(logits, 1), [asked])
+    assert chosen != on_host(logits, asked)
+    assert excused(logits, asked, chosen)
 
 
 @settings(max_examples=200, deadline=None)
