@@ -58,6 +58,8 @@ def name(request: pytest.FixtureRequest) -> str:
 def backend(name: str, bundles: Bundles, request: pytest.FixtureRequest) -> AnyBackend:
     with pytest.MonkeyPatch.context() as patch:
         if name == "cuda" and interpreted():  # kernels of products have tests of their own, and take a second a step
+            if request.param == "rw":
+                pytest.skip("no NVIDIA card: Triton's interpreter takes too long for RW's many key heads")
             patch.setattr("models.cuda.step.with_cuda_kernels", lambda weight: weight)
         return open_backend(Bundle.open(bundles(request.param, "lut4")), name)
 
@@ -269,6 +271,8 @@ class TestContract:
 def test_it_agrees_with_transformers_on_the_weights_in_the_bundle(
     name: str, variant: str, weights: str, bundles: Bundles
 ) -> None:
+    if name == "cuda" and interpreted() and (variant, weights) != ("7b", "lut4"):
+        pytest.skip("no NVIDIA card: in Triton's interpreter, agreement with the reference has to do for this form")
     folder = bundles(variant, weights)
     backend = open_backend(Bundle.open(folder), name)
     ids = random_ids(40)
