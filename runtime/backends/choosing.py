@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -111,31 +112,26 @@ def _adjusted(scores: Tensor, asked: Asked) -> Tensor:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the filters leave: scores from `floor` on, gaps from `near` to `far`, each [R, 1]. None sets no bound."""
+    """What the filters leave: gaps from `near` to `far`, each [R, 1]. None sets no bound."""
 
-    floor: Tensor | None = None
     near: Tensor | None = None
     far: Tensor | None = None
 
 
 def _weights(scores: Tensor, top: Tensor, steps: Steps, asked: Asked) -> Tensor:
-    """Whole numbers [R, V] in proportion to the chances of `scores` [R, V], the highest of which are `top` [R, 1]."""
-    kept = _kept(scores, top, steps, asked)
+    """Whole numbers [R, V] in proportion to the chances of `scores` [R, V], the highest of which are `top` [R, 1].
+
+    How far a score is below the highest, its gap, is all that counts: scores that give the same gap are a tie.
+    """
     gaps = top - scores
-    dropped = None
-    if kept.far is not None:
-        dropped = gaps > kept.far
-    if kept.floor is not None:
-        dropped = _either(dropped, scores < kept.floor)
+    kept = _kept(gaps, steps, asked)
+    dropped = None if kept.far is None else gaps > kept.far
     if kept.near is not None:
-        dropped = _either(dropped, gaps < kept.near)
+        nearer = gaps < kept.near
+        dropped = nearer if dropped is None else dropped.logical_or_(nearer)
         gaps = (gaps - kept.near).abs_()  # typical may have dropped all above
     weights = _weighed(gaps, asked.last_rate, steps.choices)
     return weights if dropped is None else weights.masked_fill_(dropped, 0)
-
-
-def _either(some: Tensor | None, others: Tensor) -> Tensor:
-    return others if some is None else some.logical_or_(others)
 
 
 def _weighed(gaps: Tensor, rate: Tensor, choices: int) -> Tensor:
@@ -144,46 +140,46 @@ def _weighed(gaps: Tensor, rate: Tensor, choices: int) -> Tensor:
     return (gaps * rate).exp_().mul_(scale).to(torch.int64)
 
 
-def _kept(scores: Tensor, top: Tensor, steps: Steps, asked: Asked) -> _Kept:
-    """What the filters leave of `scores` [R, V]."""
+def _kept(gaps: Tensor, steps: Steps, asked: Asked) -> _Kept:
+    """What the filters leave of `gaps` [R, V]."""
     reach = asked.reach if steps.min_p else None
     if not steps.ranks:
         return _Kept(far=reach)
-    ranked = scores.topk(steps.selected).values if steps.selected else scores.sort(dim=-1, descending=True).values
-    floor = ranked.gather(1, asked.last) if steps.top_k else None
+    ranked = gaps.topk(steps.selected, largest=False).values if steps.selected else gaps.sort(dim=-1).values
+    edge = ranked.gather(1, asked.last) if steps.top_k else None
     if not (steps.top_p or steps.typical):
-        return _Kept(floor=floor, far=reach)
-    gaps = top - ranked
-    weights = _weighed(gaps, asked.rate, steps.choices)
-    if floor is not None:
-        weights.masked_fill_(ranked < floor, 0)
+        return _Kept(far=_nearest(edge, reach))
+    weights = _weighed(ranked, asked.rate, steps.choices)
+    if edge is not None:
+        weights.masked_fill_(ranked > edge, 0)
         if steps.selected:
-            _add_ties(weights, scores, ranked, floor, asked.last)
+            _add_ties(weights, gaps, ranked, edge, asked.last)
     near: Tensor | None = None
     if steps.temperature_last and steps.typical:
-        near, far = _typical(gaps, weights, asked.typical_p)
+        near, far = _typical(ranked, weights, asked.typical_p)
         if steps.top_p:
-            weights.masked_fill_((gaps < near).logical_or_(gaps > far), 0)
-            far = _nucleus(gaps, weights, asked.top_p)
-        if reach is not None:
-            far = torch.minimum(far, near + reach)
-        return _Kept(floor, near, far)
-    limits = [_nucleus(gaps, weights, asked.top_p)] if steps.top_p else []
-    limits += [] if reach is None else [reach]
-    if steps.typical:
-        for limit in limits:
-            weights.masked_fill_(gaps > limit, 0)
-        near, far = _typical(gaps, weights, asked.typical_p)
-        limits.append(far)
-    far = limits[0]
-    for limit in limits[1:]:
-        far = torch.minimum(far, limit)
-    return _Kept(floor, near, far)
+            weights.masked_fill_((ranked < near).logical_or_(ranked > far), 0)
+            far = _nucleus(ranked, weights, asked.top_p)
+        return _Kept(near, _nearest(far, edge, None if reach is None else near + reach))
+    nucleus = _nucleus(ranked, weights, asked.top_p) if steps.top_p else None
+    limit = _nearest(nucleus, reach)
+    if not steps.typical:
+        return _Kept(far=_nearest(edge, limit))
+    if limit is not None:
+        weights.masked_fill_(ranked > limit, 0)
+    near, far = _typical(ranked, weights, asked.typical_p)
+    return _Kept(near, _nearest(far, edge, limit))
 
 
-def _add_ties(weights: Tensor, scores: Tensor, ranked: Tensor, floor: Tensor, last: Tensor) -> None:
+def _nearest(*limits: Tensor | None) -> Tensor | None:
+    """The smallest of limits [R, 1], of those that there are."""
+    known = [limit for limit in limits if limit is not None]
+    return reduce(torch.minimum, known) if known else None
+
+
+def _add_ties(weights: Tensor, gaps: Tensor, ranked: Tensor, edge: Tensor, last: Tensor) -> None:
     """Add to `weights` [R, C], at the place `last`, those of tokens that tie with it and were not selected."""
-    missing = (scores >= floor).sum(-1, keepdim=True) - (ranked >= floor).sum(-1, keepdim=True)
+    missing = (gaps <= edge).sum(-1, keepdim=True) - (ranked <= edge).sum(-1, keepdim=True)
     weights.scatter_add_(1, last, missing * weights.gather(1, last))
 
 

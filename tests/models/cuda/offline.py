@@ -1,6 +1,6 @@
 """Compile the product kernels as they are launched at Falcon-7B's width, for a card that is not here: what they take.
 
-    python -m tests.models.cuda.offline 90
+    python -m tests.models.cuda.offline 90 [lut4 lut8 int4]
 
 One JSON object a line: form, rows, registers and bytes of spilled registers a thread, bytes of shared memory. Run in a
 process of its own: here Triton must not interpret, and it is told of a driver that is none.
@@ -84,6 +84,8 @@ def main() -> None:
 
     JITFunction.run = compile_only
     for form, weight in weights().items():
+        if form not in (sys.argv[2:] or weights()):
+            continue
         fast = with_cuda_kernels(weight)
         assert isinstance(fast, CudaWeight)
         for rows in (1, 16, 1024):
