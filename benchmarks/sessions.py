@@ -130,7 +130,8 @@ def reopening(engine: LocalEngine, folder: Path, repeats: int) -> dict[str, Any]
     session.set_prompt(ids)
     file, bundle = folder / "session", engine.bundle.hash
     saving = [seconds(lambda: session.save(file, bundle=bundle)) for _ in range(repeats + 1)]
-    opening = [seconds(lambda: another(engine).restore_session(file)) for _ in range(repeats + 1)]
+    engines = [another(engine) for _ in range(repeats + 1)]
+    opening = [seconds(partial(going.restore_session, file)) for going in engines]
     restored = Session.restore(engine.backend, file, bundle=bundle)
     assert restored.set_prompt([*ids, 7]).fed_tokens == 1
     return {
