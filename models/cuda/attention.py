@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.cuda.layout import Layout, place_of
 from models.cuda.rows import Rows
 
 _KEYS = 64  # positions a block
@@ -51,17 +52,17 @@ def split_count(shape: AttentionShape, rows: int, processors: int) -> int:
 
 
 def attend_rows(
-    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None, splits: int
+    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None, splits: int, layout: Layout
 ) -> Tensor:
-    """What each row's queries, float32 [R, H, D], gather from positions 0 to its own: float32 [R, H·D].
+    """What each row's queries, float32 [R, H, D], gather from positions 0 to its own: [R, H·D], laid as `layout`.
 
     `rotate_and_store` has stored the rows' own keys; a row at position -1 gives zeros. `bias`,
     float32 [K, G, C], is added to the scaled scores.
     """
     count, group, dim = len(query), shape.group, shape.head_dim
     heads = shape.kv_heads * group
-    out = query.new_empty((count, heads * dim))
-    sums, parts = out, out
+    out = query.new_empty((count, heads * dim), dtype=layout.dtype)
+    sums, parts = query, query
     if splits > 1:
         sums, parts = (query.new_empty((count, heads, splits, size)) for size in (2, dim))
     padded = max(_LEAST, triton.next_power_of_2(group))
@@ -83,6 +84,7 @@ def attend_rows(
         DIM=dim,
         KEYS=_KEYS,
         SPLITS=splits,
+        PLACES=layout.places,
         BIASED=bias is not None,
         num_warps=8 if padded * dim > 4096 else 4,
         num_stages=2,
@@ -101,15 +103,18 @@ def attend_rows(
             KEYS=_KEYS,
             SPLITS=splits,
             PADDED=padded,
+            PLACES=layout.places,
             num_warps=4,
         )
     return out
 
 
-def attend_prompt(query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None) -> Tensor:
-    """`attend_rows` for many rows of one state, at positions that ascend: float32 [R, H·D]."""
+def attend_prompt(
+    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None, layout: Layout
+) -> Tensor:
+    """`attend_rows` for many rows of one state, at positions that ascend."""
     count, group, dim = len(query), shape.group, shape.head_dim
-    out = query.new_empty((count, shape.kv_heads * group * dim))
+    out = query.new_empty((count, shape.kv_heads * group * dim), dtype=layout.dtype)
     _attend_prompt[(triton.cdiv(count * group, _FOLDED), shape.kv_heads)](
         query,
         rows.positions,
@@ -126,11 +131,19 @@ def attend_prompt(query: Tensor, rows: Rows, layer: int, shape: AttentionShape, 
         QUERIES=_FOLDED,
         DIM=dim,
         KEYS=_KEYS,
+        PLACES=layout.places,
         BIASED=bias is not None,
         num_warps=8 if dim > 64 else 4,
         num_stages=2,
     )
     return out
+
+
+@triton.jit
+def laid_heads(head, numbers, HEADS: tl.constexpr, DIM: tl.constexpr, PLACES: tl.constexpr):
+    """Where `numbers` [1, DIM] of each of `head` [N], counted over all rows, lie in the output."""
+    row, member = head // HEADS, head % HEADS
+    return row[:, None] * (HEADS * DIM) + place_of(member[:, None] * DIM + numbers, HEADS * DIM, PLACES)
 
 
 @triton.jit
@@ -194,6 +207,7 @@ def _attend_split(
     DIM: tl.constexpr,
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
+    PLACES: tl.constexpr,
     BIASED: tl.constexpr,
 ):
     row = tl.program_id(0)
@@ -204,9 +218,10 @@ def _attend_split(
     exists = (member < GROUP)[:, None]
     head = (row * KV_HEADS + kv_head) * GROUP + member
     numbers = tl.arange(0, DIM)[None, :]
+    target = laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES)
     if split * KEYS > position:  # a row of padding, or too short for this split
         if SPLITS == 1:
-            tl.store(out + head[:, None] * DIM + numbers, tl.full((QUERIES, DIM), 0.0, tl.float32), mask=exists)
+            tl.store(out + target, tl.full((QUERIES, DIM), 0.0, tl.float32), mask=exists)
         return
     offset = tl.cast(layer_offset, tl.int64) + kv_head * context * DIM
     # The compiler takes no alignment from an address that was loaded, only from a sum with it.
@@ -240,7 +255,7 @@ def _attend_split(
             BIASED,
         )
     if SPLITS == 1:
-        tl.store(out + head[:, None] * DIM + numbers, gathered / total[:, None], mask=exists)
+        tl.store(out + target, gathered / total[:, None], mask=exists)
     else:
         place = head * SPLITS + split
         tl.store(sums + place * 2, most, mask=member < GROUP)
@@ -260,6 +275,7 @@ def _combine(
     KEYS: tl.constexpr,
     SPLITS: tl.constexpr,
     PADDED: tl.constexpr,
+    PLACES: tl.constexpr,
 ):
     row = tl.program_id(0)
     position = tl.load(positions + row)
@@ -274,7 +290,8 @@ def _combine(
     numbers = tl.arange(0, DIM)
     part = tl.load(parts + place[:, :, None] * DIM + numbers[None, None, :], mask=worked[:, :, None], other=0.0)
     gathered = tl.sum(weight[:, :, None] * part, 1) / tl.where(total > 0, total, 1.0)[:, None]
-    tl.store(out + head[:, None] * DIM + numbers[None, :], gathered, mask=(member < ALL)[:, None])
+    target = laid_heads(head, numbers[None, :], ALL, DIM, PLACES)
+    tl.store(out + target, gathered, mask=(member < ALL)[:, None])
 
 
 @triton.jit
@@ -294,6 +311,7 @@ def _attend_prompt(
     QUERIES: tl.constexpr,
     DIM: tl.constexpr,
     KEYS: tl.constexpr,
+    PLACES: tl.constexpr,
     BIASED: tl.constexpr,
 ):
     kv_head = tl.program_id(1)
@@ -333,4 +351,4 @@ def _attend_prompt(
             BIASED,
         )
     gathered /= tl.where(total > 0, total, 1.0)[:, None]
-    tl.store(out + head[:, None] * DIM + numbers, gathered, mask=exists)
+    tl.store(out + laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES), gathered, mask=exists)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.cuda.forms import WEIGHTS_A_UNIT
+from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import interpreted, multiprocessors
 from models.cuda.picked import picked_rows
 from models.cuda.tile import tile_product
@@ -38,13 +39,31 @@ class Matrix:
         """Of a row."""
         return self.shape[1] // WEIGHTS_A_UNIT[self.form]
 
-    def times_vector(self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool) -> Tensor:
-        """`x` [1, I] float32 -> gelu(x Wᵀ + bias) + added, [1, O] float32."""
+    def reads(self, rows: int) -> Layout:
+        """How `rows` of x are to lie. Of several, tensor cores multiply 16-bit numbers."""
+        if rows == 1:
+            return Layout(torch.float32, WEIGHTS_A_UNIT[self.form])
+        return Layout(torch.bfloat16 if self.form == "bf16" else torch.float16, 1)
+
+    def times(
+        self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, layout: Layout = PLAIN
+    ) -> Tensor:
+        """`x` [R, I], laid as `reads(R)` says -> gelu(x Wᵀ + bias) + added, [R, O], laid as `layout`.
+
+        `bias` [O] and `added` [R, O] are plain. Only a single row may be laid by places.
+        """
+        if len(x) == 1:
+            return self._times_vector(x, bias, added, gelu=gelu, layout=layout)
+        return self._times_rows(x, bias, added, gelu=gelu, dtype=layout.dtype)
+
+    def _times_vector(
+        self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, layout: Layout
+    ) -> Tensor:
         rows = self.shape[0]
         block_rows, block_units = self._vector_blocks()
         tiles = -(-rows // block_rows)
         splits, split_units = _splits(tiles, self.units, block_units, x.device)
-        out = torch.empty((1, rows), dtype=torch.float32, device=x.device)
+        out = torch.empty((1, rows), dtype=layout.dtype, device=x.device)
         parts = out if splits == 1 else torch.empty((splits, rows), dtype=torch.float32, device=x.device)
         shuffle = self.lanes is not None
         vector_product[(tiles, splits)](
@@ -63,6 +82,7 @@ class Matrix:
             HAS_BIAS=bias is not None,
             HAS_ADDED=added is not None,
             GELU=gelu,
+            OUT_PLACES=layout.places,
             SPLITS=splits,
             SPLIT_UNITS=split_units,
             BLOCK_ROWS=block_rows,
@@ -71,13 +91,14 @@ class Matrix:
         )
         return out
 
-    def times_rows(self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool) -> Tensor:
-        """`x` [R, I] float32 -> gelu(x Wᵀ + bias) + added, [R, O] float32. `x` is rounded to 16 bits."""
+    def _times_rows(
+        self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, dtype: torch.dtype
+    ) -> Tensor:
         rows, x_rows = self.shape[0], len(x)
         block_x, block_out, block_units, warps, stages = self._tile_blocks(x_rows)
         grid = (-(-rows // block_out), -(-x_rows // block_x))
         splits, split_units = _splits(grid[0] * grid[1], self.units, block_units, x.device)
-        out = torch.empty((x_rows, rows), dtype=torch.float32, device=x.device)
+        out = torch.empty((x_rows, rows), dtype=dtype, device=x.device)
         parts = out if splits == 1 else torch.empty((splits, x_rows, rows), dtype=torch.float32, device=x.device)
         permute = self.planes is not None
         tile_product[(*grid, splits)](

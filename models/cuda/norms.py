@@ -9,17 +9,18 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from models.cuda.layout import Layout, place_of
 from models.cuda.machine import interpreted
 
 
-def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm]) -> list[Tensor]:
-    """One or two layer norms of `hidden`, float32 [R, E] and contiguous, in one pass: float32 [R, E] each.
+def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm], layouts: Sequence[Layout]) -> list[Tensor]:
+    """One or two layer norms of `hidden`, float32 [R, E] and contiguous, in one pass: [R, E] each, laid as `layouts`.
 
     Norms of one call share an epsilon.
     """
     count, size = hidden.shape
     first, last = norms[0], norms[-1]
-    out = [torch.empty_like(hidden) for _ in norms]
+    out = [torch.empty_like(hidden, dtype=layout.dtype) for layout in layouts]
     rows = 16 if interpreted() else 1  # a program
     _normalize[(triton.cdiv(count, rows),)](
         hidden,
@@ -35,6 +36,8 @@ def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm]) -> list[Tensor]:
         SIZE=size,
         PADDED=triton.next_power_of_2(size),
         NORMS=len(norms),
+        PLACES=layouts[0].places,
+        OTHER_PLACES=layouts[-1].places,
         num_warps=16 if size > 8192 else 8 if size > 2048 else 4,
     )
     return out
@@ -55,6 +58,8 @@ def _normalize(
     SIZE: tl.constexpr,
     PADDED: tl.constexpr,
     NORMS: tl.constexpr,
+    PLACES: tl.constexpr,
+    OTHER_PLACES: tl.constexpr,
 ):
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     column = tl.arange(0, PADDED)[None, :]
@@ -65,8 +70,8 @@ def _normalize(
     normal = centred * tl.rsqrt(tl.sum(centred * centred, 1) / SIZE + epsilon)[:, None]
     known = column < SIZE
     scaled = normal * tl.load(weight + column, mask=known, other=0.0) + tl.load(bias + column, mask=known, other=0.0)
-    tl.store(out + place, scaled, mask=exists)
+    tl.store(out + row * SIZE + place_of(column, SIZE, PLACES), scaled, mask=exists)
     if NORMS > 1:
         scaled = normal * tl.load(other_weight + column, mask=known, other=0.0)
         scaled += tl.load(other_bias + column, mask=known, other=0.0)
-        tl.store(other_out + place, scaled, mask=exists)
+        tl.store(other_out + row * SIZE + place_of(column, SIZE, OTHER_PLACES), scaled, mask=exists)

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import multiprocessors
 from models.cuda.norms import normalized
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from models.cuda.weight import CudaWeight, with_cuda_kernels
-from models.falcon import Block, Falcon, Transformer
+from models.falcon import Attention, Block, Falcon, Transformer
 
 
 @dataclass(frozen=True)
@@ -76,37 +77,48 @@ class RowDecoder:
             return hidden.new_empty((0, self._model.config.vocab_size))
         hidden = hidden[first:].to(tokens.device)
         with _current(tokens.device):
-            return _product(self._model.lm_head, normalized(hidden, [transformer.ln_f])[0])
+            head = self._model.lm_head
+            return _product(head, normalized(hidden, [transformer.ln_f], [_reads(head, len(hidden))])[0])
 
     def _block(self, block: Block, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
         """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end.
 
         Where attention and MLP are side by side, so are they on the card: a step's small kernels leave it idle.
         """
+        count = len(hidden)
+        attention, mlp = block.self_attention, block.mlp
         norms = [block.ln_attn, block.ln_mlp] if block.two_norms else [block.input_layernorm]
-        inputs = normalized(hidden, norms)
+        of_attention, of_mlp = _reads(attention.query_key_value, count), _reads(mlp.dense_h_to_4h, count)
+        if block.parallel and not block.two_norms and of_attention != of_mlp:
+            norms *= 2  # one norm, laid in two ways
+        inputs = normalized(hidden, norms, [of_attention, of_mlp][: len(norms)])
+        wide_layout = _reads(mlp.dense_4h_to_h, count)
         side = self._sides[stage] if block.parallel and not prompt else None
         if side is not None:
             side.wait_stream(torch.cuda.current_stream(side.device))
             with torch.cuda.stream(side):
-                wide = _product(block.mlp.dense_h_to_4h, inputs[-1], gelu=True)
-        gathered = self._attend(block.self_attention.query_key_value, inputs[0], rows, stage, layer, prompt)
-        hidden = _product(block.self_attention.dense, gathered, added=hidden)
+                wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
+        gathered = self._attend(attention, inputs[0], rows, stage, layer, prompt)
+        hidden = _product(attention.dense, gathered, added=hidden)
         if side is not None:
             torch.cuda.current_stream(side.device).wait_stream(side)
         else:
-            mlp_in = inputs[-1] if block.parallel else normalized(hidden, [block.post_attention_layernorm])[0]
-            wide = _product(block.mlp.dense_h_to_4h, mlp_in, gelu=True)
-        return _product(block.mlp.dense_4h_to_h, wide, added=hidden)
+            if not block.parallel:
+                inputs = normalized(hidden, [block.post_attention_layernorm], [of_mlp])
+            wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
+        return _product(mlp.dense_4h_to_h, wide, added=hidden)
 
-    def _attend(self, fused: nn.Module, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
+    def _attend(
+        self, attention: Attention, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool
+    ) -> Tensor:
         shape, (rotary, bias) = self._shape, self._tables[stage]
-        qkv = _product(fused, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
+        qkv = _product(attention.query_key_value, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
         query = rotate_and_store(qkv, rotary, rows, layer, shape.context)
+        layout = _reads(attention.dense, len(rows))
         if prompt:
-            return attend_prompt(query, rows, layer, shape, bias)
+            return attend_prompt(query, rows, layer, shape, bias, layout)
         splits = split_count(shape, len(rows), self._processors[stage])
-        return attend_rows(query, rows, layer, shape, bias, splits)
+        return attend_rows(query, rows, layer, shape, bias, splits, layout)
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:
@@ -128,12 +140,21 @@ def _take_kernels(modules: Sequence[nn.Module]) -> None:
             module.weight = made[module.weight]
 
 
-def _product(layer: nn.Module, x: Tensor, *, gelu: bool = False, added: Tensor | None = None) -> Tensor:
-    """gelu(layer(x)) + added, in one kernel where the weight has one."""
+def _reads(layer: nn.Module, rows: int) -> Layout:
+    """How `_product` takes `rows` of x."""
     if isinstance(layer, CompressedLinear) and isinstance(layer.weight, CudaWeight):
-        return layer.weight.product(x, layer.bias, gelu=gelu, added=added)
+        return layer.weight.reads(rows)
+    return PLAIN
+
+
+def _product(
+    layer: nn.Module, x: Tensor, *, gelu: bool = False, added: Tensor | None = None, layout: Layout = PLAIN
+) -> Tensor:
+    """gelu(layer(x)) + added, laid as `layout`, in one kernel where the weight has one; `x` lies as `_reads` says."""
+    if isinstance(layer, CompressedLinear) and isinstance(layer.weight, CudaWeight):
+        return layer.weight.laid_product(x, layer.bias, gelu=gelu, added=added, layout=layout)
     out: Tensor = F.gelu(layer(x)) if gelu else layer(x)
-    return out if added is None else out + added
+    return layout.lay(out if added is None else out + added)
 
 
 def _tables(transformer: Transformer, device: torch.device) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:

@@ -2,7 +2,8 @@
 
 R rows of x, O output features, I columns, U = I / weights a unit. A program takes BLOCK_X rows of x, BLOCK_OUT output
 features and one of SPLITS parts of the columns. Weights are expanded to 16 bits between their reading and the tensor
-cores, never in memory; x is rounded to 16 bits, sums are float32.
+cores, never in memory: they are the product's first factor, which Hopper's tensor cores take from registers. Sums are
+float32.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ def tile_product(
     data,  # [O, U] units
     codebooks,  # [O / GROUP, entries] float32, or with PERMUTE [O / GROUP, 8] words of bytes
     scales,  # [O, U / SCALE_UNITS] 16-bit, for integers
-    x,  # [R, I] float32
+    x,  # [R, I] float16, or bfloat16 for bf16
     bias,
     added,
-    out,  # [R, O] float32
+    out,  # [R, O] float32 or 16-bit
     parts,  # [SPLITS, R, O] float32
     counters,  # [programs of one split] int32, all 0
     x_rows,
@@ -90,12 +91,12 @@ def tile_product(
     unit = split * SPLIT_UNITS + tl.arange(0, BLOCK_UNITS)
     column = split * SPLIT_UNITS * PLACES + tl.arange(0, BLOCK_UNITS * PLACES)
     places = safe_row.to(tl.int64)[:, None] * UNITS + unit[None, :]
-    vectors = x + safe_x_row.to(tl.int64)[:, None] * (UNITS * PLACES) + column[None, :]
+    vectors = x + safe_x_row.to(tl.int64)[None, :] * (UNITS * PLACES) + column[:, None]
     own = codebooks + safe_row[:, None] // GROUP * ENTRIES
     if PERMUTE:
         b0, b1, b2, b3 = tl.load(own), tl.load(own + 1), tl.load(own + 2), tl.load(own + 3)
         b4, b5, b6, b7 = tl.load(own + 4), tl.load(own + 5), tl.load(own + 6), tl.load(own + 7)
-    sums = tl.zeros([BLOCK_X, BLOCK_OUT], tl.float32)
+    sums = tl.zeros([BLOCK_OUT, BLOCK_X], tl.float32)
     for step in range(SPLIT_UNITS // BLOCK_UNITS):
         left = UNITS - step * BLOCK_UNITS
         inside = (unit < left)[None, :]
@@ -110,11 +111,11 @@ def tile_product(
                 place_of_scale = safe_row[:, None] * per_row + (unit + step * BLOCK_UNITS)[None, :] // SCALE_UNITS
                 scale = tl.load(scales + place_of_scale, mask=inside, other=0.0).to(tl.float32)
             weights = expanded(units, own, scale, FORM, PLACES, SCALE_UNITS > 0, half)
-        vector = tl.load(vectors + step * (BLOCK_UNITS * PLACES), mask=(column < left * PLACES)[None, :], other=0.0)
-        sums = tl.dot(vector.to(half), tl.trans(weights), sums)
-    known = (x_row < x_rows)[:, None] & (row < rows)[None, :]
-    target = x_row.to(tl.int64)[:, None] * rows + row[None, :]
-    columns = tl.broadcast_to(row[None, :], [BLOCK_X, BLOCK_OUT])
+        vector = tl.load(vectors + step * (BLOCK_UNITS * PLACES), mask=(column < left * PLACES)[:, None], other=0.0)
+        sums = tl.dot(weights, vector, sums)
+    known = (row < rows)[:, None] & (x_row < x_rows)[None, :]
+    target = x_row.to(tl.int64)[None, :] * rows + row[:, None]
+    columns = tl.broadcast_to(row[:, None], [BLOCK_OUT, BLOCK_X])
     if SPLITS == 1:
         finish(sums, target, columns, known, bias, added, out, HAS_BIAS, HAS_ADDED, GELU)
     else:

@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 
 from models.cuda.forms import load_units, weight_at
+from models.cuda.layout import place_of
 from models.cuda.lookup import shuffled
 from models.cuda.sums import finish, last_to_come, sum_of_parts
 
@@ -19,7 +20,7 @@ def vector_product(
     data,  # [O, U] units
     codebooks,  # [O / GROUP, entries] float32, for lookup forms
     scales,  # [O, I / SCALE_COLUMNS] 16-bit, for integers
-    x,  # [I] float32
+    x,  # [PLACES, U] float32
     bias,
     added,
     out,  # [O] float32
@@ -36,6 +37,7 @@ def vector_product(
     HAS_BIAS: tl.constexpr,
     HAS_ADDED: tl.constexpr,
     GELU: tl.constexpr,
+    OUT_PLACES: tl.constexpr,
     SPLITS: tl.constexpr,
     SPLIT_UNITS: tl.constexpr,  # a multiple of BLOCK_UNITS
     BLOCK_ROWS: tl.constexpr,
@@ -53,17 +55,18 @@ def vector_product(
         inside = unit < UNITS
         mask = inside[None, :] & known[:, None]
         units = load_units(data, row_start[:, None] + unit[None, :], mask, FORM)
-        vector = x + unit * PLACES
+        vector = x + unit
         if SHUFFLE:
             entries = shuffled(units, codebooks + first_row // GROUP * ENTRIES)
             for place in tl.static_range(PLACES):
-                sums += entries[place] * tl.load(vector + place, mask=inside, other=0.0)[None, :]
+                sums += entries[place] * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
         else:
             own = codebooks + tl.where(known, row, 0)[:, None] // GROUP * ENTRIES
             products = tl.zeros([BLOCK_ROWS, BLOCK_UNITS], tl.float32)
             for place in tl.static_range(PLACES):
                 products += (
-                    weight_at(units, place, own, FORM) * tl.load(vector + place, mask=inside, other=0.0)[None, :]
+                    weight_at(units, place, own, FORM)
+                    * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
                 )
             if SCALE_UNITS:
                 per_row: tl.constexpr = UNITS // SCALE_UNITS
@@ -71,10 +74,11 @@ def vector_product(
                 products *= tl.load(scales + place_of_scale, mask=mask, other=0.0).to(tl.float32)
             sums += products
     total = tl.sum(sums, 1)
+    target = place_of(row, rows, OUT_PLACES)
     if SPLITS == 1:
-        finish(total, row, row, known, bias, added, out, HAS_BIAS, HAS_ADDED, GELU)
+        finish(total, target, row, known, bias, added, out, HAS_BIAS, HAS_ADDED, GELU)
     else:
         tl.store(parts + split * rows + row, total, mask=known)
         if last_to_come(counters + tl.program_id(0), SPLITS):
             total = sum_of_parts(parts, row, known, rows, SPLITS)
-            finish(total, row, row, known, bias, added, out, HAS_BIAS, HAS_ADDED, GELU)
+            finish(total, target, row, known, bias, added, out, HAS_BIAS, HAS_ADDED, GELU)

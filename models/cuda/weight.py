@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.compressed import DenseWeight, Weight
+from models.cuda.layout import PLAIN, Layout
 from models.cuda.matrix import Matrix, matrix_of
 
 
@@ -26,6 +27,7 @@ class CudaWeight(Weight):
         super().__init__(stored.shape)
         self.stored = stored
         self.matrix = matrix
+        self._layout = Layout(torch.bfloat16 if matrix.form == "bf16" else torch.float16, 1)
 
     def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
         return self.stored.part(first, last, dtype)
@@ -39,19 +41,38 @@ class CudaWeight(Weight):
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
         return self.product(x, bias)
 
+    def reads(self, rows: int) -> Layout:
+        """How `laid_product` takes `rows` of x."""
+        return self._layout if self._by_torch(rows) else self.matrix.reads(rows)
+
     def product(
         self, x: Tensor, bias: Tensor | None = None, *, gelu: bool = False, added: Tensor | None = None
     ) -> Tensor:
         """`x` [..., I] float32 -> gelu(x Wᵀ + bias) + added, [..., O] float32: one kernel for what a layer does."""
         flat = x.reshape(-1, self.shape[1]).contiguous()
         others = None if added is None else added.reshape(-1, self.shape[0]).contiguous()
-        if len(flat) == 1:
-            out = self.matrix.times_vector(flat, bias, others, gelu=gelu)
-        elif isinstance(self.stored, DenseWeight):
-            out = F.linear(flat.to(self.stored.values.dtype), self.stored.values).float()
-            out = out if bias is None else out + bias
-            out = F.gelu(out) if gelu else out
-            out = out if others is None else out + others
-        else:
-            out = self.matrix.times_rows(flat, bias, others, gelu=gelu)
-        return out.view(*x.shape[:-1], self.shape[0])
+        laid = self.reads(len(flat)).lay(flat)
+        return self.laid_product(laid, bias, gelu=gelu, added=others).view(*x.shape[:-1], self.shape[0])
+
+    def laid_product(
+        self,
+        x: Tensor,
+        bias: Tensor | None = None,
+        *,
+        gelu: bool = False,
+        added: Tensor | None = None,
+        layout: Layout = PLAIN,
+    ) -> Tensor:
+        """The same for `x` [R, I] that lies as `reads` says; the product lies as `layout`, `added` [R, O] is plain."""
+        if not self._by_torch(len(x)):
+            return self.matrix.times(x, bias, added, gelu=gelu, layout=layout)
+        out = F.linear(x, self.stored.dense(x.dtype))
+        out = out if bias is None and not gelu and added is None else out.float()
+        out = out if bias is None else out + bias
+        out = F.gelu(out) if gelu else out
+        out = out if added is None else out + added
+        return layout.lay(out)
+
+    def _by_torch(self, rows: int) -> bool:
+        """Dense weights with several rows: its library's products are as fast as any."""
+        return rows > 1 and isinstance(self.stored, DenseWeight)

@@ -18,6 +18,7 @@ from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows
+from models.cuda.layout import Layout
 from models.cuda.norms import normalized
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
@@ -35,8 +36,8 @@ def launch(name: str) -> None:
     bias = torch.zeros(kv_heads, group, CONTEXT) if name == "rw" else None
     table = None if name == "rw" else (torch.zeros(CONTEXT, head_dim), torch.zeros(CONTEXT, head_dim))
     query = rotate_and_store(torch.zeros(1, kv_heads, group + 2, head_dim), table, rows, 1, CONTEXT)
-    attend_rows(query, rows, 1, shape, bias, 32)
-    attend_prompt(query, rows, 1, shape, bias)
+    attend_rows(query, rows, 1, shape, bias, 32, Layout(torch.float32, 8))
+    attend_prompt(query, rows, 1, shape, bias, Layout(torch.float16, 1))
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
     JITFunction.run = compile_only
     for name in sys.argv[2:]:
         launch(name)
-    normalized(torch.zeros(1, 8192), [nn.LayerNorm(8192).requires_grad_(False)] * 2)
+    normalized(torch.zeros(1, 8192), [nn.LayerNorm(8192).requires_grad_(False)] * 2, [Layout(torch.float32, 8)] * 2)
     for kernel in compiled:
         narrow = len(re.findall(r"ld\.global\S*\.[bu]16\b", kernel.asm["ptx"]))
         found = {"kernel": kernel.name, "shared_bytes": kernel.metadata.shared, "narrow_loads": narrow}

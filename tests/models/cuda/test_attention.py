@@ -16,6 +16,7 @@ from models.config import FalconConfig
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
 from models.cuda.machine import interpreted
 from models.cuda.rotary import rotate_and_store
+from models.cuda.layout import PLAIN
 from models.cuda.rows import Rows
 from models.falcon import alibi_bias, rotary_tables, rotate
 
@@ -125,18 +126,18 @@ def test_keys_and_values_are_stored_where_their_rows_stand_and_nowhere_else(case
 @pytest.mark.parametrize("splits", [1, 2])
 def test_rows_of_several_states_gather_what_torch_gathers(case: Case, splits: int) -> None:
     feed = Feed(case, *STATES)
-    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, splits))
+    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, splits, PLAIN))
 
 
 def test_rows_of_one_state_see_each_other_up_to_their_own_position(case: Case) -> None:
     feed = Feed(case, *DRAFTS)
-    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, 2))
-    feed.check(attend_prompt(feed.query, feed.rows, LAYER, case.shape, case.bias))
+    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, 2, PLAIN))
+    feed.check(attend_prompt(feed.query, feed.rows, LAYER, case.shape, case.bias, PLAIN))
 
 
 def test_a_prompt_begins_at_the_first_position(case: Case) -> None:
     feed = Feed(case, list(range(3)), [0] * 3)
-    feed.check(attend_prompt(feed.query, feed.rows, LAYER, case.shape, case.bias))
+    feed.check(attend_prompt(feed.query, feed.rows, LAYER, case.shape, case.bias, PLAIN))
 
 
 def test_what_lies_beyond_a_position_is_never_looked_at() -> None:
@@ -145,8 +146,8 @@ def test_what_lies_beyond_a_position_is_never_looked_at() -> None:
     for side in feed.sides:
         side[:, :, :, 71:] = torch.nan
     for out in (
-        attend_rows(feed.query, feed.rows, LAYER, case.shape, None, 2),
-        attend_prompt(feed.query, feed.rows, LAYER, case.shape, None),
+        attend_rows(feed.query, feed.rows, LAYER, case.shape, None, 2, PLAIN),
+        attend_prompt(feed.query, feed.rows, LAYER, case.shape, None, PLAIN),
     ):
         feed.check(out)
 
@@ -154,7 +155,7 @@ def test_what_lies_beyond_a_position_is_never_looked_at() -> None:
 def test_more_splits_than_blocks_change_nothing() -> None:
     case = Case(AttentionShape(1, 3, 16, CONTEXT), None, None)
     feed = Feed(case, [10, 150], [0, 1])
-    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, None, 5))
+    feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, None, 5, PLAIN))
 
 
 @pytest.mark.parametrize(

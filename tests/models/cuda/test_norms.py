@@ -9,6 +9,7 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 import torch
 from torch import nn
 
+from models.cuda.layout import PLAIN, Layout
 from models.cuda.norms import normalized
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -22,5 +23,13 @@ def test_one_pass_gives_what_each_norm_gives(count: int) -> None:
         norm.weight.normal_()
         norm.bias.normal_()
     hidden = 30 + 5 * torch.randn(17, 96, device=DEVICE)
-    for norm, out in zip(norms, normalized(hidden, norms), strict=True):
+    for norm, out in zip(norms, normalized(hidden, norms, [PLAIN] * count), strict=True):
         torch.testing.assert_close(out, norm(hidden), rtol=1e-5, atol=2e-5)
+
+
+def test_what_is_normalized_lies_as_it_is_asked_to() -> None:
+    norm = nn.LayerNorm(96).to(DEVICE).requires_grad_(False)
+    hidden = torch.randn(1, 96, device=DEVICE)
+    layouts = [Layout(torch.float32, 8), Layout(torch.float16, 2)]
+    for layout, out in zip(layouts, normalized(hidden, [norm, norm], layouts), strict=True):
+        torch.testing.assert_close(out, layout.lay(norm(hidden)), rtol=1e-3, atol=1e-3)
