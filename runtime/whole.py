@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
@@ -14,13 +15,25 @@ def write_whole(file: Path, parts: Iterable[bytes | memoryview], *, mode: int = 
 
     Raises OSError, and ValueError for a NUL in the name; `file` is as it was, then, and nothing is left beside it.
     """
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:64]}.")
+    place = replaceable(file)
+    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:64]}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.writelines(parts)
         Path(beside).chmod(mode)
-        Path(beside).replace(file)
+        Path(beside).replace(place)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(beside).unlink()
         raise
+
+
+def replaceable(file: Path) -> Path:
+    """Where a file that is to be renamed to `file` belongs: what a link leads to, so that the link stays. Raises
+    OSError for a folder, and for a device or a pipe, whose name a file would take away from everybody else."""
+    place = Path(os.path.realpath(file))
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "It is a device or a pipe", str(file))
+    return place

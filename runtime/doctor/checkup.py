@@ -27,6 +27,7 @@ from runtime.doctor.recommendation import recommend
 from runtime.doctor.runner import End, Limits, Notice, Run, run
 from runtime.errors import BackendUnavailableError, OptionError
 from runtime.tokenizer import Tokenizer
+from runtime.whole import write_whole
 
 
 def run_doctor(
@@ -45,7 +46,7 @@ def run_doctor(
     Raises BundleError and TokenizerError for a bundle that is none, BackendUnavailableError where the interpreter that
     all is compared with cannot run, OptionError for a `json_path` that cannot be.
     """
-    if json_path is not None and (json_path.is_dir() or not json_path.absolute().parent.is_dir()):
+    if json_path is not None and not _can_be_file(json_path):
         raise OptionError(f"--json {json_path} is no place for a file; name one in a folder that exists.")
     bundle = Bundle.open(folder)
     progress = _Progress(err)
@@ -54,7 +55,8 @@ def run_doctor(
     out.write(report.as_text(findings) + "\n")
     out.flush()
     if json_path is not None:
-        _write_whole(json_path, report.as_json(findings, _places(bundle)))
+        text = report.as_json(findings, _places(bundle))
+        write_whole(json_path, [text.encode("utf-8", errors="xmlcharrefreplace")], mode=0o644)
     if findings.faults:
         err.write(f"error: {' '.join(report.fault_sentence(findings).split())}\n")
         return 1
@@ -163,10 +165,5 @@ def _places(bundle: Bundle) -> dict[str, str]:
     return {str(path): "<bundle>" for path in (bundle.folder.absolute(), bundle.folder.resolve())}
 
 
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _can_be_file(path: Path) -> bool:
+    return path.absolute().parent.is_dir() and (path.is_file() or not path.exists())

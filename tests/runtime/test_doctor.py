@@ -260,6 +260,7 @@ def test_no_child_outlives_the_doctor(bundle: Path, number: signal.Signals, code
 def test_what_cannot_be_examined_is_refused_before_any_work(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError):
         run_doctor(tmp_path / "nothing", None, io.StringIO(), io.StringIO())
-    for place in (tmp_path, tmp_path / "no-folder" / "report.json"):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "no-folder" / "report.json", tmp_path / "pipe"):
         with pytest.raises(OptionError, match="no place for a file"):
             run_doctor(bundle, place, io.StringIO(), io.StringIO())

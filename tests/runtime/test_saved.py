@@ -142,6 +142,23 @@ def test_a_file_that_cannot_be_written_is_said_and_leaves_the_old_one(saved: Pat
     assert Session.restore(backend(), saved, bundle=HASH).tokens == (1,)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes and links")
+def test_a_pipe_or_a_device_keeps_its_name_and_a_link_its_end(saved: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(saved)
+    (tmp_path / "link-to-pipe").symlink_to(tmp_path / "pipe")
+    session = Session(backend())
+    session.set_prompt([1])
+    for name in ("pipe", "link-to-pipe"):
+        with pytest.raises(SessionFileError, match="is a device or a pipe"):
+            session.save(tmp_path / name, bundle=HASH)
+    assert (tmp_path / "pipe").is_fifo()
+    session.save(tmp_path / "link", bundle=HASH)
+    assert (tmp_path / "link").is_symlink()
+    assert Session.restore(backend(), saved, bundle=HASH).tokens == (1,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chat", "link", "link-to-pipe", "pipe"]
+
+
 def test_a_full_disk_is_said_and_leaves_the_old_file(small_disk: Path) -> None:
     session = Session(backend())
     session.set_prompt([1])
