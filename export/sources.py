@@ -150,7 +150,7 @@ def resolve(
         return ResolvedSource(
             name=known.name, hub_name=known.hub_name, chat_template=known.chat_template, folder=known.folder
         )
-    path = Path(named).expanduser()
+    path = _expanded(named)
     if path.is_dir():
         if revision is not None:
             raise OptionError(f"--revision chooses a commit of the Hub, and {named} is a folder; leave it out.")
@@ -183,6 +183,13 @@ def resolve(
     raise SourceError(
         f"{named!r} is neither a folder nor a known model; {hint}`python -m export list` names those that are known."
     )
+
+
+def _expanded(named: str) -> Path:
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        raise SourceError(f"{named} names a home folder that does not exist; name another folder.") from None
 
 
 def source_hash(checkpoint: Checkpoint, progress: Progress) -> str:

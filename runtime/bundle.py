@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.arguments import check_callable, check_kind, checked_path
-from runtime.errors import BundleError
+from runtime.errors import BundleError, OptionError
 from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, Manifest, Part
 from runtime.paths import cache_folder
@@ -39,8 +39,7 @@ class Bundle:
         bundle._check_sizes()
         if not hashes:
             return bundle
-        mark = bundle._seen_mark()
-        if not mark.exists():
+        if not bundle._was_seen():
             bundle.verify()
             bundle.mark_seen()
         return bundle
@@ -63,12 +62,12 @@ class Bundle:
 
     def mark_seen(self) -> None:
         """Remember on this machine that these bytes were verified, so that later loads are fast."""
-        mark = self._seen_mark()
         try:
+            mark = self._seen_mark()
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(json.dumps({"folder": str(self.folder.resolve())}), encoding="utf-8")
-        except OSError:
-            return  # a read-only home costs a hash at each load, nothing else
+        except (OSError, OptionError):
+            return  # a read-only home, or none, costs a hash at each load, nothing else
 
     @property
     def hash(self) -> str:
@@ -103,6 +102,12 @@ class Bundle:
                     f"{path} is damaged: it has {size:,} bytes where {entry.bytes:,} were written; "
                     "export or copy the bundle again."
                 )
+
+    def _was_seen(self) -> bool:
+        try:
+            return self._seen_mark().exists()
+        except (OSError, OptionError):  # another's cache, or none
+            return False
 
     def _seen_mark(self) -> Path:
         # Tied to place and change time as well: a copy, or an edited file, is hashed anew.

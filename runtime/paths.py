@@ -6,14 +6,27 @@ import os
 import sys
 from pathlib import Path
 
+from runtime.errors import OptionError
+
 
 def cache_folder() -> Path:
-    """Folder for what can be made again: `$FALCONET_CACHE`, or the system's place for caches."""
-    named = os.environ.get("FALCONET_CACHE")
+    """Folder for what can be made again: `$FALCONET_CACHE`, or the system's place for caches. OptionError where this
+    user has no home folder, as in some containers, and none is named."""
+    try:
+        return _cache_folder()
+    except RuntimeError:
+        raise OptionError(
+            "There is no home folder to keep what is made once; set FALCONET_CACHE to a folder that can be written."
+        ) from None
+
+
+def _cache_folder() -> Path:
+    named, system = os.environ.get("FALCONET_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if named:
         return Path(named).expanduser()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "falconet"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "falconet" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "falconet"
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "falconet" / "Cache"
+    return (Path(system) if system else Path.home() / ".cache") / "falconet"

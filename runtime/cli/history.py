@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from runtime.errors import OptionError
 from runtime.paths import cache_folder
 from runtime.whole import write_whole
 
@@ -21,7 +22,7 @@ class History:
         self.problem: str | None = None
         try:
             self._file = file or cache_folder() / "chat-history.jsonl"
-        except RuntimeError as error:  # no home folder
+        except OptionError as error:  # no home folder
             self._file, self.problem = Path(os.devnull), str(error)
 
     def load(self) -> list[str]:

@@ -113,8 +113,8 @@ def _schema(texts: Sequence[str]) -> object:
     if not text.startswith(("{", "[")) and text not in ("true", "false"):
         try:
             text = input_text(Path(text).expanduser().read_bytes(), f"The file {text}")
-        except (OSError, ValueError) as error:  # ValueError: a path with NUL
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        except (OSError, ValueError, RuntimeError) as error:  # a path with NUL; a home folder of nobody
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
             raise OptionError(
                 f"{text[:200]} cannot be read ({reason}); name a file, or give the schema itself."
             ) from None

@@ -47,16 +47,24 @@ def versions() -> dict[str, str]:
 def anonymous(text: str, places: Mapping[str, str]) -> str:
     """`text` without paths, user name and machine name. `places` are paths and the words that replace them."""
     known = {**{str(p): "<temporary>" for p in (tempfile.gettempdir(), Path(tempfile.gettempdir()).resolve())}}
-    known |= {sys.prefix: "<python>", sys.base_prefix: "<python>", str(Path.home()): "~"}
+    home = _home()
+    known |= {sys.prefix: "<python>", sys.base_prefix: "<python>", str(home): "~"}
     known |= places
     for place in sorted(known, key=len, reverse=True):
         if len(place) > 1:
             text = text.replace(place, known[place])
     text = _PATH.sub(lambda match: f"…/{match[1]}", text)
-    for name in {_user(), Path.home().name, platform.node(), platform.node().partition(".")[0]}:
+    for name in {_user(), home.name, platform.node(), platform.node().partition(".")[0]}:
         if len(name) > 1 and name != "root":
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "<name>", text, flags=re.IGNORECASE)
     return text
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # this user has none, as in some containers
+        return Path("~")
 
 
 def _user() -> str:

@@ -155,6 +155,8 @@ def test_an_unknown_name_gets_the_nearest_known_ones() -> None:
 def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"")
+    with pytest.raises(SourceError, match="names a home folder that does not exist"):
+        resolve("~nobody-of-this-name/falcon")
     with pytest.raises(SourceError, match="is a file; name the folder"):
         resolve(str(file))
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from runtime.bundle import Bundle
-from runtime.errors import BundleError
+from runtime.cli.history import History
+from runtime.embedded import embedded_folder
+from runtime.errors import BundleError, OptionError
 from runtime.manifest import Manifest
 from tests.tools import read_manifest, write_manifest
 
@@ -51,6 +53,16 @@ def test_the_bytes_of_a_part_are_mapped_from_the_weight_file(bundle_folder: Path
             array = bundle.array(part)
             assert array.tobytes() == data[part.offset : part.offset + part.bytes]
             assert not array.flags.writeable
+
+
+def test_who_has_no_home_folder_opens_bundles_and_is_told_what_the_embedded_model_needs(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FALCONET_CACHE", "~nobody-of-this-name/cache")
+    assert Bundle.open(bundle_folder).folder == bundle_folder
+    assert History().problem is not None
+    with pytest.raises(OptionError, match=r"no home folder .*; set FALCONET_CACHE"):
+        embedded_folder()
 
 
 @pytest.mark.parametrize("folder", ["nothing", "empty", "file/below"])

@@ -59,6 +59,7 @@ def test_an_option_within_its_range_works(given: tuple[str, ...]) -> None:
         (("--regex", "a", "--json-schema", "{}"), "not allowed with argument --regex"),
         (("--json-schema", "{"), "--json-schema: the schema is not JSON"),
         (("--json-schema", "missing.json"), "--json-schema: missing.json cannot be read (No such file or directory)"),
+        (("--json-schema", "~nobody-of-this-name/x"), "~nobody-of-this-name/x cannot be read (Could not"),
         (("--model", "x"), "--model is one of a service's; name the service with --remote"),
         (("--remote", "http://127.0.0.1:9/v1"), "BUNDLE is for models on this machine; leave it out"),
     ],
