@@ -22,6 +22,7 @@ from typing import Any
 
 from runtime.engines.base import EngineInfo
 from runtime.engines.wire import from_line, to_line, unpack, unpack_error
+from runtime.errors import EngineError
 from runtime.launch import module_command
 
 _log = logging.getLogger(__name__)
@@ -235,15 +236,21 @@ def _start() -> subprocess.Popen[bytes]:
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    return subprocess.Popen(
-        module_command("runtime.engines.worker"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
-        start_new_session=True,  # Ctrl-C in a terminal reaches the parent only
-        creationflags=flags,
-    )
+    try:
+        return subprocess.Popen(
+            module_command("runtime.engines.worker"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+            start_new_session=True,  # Ctrl-C in a terminal reaches the parent only
+            creationflags=flags,
+        )
+    except OSError as error:  # too many files or processes, no memory, an interpreter that is gone
+        raise EngineError(
+            f"The process that runs the model could not be started ({error.strerror}); close other programs and ask "
+            "again."
+        ) from None
 
 
 def _bug(trace: str) -> RuntimeError:

@@ -206,6 +206,19 @@ def test_a_bundle_that_is_none_is_the_same_sentence_as_in_this_process(bundle_fo
         engine.close()
 
 
+def test_a_child_that_cannot_be_started_is_a_sentence_and_the_next_call_tries_again(
+    engine: ProcessEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.kill(pid(engine), signal.SIGKILL)
+    assert gone(pid(engine))
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr(sys, "executable", str(tmp_path / "python"))
+        for use in (lambda: engine.chat(HELLO, GREEDY), lambda: ProcessEngine.open(talker())):
+            with pytest.raises(EngineError, match=r"could not be started \(No such file"):
+                use()
+    assert finish(engine.chat(HELLO, GREEDY)).text
+
+
 def test_children_that_keep_dying_are_not_started_for_ever(inject: Any) -> None:
     inject("import os, sys\nif '-P' in sys.orig_argv:\n    os.write(2, b'out of order\\n')\n    os._exit(3)\n")
     with pytest.raises(EngineError, match=r"while it loaded it ended with exit code 3; .*'out of order'"):
