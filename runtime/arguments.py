@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,9 @@ def check_whole(name: str, value: object, *, least: int = 0) -> None:
 
 
 def check_seconds(name: str, value: object) -> None:
-    """OptionError unless `value` is a number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    """OptionError unless `value` is a number above 0; infinity is one, what no float can hold is none."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (0 < value <= sys.float_info.max or value == math.inf):  # type: ignore[operator]
         raise OptionError(f"{name} must be a number above 0, not {shown(value)}.")
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
 from runtime.engines.openai_reply import Chunk, read_chunk, refusal
@@ -30,6 +30,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 _ERROR_BYTES = 65_536  # of a refusal that are read
 _AFTER_FINISH_SECONDS = 2.0  # for the counts that come after the end of an answer
 _DONE = "[DONE]"
+_NO_ADDRESS = "base_url is no address; it looks like http://127.0.0.1:8000/v1."
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Connection:
         parts = _checked_url(base_url)
         self.base = parts.geturl().rstrip("/")
         self.address = self.base
+        try:
+            httpx.URL(self.base).host  # noqa: B018  (reading it decodes the name)
+        except (httpx.InvalidURL, ValueError):
+            raise OptionError(_NO_ADDRESS) from None
         self._key = _checked_key(api_key)
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         # The environment's proxy serves the world, not this machine.
@@ -102,6 +107,7 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()  # what a body's readers left behind: the loop would complain of it
         await self._client.aclose()
 
     async def _get(self, path: str) -> object:
@@ -149,7 +155,7 @@ class Connection:
                     break
                 try:
                     chunk = read_chunk(data)
-                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
                     raise self.no_service() from None
                 finished = finished or chunk.finish is not None
                 chosen = chosen or not chunk.empty
@@ -167,12 +173,13 @@ class Connection:
             return
         stream = EventStream()
         size = 0
-        async for piece in response.aiter_bytes():
-            for data in stream.feed(piece):
-                yield data
-            size += len(piece)
-            if not stream.fields and size > _ERROR_BYTES:
-                break
+        async with contextlib.aclosing(_pieces(response)) as pieces:
+            async for piece in pieces:
+                for data in stream.feed(piece):
+                    yield data
+                size += len(piece)
+                if not stream.fields and size > _ERROR_BYTES:
+                    break
         if size and not stream.fields:
             raise self.no_service()
 
@@ -219,13 +226,19 @@ class Connection:
         return f"The connection to {self.address} broke before the answer was complete; ask again."
 
 
+def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body, to be closed by who reads it: else the loop closes it, perhaps after it was told to stop."""
+    return cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+
+
 async def _beginning(response: httpx.Response, most: int) -> bytes:
     """The body, or its first `most` bytes or a little more."""
     body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) >= most:
-            break
+    async with contextlib.aclosing(_pieces(response)) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) >= most:
+                break
     return body
 
 
@@ -245,7 +258,7 @@ def _checked_url(base_url: str) -> SplitResult:
         parts = urlsplit(base_url.strip())
         host, _ = parts.hostname, parts.port
     except (ValueError, AttributeError):
-        raise OptionError("base_url is no address; it looks like http://127.0.0.1:8000/v1.") from None
+        raise OptionError(_NO_ADDRESS) from None
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in parts.netloc):
         raise OptionError("base_url must begin with http:// or https:// and a host, as http://127.0.0.1:8000/v1.")
     if parts.username is not None or parts.query or parts.fragment:

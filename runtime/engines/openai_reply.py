@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from runtime.sampling import TokenLogprobs
 
 UNKNOWN_TOKEN = -1  # where a service names a token by its text alone
 _SHOWN = 300  # characters of a service's message
+_MOST = 2**53  # of what is counted; more is no count, and no number of JSON's either
+_LEAST_LOGPROB = -9_999.0  # stands for no chance at all, as in OpenAI's API: JSON has no infinity
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # in a sentence they could command a terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +80,10 @@ def first_model(body: object) -> tuple[str, int | None]:
     if not models:
         raise EngineError("The service offers no model; load one there and ask again.")
     model = models[0]
-    if not isinstance(model, dict) or not isinstance(model.get("id"), str):
-        raise ValueError("a model without a name")  # noqa: TRY004
+    if not isinstance(model, dict) or not isinstance(model.get("id"), str) or not model["id"]:
+        raise ValueError("a model without a name")
     length = model.get("max_model_len") or model.get("context_length")  # vLLM, SGLang; others
-    return model["id"], length if isinstance(length, int) and length > 0 else None
+    return model["id"], _count(length) or None
 
 
 def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) -> UserFacingError:
@@ -100,7 +104,7 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
             )
         case 429:
             after = headers.get("retry-after", "")
-            when = f"in {after} s" if after.isdigit() else "later"
+            when = f"in {after} s" if after.isascii() and after.isdigit() else "later"
             return EngineError(f"{address} has too many requests at the moment{said}; ask again {when}.")
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in told.lower()):
         return ContextFullError(f"The conversation is too long for {address}{said}; shorten it.")
@@ -147,7 +151,7 @@ def _message(body: object) -> str:
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]
-    text = " ".join(str(found).split()).rstrip(".") if isinstance(found, str | list) else ""
+    text = " ".join(str(found).translate(_CONTROL).split()).rstrip(".") if isinstance(found, str | list) else ""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -163,8 +167,12 @@ def _usage(data: object) -> Usage | None:
     details = data.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     counts = [data.get("prompt_tokens"), cached, data.get("completion_tokens")]
-    prompt, reused, new = (count if isinstance(count, int) and count >= 0 else 0 for count in counts)
+    prompt, reused, new = map(_count, counts)
     return Usage(prompt_tokens=prompt, cached_tokens=min(reused, prompt), new_tokens=new)
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and 0 <= value < _MOST else 0
 
 
 def _logprobs(data: object) -> tuple[TokenLogprobs, ...]:
@@ -175,8 +183,8 @@ def _logprobs(data: object) -> tuple[TokenLogprobs, ...]:
         return tuple(
             TokenLogprobs(
                 _token(entry),
-                float(entry["logprob"]),
-                tuple((_token(other), float(other["logprob"])) for other in entry.get("top_logprobs") or ()),
+                _logprob(entry["logprob"]),
+                tuple((_token(other), _logprob(other["logprob"])) for other in entry.get("top_logprobs") or ()),
             )
             for entry in data["content"]
         )
@@ -185,11 +193,19 @@ def _logprobs(data: object) -> tuple[TokenLogprobs, ...]:
     return tuple(
         TokenLogprobs(
             _token({"token": token}),
-            float(value or 0),
-            tuple((_token({"token": name}), float(logprob)) for name, logprob in _ranked(top)),
+            _logprob(value or 0),
+            tuple((_token({"token": name}), _logprob(logprob)) for name, logprob in _ranked(top)),
         )
         for token, value, top in zip(tokens, values, tops, strict=False)
     )
+
+
+def _logprob(value: Any) -> float:
+    """Raises ValueError, OverflowError and TypeError for what is no number."""
+    number = float(value)
+    if math.isnan(number):
+        raise ValueError("a log-probability that is none")
+    return min(max(number, _LEAST_LOGPROB), -_LEAST_LOGPROB)
 
 
 def _ranked(top: object) -> list[tuple[str, float]]:
@@ -198,7 +214,7 @@ def _ranked(top: object) -> list[tuple[str, float]]:
 
 def _token(entry: Mapping[str, Any]) -> int:
     """A token's id: llama.cpp's `id`, or the form of vLLM's return_tokens_as_token_ids, `token_id:123`."""
-    if isinstance(entry.get("id"), int):
+    if type(entry.get("id")) is int and 0 <= entry["id"] < _MOST:
         return int(entry["id"])
-    found = re.fullmatch(r"token_id:(\d+)", str(entry.get("token", "")))
+    found = re.fullmatch(r"token_id:(\d{1,15})", str(entry.get("token", "")))
     return int(found[1]) if found else UNKNOWN_TOKEN

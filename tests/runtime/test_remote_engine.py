@@ -201,7 +201,11 @@ def test_a_service_that_ignores_the_schema_is_found_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:8000", "ftp://x/v1", "http://", "http://me:pass@host/v1", "http://h/?k=1", 3]
+    "url",
+    [
+        *("", "127.0.0.1:8000", "ftp://x/v1", "http://", "http://me:pass@host/v1", "http://h/?k=1", 3),
+        *("http://h/\x1b", "http://\0/", "http://xn--/", "http://\ud800/"),
+    ],
 )
 def test_what_is_no_address_is_refused_and_not_repeated(url: Any) -> None:
     with pytest.raises(OptionError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -137,6 +138,21 @@ def not_json(handler: Handler) -> None:
     handler.event("{")
 
 
+def logprobs_of(number: str, **counts: str) -> Callable[[Handler], None]:
+    """A service that answers with this log-probability and, in all other places, these numbers."""
+    told = {"id": "5", "usage": "3", **counts}
+
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        entry = f'{{"token": "x", "id": {told["id"]}, "logprob": {number}}}'
+        choice = f'{{"delta": {{"content": "x"}}, "logprobs": {{"content": [{entry}]}}, "finish_reason": "stop"}}'
+        usage = f'{{"prompt_tokens": {told["usage"]}, "completion_tokens": {told["usage"]}}}'
+        handler.event(f'{{"choices": [{choice}], "usage": {usage}}}')
+        handler.event("[DONE]")
+
+    return behave
+
+
 @pytest.mark.parametrize(
     ("behave", "words"),
     [
@@ -162,6 +178,9 @@ def not_json(handler: Handler) -> None:
         (cut, "broke before the answer was complete; ask again"),
         (half_event, "broke before the answer was complete"),
         (lambda handler: handler.break_off(), "broke before"),
+        (status(400, {"error": "\x1b[31mred\x1b]0;title\x07 \x9b"}), r"400 \(\[31mred \]0;title\)"),
+        (logprobs_of("1" + "0" * 400), "does not answer as an OpenAI"),
+        (logprobs_of("NaN"), "does not answer as an OpenAI"),
         (error_within, r"broke off the answer \(CUDA out of memory for \*\*\*\)"),
     ],
 )
@@ -292,6 +311,24 @@ def test_tokens_without_ids_are_unknown_and_llama_cpps_ids_are_read() -> None:
     assert finished.tokens == ()
 
 
+def test_counts_and_ids_that_are_none_are_unknown_and_no_chance_at_all_is_a_number() -> None:
+    usual = said(logprobs_of("-0.5"), GenerationOptions(logprobs=1))
+    assert (usual.tokens, usual.stats.prompt_tokens, usual.logprobs[0].logprob) == ((5,), 3, -0.5)
+    for wrong in ("1" + "0" * 400, "true", "-3"):
+        finished = said(logprobs_of("-Infinity", id=wrong, usage=wrong), GenerationOptions(logprobs=1))
+        assert (finished.tokens, finished.stats.prompt_tokens) == ((), 0)
+        assert finished.logprobs[0].logprob == -9999
+        assert finished.stats.tokens_per_second is None
+
+
+def test_what_an_answer_leaves_behind_is_no_complaint_of_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    with OpenAIServer(whole) as server:
+        for _ in range(20):
+            ask(server.url)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 def test_the_proxy_of_the_environment_serves_the_world_but_not_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -325,6 +362,7 @@ def test_an_endless_event_is_refused() -> None:
         parser.feed(b"x" * 2**23)
 
 
-def test_a_list_of_models_that_is_nested_too_deep_is_no_service() -> None:
-    with OpenAIServer(status(200, NESTED)) as server, pytest.raises(EngineError, match="does not answer as an OpenAI"):
+@pytest.mark.parametrize("body", [NESTED, {"data": [{"id": ""}]}], ids=["nested too deep", "without a name"])
+def test_what_is_no_list_of_models_is_no_service(body: object) -> None:
+    with OpenAIServer(status(200, body)) as server, pytest.raises(EngineError, match="does not answer as an OpenAI"):
         RemoteEngine.open(server.url)

@@ -153,6 +153,7 @@ USES: list[tuple[str, Use, tuple[Any, ...]]] = [
         )
         for name in ("model", "api_key", "context_length", "connect_seconds", "read_seconds")
     ),
+    ("read_seconds", lambda wrong: RemoteEngine.open("http://h", model="x", read_seconds=wrong), (0, -1, 10**400)),
     ("max_new_tokens", lambda wrong: GenerationOptions(max_new_tokens=wrong), (0, True, 1.5, -(10**5000))),
 ]
 
