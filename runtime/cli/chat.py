@@ -9,7 +9,7 @@ from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.history import History
 from runtime.cli.output import Output
 from runtime.cli.terminal import typed, wrapped
-from runtime.cli.text import input_lines, input_text
+from runtime.cli.text import input_lines, input_text, visible
 from runtime.errors import UserFacingError
 
 
@@ -31,7 +31,7 @@ def from_pipe(conversation: Conversation, stream: BinaryIO, output: Output) -> i
 
 def from_terminal(conversation: Conversation, out: TextIO, *, remember: bool) -> int:
     """Ask until the user leaves."""
-    out.write(wrapped(_greeting(conversation)))
+    out.write(wrapped(visible(_greeting(conversation))))
     history = History() if remember else None
     complained = False
     for line in typed(out, history, slash.completions):
@@ -47,7 +47,7 @@ def from_terminal(conversation: Conversation, out: TextIO, *, remember: bool) ->
             else:
                 slash.after(conversation.ask(line.text), out)
         except UserFacingError as error:
-            out.write(wrapped(" ".join(str(error).split())))
+            out.write(wrapped(visible(" ".join(str(error).split()))))
         except KeyboardInterrupt:  # pressed twice: the model did not look up in time
             out.write("The answer was dropped.\n")
     return 0

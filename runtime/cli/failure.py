@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TextIO
 
 from runtime.cli.streams import drop
+from runtime.cli.text import visible
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -30,5 +31,5 @@ def tell_failure(message: str, out: TextIO, err: TextIO, *, json_lines: bool) ->
             out.flush()
         except OSError:  # `err` may still have a reader
             drop(out)
-    err.write(f"error: {message}\n")
+    err.write(f"error: {visible(message)}\n")
     err.flush()

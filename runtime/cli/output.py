@@ -10,6 +10,7 @@ from typing import TextIO
 
 from runtime.cli.failure import error_line
 from runtime.cli.terminal import width
+from runtime.cli.text import visible
 from runtime.errors import UserFacingError
 from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
 
@@ -17,10 +18,6 @@ _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}
 _NEARLY_FULL = 0.75  # of the context, from where on the figures say so
 _POINT = " · "
-
-# A model can write any byte: on a terminal, codes that would move the cursor or change settings are shown as symbols.
-_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
-_VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 class Output:
@@ -68,7 +65,7 @@ class Output:
             self._out.write(error_line(str(error)))
             self._out.flush()
         else:
-            self._err.write(f"error: {error}\n")
+            self._err.write(f"error: {visible(str(error))}\n")
             self._err.flush()
 
     def aside(self, text: str) -> None:
@@ -100,11 +97,6 @@ def has_colours() -> bool:
     """Whether a terminal here is likely to know colours, and the user wants them (no-color.org)."""
     known = os.name != "nt" or "WT_SESSION" in os.environ  # Windows' old console shows the codes themselves
     return known and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def visible(text: str) -> str:
-    """`text` as a terminal may show it: what would move the cursor or change settings as symbols."""
-    return text.translate(_VISIBLE)
 
 
 def left_out(event: Trimmed) -> str:

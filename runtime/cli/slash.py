@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TextIO
 
 from runtime.cli.conversation import Conversation
-from runtime.cli.output import visible
 from runtime.cli.settings import BASE, SETTINGS, Setting, shown
 from runtime.cli.terminal import width, wrapped
+from runtime.cli.text import visible
 from runtime.errors import OptionError
 from runtime.events import FinishReason
 

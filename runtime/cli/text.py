@@ -8,6 +8,15 @@ from typing import BinaryIO
 
 from runtime.errors import OptionError, TokenizerError
 
+# Anybody can write any byte: on a terminal, codes that would move the cursor or change settings are shown as symbols.
+_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+
+def visible(text: str) -> str:
+    """`text` as a terminal may show it: what would move the cursor or change settings as symbols."""
+    return text.translate(_VISIBLE)
+
 
 def argument_text(option: str, value: str) -> str:
     """`value` of an argument; its bytes are read anew where Python took them for another encoding's.

@@ -103,6 +103,12 @@ def test_a_grammar_from_a_file_or_the_arguments_binds_the_answer(tmp_path: Path)
     assert re.fullmatch(r"(cat|dog) \d\n", complete("--regex", r"(cat|dog) \d").out)
 
 
+def test_a_sentence_commands_no_terminal() -> None:
+    outcome = run_program("complete", "\x1b]0;title\x07", "--prompt", "Hi", "--json")
+    assert outcome.err.startswith("error: ␛]0;title␇ does not exist")
+    assert "\x1b]0;title\x07" in str(outcome.events[-1]["message"])  # a program gets it as it is
+
+
 def test_an_error_is_an_event_too() -> None:
     outcome = complete("--json", prompt="word " * 5000)
     assert_error_event(outcome)
