@@ -20,7 +20,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.cuda.layout import Layout, place_of
+from models.cuda.forms import place_of
+from models.cuda.layout import Layout
 from models.cuda.rows import Rows
 
 _KEYS = 64  # positions a block

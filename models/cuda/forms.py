@@ -50,3 +50,9 @@ def weight_at(units, place: tl.constexpr, codebooks, FORM: tl.constexpr):
         return bits.to(tl.float32, bitcast=True)
     else:
         return ((units >> 16 * place) & 0xFFFF).to(tl.uint16).to(tl.float16, bitcast=True).to(tl.float32)
+
+
+@triton.jit
+def place_of(column, columns, PLACES: tl.constexpr):
+    """Where `column` of a row of `columns` lies in a Layout of so many places."""
+    return column % PLACES * (columns // PLACES) + column // PLACES

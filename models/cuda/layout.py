@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 
@@ -15,7 +13,8 @@ class Layout:
     """`dtype`, and column c of a row at place (c mod `places`) · I / `places` + c div `places`.
 
     A unit of a packed row holds `places` weights. So a thread that reads neighbouring units reads the numbers that go
-    with them in whole vectors, where the columns in their order would take a load for each.
+    with them in whole vectors, where the columns in their order would take a load for each. `forms.place_of` is the
+    same in kernels.
     """
 
     dtype: torch.dtype
@@ -30,9 +29,3 @@ class Layout:
 
 
 PLAIN = Layout(torch.float32, 1)
-
-
-@triton.jit
-def place_of(column, columns, PLACES: tl.constexpr):
-    """Where `column` of `columns` lies."""
-    return column % PLACES * (columns // PLACES) + column // PLACES

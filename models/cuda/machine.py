@@ -20,3 +20,8 @@ def multiprocessors(device: torch.device) -> int:
     if device.type != "cuda":
         return MULTIPROCESSORS
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def hopper(device: torch.device) -> bool:
+    """Whether the card's tensor cores take a factor from registers, as those of compute capability 9.0 do."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9

@@ -10,12 +10,12 @@ from torch import Tensor
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.cuda.forms import WEIGHTS_A_UNIT
 from models.cuda.layout import PLAIN, Layout
-from models.cuda.machine import interpreted, multiprocessors
+from models.cuda.machine import hopper, interpreted, multiprocessors
 from models.cuda.picked import picked_rows
 from models.cuda.tile import tile_product
 from models.cuda.vector import vector_product
 
-_PROGRAMS = 4  # a multiprocessor, at least: fewer leave memory waiting
+_WARPS = 32  # a multiprocessor, at least: fewer leave memory waiting
 _COUNTERS = 1 << 10  # for the tiles of one product whose columns are summed in parts: it has few
 
 
@@ -60,9 +60,9 @@ class Matrix:
         self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, layout: Layout
     ) -> Tensor:
         rows = self.shape[0]
-        block_rows, block_units = self._vector_blocks()
+        block_rows, block_units, warps = self._vector_blocks()
         tiles = -(-rows // block_rows)
-        splits, split_units = _splits(tiles, self.units, block_units, x.device)
+        splits, split_units = _splits(tiles, warps, self.units, block_units, x.device)
         out = torch.empty((1, rows), dtype=layout.dtype, device=x.device)
         parts = out if splits == 1 else torch.empty((splits, rows), dtype=torch.float32, device=x.device)
         shuffle = self.lanes is not None
@@ -87,7 +87,7 @@ class Matrix:
             SPLIT_UNITS=split_units,
             BLOCK_ROWS=block_rows,
             BLOCK_UNITS=block_units,
-            num_warps=4,
+            num_warps=warps,
         )
         return out
 
@@ -95,9 +95,9 @@ class Matrix:
         self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, dtype: torch.dtype
     ) -> Tensor:
         rows, x_rows = self.shape[0], len(x)
-        block_x, block_out, block_units, warps, stages = self._tile_blocks(x_rows)
+        block_x, block_out, block_units, warps, stages = self._tile_blocks(x_rows, hopper(x.device))
         grid = (-(-rows // block_out), -(-x_rows // block_x))
-        splits, split_units = _splits(grid[0] * grid[1], self.units, block_units, x.device)
+        splits, split_units = _splits(grid[0] * grid[1], warps, self.units, block_units, x.device)
         out = torch.empty((x_rows, rows), dtype=dtype, device=x.device)
         parts = out if splits == 1 else torch.empty((splits, x_rows, rows), dtype=torch.float32, device=x.device)
         permute = self.planes is not None
@@ -147,18 +147,21 @@ class Matrix:
             "SCALE_UNITS": self.scale_units,
         }
 
-    def _vector_blocks(self) -> tuple[int, int]:
-        """Rows and units of a program's piece. A power of two of units, no more than a row has."""
-        rows = min(32, self.group) if self.lanes is not None else 32
-        return rows, min(64, _power_of_two(self.units))
+    def _vector_blocks(self) -> tuple[int, int, int]:
+        """Rows and units of a program's piece, warps. A power of two of units, no more than a row has."""
+        if self.lanes is not None:
+            return min(32, self.group), min(32, _power_of_two(self.units)), 2
+        return 16, min(64, _power_of_two(self.units)), 4
 
-    def _tile_blocks(self, x_rows: int) -> tuple[int, int, int, int, int]:
+    def _tile_blocks(self, x_rows: int, hopper: bool) -> tuple[int, int, int, int, int]:
         """Rows of x, output features and units of a program's piece, warps, stages."""
         places = WEIGHTS_A_UNIT[self.form]
-        columns = 128 if x_rows <= 64 else 64  # of x, at once
+        columns = 128 if x_rows <= 16 else 64  # of x, at once
         units = min(columns // places, max(16 // places, _power_of_two(self.units)))
         if x_rows <= 64:
-            return max(16, _power_of_two(x_rows)), 64, units, 4, 3
+            return max(16, _power_of_two(x_rows)), 128, units, 8, 3
+        if hopper:  # others have fewer registers or less shared memory for it
+            return 256, 128, units, 8, 4
         return 128, 128, units, 8, 3
 
 
@@ -228,10 +231,10 @@ def _fits(form: str, shape: tuple[int, int]) -> bool:
     return shape[1] % WEIGHTS_A_UNIT[form] == 0 and shape[1] >= 16
 
 
-def _splits(tiles: int, units: int, block_units: int, device: torch.device) -> tuple[int, int]:
+def _splits(tiles: int, warps: int, units: int, block_units: int, device: torch.device) -> tuple[int, int]:
     """In how many parts the columns are summed, and the units of each: enough programs for every multiprocessor."""
     steps = -(-units // block_units)
-    wanted = max(1, min(steps, _PROGRAMS * multiprocessors(device) // tiles)) if tiles <= _COUNTERS else 1
+    wanted = max(1, min(steps, _WARPS // warps * multiprocessors(device) // tiles)) if tiles <= _COUNTERS else 1
     steps_each = -(-steps // wanted)
     return -(-steps // steps_each), steps_each * block_units
 

@@ -9,7 +9,8 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
-from models.cuda.layout import Layout, place_of
+from models.cuda.forms import place_of
+from models.cuda.layout import Layout
 from models.cuda.machine import interpreted
 
 

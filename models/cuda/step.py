@@ -108,9 +108,7 @@ class RowDecoder:
             wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
         return _product(mlp.dense_4h_to_h, wide, added=hidden)
 
-    def _attend(
-        self, attention: Attention, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool
-    ) -> Tensor:
+    def _attend(self, attention: Attention, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
         shape, (rotary, bias) = self._shape, self._tables[stage]
         qkv = _product(attention.query_key_value, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
         query = rotate_and_store(qkv, rotary, rows, layer, shape.context)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from models.cuda.forms import load_units, weight_at
-from models.cuda.layout import place_of
+from models.cuda.forms import load_units, place_of, weight_at
 from models.cuda.lookup import shuffled
 from models.cuda.sums import finish, last_to_come, sum_of_parts
 

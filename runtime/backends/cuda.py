@@ -27,7 +27,7 @@ from runtime.bundle import Bundle
 from runtime.chooser import Chooser
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
 
-CHUNK = 512
+CHUNK = 1024
 # Foretold, not seen on a card: rows beside the first go through tensor cores, which expand the weights once for all.
 _DRAFT_COST = DraftCost(first=0.4, more=0.03)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64)  # rows of a step: a graph for each that was needed

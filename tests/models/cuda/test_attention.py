@@ -14,9 +14,9 @@ from torch import Tensor
 
 from models.config import FalconConfig
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.layout import PLAIN
 from models.cuda.machine import interpreted
 from models.cuda.rotary import rotate_and_store
-from models.cuda.layout import PLAIN
 from models.cuda.rows import Rows
 from models.falcon import alibi_bias, rotary_tables, rotate
 
