@@ -51,7 +51,7 @@ class Weight(nn.Module):
 
     def dense(self, dtype: torch.dtype) -> Tensor:
         """All of it, [O, I]."""
-        out = torch.empty(self.shape, dtype=dtype)
+        out = torch.empty(self.shape, dtype=dtype, device=next(self.buffers()).device)
         for first, last in self.parts():
             out[first:last] = self.part(first, last, dtype)
         return out

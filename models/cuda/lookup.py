@@ -9,7 +9,10 @@ code), so on a card two instructions do it, as PTX:
 - `prmt` picks four bytes out of eight by the very nibbles that are stored: low and high bytes of the entries apart.
   Each thread has a codebook of its own. For tiles of rows, whose groups differ.
 
-Triton's interpreter runs no PTX: there, and for forms other than 16 entries, an index is an address.
+At 8 bits an index is an address, in PTX too: Triton's own loads from a codebook would move each address through shared
+memory, to another thread, before it is used.
+
+Triton's interpreter runs no PTX: there, and for other forms, an index is an address in Triton's terms.
 """
 
 from __future__ import annotations
@@ -70,9 +73,25 @@ def permute_ptx() -> str:
     return "\n".join([*lines, "}"])
 
 
+def address_ptx() -> str:
+    """Operands: 4 float32 out; a word of four 8-bit indices; its codebook's address (float16 [256])."""
+    lines = ["{ .reg .u32 index; .reg .u64 place; .reg .b16 entry;"]
+    for byte in range(4):
+        lines += [
+            f"shr.u32 index, $4, {8 * byte};",
+            "and.b32 index, index, 255;",
+            "mul.wide.u32 place, index, 2;",
+            "add.s64 place, place, $5;",
+            "ld.global.nc.b16 entry, [place];",
+            f"cvt.f32.f16 ${byte}, entry;",
+        ]
+    return "\n".join([*lines, "}"])
+
+
 _SHUFFLE = tl.constexpr(shuffle_ptx())
 _SHUFFLE_OPERANDS = tl.constexpr(",".join(["=r"] * 8 * SHUFFLE_PACK + ["r"] * SHUFFLE_PACK + ["l"] * SHUFFLE_PACK))
 _PACK = tl.constexpr(SHUFFLE_PACK)
+_ADDRESS = tl.constexpr(address_ptx())
 _PERMUTE = tl.constexpr(permute_ptx())
 _PERMUTE_OPERANDS = tl.constexpr(",".join(["=r"] * 4 + ["r"] * 9))
 
@@ -87,6 +106,19 @@ def shuffled(words, codebook):
         dtype=(tl.float32, tl.float32, tl.float32, tl.float32, tl.float32, tl.float32, tl.float32, tl.float32),
         is_pure=True,
         pack=_PACK,
+    )
+
+
+@triton.jit
+def addressed(words, codebooks):
+    """Entries of the 4 indices of each of `words`, float32, in a tuple; `codebooks` are the addresses of their own."""
+    return tl.inline_asm_elementwise(
+        _ADDRESS,
+        "=f,=f,=f,=f,r,l",
+        [words, codebooks.to(tl.uint64)],
+        dtype=(tl.float32, tl.float32, tl.float32, tl.float32),
+        is_pure=True,
+        pack=1,
     )
 
 

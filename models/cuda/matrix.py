@@ -79,6 +79,7 @@ class Matrix:
             rows,
             **self._constants(),
             SHUFFLE=shuffle,
+            ADDRESS=self.form == "lut8" and not interpreted(),
             HAS_BIAS=bias is not None,
             HAS_ADDED=added is not None,
             GELU=gelu,

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 
 from models.cuda.forms import load_units, place_of, weight_at
-from models.cuda.lookup import shuffled
+from models.cuda.lookup import addressed, shuffled
 from models.cuda.sums import finish, last_to_come, sum_of_parts
 
 
@@ -33,6 +33,7 @@ def vector_product(
     GROUP: tl.constexpr,
     SCALE_UNITS: tl.constexpr,  # units that share a scale
     SHUFFLE: tl.constexpr,
+    ADDRESS: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     HAS_ADDED: tl.constexpr,
     GELU: tl.constexpr,
@@ -57,6 +58,10 @@ def vector_product(
         vector = x + unit
         if SHUFFLE:
             entries = shuffled(units, codebooks + first_row // GROUP * ENTRIES)
+            for place in tl.static_range(PLACES):
+                sums += entries[place] * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
+        elif ADDRESS:
+            entries = addressed(units, codebooks + tl.where(known, row, 0)[:, None] // GROUP * ENTRIES)
             for place in tl.static_range(PLACES):
                 sums += entries[place] * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
         else:

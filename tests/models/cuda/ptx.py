@@ -48,6 +48,12 @@ def _result(operation: str, values: list[Lanes], memory: npt.NDArray[np.uint32])
         return values[0] * values[1]
     if operation == "add.s64":
         return values[0] + values[1]
+    if operation == "ld.global.nc.b16":
+        halves: Lanes = memory.view(np.uint16)[values[0] // np.uint64(2)].astype(np.uint64)
+        return halves
+    if operation == "cvt.f32.f16":
+        wide: Lanes = values[0].astype(np.uint16).view(np.float16).astype(np.float32).view(np.uint32).astype(np.uint64)
+        return wide
     if operation == "ld.global.nc.b32":
         loaded: Lanes = memory[values[0] // np.uint64(4)].astype(np.uint64)
         return loaded

@@ -9,7 +9,7 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 
-from models.cuda.lookup import SHUFFLE_PACK, permute_ptx, shuffle_ptx
+from models.cuda.lookup import SHUFFLE_PACK, address_ptx, permute_ptx, shuffle_ptx
 from models.cuda.matrix import byte_planes
 from tests.models.cuda.ptx import LANES, Lanes, run
 
@@ -33,6 +33,17 @@ def test_shuffle_finds_every_word_s_eight_entries() -> None:
     for word in range(SHUFFLE_PACK):
         entries = np.stack([got[place * SHUFFLE_PACK + word] for place in range(8)], axis=-1)
         np.testing.assert_array_equal(entries.astype(np.uint32).view(np.float32), codebook[16 + indices(words[word])])
+
+
+def test_an_8_bit_index_finds_the_entry_of_each_lane_s_own_codebook() -> None:
+    codebooks = np.random.default_rng(1).normal(size=(LANES, 256)).astype(np.float16)
+    (words,) = random_words(1)
+    addresses = np.arange(LANES, dtype=np.uint64) * np.uint64(512)
+    got = run(address_ptx(), {4: words, 5: addresses}, codebooks.view(np.uint32).ravel())
+    for byte in range(4):
+        index = (words >> np.uint64(8 * byte) & np.uint64(255)).astype(np.intp)
+        entries = got[byte].astype(np.uint32).view(np.float32)
+        np.testing.assert_array_equal(entries, codebooks[np.arange(LANES), index])
 
 
 def test_permute_finds_the_eight_entries_of_each_lane_s_own_codebook() -> None:
