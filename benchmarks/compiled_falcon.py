@@ -46,6 +46,8 @@ def compiled_step(config: FalconConfig, device: torch.device, *, mode: str | Non
     context = config.context_length
     shape = (config.num_layers, 1, config.num_kv_heads, context, config.head_dim)
     keys, values = (torch.zeros(shape, dtype=torch.bfloat16, device=device) for _ in range(2))
+    for buffer in (keys, values):  # written in place: so marked, a CUDA graph may keep their addresses
+        torch._dynamo.mark_static_address(buffer)
     transformer, positions = model.transformer, torch.arange(context, device=device)
 
     def step(token: Tensor, place: Tensor) -> Tensor:

@@ -32,11 +32,8 @@ from benchmarks.random_falcon import SHAPES, random_falcon, shape_config, write_
 from benchmarks.record import check_clean, make_record, write_record
 from models.cuda.step import Stage
 from runtime.backends.cards import card_bandwidth, card_in_use
-from runtime.backends.cuda import CudaBackend, open_cuda
+from runtime.backends.cuda import CudaBackend
 from runtime.backends.placement import stored_bytes
-from runtime.bundle import Bundle
-
-START = "import time; print(time.time(), flush=True); from benchmarks.cuda import first_token; first_token({!r})"
 
 
 @dataclass(frozen=True)
@@ -188,13 +185,6 @@ def compiled_decode(plan: Plan) -> dict[str, float]:
     return {"tokens_per_second": 1 / seconds, "compile_seconds": compiling}
 
 
-def first_token(folder: str) -> None:
-    """In a process of its own: load a bundle and say when its first token is chosen."""
-    bundle = Bundle.open(folder, hashes=False)
-    backend = open_cuda(bundle)
-    print(int(backend.feed(list(range(16)), backend.new_state()).argmax()), time.time(), flush=True)
-
-
 def start(plan: Plan) -> dict[str, float]:
     """Seconds from before a process starts to its first token; the bundle's file was written just before."""
     found = []
@@ -203,7 +193,7 @@ def start(plan: Plan) -> dict[str, float]:
         for _ in range(4):
             begun = time.time()
             done = subprocess.run(
-                [sys.executable, "-c", START.format(name)], capture_output=True, text=True, check=False
+                [sys.executable, "-m", "benchmarks.first_token", name], capture_output=True, text=True, check=False
             )
             if done.returncode:
                 raise RuntimeError(done.stderr.strip().splitlines()[-1])
