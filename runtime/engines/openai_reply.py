@@ -96,7 +96,10 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
     said = f" ({told})" if told else ""
     match status:
         case 401 | 403:
-            return EngineError(f"{address} refused the API key{said}; give a valid one as api_key.")
+            return EngineError(
+                f"{address} refused the API key{said}; give a valid one (api_key; on the command line, "
+                "FALCONET_API_KEY)."
+            )
         case 404 | 405:
             return EngineError(
                 f"{address} has no such model or path{said}; check the model's name and that the address ends as the "
