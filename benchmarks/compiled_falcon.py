@@ -38,8 +38,8 @@ def compiled_step(config: FalconConfig, device: torch.device, *, mode: str | Non
             model = Falcon(config).eval().requires_grad_(False)
     finally:
         torch.set_default_dtype(torch.float32)
-    for name in position_tables(config):
-        setattr(model.transformer, name, getattr(model.transformer, name).to(device))
+    for name, table in position_tables(config).items():
+        setattr(model.transformer, name, table.to(device))
     for parameter in model.parameters():
         if parameter.ndim == 2:
             parameter.normal_(std=0.02)

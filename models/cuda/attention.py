@@ -141,7 +141,7 @@ def attend_prompt(
 
 
 @triton.jit
-def laid_heads(head, numbers, HEADS: tl.constexpr, DIM: tl.constexpr, PLACES: tl.constexpr):
+def _laid_heads(head, numbers, HEADS: tl.constexpr, DIM: tl.constexpr, PLACES: tl.constexpr):
     """Where `numbers` [1, DIM] of each of `head` [N], counted over all rows, lie in the output."""
     row, member = head // HEADS, head % HEADS
     return row[:, None] * (HEADS * DIM) + place_of(member[:, None] * DIM + numbers, HEADS * DIM, PLACES)
@@ -219,7 +219,7 @@ def _attend_split(
     exists = (member < GROUP)[:, None]
     head = (row * KV_HEADS + kv_head) * GROUP + member
     numbers = tl.arange(0, DIM)[None, :]
-    target = laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES)
+    target = _laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES)
     if split * KEYS > position:  # a row of padding, or too short for this split
         if SPLITS == 1:
             tl.store(out + target, tl.full((QUERIES, DIM), 0.0, tl.float32), mask=exists)
@@ -291,7 +291,7 @@ def _combine(
     numbers = tl.arange(0, DIM)
     part = tl.load(parts + place[:, :, None] * DIM + numbers[None, None, :], mask=worked[:, :, None], other=0.0)
     gathered = tl.sum(weight[:, :, None] * part, 1) / tl.where(total > 0, total, 1.0)[:, None]
-    target = laid_heads(head, numbers[None, :], ALL, DIM, PLACES)
+    target = _laid_heads(head, numbers[None, :], ALL, DIM, PLACES)
     tl.store(out + target, gathered, mask=(member < ALL)[:, None])
 
 
@@ -352,4 +352,4 @@ def _attend_prompt(
             BIASED,
         )
     gathered /= tl.where(total > 0, total, 1.0)[:, None]
-    tl.store(out + laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES), gathered, mask=exists)
+    tl.store(out + _laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES), gathered, mask=exists)

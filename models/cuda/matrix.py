@@ -65,7 +65,7 @@ class Matrix:
         splits, split_units = _splits(tiles, warps, self.units, block_units, x.device)
         out = torch.empty((1, rows), dtype=layout.dtype, device=x.device)
         parts = out if splits == 1 else torch.empty((splits, rows), dtype=torch.float32, device=x.device)
-        shuffle = self.lanes is not None
+        by_address = self.form == "lut8" and not interpreted()
         vector_product[(tiles, splits)](
             self.data,
             self.lanes if self.lanes is not None else self.codebooks,
@@ -78,8 +78,7 @@ class Matrix:
             self.counters,
             rows,
             **self._constants(),
-            SHUFFLE=shuffle,
-            ADDRESS=self.form == "lut8" and not interpreted(),
+            PTX="shuffle" if self.lanes is not None else "address" if by_address else "",
             HAS_BIAS=bias is not None,
             HAS_ADDED=added is not None,
             GELU=gelu,
@@ -154,14 +153,14 @@ class Matrix:
             return min(32, self.group), min(32, _power_of_two(self.units)), 2
         return 16, min(64, _power_of_two(self.units)), 4
 
-    def _tile_blocks(self, x_rows: int, hopper: bool) -> tuple[int, int, int, int, int]:
+    def _tile_blocks(self, x_rows: int, on_hopper: bool) -> tuple[int, int, int, int, int]:
         """Rows of x, output features and units of a program's piece, warps, stages."""
         places = WEIGHTS_A_UNIT[self.form]
         columns = 128 if x_rows <= 16 else 64  # of x, at once
         units = min(columns // places, max(16 // places, _power_of_two(self.units)))
         if x_rows <= 64:
             return max(16, _power_of_two(x_rows)), 128, units, 8, 3
-        if hopper:  # others have fewer registers or less shared memory for it
+        if on_hopper:  # others have fewer registers or less shared memory for it
             return 256, 128, units, 8, 4
         return 128, 128, units, 8, 3
 

@@ -32,8 +32,7 @@ def vector_product(
     ENTRIES: tl.constexpr,
     GROUP: tl.constexpr,
     SCALE_UNITS: tl.constexpr,  # units that share a scale
-    SHUFFLE: tl.constexpr,
-    ADDRESS: tl.constexpr,
+    PTX: tl.constexpr,  # the way of models/cuda/lookup.py: "shuffle", "address" or none
     HAS_BIAS: tl.constexpr,
     HAS_ADDED: tl.constexpr,
     GELU: tl.constexpr,
@@ -56,16 +55,15 @@ def vector_product(
         mask = inside[None, :] & known[:, None]
         units = load_units(data, row_start[:, None] + unit[None, :], mask, FORM)
         vector = x + unit
-        if SHUFFLE:
-            entries = shuffled(units, codebooks + first_row // GROUP * ENTRIES)
-            for place in tl.static_range(PLACES):
-                sums += entries[place] * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
-        elif ADDRESS:
-            entries = addressed(units, codebooks + tl.where(known, row, 0)[:, None] // GROUP * ENTRIES)
+        own = codebooks + tl.where(known, row, 0)[:, None] // GROUP * ENTRIES
+        if PTX != "":
+            if PTX == "shuffle":
+                entries = shuffled(units, codebooks + first_row // GROUP * ENTRIES)
+            else:
+                entries = addressed(units, own)
             for place in tl.static_range(PLACES):
                 sums += entries[place] * tl.load(vector + place * UNITS, mask=inside, other=0.0)[None, :]
         else:
-            own = codebooks + tl.where(known, row, 0)[:, None] // GROUP * ENTRIES
             products = tl.zeros([BLOCK_ROWS, BLOCK_UNITS], tl.float32)
             for place in tl.static_range(PLACES):
                 products += (

@@ -27,7 +27,6 @@ class CudaWeight(Weight):
         super().__init__(stored.shape)
         self.stored = stored
         self.matrix = matrix
-        self._layout = Layout(torch.bfloat16 if matrix.form == "bf16" else torch.float16, 1)
 
     def part(self, first: int, last: int, dtype: torch.dtype) -> Tensor:
         return self.stored.part(first, last, dtype)
@@ -43,7 +42,7 @@ class CudaWeight(Weight):
 
     def reads(self, rows: int) -> Layout:
         """How `laid_product` takes `rows` of x."""
-        return self._layout if self._by_torch(rows) else self.matrix.reads(rows)
+        return self.matrix.reads(rows)
 
     def product(
         self, x: Tensor, bias: Tensor | None = None, *, gelu: bool = False, added: Tensor | None = None
@@ -66,8 +65,7 @@ class CudaWeight(Weight):
         """The same for `x` [R, I] that lies as `reads` says; the product lies as `layout`, `added` [R, O] is plain."""
         if not self._by_torch(len(x)):
             return self.matrix.times(x, bias, added, gelu=gelu, layout=layout)
-        out = F.linear(x, self.stored.dense(x.dtype))
-        out = out if bias is None and not gelu and added is None else out.float()
+        out = F.linear(x, self.stored.dense(x.dtype)).float()
         out = out if bias is None else out + bias
         out = F.gelu(out) if gelu else out
         out = out if added is None else out + added
