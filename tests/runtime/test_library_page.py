@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import runtime
+from runtime import LocalEngine
 from runtime.embedded import embedded_bundle
 from runtime.errors import BackendUnavailableError
+from tests.runtime.openai_server import OpenAIServer, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "library.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -23,9 +25,10 @@ def test_every_example_runs_in_order(capsys: pytest.CaptureFixture[str]) -> None
     except BackendUnavailableError as error:
         pytest.skip(str(error))
     assert len(EXAMPLES) >= 6
-    names: dict[str, object] = {"BUNDLE": bundle}
-    for number, example in enumerate(EXAMPLES):
-        exec(compile(example, f"docs/library.md, example {number + 1}", "exec"), names)
+    with LocalEngine.open(bundle) as served, OpenAIServer(serving(served)) as server:
+        names: dict[str, object] = {"BUNDLE": bundle, "SERVICE": f"{server.url}/v1"}
+        for number, example in enumerate(EXAMPLES):
+            exec(compile(example, f"docs/library.md, example {number + 1}", "exec"), names)
     assert "cold" in capsys.readouterr().out
 
 
