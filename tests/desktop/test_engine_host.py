@@ -104,7 +104,7 @@ def test_an_answer_is_stopped_and_goes_on(qtbot: QtBot, ready: EngineHost, long:
     messages = [*question(), Message("assistant", stopped.text + " ", stopped.tokens)]
     counts: list[int | None] = []
     ready.count(messages, counts.append)
-    ready.continue_(3, messages, GREEDY)
+    ready.continue_(3, messages, replace(long, max_new_tokens=20))  # wherever it was stopped, there is more to write
     wait(qtbot, lambda: len(told.ends) == 3 and bool(counts))
     rest = told.end(3)
     assert rest.text.startswith(stopped.text)
