@@ -22,6 +22,7 @@ from runtime.backends.base import Logits, S
 from runtime.chooser import Chooser
 from runtime.drafts import PromptLookup
 from runtime.grammar import Matcher
+from runtime.need import Feeding
 from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs, log_probabilities
 from runtime.session import Session
@@ -68,14 +69,15 @@ class Decoder(Generic[S]):
         self.drafted = 0
         self.accepted = 0
 
-    def next(self, limit: int) -> Chosen:
-        """The next token. `limit`: tokens that may still be written, this one included; at least 1."""
+    def next(self, limit: int) -> Feeding[S, Chosen]:
+        """The next token, for a driver that serves the needs. `limit`: tokens that may still be written, this one
+        included; at least 1."""
         begun = perf_counter()
         logprobs = None
         if self._blind:
-            token = self._chosen(limit)
+            token = yield from self._chosen(limit)
         else:
-            logits = self._scores(limit)[: self._choices]
+            logits = (yield from self._scores(limit))[: self._choices]
             token = self._chooser.one(logits, None if self._matcher is None else self._matcher.allowed(len(logits)))
             count = self._options.logprobs
             logprobs = None if count is None else log_probabilities(logits, token, count)
@@ -87,7 +89,7 @@ class Decoder(Generic[S]):
         """Take guesses that did not stand out of the session."""
         self._session.truncate(min(len(self._session.tokens), len(self._history)))
 
-    def _scores(self, limit: int) -> Logits:
+    def _scores(self, limit: int) -> Feeding[S, Logits]:
         """Scores of the next token, fed or found among the places fed ahead."""
         if len(self._rows):
             ahead: Logits = self._rows[self._used]
@@ -96,17 +98,17 @@ class Decoder(Generic[S]):
             return self._session.last_logits
         tokens = self._fed(limit)
         if not self._guesses:
-            return self._session.extend(tokens)
-        self._rows = self._session.extend_all(tokens)
+            return (yield from self._session.extending(tokens))
+        self._rows = yield from self._session.extending_all(tokens)
         first: Logits = self._rows[0]
         return first
 
-    def _chosen(self, limit: int) -> int:
+    def _chosen(self, limit: int) -> Feeding[S, int]:
         """The next token, fed and chosen by the backend, or found among those chosen at the places fed ahead."""
         if not self._ahead:
             if len(self._history) == self._prompt_length:
                 return self._chooser.one(self._session.last_logits)
-            self._ahead = self._session.choose(self._fed(limit), self._chooser)
+            self._ahead = yield from self._session.choosing(self._fed(limit), self._chooser)
         return self._ahead.pop(0)
 
     def _fed(self, limit: int) -> list[int]:

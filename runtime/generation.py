@@ -8,16 +8,20 @@ from typing import Any
 
 from runtime.arguments import check_callable, check_kind, checked_ids, checked_texts
 from runtime.backends.base import S, checked_tokens
-from runtime.decoding import Chosen, Decoder
+from runtime.decoding import Decoder
 from runtime.detokenizer import Detokenizer
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
 from runtime.grammar import Matcher
+from runtime.need import Need, served
 from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs
 from runtime.session import Session, never
 from runtime.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = GenerationOptions()
+
+Steps = Generator[Event | Need[S], Any, None]
+"""An answer on its way: its events, and needs, whose replies are sent to it (need.py)."""
 
 
 def generate(
@@ -43,63 +47,60 @@ def generate(
     kind. Whenever the iterator is closed, the session holds the prompt and what was written, and can go on.
     """
     check_kind("session", session, Session, "a Session")
-    check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
-    check_kind("options", options, GenerationOptions, "a GenerationOptions")
-    check_kind("trim", trim, bool, "True or False")
-    check_kind("goes_on", goes_on, bool, "True or False")
-    check_callable("cancelled", cancelled)
-    stop, stop_ids = checked_texts("stop", stop), checked_ids("stop_ids", stop_ids)
-    checked_tokens(prompt, length=0, context_length=session.context_length, vocab_size=session.backend.vocab_size)
-    matcher = None if options.grammar is None else Matcher(options.grammar, tokenizer, leading_space=trim)
-    stops = (*options.stop, *(() if matcher else stop))
-    writer = _Writer(
-        session,
-        tokenizer,
-        Detokenizer(tokenizer, stop=stops, trim=trim, goes_on=goes_on),
-        options,
-        tokenizer.control_ids | frozenset(stop_ids),
-        matcher,
-    )
-    return writer.run(list(prompt), cancelled)
+    writer = Writer(tokenizer, options, stop=stop, stop_ids=stop_ids, trim=trim, goes_on=goes_on)
+    return served(session.backend, writer.answer(session, prompt, cancelled=cancelled))
 
 
-class _Writer:
-    """One answer on its way: what has been written, and the clock."""
+class Writer:
+    """What writes one answer: its options, what ends it, and what has been written of it. For one use."""
 
     def __init__(
         self,
-        session: Session[S],
         tokenizer: Tokenizer,
-        detokenizer: Detokenizer,
-        options: GenerationOptions,
-        end_ids: frozenset[int],
-        matcher: Matcher | None,
+        options: GenerationOptions = DEFAULT_OPTIONS,
+        *,
+        stop: Sequence[str] = (),
+        stop_ids: Collection[int] = (),
+        trim: bool = False,
+        goes_on: bool = False,
     ) -> None:
-        self._session = session
-        # A padded vocabulary (rw-1b) scores ids that have no text: they cannot be chosen.
-        self._choices = min(tokenizer.vocab_size, session.backend.vocab_size)
-        self._detokenizer = detokenizer
+        """Arguments as those of `generate`, and refused alike."""
+        check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
+        check_kind("options", options, GenerationOptions, "a GenerationOptions")
+        check_kind("trim", trim, bool, "True or False")
+        check_kind("goes_on", goes_on, bool, "True or False")
+        stop, stop_ids = checked_texts("stop", stop), checked_ids("stop_ids", stop_ids)
+        self._matcher = None if options.grammar is None else Matcher(options.grammar, tokenizer, leading_space=trim)
+        stops = (*options.stop, *(() if self._matcher else stop))
+        self._detokenizer = Detokenizer(tokenizer, stop=stops, trim=trim, goes_on=goes_on)
+        self._tokenizer = tokenizer
         self._options = options
-        self._end_ids = end_ids
-        self._matcher = matcher
+        self._end_ids = tokenizer.control_ids | frozenset(stop_ids)
         self._text: list[str] = []
         self._tokens: list[int] = []
         self._logprobs: list[TokenLogprobs] = []
         self._told = 0  # of the log-probabilities, those that a delta carried
 
-    def run(self, prompt: list[int], cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def answer(self, session: Session[S], prompt: Sequence[int], *, cancelled: Callable[[], bool] = never) -> Steps[S]:
+        """The events of `generate`, and between them what `session` needs for them. Raises at the call as that."""
+        check_callable("cancelled", cancelled)
+        backend = session.backend
+        checked_tokens(prompt, length=0, context_length=session.context_length, vocab_size=backend.vocab_size)
+        return self._steps(session, list(prompt), cancelled)
+
+    def _steps(self, session: Session[S], prompt: list[int], cancelled: Callable[[], bool]) -> Steps[S]:
         begun = perf_counter()
-        feed = self._session.set_prompt(prompt, cancelled=cancelled)
+        feed = yield from session.reading(prompt, cancelled=cancelled)
         prefill_seconds = perf_counter() - begun
         reason: FinishReason = "cancelled"
-        decoder: Decoder[Any] | None = None
+        decoder: Decoder[S] | None = None
         if feed.complete:
-            decoder = Decoder(
-                self._session, self._options, choices=self._choices, end_ids=self._end_ids, matcher=self._matcher
-            )
+            # A padded vocabulary (rw-1b) scores ids that have no text: they cannot be chosen.
+            choices = min(self._tokenizer.vocab_size, session.backend.vocab_size)
+            decoder = Decoder(session, self._options, choices=choices, end_ids=self._end_ids, matcher=self._matcher)
             try:
                 yield Prefilled(len(prompt), feed.reused_tokens, prefill_seconds)
-                reason = yield from self._write(decoder, cancelled)
+                reason = yield from self._write(decoder, session.room_left, cancelled)
             finally:
                 decoder.settle()
             yield from self._delta(self._detokenizer.finish())
@@ -118,8 +119,9 @@ class _Writer:
         )
         yield Finished(reason, "".join(self._text), tuple(self._tokens), stats, tuple(self._logprobs))
 
-    def _write(self, decoder: Decoder[Any], cancelled: Callable[[], bool]) -> Generator[TextDelta, None, FinishReason]:
-        room = self._session.room_left
+    def _write(
+        self, decoder: Decoder[S], room: int, cancelled: Callable[[], bool]
+    ) -> Generator[Event | Need[S], Any, FinishReason]:
         most = self._options.max_new_tokens
         while not cancelled():
             if len(self._tokens) == most:
@@ -127,7 +129,7 @@ class _Writer:
             if len(self._tokens) >= room:
                 return "context"
             limit = room if most is None else min(room, most)
-            chosen: Chosen = decoder.next(limit - len(self._tokens))
+            chosen = yield from decoder.next(limit - len(self._tokens))
             if chosen.token in self._end_ids:
                 return "stop"
             self._tokens.append(chosen.token)

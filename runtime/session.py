@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress, count
 from operator import ne
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from runtime.arguments import check_callable, check_kind, check_text, check_whol
 from runtime.backends.base import Backend, KeyValues, Logits, S, check_truncate, checked_tokens
 from runtime.chooser import Chooser
 from runtime.errors import SessionFileError, UserFacingError
+from runtime.need import Feeding, Need, UnservedError, alone
 from runtime.saved import SavedSession
 
 
@@ -84,30 +85,39 @@ class Session(Generic[S]):
         `cancelled` is asked before every piece; where it says yes, what was fed until then is held. Raises what
         `checked_tokens` raises, before anything is forgotten or fed.
         """
+        return alone(self.backend, self.reading(tokens, cancelled=cancelled))
+
+    def reading(self, tokens: Sequence[int], *, cancelled: Callable[[], bool] = never) -> Feeding[S, Feed]:
+        """`set_prompt`, whose driver serves the needs. A piece that it leaves unserved counts as cancelled."""
         check_callable("cancelled", cancelled)
         wanted = self._checked(tokens, after=0)
         shared = shared_prefix(self._tokens, wanted)
         if shared == len(wanted) and (shared < len(self._tokens) or self._logits is None):
             shared -= 1  # scores come from feeding only: the last token is fed again
         self.truncate(shared)
-        complete = self._feed(wanted[shared:], cancelled)
+        try:
+            complete = yield from self._feed(wanted[shared:], cancelled)
+        except UnservedError:
+            complete = False
         self._prompt_length = len(self._tokens)
         return Feed(reused_tokens=shared, fed_tokens=len(self._tokens) - shared, complete=complete)
 
     def extend(self, tokens: Sequence[int]) -> Logits:
         """Append `tokens` and score the next: [vocab_size]. Raises what `checked_tokens` raises, changing nothing."""
-        self._feed(self._checked(tokens, after=len(self._tokens)), never)
+        return alone(self.backend, self.extending(tokens))
+
+    def extending(self, tokens: Sequence[int]) -> Feeding[S, Logits]:
+        """`extend`, whose driver serves the needs."""
+        yield from self._feed(self._to_append(tokens), never)
         return self.last_logits
 
     def extend_all(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Append `tokens` [N] and score the token after each: [N, vocab_size]. Raises as `extend`."""
-        wanted = self._checked(tokens, after=len(self._tokens))
-        try:
-            rows = self.backend.feed_all(wanted, self._state)
-        except BaseException:
-            self.clear()  # half-written, as in `_feed`
-            raise
-        self._tokens += wanted
+        return alone(self.backend, self.extending_all(tokens))
+
+    def extending_all(self, tokens: Sequence[int]) -> Feeding[S, npt.NDArray[np.float32]]:
+        """`extend_all`, whose driver serves the need."""
+        rows: npt.NDArray[np.float32] = yield from self._append(Need(self._to_append(tokens), self._state, "each"))
         self._logits = rows[-1]
         return rows
 
@@ -116,13 +126,12 @@ class Session(Generic[S]):
 
         All N are held then, whatever was chosen; there are no `last_logits`, which may never have left the device.
         """
-        wanted = self._checked(tokens, after=len(self._tokens))
-        try:
-            chosen = self.backend.choose(wanted, self._state, chooser)
-        except BaseException:
-            self.clear()  # half-written, as in `_feed`
-            raise
-        self._tokens += wanted
+        return alone(self.backend, self.choosing(tokens, chooser))
+
+    def choosing(self, tokens: Sequence[int], chooser: Chooser) -> Feeding[S, list[int]]:
+        """`choose`, whose driver serves the need."""
+        need = Need(self._to_append(tokens), self._state, chooser=chooser)
+        chosen: list[int] = yield from self._append(need)
         self._logits = None
         return chosen
 
@@ -184,20 +193,29 @@ class Session(Generic[S]):
         ).tolist()
         return ids
 
-    def _feed(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
+    def _to_append(self, tokens: Sequence[int]) -> list[int]:
+        return self._checked(tokens, after=len(self._tokens))
+
+    def _feed(self, tokens: list[int], cancelled: Callable[[], bool]) -> Feeding[S, bool]:
         """Feed in the backend's pieces; false where cancelled before the last."""
         size = self.backend.chunk_length
         for start in range(0, len(tokens), size):
             if cancelled():
                 return False
-            piece = tokens[start : start + size]
-            try:
-                self._logits = self.backend.feed(piece, self._state)
-            except BaseException:
-                self.clear()  # who died in the middle of a piece left the state half-written
-                raise
-            self._tokens += piece
+            self._logits = yield from self._append(Need(tokens[start : start + size], self._state))
         return True
+
+    def _append(self, need: Need[S]) -> Feeding[S, Any]:
+        """The reply to `need`, whose tokens are held from then on."""
+        try:
+            reply = yield need
+        except UnservedError:
+            raise
+        except BaseException:
+            self.clear()  # who died in the middle of a piece left the state half-written
+            raise
+        self._tokens += need.tokens
+        return reply
 
 
 def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
