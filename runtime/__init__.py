@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from runtime.embedded import embedded_folder as embedded_folder
     from runtime.engines.base import Engine as Engine
     from runtime.engines.base import EngineInfo as EngineInfo
+    from runtime.engines.batch import BatchEngine as BatchEngine
     from runtime.engines.local import LocalEngine as LocalEngine
     from runtime.engines.process import ProcessEngine as ProcessEngine
+    from runtime.engines.queue import Ticket as Ticket
     from runtime.engines.remote import RemoteEngine as RemoteEngine
     from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from runtime.tokenizer import Tokenizer as Tokenizer
 
 _HOMES = {
+    "BatchEngine": "runtime.engines.batch",
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
     "Engine": "runtime.engines.base",
@@ -58,6 +61,7 @@ _HOMES = {
     "SamplingConfig": "runtime.sampling",
     "Session": "runtime.session",
     "TextDelta": "runtime.events",
+    "Ticket": "runtime.engines.queue",
     "TokenLogprobs": "runtime.sampling",
     "Tokenizer": "runtime.tokenizer",
     "Trimmed": "runtime.events",

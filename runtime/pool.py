@@ -18,10 +18,15 @@ _WORTH_COPYING = 8  # tokens; fewer are fed again as fast
 class _Place(Generic[S]):
     session: Session[S]
     conversation: Hashable
+    busy: bool = False  # an answer is written in it
 
 
 class SessionPool(Generic[S]):
-    """At most `most` sessions on one backend, fewer where their states would take more than `most_bytes`."""
+    """At most `most` sessions on one backend, fewer where their states would take more than `most_bytes`.
+
+    Where several answers are written at once, each holds its session: none is given to another prompt until it is
+    released. Those that are held may be more than `most`.
+    """
 
     def __init__(self, backend: Backend[S], *, most: int = MOST_SESSIONS, most_bytes: int = MOST_BYTES) -> None:
         self._backend = backend
@@ -55,7 +60,7 @@ class SessionPool(Generic[S]):
         copied. Where none is left for the copy, an older one of the same conversation gives way, else the oldest.
         """
         best, shared = self._best(prompt)
-        if best is not None and shared >= best.session.prompt_length:
+        if best is not None and not best.busy and shared >= best.session.prompt_length:
             return self._use(best, conversation)  # goes on, or answers once more
         victim = self._victim(conversation)
         if victim is not None and (victim is best or shared < _WORTH_COPYING):
@@ -66,6 +71,16 @@ class SessionPool(Generic[S]):
         session = Session(self._backend) if source is None else source.fork(shared)
         self._places.append(_Place(session, conversation))
         return session
+
+    def hold(self, session: Session[S]) -> None:
+        """Keep `session`, which `session_for` gave, for the answer that it was given for. Once each."""
+        self._place_of(session).busy = True
+
+    def release(self, session: Session[S]) -> None:
+        """Its answer has ended: the next prompt may have it."""
+        self._place_of(session).busy = False
+        while (victim := self._victim(None, room=0)) is not None:
+            self._places.remove(victim)
 
     def add(self, session: Session[S]) -> None:
         """Take in a session as the one used last."""
@@ -91,6 +106,9 @@ class SessionPool(Generic[S]):
         self._places.append(_Place(place.session, conversation))
         return place.session
 
+    def _place_of(self, session: Session[S]) -> _Place[S]:
+        return next(place for place in self._places if place.session is session)
+
     def _best(self, prompt: Sequence[int]) -> tuple[_Place[S] | None, int]:
         """The place that shares the longest prefix, of equals the one used last; how many tokens."""
         best, longest = None, 0
@@ -100,9 +118,10 @@ class SessionPool(Generic[S]):
                 best, longest = place, shared
         return best, longest
 
-    def _victim(self, conversation: Hashable) -> _Place[S] | None:
-        """Who gives way to one more session; None while there is room."""
-        if not self._places or len(self._places) < self.capacity:
+    def _victim(self, conversation: Hashable, *, room: int = 1) -> _Place[S] | None:
+        """Who gives way to so many more sessions; None while there is room, or where all are held."""
+        if not self._places or len(self._places) + room <= self.capacity:
             return None
-        same = (place for place in self._places if conversation is not None and place.conversation == conversation)
-        return next(same, self._places[0])
+        idle = [place for place in self._places if not place.busy]
+        same = (place for place in idle if conversation is not None and place.conversation == conversation)
+        return next(same, next(iter(idle), None))

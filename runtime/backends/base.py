@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from runtime.arguments import check_kind
 from runtime.chooser import Chooser
-from runtime.errors import ContextFullError, OptionError, TokenizerError
+from runtime.errors import ContextFullError, OptionError, TokenizerError, UserFacingError
 
 Logits = npt.NDArray[np.float32]
 """Scores of the next token, [vocab_size], before any softmax."""
@@ -121,6 +121,30 @@ class Backend(Protocol[S]):
         if len(tokens) == 1:
             return chooser.on_host([self.feed(tokens, state)], tokens)
         return chooser.on_host(self.feed_all(tokens, state), tokens)
+
+    def choose_batch(self, asks: Sequence[tuple[Sequence[int], S, Chooser]]) -> list[list[int] | UserFacingError]:
+        """`choose` for several states, as if one by one: for each the tokens chosen, or what `choose` would have raised
+        once it was fed. Where one is refused, or a state comes twice, none is fed.
+
+        Here on the host, single tokens by one `feed_batch`.
+        """
+        check_batch(
+            [(tokens, state) for tokens, state, _ in asks],
+            context_length=self.context_length,
+            vocab_size=self.vocab_size,
+        )
+        singles = [(tokens, state) for tokens, state, _ in asks if len(tokens) == 1]
+        rows = iter(self.feed_batch(singles) if singles else ())
+        chosen: list[list[int] | UserFacingError] = []
+        for tokens, state, chooser in asks:
+            try:
+                if len(tokens) == 1:
+                    chosen.append(chooser.on_host([next(rows)], tokens))
+                else:
+                    chosen.append(self.choose(tokens, state, chooser))
+            except UserFacingError as error:
+                chosen.append(error)
+        return chosen
 
     def save_state(self, state: S) -> KeyValues:
         """A copy of what `state` holds."""

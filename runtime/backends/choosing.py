@@ -21,7 +21,11 @@ from torch import Tensor
 
 from runtime.backends.asked import Asked, Steps, filters_first, prepared
 from runtime.chooser import Ask, Chooser
+from runtime.errors import ModelOutputError, UserFacingError
 from runtime.sampling.penalties import check_finite
+
+Part = tuple[Sequence[int], Chooser]
+"""Of one answer: the tokens [N] whose rows are scored, the last one written and guesses, and who chooses after each."""
 
 _SUM_BITS = 60  # of a row's weights: what is below 2**-44 of the likeliest's, for 65,024 tokens, weighs nothing
 _LARGEST = torch.finfo(torch.float32).max
@@ -32,7 +36,7 @@ def choose(scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]
 
     Raises ModelOutputError for NaN or infinity in a row that counts, OptionError for a bias outside the vocabulary.
     """
-    return standing(_ids(scores, chooser.asks(tokens)), scores, tokens, chooser)
+    return standing(ids_of(scores, chooser.asks(tokens)), scores, tokens, chooser)
 
 
 def standing(ids: Sequence[int], scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]:
@@ -43,13 +47,38 @@ def standing(ids: Sequence[int], scores: Tensor, tokens: Sequence[int], chooser:
     return chosen
 
 
+def choose_each(scores: Tensor, parts: Sequence[Part]) -> list[list[int] | UserFacingError]:
+    """`choose` for several answers, whose rows lie one after the other in `scores` [R, V]: what each would have given,
+    or raised for its rows. Raises OptionError as `choose`."""
+    return standing_each(ids_of(scores, asked_of(parts)), scores, parts)
+
+
+def standing_each(ids: Sequence[int], scores: Tensor, parts: Sequence[Part]) -> list[list[int] | UserFacingError]:
+    """`standing` for several answers, whose rows lie one after the other: what each gives or raises."""
+    found: list[list[int] | UserFacingError] = []
+    row = 0
+    for tokens, chooser in parts:
+        end = row + len(tokens)
+        try:
+            found.append(standing(ids[row:end], scores[row:end], tokens, chooser))
+        except ModelOutputError as error:
+            found.append(error)
+        row = end
+    return found
+
+
+def asked_of(parts: Sequence[Part]) -> list[Ask]:
+    """What the rows of several answers are asked, one after the other."""
+    return [ask for tokens, chooser in parts for ask in chooser.asks(tokens)]
+
+
 def choose_rows(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
     """A token for each row of `scores` [R, V], float32, by what it is asked. Raises as `choose`, for any row.
 
     Rows may belong to sessions with settings of their own: all go together but those whose `choices` differ, and those
     with llama.cpp's order apart from the others.
     """
-    ids = _ids(scores, asks)
+    ids = ids_of(scores, asks)
     for row, (token, ask) in enumerate(zip(ids, asks, strict=True)):
         if token < 0:
             _refuse(scores[row], ask.choices)
@@ -57,10 +86,11 @@ def choose_rows(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
 
 
 @torch.inference_mode()
-def _ids(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
+def ids_of(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
+    """The id chosen for each row of `scores` [R, V], float32, by what it is asked; -1 for NaN or infinity."""
     groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for row, ask in enumerate(asks):
-        groups[ask.choices, not ask.config.greedy and filters_first(ask.config)].append(row)
+        groups[kind_of_ask(ask)].append(row)
     pieces = []
     for rows in groups.values():
         steps, asked = prepared([asks[row] for row in rows], scores.device)
@@ -68,6 +98,11 @@ def _ids(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
     order = [row for rows in groups.values() for row in rows]
     by_row = dict(zip(order, torch.cat(pieces).tolist(), strict=True))
     return [by_row[row] for row in range(len(asks))]
+
+
+def kind_of_ask(ask: Ask) -> tuple[int, bool]:
+    """Rows of one kind can be asked together, by the same steps."""
+    return ask.choices, not ask.config.greedy and filters_first(ask.config)
 
 
 def _refuse(scores: Tensor, choices: int) -> None:

@@ -18,6 +18,7 @@ from models.cuda.step import RowDecoder, Stage
 from models.falcon import Falcon
 from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.cards import card_reason, interpreted
+from runtime.backends.choosing import Part
 from runtime.backends.falcon import FalconBackend
 from runtime.backends.placement import stages_for
 from runtime.backends.slots import Caches, Row, Slots, fill, rows_of
@@ -25,7 +26,7 @@ from runtime.backends.state import CountedState
 from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
 from runtime.chooser import Chooser
-from runtime.errors import BackendUnavailableError, DeviceMemoryError
+from runtime.errors import BackendUnavailableError, DeviceMemoryError, UserFacingError
 
 CHUNK = 1024
 # Of lut4 on an H200, Falcon-7B's largest matrix: 23.2 µs for one row, 42.9 for four, 44.2 for 32.
@@ -117,17 +118,38 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
             kept[place] if place in kept else self.feed(tokens, state) for place, (tokens, state) in enumerate(feeds)
         ]
 
-    @torch.inference_mode()
     def choose(self, tokens: Sequence[int], state: CountedState[Caches], chooser: Chooser) -> list[int]:
         """Append `tokens` [N] and choose what follows where the scores are: only ids leave the card."""
-        ids = checked_tokens(
-            tokens, length=state.length, context_length=self.context_length, vocab_size=self.vocab_size
-        )
-        if len(ids) > _FEW:
+        if len(tokens) > _FEW:
             return super().choose(tokens, state, chooser)
-        with _memory_told():
-            chosen = self._slots_of(len(ids)).choose(_rows(ids, state), chooser)
-        state.advance(len(ids))
+        (chosen,) = self.choose_batch([(tokens, state, chooser)])
+        if isinstance(chosen, UserFacingError):
+            raise chosen
+        return chosen
+
+    @torch.inference_mode()
+    def choose_batch(
+        self, asks: Sequence[tuple[Sequence[int], CountedState[Caches], Chooser]]
+    ) -> list[list[int] | UserFacingError]:
+        """`choose` for several states, as if one by one; their rows go through the model together."""
+        feeds = [(tokens, state) for tokens, state, _ in asks]
+        batch = check_batch(feeds, context_length=self.context_length, vocab_size=self.vocab_size)
+        if any(len(tokens) > _FEW for tokens in batch):
+            return super().choose_batch(asks)
+        chosen: list[list[int] | UserFacingError] = []
+        while len(chosen) < len(asks):
+            rows: list[Row] = []
+            parts: list[Part] = []
+            for tokens, (_, state, chooser) in zip(batch[len(chosen) :], asks[len(chosen) :], strict=True):
+                if len(rows) + len(tokens) > _MOST:
+                    break
+                rows += _rows(tokens, state)
+                parts.append((tokens.tolist(), chooser))
+            with _memory_told():
+                found = self._slots_of(len(rows)).choose(rows, parts)
+            for (fed, _), (_, state, _) in zip(parts, asks[len(chosen) :], strict=False):
+                state.advance(len(fed))
+            chosen += found
         return chosen
 
     def save_state(self, state: CountedState[Caches]) -> KeyValues:

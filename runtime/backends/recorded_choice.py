@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from runtime.backends.asked import Asked, Steps, prepared
-from runtime.backends.choosing import chosen_ids, standing
-from runtime.chooser import Chooser
+from runtime.backends.choosing import Part, asked_of, chosen_ids, ids_of, kind_of_ask, standing_each
+from runtime.errors import UserFacingError
 
 Call = Callable[[], Tensor]
 
@@ -25,11 +25,17 @@ class RecordedChoice:
         self._scores = scores
         self._record = record
         self._held: dict[Steps, _Held] = {}
-        self._asked: tuple[Sequence[int], Chooser, Call] | None = None
+        self._asked: tuple[Sequence[Part], Callable[[], list[int]]] | None = None
 
-    def ask(self, tokens: Sequence[int], chooser: Chooser) -> None:
-        """Say how the rows after each of `tokens` [N], at most R, are to be judged. Raises OptionError as `choose`."""
-        asks = chooser.asks(tokens)
+    def ask(self, parts: Sequence[Part]) -> None:
+        """Say how the rows of several answers, at most R, are to be judged. Raises OptionError as `choose_each`.
+
+        Rows of different kinds (`kind_of_ask`) are chosen for unrecorded: they are rare, and need steps apart.
+        """
+        asks = asked_of(parts)
+        if len({kind_of_ask(ask) for ask in asks}) > 1:
+            self._asked = parts, lambda: ids_of(self._scores[: len(asks)], asks)
+            return
         padded = [*asks, *asks[-1:] * (len(self._scores) - len(asks))]  # what the other rows hold is of no account
         steps, asked = prepared(padded, "cpu")
         held = self._held.get(steps) or self._hold(steps, asked)
@@ -37,16 +43,14 @@ class RecordedChoice:
         held.there.overwrite(held.host)
         if held.call is None:
             held.call = self._record(lambda: chosen_ids(self._scores, steps, held.there))
-        self._asked = tokens, chooser, held.call
+        call = held.call
+        self._asked = parts, lambda: call()[: len(asks)].tolist()
 
-    def chosen(self) -> list[int]:
-        """The tokens that stand, of the rows last asked for: as `choose` would have chosen them. Waits for the device.
-
-        Raises ModelOutputError for NaN or infinity in a row that counts.
-        """
+    def chosen(self) -> list[list[int] | UserFacingError]:
+        """The tokens that stand, of the answers last asked for: as `choose_each` gives them. Waits for the device."""
         assert self._asked is not None, "ask first"
-        tokens, chooser, call = self._asked
-        return standing(call()[: len(tokens)].tolist(), self._scores, tokens, chooser)
+        parts, ids = self._asked
+        return standing_each(ids(), self._scores, parts)
 
     def _hold(self, steps: Steps, asked: Asked) -> _Held:
         while len(self._held) >= _MOST:

@@ -13,10 +13,10 @@ from torch import Tensor
 from models.cache import KeyValueCache
 from models.cuda.rows import Rows
 from models.cuda.step import RowDecoder
-from runtime.backends.choosing import choose
+from runtime.backends.choosing import Part, choose_each
 from runtime.backends.graphs import RecordedCall
 from runtime.backends.recorded_choice import RecordedChoice
-from runtime.chooser import Chooser
+from runtime.errors import UserFacingError
 
 Caches = tuple[KeyValueCache, ...]
 """Of one state: a cache for each stage of the decoder, on its device."""
@@ -59,16 +59,15 @@ class Slots:
         torch.cuda.current_stream(out.device).synchronize()
         return host.numpy().copy()
 
-    def choose(self, rows: Sequence[Row], chooser: Chooser) -> list[int]:
-        """Append the rows' tokens, of one state; the tokens that `chooser` takes after them. Raises as `choose`."""
+    def choose(self, rows: Sequence[Row], parts: Sequence[Part]) -> list[list[int] | UserFacingError]:
+        """Append the tokens of rows, which are those of `parts` one after the other: what `choose_each` gives."""
         out = self._start(rows)
-        tokens = [row.token for row in rows]
         if self._pool is None:
-            return choose(out[: len(rows)], tokens, chooser)
+            return choose_each(out[: len(rows)], parts)
         if self._choice is None:
             pool = self._pool
             self._choice = RecordedChoice(out, lambda call: self._record(call, pool).repeat)
-        self._choice.ask(tokens, chooser)  # prepared while the scores are made
+        self._choice.ask(parts)  # prepared while the scores are made
         return self._choice.chosen()
 
     def _start(self, rows: Sequence[Row]) -> Tensor:

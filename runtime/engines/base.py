@@ -66,9 +66,7 @@ class Engine(ABC):
         Raises ChatError for messages that make no conversation, TokenizerError for text that is none, OptionError for
         options that are none or that this engine does not have, ContextFullError for more tokens than there is room.
         """
-        self._check_open()
-        check_conversation(messages)
-        _check_ways(options, cancelled)
+        self._check_chat(messages, options, cancelled, goes_on=False)
         return self._begun(lambda: self._chat(tuple(messages), options, cancelled, goes_on=False))
 
     def continue_answer(
@@ -83,11 +81,7 @@ class Engine(ABC):
 
         Raises as `chat`, and OptionError for a grammar, which binds whole answers.
         """
-        self._check_open()
-        check_continued(messages)
-        _check_ways(options, cancelled)
-        if options.grammar is not None:
-            raise OptionError("A grammar binds a whole answer: one that goes on cannot have it; ask anew.")
+        self._check_chat(messages, options, cancelled, goes_on=True)
         return self._begun(lambda: self._chat(tuple(messages), options, cancelled, goes_on=True))
 
     def complete(
@@ -98,9 +92,7 @@ class Engine(ABC):
         cancelled: Callable[[], bool] = never,
     ) -> Iterator[Event]:
         """Continue a text. Raises as `chat`."""
-        self._check_open()
-        utf8(prompt)
-        _check_ways(options, cancelled)
+        self._check_completion(prompt, options, cancelled)
         return self._begun(lambda: self._complete(prompt, options, cancelled))
 
     def count_tokens(self, messages: Sequence[Message]) -> int | None:
@@ -153,6 +145,27 @@ class Engine(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Give everything back. Harmless when repeated."""
+
+    def _check_chat(
+        self,
+        messages: Sequence[Message],
+        options: GenerationOptions,
+        cancelled: Callable[[], bool],
+        *,
+        goes_on: bool,
+    ) -> None:
+        """Raise what `chat` or `continue_answer` says of arguments that are wrong whatever the model is."""
+        self._check_open()
+        (check_continued if goes_on else check_conversation)(messages)
+        _check_ways(options, cancelled)
+        if goes_on and options.grammar is not None:
+            raise OptionError("A grammar binds a whole answer: one that goes on cannot have it; ask anew.")
+
+    def _check_completion(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> None:
+        """Raise what `complete` says of such arguments."""
+        self._check_open()
+        utf8(prompt)
+        _check_ways(options, cancelled)
 
     def _check_open(self) -> None:
         if self._closed.is_set():

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from runtime.arguments import check_kind, check_whole
+from runtime.arguments import check_whole
 from runtime.backends.base import Backend
-from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
-from runtime.chat import ChatTemplate, Message, ends_with_answer
-from runtime.context import Fitted, fit_continued, fit_messages, fit_text
+from runtime.chat import ChatTemplate, Message
 from runtime.engines.answer import Answer
-from runtime.engines.base import BundleEngine, EngineInfo, checked_opening
+from runtime.engines.base import BundleEngine, EngineInfo
+from runtime.engines.model import LoadedModel, Question
 from runtime.errors import EngineError
 from runtime.events import Event, Finished, Trimmed
-from runtime.generation import generate
+from runtime.need import served
 from runtime.options import GenerationOptions
 from runtime.pool import MOST_SESSIONS, SessionPool
 from runtime.saved import SavedSession
 from runtime.session import Session, never
 from runtime.tokenizer import Tokenizer
-
-_COMPLETIONS = "completions"  # texts to be continued count as one conversation: the oldest gives way first
 
 
 class LocalEngine(BundleEngine):
@@ -45,15 +42,8 @@ class LocalEngine(BundleEngine):
     ) -> None:
         """`most_sessions`: conversations that are kept ready, fewer where their states take too much memory."""
         super().__init__()
-        check_kind("bundle", bundle, Bundle, "a Bundle")
-        check_kind("backend", backend, Backend, "an opened backend")
-        check_kind("tokenizer", tokenizer, Tokenizer, "a Tokenizer")
-        check_kind("template", template, ChatTemplate, "a ChatTemplate")
+        self._model = LoadedModel(bundle, backend, tokenizer, template)
         check_whole("most_sessions", most_sessions, least=1)
-        self.bundle = bundle
-        self.backend = backend
-        self.tokenizer = tokenizer
-        self.template = template
         self._pool: SessionPool[Any] = SessionPool(backend, most=most_sessions)
 
     @classmethod
@@ -71,18 +61,33 @@ class LocalEngine(BundleEngine):
         is no whole bundle, BackendUnavailableError with the reason, OptionError for a backend, units or a template that
         do not exist.
         """
-        path = checked_opening(folder, backend=backend, compute_units=compute_units, template=template)
-        bundle = Bundle.open(path)
-        chosen = ChatTemplate.named(template or bundle.manifest.chat_template)
-        tokenizer = Tokenizer.open(bundle.folder)
-        return cls(bundle, open_backend(bundle, backend, compute_units=compute_units), tokenizer, chosen)
+        model = LoadedModel.open(folder, backend=backend, compute_units=compute_units, template=template)
+        return cls(model.bundle, model.backend, model.tokenizer, model.template)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that runs."""
+        return self._model.bundle
+
+    @property
+    def backend(self) -> Backend[Any]:
+        """The loaded model."""
+        return self._model.backend
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The bundle's."""
+        return self._model.tokenizer
+
+    @property
+    def template(self) -> ChatTemplate:
+        """The chat format."""
+        return self._model.template
 
     @property
     def info(self) -> EngineInfo:
         """What answers."""
-        return EngineInfo(
-            model=self.bundle.manifest.name, backend=self.backend.name, context_length=self.backend.context_length
-        )
+        return self._model.info
 
     @property
     def context_length(self) -> int:
@@ -99,59 +104,22 @@ class LocalEngine(BundleEngine):
     ) -> Answer:
         """What it shares with conversations before is not read again. One that is longer than its room is refused or
         cut by the context policy of `options`; where it is cut, the first event says so (Trimmed)."""
-        fit = fit_continued if goes_on else fit_messages
-        fitted = fit(messages, self.template, self.tokenizer, options, self.context_length)
-        # Another beginning, another conversation.
-        opening = tuple(message.content for message in messages[: 2 if messages[0].role == "system" else 1])
-        return self._written(
-            fitted,
-            opening,
-            options,
-            cancelled,
-            stop=self.template.stop,
-            stop_ids=self.template.stop_ids(self.tokenizer),
-            trim=self.template.trims,
-            goes_on=goes_on,
-        )
+        return self._answer_to(self._model.chat(messages, options, goes_on=goes_on), cancelled)
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         """An empty text begins after `<|endoftext|>`, as documents do in training."""
-        fitted = (
-            fit_text(prompt, self.tokenizer, options, self.context_length)
-            if prompt
-            else Fitted([self.tokenizer.eos_id])
-        )
-        return self._written(fitted, _COMPLETIONS, options, cancelled, stop_ids=frozenset((self.tokenizer.eos_id,)))
+        return self._answer_to(self._model.complete(prompt, options), cancelled)
 
-    def _written(
-        self,
-        fitted: Fitted,
-        conversation: Hashable,
-        options: GenerationOptions,
-        cancelled: Callable[[], bool],
-        *,
-        stop: tuple[str, ...] = (),
-        stop_ids: frozenset[int],
-        trim: bool = False,
-        goes_on: bool = False,
-    ) -> Answer:
-        """The answer to what is fed. It has begun nothing yet."""
+    def _answer_to(self, question: Question, cancelled: Callable[[], bool]) -> Answer:
+        """The answer. It has begun nothing yet."""
         ended = threading.Event()
-        events = generate(
-            self._pool.session_for(fitted.ids, conversation),
-            fitted.ids,
-            self.tokenizer,
-            options,
-            stop=stop,
-            stop_ids=stop_ids,
-            trim=trim,
-            goes_on=goes_on,
-            cancelled=lambda: ended.is_set() or cancelled(),
-        )
-        return _LocalAnswer(_told(fitted.trimmed, events), ended)
+        ids = question.fitted.ids
+        session = self._pool.session_for(ids, question.conversation)
+        steps = question.writer.answer(session, ids, cancelled=lambda: ended.is_set() or cancelled())
+        return _LocalAnswer(_told(question.fitted.trimmed, served(self.backend, steps)), ended)
 
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
-        return len(self.template.encode(messages, self.tokenizer, for_answer=not ends_with_answer(messages)))
+        return self._model.count_tokens(messages)
 
     def _save_session(self, file: Path) -> int:
         session = self._pool.latest

@@ -12,8 +12,18 @@ import pytest
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, check_saved, check_truncate, checked_tokens
+from runtime.backends.base import (
+    Backend,
+    DraftCost,
+    KeyValues,
+    Logits,
+    check_batch,
+    check_saved,
+    check_truncate,
+    checked_tokens,
+)
 from runtime.chooser import Chooser
+from runtime.errors import UserFacingError
 from runtime.tokenizer import Tokenizer
 
 FALCON_TOKENIZER = Path(__file__).parents[2].parent / "shared" / "data" / "tokenizer"
@@ -136,6 +146,11 @@ class NgramBackend:
 
     def choose(self, tokens: Sequence[int], state: TokenState, chooser: Chooser) -> list[int]:
         return chooser.on_host(self.feed_all(tokens, state), tokens)
+
+    def choose_batch(
+        self, asks: Sequence[tuple[Sequence[int], TokenState, Chooser]]
+    ) -> list[list[int] | UserFacingError]:
+        return Backend.choose_batch(self, asks)
 
     def save_state(self, state: TokenState) -> KeyValues:
         array = np.array(state.tokens, np.float16).reshape(1, 1, -1, 1)  # ids of a small vocabulary are exact in it

@@ -238,6 +238,40 @@ class TestContract:
             backend.feed_batch([([1], states[0]), ([2], states[0])])
         assert [state.length for state in states] == [0, 0]
 
+    def test_a_batch_chooses_as_one_by_one(self, backend: AnyBackend) -> None:
+        starts = [random_ids(count, seed=count) for count in (3, 9, 5, 4)]
+        configs = [
+            SamplingConfig(temperature=0),
+            SamplingConfig(seed=3, top_p=0.9),
+            SamplingConfig(seed=4, order="llama.cpp", min_p=0.05, presence_penalty=0.5),
+            SamplingConfig(temperature=0),
+        ]
+        wanted = [fed(backend, ids) for ids in starts]
+        asks = []
+        for ids, config, logits in zip(starts, configs, wanted, strict=True):
+            state = backend.new_state()
+            backend.feed(ids[:-1], state)
+            asks.append((ids[-1:], state, Chooser(config, ids, choices=VOCAB_SIZE)))
+            assert len(logits) == VOCAB_SIZE
+        guess = int(wanted[3].argmax())
+        asks[3] = ([*starts[3][-1:], guess], *asks[3][1:])
+        chosen = backend.choose_batch(asks)
+        for found, ids, config, logits in zip(chosen, starts, configs, wanted, strict=True):
+            assert isinstance(found, list)
+            assert found[0] == Chooser(config, ids, choices=VOCAB_SIZE).one(logits)
+        after = fed(backend, starts[3], [guess])
+        assert chosen[3] == [guess, int(after.argmax())]
+        assert [state.length for _, state, _ in asks] == [3, 9, 5, 5]
+
+    def test_a_batch_with_one_refused_choice_feeds_none(self, backend: AnyBackend) -> None:
+        states = [backend.new_state(), backend.new_state()]
+        chooser = Chooser(SamplingConfig(temperature=0), [1], choices=VOCAB_SIZE)
+        with pytest.raises(TokenizerError):
+            backend.choose_batch([([1], states[0], chooser), ([VOCAB_SIZE], states[1], chooser)])
+        with pytest.raises(ValueError, match="once"):
+            backend.choose_batch([([1], states[0], chooser), ([2], states[0], chooser)])
+        assert [state.length for state in states] == [0, 0]
+
     def test_a_restored_state_goes_on_like_the_saved_one(self, backend: AnyBackend) -> None:
         ids, more = random_ids(20), random_ids(3, seed=2)
         state = backend.new_state()

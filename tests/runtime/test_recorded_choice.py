@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
@@ -59,9 +58,9 @@ def test_answers_in_turns_are_chosen_as_without_recording() -> None:
             rows = scored(step)
             tokens = [theirs[-1], *rows[: step % ROWS, :CHOICES].argmax(-1).tolist()]
             wanted = choose(rows[: len(tokens)], tokens, other)
-            choice.ask(tokens, one)
+            choice.ask([(tokens, one)])
             scores.copy_(rows)  # made after they were asked for
-            assert choice.chosen() == wanted
+            assert choice.chosen() == [wanted]
             ours += wanted
             theirs += wanted
     assert record.recorded < 12  # of 100 choices: five configs, and penalties of more and more tokens
@@ -73,8 +72,8 @@ def test_only_so_many_are_kept_and_those_let_go_are_made_again() -> None:
     for _ in range(2):
         for top_k in range(1, 21):
             config = SamplingConfig(seed=top_k, top_k=top_k)
-            choice.ask([0], Chooser(config, [0], choices=CHOICES))
-            assert choice.chosen() == choose(scores[:1], [0], Chooser(config, [0], choices=CHOICES))
+            choice.ask([([0], Chooser(config, [0], choices=CHOICES))])
+            assert choice.chosen() == [choose(scores[:1], [0], Chooser(config, [0], choices=CHOICES))]
     assert record.recorded == 40
 
 
@@ -82,13 +81,46 @@ def test_only_rows_that_count_must_be_finite() -> None:
     scores = scored(0)
     choice = RecordedChoice(scores, Recorder())
     greedy = SamplingConfig(temperature=0)
-    first = int(scores[0, :CHOICES].argmax())
+    first, second = (int(row[:CHOICES].argmax()) for row in scores[:2])
     scores[2:] = torch.nan
-    choice.ask([0, first], Chooser(greedy, [0], choices=CHOICES))
-    assert choice.chosen() == [first, int(scores[1, :CHOICES].argmax())]
+    choice.ask([([0, first], Chooser(greedy, [0], choices=CHOICES))])
+    assert choice.chosen() == [[first, second]]
     scores[1, 3] = torch.inf
-    choice.ask([0, first], Chooser(greedy, [0], choices=CHOICES))
-    with pytest.raises(ModelOutputError, match="not finite"):
-        choice.chosen()
-    choice.ask([0, first + 1], Chooser(greedy, [0], choices=CHOICES))
-    assert choice.chosen() == [first]
+    choice.ask([([0, first], Chooser(greedy, [0], choices=CHOICES))])
+    (refused,) = choice.chosen()
+    assert isinstance(refused, ModelOutputError)
+    assert "not finite" in str(refused)
+    choice.ask([([0, first + 1], Chooser(greedy, [0], choices=CHOICES))])
+    assert choice.chosen() == [[first]]
+
+
+def test_answers_are_chosen_for_together_as_one_by_one_and_one_that_fails_costs_no_other() -> None:
+    scores = scored(5)
+    first = int(scores[0, :CHOICES].argmax())
+    record = Recorder()
+    choice = RecordedChoice(scores, record)
+    for first_config, second_config, kept in (
+        (SamplingConfig(temperature=0), SamplingConfig(seed=9, top_p=0.9), True),
+        (CONFIGS[1], CONFIGS[3], False),  # temperature first and last: steps apart
+    ):
+        configs = [first_config, second_config, first_config]
+        tokens = [[0, first], [4], [5]]
+        wanted = []
+        for row, (fed, config) in enumerate(zip(tokens, configs, strict=True)):
+            begin = row + (row > 0)
+            chooser = Chooser(config, [fed[0]], choices=CHOICES)
+            wanted.append(choose(scores[begin : begin + len(fed)], fed, chooser))
+        before = record.recorded
+        parts = [(fed, Chooser(config, [fed[0]], choices=CHOICES)) for fed, config in zip(tokens, configs, strict=True)]
+        choice.ask(parts)
+        assert choice.chosen() == wanted
+        assert record.recorded == before + kept
+        broken = scores.clone()
+        scores[2, 7] = torch.nan
+        choice.ask(
+            [(fed, Chooser(config, [fed[0]], choices=CHOICES)) for fed, config in zip(tokens, configs, strict=True)]
+        )
+        one, failed, other = choice.chosen()
+        assert isinstance(failed, ModelOutputError)
+        assert [one, other] == [wanted[0], wanted[2]]
+        scores.copy_(broken)
