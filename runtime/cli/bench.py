@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TextIO
 
 from runtime.backends.cards import card_bandwidth, card_in_use, peak_card_bytes
@@ -22,6 +23,8 @@ from runtime.measure.statistics import Spread
 from runtime.sizes import data_size
 from runtime.tokenizer import Tokenizer
 
+_AT_ONCE_ON_A_CARD = 32  # which is nearly idle with one
+
 
 def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Measure and print; returns the exit code."""
@@ -35,6 +38,8 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
         backend, loads = load_repeatedly(
             bundle, config.repeats, backend=place.backend, compute_units=place.compute_units
         )
+        if "at_once" in options.free and backend.name == "cuda" and card_in_use() is not None:
+            config = replace(config, at_once=_AT_ONCE_ON_A_CARD)
         progress.start("bench", config.total)
         with StopOnInterrupt() as stop:
             found = run_bench(
@@ -66,7 +71,9 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
             card_peak_bytes=card_peak,
         )
     if not options.json:
-        out.write(bench_text(report, shortened=config != options.config) + "\n\n")
+        asked = options.config
+        shortened = (config.prompt_tokens, config.new_tokens) != (asked.prompt_tokens, asked.new_tokens)
+        out.write(bench_text(report, shortened=shortened) + "\n\n")
     write_json(out, report.to_json())
     return 0 if found.complete else INTERRUPTED
 
@@ -80,9 +87,11 @@ def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
     ]
     if report.card_peak_bytes is not None:
         memory.append(("memory, most on the card", data_size(report.card_peak_bytes)))
+    together = [] if bench.at_once_rate is None else [_together(config.at_once, bench.at_once_rate)]
     rows = [
         ("prompt, tokens/s", *_spread(bench.prefill_rate)),
         ("answer, tokens/s", *_spread(bench.decode_rate)),
+        *together,
         ("first token after, s", *_spread(bench.first_token)),
         ("load, s", *_spread(report.load)),
         *memory,
@@ -104,6 +113,10 @@ def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
         lines.append(wrapped(f"Prompt and answer were shortened to fit the model's context of {context} tokens."))
     lines += [wrapped(note) for note in report.notes]
     return "\n".join(lines)
+
+
+def _together(count: int, rate: Spread) -> tuple[str, str, str, str]:
+    return (f"{count:,} answers at once, tokens/s", *_spread(rate))
 
 
 def _spread(spread: Spread) -> tuple[str, str, str]:

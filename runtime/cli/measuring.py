@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """`bundle` None is the embedded model. `free` are the counts of `config` that may be lowered to fit its context."""
+    """`bundle` None is the embedded model. `free` are the counts of `config` that nobody chose."""
 
     bundle: Path | None
     config: BenchConfig
@@ -151,6 +151,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         ("repeats", "runs that count", ""),
         ("warm-up", "runs before, which do not count", ""),
         ("seed", "which random tokens", ""),
+        ("at-once", "answers that are then written together, as a server does", "; 32 on a card"),
     ):
         default = getattr(BenchConfig, name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text} (default: {default}{less})")
@@ -188,7 +189,7 @@ def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
     return BenchOptions(
         bundle=chosen.bundle,
         config=BenchConfig(**given),
-        free=frozenset({"prompt_tokens", "new_tokens"} - set(given)),
+        free=frozenset({"prompt_tokens", "new_tokens", "at_once"} - set(given)),
         place=_place(chosen),
         json=chosen.json,
     )

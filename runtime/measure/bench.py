@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from runtime.backends.base import Backend
+from runtime.backends.base import Backend, KeyValues
+from runtime.chooser import Chooser
 from runtime.errors import OptionError
 from runtime.measure.memory import private_bytes
 from runtime.measure.statistics import Spread
+from runtime.sampling import SamplingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +26,19 @@ class BenchConfig:
     repeats: int = 5
     warm_up: int = 1  # runs before, which do not count
     seed: int = 0
+    at_once: int = 1  # answers that are written together, after the one that is written alone; 1 leaves that out
 
     def __post_init__(self) -> None:
-        for name, least in (("prompt_tokens", 1), ("new_tokens", 1), ("repeats", 1), ("warm_up", 0), ("seed", 0)):
+        at_least_one = ("prompt_tokens", "new_tokens", "repeats", "at_once")
+        for name, least in (*((name, 1) for name in at_least_one), ("warm_up", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise OptionError(f"--{name.replace('_', '-')} must be at least {least}, not {getattr(self, name)}.")
 
     @property
     def total(self) -> int:
         """Tokens that are fed in all."""
-        return (self.prompt_tokens + self.new_tokens) * (self.warm_up + self.repeats)
+        together = self.new_tokens * self.at_once if self.at_once > 1 else 0
+        return (self.prompt_tokens + self.new_tokens + together) * (self.warm_up + self.repeats)
 
     def fitted(self, context_length: int, *, free: Collection[str]) -> BenchConfig:
         """This, where it fits; else with fewer tokens of what `free` names (`prompt_tokens`, `new_tokens`), in their
@@ -69,6 +74,7 @@ class Run:
     prefill: float  # the prompt, in pieces as the backend likes them
     first_token: float  # that, and choosing the likeliest token
     decode: float  # all new tokens, fed one at a time
+    at_once: float | None = None  # as many for each of several answers, one of each at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,13 @@ class Bench:
     def decode_rate(self) -> Spread:
         """Tokens a second of the answer."""
         return Spread(tuple(self.config.new_tokens / run.decode for run in self.runs))
+
+    @property
+    def at_once_rate(self) -> Spread | None:
+        """Tokens a second of several answers together; None where there was but one."""
+        seconds = [run.at_once for run in self.runs if run.at_once is not None]
+        tokens = self.config.new_tokens * self.config.at_once
+        return Spread(tuple(tokens / one for one in seconds)) if seconds else None
 
     @property
     def first_token(self) -> Spread:
@@ -130,7 +143,7 @@ def run_bench(
     try:
         for number in range(config.warm_up + config.repeats):
             ids = rng.choice(drawn, config.prompt_tokens + config.new_tokens).tolist()
-            run, private = _run(backend, ids[: config.prompt_tokens], ids[config.prompt_tokens :], step)
+            run, private = _run(backend, ids[: config.prompt_tokens], ids[config.prompt_tokens :], config.at_once, step)
             most = max(most, private) if most is not None and private is not None else most
             if number >= config.warm_up:
                 runs.append(run)
@@ -142,9 +155,10 @@ def run_bench(
 
 
 def _run(
-    backend: Backend[Any], prompt: list[int], answer: list[int], step: Callable[[int], None]
+    backend: Backend[Any], prompt: list[int], answer: list[int], at_once: int, step: Callable[[int], None]
 ) -> tuple[Run, int | None]:
-    """One prompt and one answer, given and not chosen, so that every backend does the same work."""
+    """One prompt and one answer, given and not chosen, so that every backend does the same work; then that answer
+    `at_once` times after copies of the prompt."""
     state = backend.new_state()
     scores = np.empty(0, np.float32)
     seconds = 0.0  # of the backend alone: what is told in between does not count
@@ -157,10 +171,28 @@ def _run(
     begun = time.perf_counter()
     scores.argmax()
     first_token = seconds + time.perf_counter() - begun
+    read = backend.save_state(state) if at_once > 1 else None
     decode = 0.0
     for token in answer:
         begun = time.perf_counter()
         backend.feed([token], state)
         decode += time.perf_counter() - begun
         step(1)
-    return Run(prefill=seconds, first_token=first_token, decode=decode), private_bytes()
+    together = None if read is None else _together(backend, [read] * at_once, answer, step)
+    return Run(prefill=seconds, first_token=first_token, decode=decode, at_once=together), private_bytes()
+
+
+def _together(
+    backend: Backend[Any], read: Sequence[KeyValues], answer: list[int], step: Callable[[int], None]
+) -> float:
+    """Seconds of the answer for each of the states in `read`, a token of each at a time. Tokens are chosen too, as a
+    server does, where the backend has their scores; what is chosen is of no account."""
+    states = [backend.restore_state(saved) for saved in read]
+    choosers = [Chooser(SamplingConfig(temperature=0), (), choices=backend.vocab_size) for _ in states]
+    seconds = 0.0
+    for token in answer:
+        begun = time.perf_counter()
+        backend.choose_batch([([token], state, chooser) for state, chooser in zip(states, choosers, strict=True)])
+        seconds += time.perf_counter() - begun
+        step(len(states))
+    return seconds

@@ -77,6 +77,8 @@ class BenchReport:
             "threads": self.threads,
             "prefill_tokens_per_second": bench.prefill_rate.to_json(),
             "decode_tokens_per_second": bench.decode_rate.to_json(),
+            "at_once": config.at_once,
+            "at_once_tokens_per_second": None if bench.at_once_rate is None else bench.at_once_rate.to_json(),
             "first_token_seconds": bench.first_token.to_json(),
             "load_seconds": self.load.to_json(),
             "peak_resident_bytes": self.peak_bytes,

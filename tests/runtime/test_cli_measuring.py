@@ -171,6 +171,17 @@ def test_with_json_an_error_is_one_object_too(cli: Cli, given: tuple[str, ...]) 
     assert_sentence(cli(*given), "")
 
 
+def test_bench_of_answers_at_once_is_a_row_and_two_fields(cli: Cli, bundles: Bundles) -> None:
+    asked = ("bench", bundles("7b", "lut4"), *QUICK, "--at-once", "3")
+    outcome = cli(*asked)
+    assert "3 answers at once, tokens/s" in outcome.out
+    assert fits(outcome.out)
+    (report,) = cli(*asked, "--json").events
+    assert (report["at_once"], len(report["at_once_tokens_per_second"]["values"])) == (3, 2)
+    (alone,) = cli(*asked[:-2], "--json").events
+    assert (alone["at_once"], alone["at_once_tokens_per_second"]) == (1, None)
+
+
 def test_bench_fits_a_short_context_and_says_so(cli: Cli, bundles: Bundles) -> None:
     once = ("bench", bundles("7b", "lut4"), "--repeats", "1", "--warm-up", "0")
     outcome = cli(*once)

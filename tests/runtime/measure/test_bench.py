@@ -87,15 +87,40 @@ def test_cancelling_keeps_whole_runs_that_count(steps: int, runs: int | None) ->
     assert found is None or not found.complete
 
 
+def test_answers_at_once_go_on_after_the_prompt_side_by_side() -> None:
+    backend = Recorder()
+    asked: list[list[tuple[list[int], int]]] = []
+    choose = backend.choose_batch
+
+    def noted(asks: Any) -> Any:
+        asked.append([(list(tokens), state.length) for tokens, state, _ in asks])
+        return choose(asks)
+
+    backend.choose_batch = noted  # type: ignore[method-assign]
+    config = replace(CONFIG, repeats=1, warm_up=0, at_once=3)
+    found = measured(backend, config)
+    assert found is not None
+    (alone,) = backend.states
+    answer = alone.tokens[20:]
+    assert asked == [[([token], 20 + place)] * 3 for place, token in enumerate(answer)]
+    assert sum(backend.calls) == config.total == 20 + 5 + 15
+    assert found.at_once_rate is not None
+    assert found.at_once_rate.median > 0
+    none = measured(Recorder())
+    assert none is not None
+    assert none.at_once_rate is None
+
+
 def test_rates_are_tokens_over_seconds() -> None:
-    runs = tuple(Run(prefill=s, first_token=s + 1, decode=2 * s) for s in (2.0, 1.0, 4.0))
-    found = Bench(config=CONFIG, runs=runs, private_bytes=None, complete=True)
+    runs = tuple(Run(prefill=s, first_token=s + 1, decode=2 * s, at_once=4 * s) for s in (2.0, 1.0, 4.0))
+    found = Bench(config=replace(CONFIG, at_once=8), runs=runs, private_bytes=None, complete=True)
+    assert found.at_once_rate == Spread((5.0, 10.0, 2.5))
     assert found.prefill_rate == Spread((10.0, 20.0, 5.0))
     assert found.decode_rate.median == 1.25
     assert (found.first_token.low, found.first_token.high) == (2.0, 5.0)
 
 
-@pytest.mark.parametrize("field", ["prompt_tokens", "new_tokens", "repeats"])
+@pytest.mark.parametrize("field", ["prompt_tokens", "new_tokens", "repeats", "at_once"])
 def test_a_count_below_one_is_one_sentence(field: str) -> None:
     with pytest.raises(OptionError, match=f"--{field.replace('_', '-')} must be at least 1, not 0."):
         BenchConfig(**{field: 0})
