@@ -43,7 +43,7 @@ def standing(ids: Sequence[int], scores: Tensor, tokens: Sequence[int], chooser:
     """Of the `ids` [N] that rows of `scores` gave, those that stand. Raises ModelOutputError where the last is -1."""
     chosen = chooser.standing(ids, tokens)
     if chosen[-1] < 0:
-        _refuse(scores[len(chosen) - 1], chooser.choices)
+        check_finite(scores[len(chosen) - 1, : chooser.choices].cpu().numpy())
     return chosen
 
 
@@ -72,22 +72,13 @@ def asked_of(parts: Sequence[Part]) -> list[Ask]:
     return [ask for tokens, chooser in parts for ask in chooser.asks(tokens)]
 
 
-def choose_rows(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
-    """A token for each row of `scores` [R, V], float32, by what it is asked. Raises as `choose`, for any row.
-
-    Rows may belong to sessions with settings of their own: all go together but those whose `choices` differ, and those
-    with llama.cpp's order apart from the others.
-    """
-    ids = ids_of(scores, asks)
-    for row, (token, ask) in enumerate(zip(ids, asks, strict=True)):
-        if token < 0:
-            _refuse(scores[row], ask.choices)
-    return ids
-
-
 @torch.inference_mode()
 def ids_of(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
-    """The id chosen for each row of `scores` [R, V], float32, by what it is asked; -1 for NaN or infinity."""
+    """The id chosen for each row of `scores` [R, V], float32, by what it is asked; -1 for NaN or infinity.
+
+    Rows may belong to answers with settings of their own: all go together but those of different kinds. Raises
+    OptionError for a bias outside the vocabulary.
+    """
     groups: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for row, ask in enumerate(asks):
         groups[kind_of_ask(ask)].append(row)
@@ -103,11 +94,6 @@ def ids_of(scores: Tensor, asks: Sequence[Ask]) -> list[int]:
 def kind_of_ask(ask: Ask) -> tuple[int, bool]:
     """Rows of one kind can be asked together, by the same steps."""
     return ask.choices, not ask.config.greedy and filters_first(ask.config)
-
-
-def _refuse(scores: Tensor, choices: int) -> None:
-    """Raise the ModelOutputError for `scores` [V] that are not finite."""
-    check_finite(scores[:choices].cpu().numpy())
 
 
 def chosen_ids(logits: Tensor, steps: Steps, asked: Asked) -> Tensor:

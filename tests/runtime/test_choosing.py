@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from runtime.backends.asked import prepared
-from runtime.backends.choosing import choose_rows, chosen_ids
-from runtime.chooser import Ask
+from runtime.backends.choosing import choose_each, chosen_ids, ids_of
+from runtime.chooser import Ask, Chooser
 from runtime.errors import ModelOutputError, OptionError
 from runtime.sampling import LogitBias, SamplingConfig, distribution, sample
 from runtime.sampling.penalties import adjusted
@@ -98,14 +98,14 @@ def test_any_options_choose_as_on_the_host(
 ) -> None:
     before = logits.copy()
     asks = [ask(config, chance, choices=40, history=history, prompt=prompt) for chance in chances]
-    assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 4), asks), excuses=4)
+    assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, 4), asks), excuses=4)
     np.testing.assert_array_equal(logits, before)
 
 
 def test_scores_that_differ_by_less_than_their_distance_from_the_likeliest_can_show_are_a_tie() -> None:
     logits = np.array([0.0] * 29 + [1.0] + [-1.0] * 9 + [-4e-45], np.float32)
     asked = ask(SamplingConfig(temperature=1, top_p=0.5), 0.5, choices=40)
-    (chosen,) = choose_rows(rows(logits, 1), [asked])
+    (chosen,) = ids_of(rows(logits, 1), [asked])
     assert chosen != on_host(logits, asked)
     assert excused(logits, asked, chosen)
 
@@ -115,7 +115,7 @@ def test_scores_that_differ_by_less_than_their_distance_from_the_likeliest_can_s
 def test_tied_scores_choose_as_on_the_host(whole: list[int], config: SamplingConfig, seed: int) -> None:
     logits = (np.array(whole) / 2).astype(np.float32)
     asks = [ask(config, chance, choices=len(whole)) for chance in np.random.default_rng(seed).random(4).tolist()]
-    assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 4), asks), excuses=4)
+    assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, 4), asks), excuses=4)
 
 
 def large(shape: str) -> Scores:
@@ -144,7 +144,7 @@ def test_falcons_vocabulary_chooses_as_on_the_host(shape: str, order: Any) -> No
             temperature=0.8, top_k=top_k, top_p=top_p, min_p=min_p, typical_p=typical_p, order=order
         )
         asks = [ask(config, chance, choices=FALCON_VOCABULARY) for chance in chances]
-        assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, len(asks)), asks), excuses=1)
+        assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, len(asks)), asks), excuses=1)
 
 
 def test_ties_with_the_last_of_top_k_can_all_be_chosen() -> None:
@@ -152,7 +152,7 @@ def test_ties_with_the_last_of_top_k_can_all_be_chosen() -> None:
     logits[::2] = 1.0
     for config in (SamplingConfig(top_k=3, top_p=1.0), SamplingConfig(top_k=3, top_p=0.9), SamplingConfig(top_k=1)):
         asks = [ask(config, chance, choices=FALCON_VOCABULARY) for chance in (0.0, 0.4, 0.9999)]
-        assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 3), asks), excuses=0)
+        assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, 3), asks), excuses=0)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -162,13 +162,13 @@ def test_a_share_that_is_reached_exactly_needs_no_further_token(order: Any) -> N
         options: dict[str, Any] = {"top_p": 1.0, "temperature": 1.0, "order": order, option: 0.5}
         config = SamplingConfig(**options)
         asks = [ask(config, chance, choices=3) for chance in (0.0, 0.6, 0.9999)]
-        assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 3), asks), excuses=0)
+        assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, 3), asks), excuses=0)
 
 
 def test_of_equal_scores_greedy_takes_the_lowest_id() -> None:
     logits = torch.zeros(1, FALCON_VOCABULARY)
     logits[0, [900, 40_000]] = 1.0
-    assert choose_rows(logits, [ask(SamplingConfig(temperature=0), 0.0, choices=FALCON_VOCABULARY)]) == [900]
+    assert ids_of(logits, [ask(SamplingConfig(temperature=0), 0.0, choices=FALCON_VOCABULARY)]) == [900]
 
 
 @settings(max_examples=100, deadline=None)
@@ -193,7 +193,7 @@ def test_rows_of_different_settings_go_together_as_each_would_alone(
         )
         for row, config in enumerate(replace(config, logit_bias={3: 1.5}) for config in settings_)
     ]
-    together = choose_rows(torch.from_numpy(logits), asks)
+    together = ids_of(torch.from_numpy(logits), asks)
     for one, scored, token in zip(asks, logits, together, strict=True):
         assert_chosen_as_on_host(scored, [one], [token], excuses=1)
 
@@ -212,14 +212,14 @@ def test_penalties_and_bias_are_those_of_the_host() -> None:
             logit_bias=bias,
         )
         asks = [ask(config, chance, choices=300, history=history, prompt=90) for chance in (0.05, 0.3, 0.5, 0.7, 0.95)]
-        assert_chosen_as_on_host(logits, asks, choose_rows(rows(logits, 5), asks), excuses=1)
+        assert_chosen_as_on_host(logits, asks, ids_of(rows(logits, 5), asks), excuses=1)
 
 
 def test_ids_beyond_the_choices_are_never_chosen() -> None:
     logits = torch.zeros(2, 50)
     logits[:, 45:] = 20.0
     asks = [ask(SamplingConfig(temperature=0), 0.0, choices=45), ask(SamplingConfig(), 0.9999, choices=45)]
-    assert max(choose_rows(logits, asks)) < 45
+    assert max(ids_of(logits, asks)) < 45
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -229,17 +229,19 @@ def test_ids_beyond_the_choices_are_never_chosen() -> None:
 )
 def test_scores_that_are_not_finite_are_the_models_fault_and_said_so(bad: float, config: SamplingConfig) -> None:
     logits = scores(100, 1.0)
-    whole, broken = torch.from_numpy(logits), torch.from_numpy(logits.copy())
+    broken = logits.copy()
     broken[3] = bad
-    asks = [ask(config, 0.5, choices=100)] * 2
-    with pytest.raises(ModelOutputError, match="not finite"):
-        choose_rows(torch.stack((whole, broken)), asks)
-    assert len(choose_rows(torch.stack((whole, whole)), asks)) == 2
+    parts = [([1], Chooser(config, [1], choices=100)) for _ in range(3)]
+    one, failed, other = choose_each(torch.from_numpy(np.stack((logits, broken, logits))), parts)
+    assert isinstance(failed, ModelOutputError)
+    assert "not finite" in str(failed)
+    assert isinstance(one, list)
+    assert isinstance(other, list)
 
 
 def test_a_bias_outside_the_choices_is_refused_by_name() -> None:
     with pytest.raises(OptionError, match="logit_bias names token 100"):
-        choose_rows(torch.zeros(1, 200), [ask(SamplingConfig(logit_bias={100: 1.0}), 0.5, choices=100)])
+        ids_of(torch.zeros(1, 200), [ask(SamplingConfig(logit_bias={100: 1.0}), 0.5, choices=100)])
 
 
 class Counted(TorchDispatchMode):
@@ -318,4 +320,4 @@ def test_numbers_may_be_overwritten_in_place_by_those_of_other_rows(seed: int, o
     (steps, held), (others, wanted) = prepared(first, "cpu"), prepared(second, "cpu")
     assert steps == others
     held.overwrite(wanted)
-    assert chosen_ids(logits, steps, held).tolist() == choose_rows(logits, second)
+    assert chosen_ids(logits, steps, held).tolist() == ids_of(logits, second)
