@@ -31,39 +31,28 @@ _SUM_BITS = 60  # of a row's weights: what is below 2**-44 of the likeliest's, f
 _LARGEST = torch.finfo(torch.float32).max
 
 
-def choose(scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]:
-    """For a backend's `choose`: the tokens chosen by `scores` [N, V], float32, the rows after each of `tokens` [N].
-
-    Raises ModelOutputError for NaN or infinity in a row that counts, OptionError for a bias outside the vocabulary.
-    """
-    return standing(ids_of(scores, chooser.asks(tokens)), scores, tokens, chooser)
-
-
-def standing(ids: Sequence[int], scores: Tensor, tokens: Sequence[int], chooser: Chooser) -> list[int]:
-    """Of the `ids` [N] that rows of `scores` gave, those that stand. Raises ModelOutputError where the last is -1."""
-    chosen = chooser.standing(ids, tokens)
-    if chosen[-1] < 0:
-        check_finite(scores[len(chosen) - 1, : chooser.choices].cpu().numpy())
-    return chosen
-
-
 def choose_each(scores: Tensor, parts: Sequence[Part]) -> list[list[int] | UserFacingError]:
-    """`choose` for several answers, whose rows lie one after the other in `scores` [R, V]: what each would have given,
-    or raised for its rows. Raises OptionError as `choose`."""
+    """For a backend's `choose_batch`: the tokens that each answer gets by `scores` [R, V], float32, in which its rows
+    lie one after the other; ModelOutputError for NaN or infinity in one that counts.
+
+    Raises OptionError for a bias outside the vocabulary.
+    """
     return standing_each(ids_of(scores, asked_of(parts)), scores, parts)
 
 
 def standing_each(ids: Sequence[int], scores: Tensor, parts: Sequence[Part]) -> list[list[int] | UserFacingError]:
-    """`standing` for several answers, whose rows lie one after the other: what each gives or raises."""
+    """Of the `ids` [R] that rows of `scores` gave, each answer's that stand; where the last is -1, its error."""
     found: list[list[int] | UserFacingError] = []
     row = 0
     for tokens, chooser in parts:
-        end = row + len(tokens)
+        chosen = chooser.standing(ids[row : row + len(tokens)], tokens)
         try:
-            found.append(standing(ids[row:end], scores[row:end], tokens, chooser))
+            if chosen[-1] < 0:
+                check_finite(scores[row + len(chosen) - 1, : chooser.choices].cpu().numpy())
+            found.append(chosen)
         except ModelOutputError as error:
             found.append(error)
-        row = end
+        row += len(tokens)
     return found
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.backends.choosing import choose
+from runtime.backends.choosing import choose_each
 from runtime.chooser import Chooser
 from runtime.sampling import SamplingConfig
 
@@ -41,7 +41,7 @@ def test_guesses_fed_ahead_are_judged_on_a_device_as_on_the_host(
         guesses = scored[:-1, :8].argmax(-1).tolist()
         tokens = [written["host"][-1], *guesses]
         chosen = choosers["host"].on_host(scored, tokens)
-        assert choose(torch.from_numpy(scored), tokens, choosers["device"]) == chosen
+        assert choose_each(torch.from_numpy(scored), [(tokens, choosers["device"])]) == [chosen]
         assert chosen[:-1] == guesses[: len(chosen) - 1]
         for history in written.values():
             history += chosen
@@ -54,4 +54,4 @@ def test_the_last_row_is_chosen_by_only_where_all_guesses_stood(temperature: flo
     for guesses, wanted in (([1, 2], [1, 2, 3]), ([1, 4], [1, 2]), ([0, 2], [1])):
         chooser = Chooser(SamplingConfig(temperature=temperature, seed=1), [0], choices=5)
         assert chooser.on_host(scored, [0, *guesses]) == wanted
-        assert choose(torch.from_numpy(scored), [0, *guesses], chooser) == wanted
+        assert choose_each(torch.from_numpy(scored), [([0, *guesses], chooser)]) == [wanted]

@@ -51,7 +51,9 @@ class ThereBackend(TorchBackend):
 
     def choose(self, tokens: Sequence[int], state: CountedState[KeyValueCache], chooser: Chooser) -> list[int]:
         self.choices += 1
-        return choosing.choose(torch.from_numpy(self.feed_all(tokens, state)), tokens, chooser)
+        (chosen,) = choosing.choose_each(torch.from_numpy(self.feed_all(tokens, state)), [(tokens, chooser)])
+        assert isinstance(chosen, list)
+        return chosen
 
 
 @pytest.fixture(scope="module")

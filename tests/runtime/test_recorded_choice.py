@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from runtime.backends.choosing import choose
+from runtime.backends.choosing import choose_each
 from runtime.backends.recorded_choice import RecordedChoice
 from runtime.chooser import Chooser
 from runtime.errors import ModelOutputError
@@ -57,7 +57,8 @@ def test_answers_in_turns_are_chosen_as_without_recording() -> None:
         for (ours, theirs), (one, other) in zip(written, choosers, strict=True):
             rows = scored(step)
             tokens = [theirs[-1], *rows[: step % ROWS, :CHOICES].argmax(-1).tolist()]
-            wanted = choose(rows[: len(tokens)], tokens, other)
+            (wanted,) = choose_each(rows[: len(tokens)], [(tokens, other)])
+            assert isinstance(wanted, list)
             choice.ask([(tokens, one)])
             scores.copy_(rows)  # made after they were asked for
             assert choice.chosen() == [wanted]
@@ -73,7 +74,7 @@ def test_only_so_many_are_kept_and_those_let_go_are_made_again() -> None:
         for top_k in range(1, 21):
             config = SamplingConfig(seed=top_k, top_k=top_k)
             choice.ask([([0], Chooser(config, [0], choices=CHOICES))])
-            assert choice.chosen() == [choose(scores[:1], [0], Chooser(config, [0], choices=CHOICES))]
+            assert choice.chosen() == choose_each(scores[:1], [([0], Chooser(config, [0], choices=CHOICES))])
     assert record.recorded == 40
 
 
@@ -109,7 +110,7 @@ def test_answers_are_chosen_for_together_as_one_by_one_and_one_that_fails_costs_
         for row, (fed, config) in enumerate(zip(tokens, configs, strict=True)):
             begin = row + (row > 0)
             chooser = Chooser(config, [fed[0]], choices=CHOICES)
-            wanted.append(choose(scores[begin : begin + len(fed)], fed, chooser))
+            wanted += choose_each(scores[begin : begin + len(fed)], [(fed, chooser)])
         before = record.recorded
         parts = [(fed, Chooser(config, [fed[0]], choices=CHOICES)) for fed, config in zip(tokens, configs, strict=True)]
         choice.ask(parts)
