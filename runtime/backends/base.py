@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,8 @@ class DraftCost(NamedTuple):
 
 
 S = TypeVar("S", bound=State)
+
+_FEW = 16  # tokens that are checked without numpy
 
 
 @runtime_checkable
@@ -166,24 +168,32 @@ def checked_tokens(
     Raises OptionError for no tokens or what are none, TokenizerError for an id outside the vocabulary, ContextFullError
     for want of room.
     """
+    if type(tokens) is list and 0 < len(tokens) <= _FEW and all(type(token) is int for token in tokens):
+        given, low, high = tokens, min(tokens), max(tokens)  # a token of an answer: numpy takes far longer
+    else:
+        given, low, high = _as_array(tokens)
+    if low < 0 or high >= vocab_size:
+        raise TokenizerError(
+            f"Token id {low if low < 0 else high} is outside the model's vocabulary of {vocab_size:,}: "
+            "use the tokenizer that belongs to this model."
+        )
+    if length + len(given) > context_length:
+        raise ContextFullError(
+            f"{len(given):,} more tokens do not fit after {length:,} in a context of {context_length:,}: "
+            "shorten the text or start a new conversation."
+        )
+    return np.array(given, np.int32)
+
+
+def _as_array(tokens: object) -> tuple[Any, int, int]:
+    """Tokens as an array, and the least and the largest of them. OptionError where they are none."""
     try:
         array = np.asarray(tokens)
     except (ValueError, TypeError):  # lists of different lengths, say
         array = np.empty(0)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
         raise OptionError("Tokens must be a list of at least one token id.")
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= vocab_size:
-        raise TokenizerError(
-            f"Token id {low if low < 0 else high} is outside the model's vocabulary of {vocab_size:,}: "
-            "use the tokenizer that belongs to this model."
-        )
-    if length + array.size > context_length:
-        raise ContextFullError(
-            f"{array.size:,} more tokens do not fit after {length:,} in a context of {context_length:,}: "
-            "shorten the text or start a new conversation."
-        )
-    return array.astype(np.int32)
+    return array, int(array.min()), int(array.max())
 
 
 def check_batch(
