@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Here, so that Ctrl-C while numpy loads is no traceback either.
         from runtime.cli.arguments import DoctorOptions, Options, parse
+        from runtime.cli.serving import ServeOptions, run_serving
 
         options = parse(given)
         if isinstance(options, DoctorOptions):
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from runtime.cli.commands import run
 
             code = run(options, stdin, out, err)
+        elif isinstance(options, ServeOptions):
+            code = run_serving(options, out, err)
         else:
             from runtime.cli.measuring import run_measuring
 

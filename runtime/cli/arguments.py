@@ -12,6 +12,7 @@ from runtime.backends.coreml import COMPUTE_UNITS
 from runtime.cli.folders import EMBEDDED
 from runtime.cli.measuring import MeasuringOptions, add_measuring
 from runtime.cli.parser import Parser
+from runtime.cli.serving import ServeOptions, add_serving
 from runtime.cli.settings import add_settings, chosen_settings
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
@@ -30,6 +31,7 @@ examples:
   python -m runtime chat                                   the embedded model
   python -m runtime chat bundles/falcon-7b-instruct-lut4 --system "Be brief."
   python -m runtime complete --prompt - --temperature 0 < draft.txt
+  python -m runtime serve --port 8080                      programs ask it as they ask OpenAI's API
   python -m runtime complete --prompt "A cat:" --json-schema '{"type": "object"}' --json
   printf 'My name is Mia.\\nWhat is my name?\\n' | python -m runtime chat --json
 
@@ -65,7 +67,7 @@ class DoctorOptions:
     report: Path | None
 
 
-def parse(arguments: Sequence[str]) -> Options | DoctorOptions | MeasuringOptions:
+def parse(arguments: Sequence[str]) -> Options | DoctorOptions | MeasuringOptions | ServeOptions:
     """Parse. Raises OptionError for wrong usage, a value outside its range, or text that is none."""
     chosen = _parser().parse_args(arguments)
     if chosen.command == "doctor":
@@ -73,6 +75,9 @@ def parse(arguments: Sequence[str]) -> Options | DoctorOptions | MeasuringOption
     if (measuring := getattr(chosen, "measuring", None)) is not None:
         options: MeasuringOptions = measuring(chosen)
         return options
+    if chosen.command == "serve":
+        served: ServeOptions = chosen.serving(chosen)
+        return served
     _check_place(chosen)
     return Options(
         command=chosen.command,
@@ -114,6 +119,7 @@ def _parser() -> Parser:
         _add_common(command)
     doctor.add_argument("bundle", type=Path, metavar="BUNDLE", help=f"folder of a bundle, or {EMBEDDED}")
     doctor.add_argument("--json", type=Path, metavar="FILE", help="write a report to send with a bug")
+    add_serving(commands)
     add_measuring(commands)
     return parser
 

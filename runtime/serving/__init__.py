@@ -1,0 +1,1 @@
+"""The server: a bundle behind an HTTP interface of OpenAI's kind, several conversations at once."""

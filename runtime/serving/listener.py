@@ -1,0 +1,93 @@
+"""Listener: the address that a server is reached at, bound before the model is loaded."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+
+from runtime.errors import OptionError
+
+_BACKLOG = 128  # connections that wait to be accepted
+
+
+class Listener:
+    """A bound address. Nobody can connect before `listen`."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Bind `port` of `host`, a name or an address; port 0 is any that is free. Raises OptionError."""
+        self._asked = host
+        self._port = port
+        try:
+            family, kind, protocol, _, address = _resolved(host, port)
+            self.socket = socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise self._failed(error) from None
+        try:
+            if os.name == "posix":  # a port that was just left may be taken at once; on Windows it means stealing one
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self.socket.bind(address)
+        except OSError as error:
+            self.socket.close()
+            raise self._failed(error) from None
+
+    @property
+    def local(self) -> bool:
+        """Whether this machine alone can reach it."""
+        return ipaddress.ip_address(self._address()[0].partition("%")[0]).is_loopback
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is all addresses of this machine."""
+        return ipaddress.ip_address(self._address()[0].partition("%")[0]).is_unspecified
+
+    @property
+    def url(self) -> str:
+        """Where programs on this machine find it, without a path."""
+        host, port = self._address()
+        if self.everywhere:
+            host = "127.0.0.1" if self.socket.family == socket.AF_INET else "::1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names under which this machine's programs ask for it."""
+        host = self._address()[0]
+        return ("localhost", "127.0.0.1", "[::1]", self._asked, f"[{host}]" if ":" in host else host)
+
+    def listen(self) -> None:
+        """Let programs connect. Raises OptionError."""
+        try:
+            self.socket.listen(_BACKLOG)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def close(self) -> None:
+        """Give the address back. Harmless when repeated."""
+        self.socket.close()
+
+    def _address(self) -> tuple[str, int]:
+        host, port, *_ = self.socket.getsockname()
+        return str(host), int(port)
+
+    def _failed(self, error: OSError) -> OptionError:
+        place = f"port {self._port} of {self._asked}"
+        match error.errno:
+            case errno.EADDRINUSE:
+                return OptionError(f"{place} is in use; choose another with --port, or 0 for any that is free.")
+            case errno.EACCES:
+                return OptionError(f"{place} needs rights that you do not have; choose a --port above 1023.")
+        reason = (error.strerror or str(error)).rstrip(".")
+        return OptionError(f"{self._asked} is no address of this machine ({reason}); choose another --host.")
+
+
+def _resolved(host: str, port: int) -> tuple[int, int, int, str, tuple[object, ...]]:
+    """The first address of `host`. Raises OSError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:  # a label that is empty or too long
+        raise OSError(errno.EINVAL, str(error)) from None
+    return min(found, key=lambda entry: entry[0] != socket.AF_INET)
