@@ -21,11 +21,12 @@ from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
 from tests.runtime.bundles import CONTEXT, talker
 from tests.runtime.openai_server import OpenAIServer, serving
+from tests.runtime.serving.running import RunningServer
 
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=12)
 HOT = GenerationOptions(sampling=SamplingConfig(temperature=2, seed=7), max_new_tokens=12)
 HELLO = [Message("user", "Hello!")]
-KINDS = ("local", "process", "batch", "remote")
+KINDS = ("local", "process", "batch", "remote", "served")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,13 @@ def opened(kind: str, served: LocalEngine) -> Iterator[Engine]:
     elif kind == "batch":
         with BatchEngine.open(talker(), backend="torch") as batch:
             yield batch
+    elif kind == "served":
+        with (
+            BatchEngine.open(talker(), backend="torch") as batch,
+            RunningServer(batch) as running,
+            RemoteEngine.open(running.url) as remote,
+        ):
+            yield remote
     else:
         with OpenAIServer(serving(served)) as server, RemoteEngine.open(server.url) as remote:
             yield remote

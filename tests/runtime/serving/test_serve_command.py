@@ -1,0 +1,216 @@
+"""`python -m runtime serve`: what it says, to whom it listens, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from runtime.cli.serve import request_line
+from runtime.serving.record import Record
+from tests.runtime.bundles import talker
+from tests.runtime.program import assert_error_event, assert_sentence, run_program
+from tests.runtime.serving.asking import ENDLESS, chat, completion
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+@contextlib.contextmanager
+def serving(*options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """The command on a port that is free; it is killed where a test leaves it running."""
+    command = [sys.executable, "-m", "runtime", "serve", str(talker()), "--backend", "torch", "--port", "0", *options]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "FALCONET_API_KEY": "", **environment},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout
+    event: dict[str, Any] = json.loads(process.stdout.readline())
+    assert event["event"] == "ready"
+    return event
+
+
+def block(process: subprocess.Popen[str]) -> str:
+    """What is printed before the first request."""
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+@posix
+def test_the_terminal_is_told_how_to_try_it_and_a_line_a_request() -> None:
+    with serving("--name", "falcon", "--parallel", "3", FALCONET_API_KEY="sesame") as process:
+        told = block(process)
+        assert "model    falcon, 2,048 tokens of context\nbackend  torch, 3 answers at once\n" in told
+        url = re.search(r"http://127\.0\.0\.1:\d+", told)
+        assert url
+        assert '-H "Authorization: Bearer $FALCONET_API_KEY"' in told
+        assert "sesame" not in told
+        command = told[told.index("curl") : told.index("Ctrl-C")]
+        tried = subprocess.run(
+            ["sh", "-c", command.replace("curl ", "curl --silent --noproxy '*' ", 1)],
+            capture_output=True,
+            env={**os.environ, "FALCONET_API_KEY": "sesame"},
+            check=False,
+        )
+        if tried.returncode != 127:  # else there is no curl
+            assert json.loads(tried.stdout)["model"] == "falcon"
+        assert httpx.get(f"{url[0]}/v1/models", trust_env=False).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert re.search(r"^\d\d:\d\d:\d\d  GET /v1/models · 401 · The API key .* · \d\.\d\d s$", out, re.MULTILINE)
+    if tried.returncode != 127:
+        assert re.search(
+            r"POST /v1/chat/completions · 200 · [\d,]+ tokens · [\d.]+ tokens/s · [\d.]+ s · prompt \d+$",
+            out,
+            re.MULTILINE,
+        )
+
+
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_answers_and_the_program(number: signal.Signals, code: int) -> None:
+    with serving("--json") as process:
+        address = ready(process)["url"]
+        with httpx.stream("POST", f"{address}/completions", json=ENDLESS, trust_env=False, timeout=60) as response:
+            lines = response.iter_lines()
+            next(lines)
+            process.send_signal(number)
+            rest = list(lines)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert json.loads(rest[-4].removeprefix("data: "))["error"]["code"] == "shutting_down"
+    assert "Traceback" not in err
+    (record,) = map(json.loads, out.splitlines())
+    assert (record["event"], record["status"], record["path"]) == ("request", 200, "/v1/completions")
+    assert record["new_tokens"] > 0
+
+
+@posix
+def test_requests_are_json_lines_where_asked_and_other_hosts_are_refused() -> None:
+    with serving("--json") as process:
+        event = ready(process)
+        assert (event["model"], event["backend"], event["context_length"]) == ("talker", "torch", 2048)
+        with httpx.Client(base_url=event["url"], trust_env=False, timeout=60) as client:
+            assert client.post("/chat/completions", json=chat()).status_code == 200
+            assert client.post("/completions", json=completion(n=9)).status_code == 400
+            assert client.get("/models", headers={"Host": "evil.example"}).status_code == 403
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert err == ""
+    assert [json.loads(line)["status"] for line in out.splitlines()] == [200, 400, 403]
+
+
+@posix
+def test_whoever_opens_a_server_to_all_is_warned() -> None:
+    with serving("--json", "--host", "0.0.0.0") as process:
+        address = ready(process)["url"]
+        assert address.startswith("http://127.0.0.1:")
+        other = httpx.get(f"{address}/models", headers={"Host": "my-machine:80"}, trust_env=False)
+        assert other.status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert err.startswith("warning: whoever reaches 0.0.0.0 can use the model; set FALCONET_API_KEY")
+    assert err.count("\n") == 1
+
+
+@posix
+def test_a_reader_of_its_lines_that_leaves_ends_no_answer() -> None:
+    with serving("--json") as process:
+        address = ready(process)["url"]
+        assert process.stdout
+        process.stdout.close()
+        for _ in range(3):
+            reply = httpx.post(f"{address}/completions", json=completion(), trust_env=False, timeout=60)
+            assert reply.json()["usage"]["completion_tokens"] == 12
+
+
+def test_a_port_that_is_in_use_is_one_sentence_before_a_model_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        outcome = run_program("serve", tmp_path, "--port", port)
+        assert_sentence(outcome, f"port {port} of 127.0.0.1 is in use; choose another with --port")
+        assert_error_event(run_program("serve", tmp_path, "--port", port, "--json"), "is in use")
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid", "a..b", "::zz"])
+def test_an_address_that_is_not_of_this_machine_is_one_sentence(host: str, tmp_path: Path) -> None:
+    assert_sentence(run_program("serve", tmp_path, "--host", host, "--port", "0"), "choose another --host")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--port", "70000"), "--port must be 0 to 65535"),
+        (("--port", "-1"), "--port must be 0 to 65535"),
+        (("--parallel", "0"), "--parallel must be 1 to"),
+        (("--api-key", ""), "--api-key must be"),
+        (("--api-key", "schlüssel"), "--api-key must be"),
+        (("--cors-origin", "example.org"), "--cors-origin must be such as"),
+        (("--cors-origin", "https://example.org/"), "--cors-origin must be such as"),
+        (("--name", " "), "--name must be"),
+        (("--template", "chatml"), "There is no chat format"),
+        (("--remote", "http://a"), "Unrecognized arguments"),
+    ],
+)
+def test_wrong_options_are_one_sentence(options: tuple[str, ...], sentence: str) -> None:
+    assert_sentence(run_program("serve", talker(), "--port", "0", *options), sentence)
+
+
+def test_a_key_from_the_environment_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FALCONET_API_KEY", "with a line\nend")
+    assert_sentence(run_program("serve", talker(), "--port", "0"), "FALCONET_API_KEY must be")
+
+
+def test_a_folder_that_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
+    assert_sentence(run_program("serve", tmp_path, "--port", "0"), "is not a bundle")
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "runtime.cli.serve", raising=False)
+    for module in [name for name in sys.modules if name.startswith("runtime.serving.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    assert_sentence(run_program("serve", talker()), "pip install 'falconet[serve]'")
+
+
+def test_a_line_about_a_request_says_how_it_went() -> None:
+    record = Record("POST", "/v1/completions", left=True, prompt_tokens=1_200, reused_tokens=1_000, seconds=2.345)
+    told = "POST /v1/completions · the client left · 2.35 s · prompt 1,200, 1,000 reused"
+    assert request_line(record).partition("  ")[2] == told
+    assert request_line(record, 80).partition("  ")[2] == told.removesuffix(" · prompt 1,200, 1,000 reused")
+
+
+def test_a_line_at_a_terminal_fits_it_and_commands_nothing() -> None:
+    for path in ("/" + "x" * 500, "/\x1b[2J\n\nfalse line"):
+        record = Record("GET", path, status=404, error="There is nothing at this path; the server has others.")
+        line = request_line(record, 80)
+        assert len(line) <= 80
+        assert line.isprintable()
