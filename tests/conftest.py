@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before torch is imported: with matrices this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -20,6 +21,10 @@ if not Path("/dev/nvidiactl").exists():
 
 # A job in the background inherits that Ctrl-C is ignored, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says nothing of what a test is about; a busy machine would fail it.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 Checkpoints = Callable[[str], Path]
 Bundles = Callable[[str, str], Path]

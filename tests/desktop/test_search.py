@@ -91,7 +91,9 @@ def test_no_query_is_refused(store: Store, query: str) -> None:
     assert isinstance(store.search(query), list)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.text(max_size=40))
 def test_any_text_is_a_safe_query_and_ranges_lie_within_snippets(store: Store, query: str) -> None:
     for hit in store.search(query):

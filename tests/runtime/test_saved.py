@@ -29,7 +29,9 @@ from tests.runtime.bundles import talker
 from tests.runtime.conftest import NgramBackend
 
 HASH = "a" * 64
-ANY_FILE = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_FILE = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def backend() -> NgramBackend:
