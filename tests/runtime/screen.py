@@ -11,8 +11,9 @@ import sys
 import termios
 import time
 
+from tests import patience
+
 CTRL_C, CTRL_D, CTRL_Z, UP, TAB = "\x03", "\x04", "\x1a", "\x1b[A", "\t"
-TIMEOUT = 60  # seconds
 
 
 class Screen:
@@ -31,7 +32,7 @@ class Screen:
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Read on until `pattern` has been written; what is before it is behind us then."""
-        until = time.monotonic() + TIMEOUT
+        until = time.monotonic() + patience.SECONDS
         while (found := re.search(pattern, self._new)) is None:
             if time.monotonic() > until or not self._read(until):
                 raise AssertionError(f"{pattern!r} was not written, but {self._new!r}")
@@ -44,7 +45,7 @@ class Screen:
 
     def close(self) -> str:
         """Read to the end; the exit code is in `code` then."""
-        while self._read(time.monotonic() + TIMEOUT):
+        while self._read(time.monotonic() + patience.SECONDS):
             pass
         if self.code is None:
             left = select.select([self._file], [], [], 0)[0]  # nothing to read, not even an end: it is still there
