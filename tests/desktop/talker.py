@@ -2,8 +2,9 @@
 
 `python -m tests.desktop.talker FOLDER URL BUNDLE` reads a line, forks, and the child opens the window over FOLDER and
 asks the service at URL one question after the other; BUNDLE's tokenizer tells how to make answers last, and each is
-stopped. It prints what was committed when `send` returned, and how long the answer is that the window shows, with the
-time. Forking saves importing Qt twenty times.
+stopped once it was shown to grow PIECES times. It prints what was committed when `send` returned, how long the answer
+is that the window shows, and "kept" each time that the window has written down what it showed until then. Forking
+saves importing Qt twenty times.
 """
 # ruff: noqa: T201 - what it prints is its output
 
@@ -22,6 +23,8 @@ from desktop.shell import Shell
 from runtime import GenerationOptions
 from tests.desktop.engines import lasting
 
+PIECES = 45
+
 
 def talk(folder: Path, url: str, options: GenerationOptions) -> None:
     """Open the window and ask until killed."""
@@ -37,23 +40,23 @@ def talk(folder: Path, url: str, options: GenerationOptions) -> None:
     desk.conversation.refresh()
     desk.host.load(RemoteModel(url=url, name="falcon-tiny-instruct"))
     numbers = count(time.time_ns())
+    shown: list[int] = []  # the answer, as often as it grew
 
     def ask() -> None:
-        assert desk.conversation.chat is not None
-        if desk.answers.in_chat(desk.conversation.chat.id) is None:
-            text = f"Question {next(numbers)}?"
-            desk.conversation.send(text)
-            print("committed", text, flush=True)
-        else:
-            desk.conversation.stop()
+        text = f"Question {next(numbers)}?"
+        shown.clear()
+        desk.conversation.send(text)
+        print("committed", text, flush=True)
 
     def grew(_message: object, progress: AnswerProgress) -> None:
-        print("shown", progress.request, len(progress.text), time.time(), flush=True)
+        print("shown", progress.request, len(progress.text), flush=True)
+        shown.append(progress.request)
+        if len(shown) == PIECES:
+            QTimer.singleShot(0, desk.conversation.stop)
 
     desk.answers.grew.connect(grew)
-    timer = QTimer(interval=1500)
-    timer.timeout.connect(ask)
-    timer.start()
+    desk.answers.ended.connect(lambda _message: QTimer.singleShot(0, ask))
+    desk.answers._timer.timeout.connect(lambda: print("kept", flush=True))  # called after the window's own slot
     QTimer.singleShot(0, ask)
     application.exec()
 
@@ -64,9 +67,9 @@ def main() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if not child:
+            print("started", os.getpid(), flush=True)  # its own first word: its others come after it
             talk(folder, url, options)
             os._exit(0)
-        print("started", child, flush=True)
         os.waitpid(child, 0)
         print("ended", flush=True)
 

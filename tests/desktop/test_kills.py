@@ -14,9 +14,10 @@ from typing import IO
 
 import pytest
 
-from desktop.controllers.answers import KEEP_SECONDS
 from desktop.store.store import Store
 from runtime import LocalEngine
+from tests import patience
+from tests.desktop.talker import PIECES
 from tests.runtime.openai_server import OpenAIServer, serving
 
 KILLS = 20
@@ -28,6 +29,7 @@ def test_twenty_kills_in_the_middle_of_answers_lose_nothing(tiny: Path, tmp_path
     chance = Random(7)
     folder = tmp_path / "chats"
     committed: list[str] = []
+    written = 0
     with LocalEngine.open(tiny) as engine, OpenAIServer(serving(engine)) as server:
         command = [sys.executable, "-m", "tests.desktop.talker", str(folder), server.url, str(tiny)]
         talker = subprocess.Popen(
@@ -39,17 +41,20 @@ def test_twenty_kills_in_the_middle_of_answers_lose_nothing(tiny: Path, tmp_path
             for _ in range(KILLS):
                 talker.stdin.write("run\n")
                 talker.stdin.flush()
-                shown = _run_and_kill(talker.stdout, chance.uniform(0, 1.6), committed)
-                _check(folder, committed, shown)
+                kept = _run_and_kill(talker.stdout, chance.randrange(1, PIECES + 5), chance, committed)
+                _check(folder, committed, kept)
+                written += bool(kept)
         finally:
             talker.stdin.close()
-            talker.wait(timeout=30)
+            talker.wait(timeout=patience.SECONDS)
     assert len(committed) >= KILLS
+    assert written > 0
 
 
-def _run_and_kill(output: IO[str], seconds: float, committed: list[str]) -> list[tuple[int, int, float]]:
-    """Kill the window so long after its first answer began to stream; what it had shown: answer, characters, time."""
-    pid, finish, shown = 0, float("inf"), list[tuple[int, int, float]]()
+def _run_and_kill(output: IO[str], pieces: int, chance: Random, committed: list[str]) -> dict[int, int]:
+    """Kill the window a moment after its answers were shown to grow so often; characters of each answer that it had
+    shown when it last wrote them down, which it does every second of its own clock."""
+    pid, shown, kept = 0, dict[int, int](), dict[int, int]()
     for line in output:
         word, *rest = line.split(maxsplit=1)
         match word:
@@ -58,27 +63,26 @@ def _run_and_kill(output: IO[str], seconds: float, committed: list[str]) -> list
             case "committed":
                 committed.append(rest[0].strip())
             case "shown":
-                answer, length, moment = rest[0].split()
-                shown.append((int(answer), int(length), float(moment)))
-                finish = min(finish, time.time() + seconds)
+                answer, length = rest[0].split()
+                shown[int(answer)] = int(length)
+                pieces -= 1
+                if pieces == 0:
+                    time.sleep(chance.uniform(0, 0.05))
+                    os.kill(pid, signal.SIGKILL)
+            case "kept":
+                kept = dict(shown)
             case "ended":
                 break
-        if time.time() >= finish:
-            finish = float("inf")
-            os.kill(pid, signal.SIGKILL)
-    return shown
+    return kept
 
 
-def _check(folder: Path, committed: list[str], shown: list[tuple[int, int, float]]) -> None:
+def _check(folder: Path, committed: list[str], written: dict[int, int]) -> None:
     file = folder / "chats.sqlite3"
     with sqlite3.connect(file) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         kept = dict(database.execute("SELECT id, text FROM messages"))
     assert set(committed) <= set(kept.values())
-    end = max(moment for _, _, moment in shown)
-    for answer, length, moment in shown:
-        if end - moment > KEEP_SECONDS + 0.3:  # the timer's own tick, on a busy machine
-            assert len(kept[answer]) >= length
+    assert all(len(kept[answer]) >= length for answer, length in written.items())
     store = Store.open(folder)
     states = {step.message.state for chat in store.chats() for step in store.path(chat.id)}
     assert "streaming" not in states
