@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.engine import AnswerEnd, AnswerProgress, EngineHost, EngineStatus
 from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
+from tests import patience
 
-PATIENCE = 60_000  # milliseconds, for what must happen
+PATIENCE = round(1000 * patience.SECONDS)  # milliseconds, as Qt counts
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=60)
 
 
@@ -24,10 +26,12 @@ def question(text: str = "What is the opposite of hot?") -> list[Message]:
 
 
 def lasting(bundle: Path) -> GenerationOptions:
-    """Options under which the embedded model writes until its context is full."""
+    """Options under which the embedded model writes until its context is full, a token after the other: whoever stops
+    it comes early enough."""
     tokenizer = Tokenizer.open(bundle)
     ends = {*tokenizer.control_ids, tokenizer.eos_id, *tokenizer.encode("\n"), *tokenizer.encode("\n\n")}
-    return GenerationOptions(sampling=SamplingConfig(temperature=0, logit_bias=dict.fromkeys(ends, -100.0)))
+    sampling = SamplingConfig(temperature=0, logit_bias=dict.fromkeys(ends, -100.0))
+    return GenerationOptions(sampling=sampling, prompt_lookup=False)
 
 
 @dataclass
@@ -87,6 +91,19 @@ def kill_model() -> None:
     """What the system does when memory runs out."""
     (pid,) = children()
     os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def frozen_models() -> Iterator[None]:
+    """No process that runs a model does anything; those that are still there afterwards go on."""
+    for pid in children():
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in children():
+            with contextlib.suppress(ProcessLookupError):  # it is just being killed
+                os.kill(pid, signal.SIGCONT)
 
 
 def end(desk: Desk) -> None:

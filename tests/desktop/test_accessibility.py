@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface, QEnterEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -36,7 +36,7 @@ from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.models.check_dialog import CheckDialog
 from desktop.views.models.service_dialog import ServiceDialog
-from tests.desktop.engines import end
+from tests.desktop.engines import end, wait
 
 ANSWER = """See [the page](https://example.org/).
 
@@ -133,7 +133,7 @@ def round_trip(qtbot: QtBot, start: QWidget, key: Qt.Key = Qt.Key.Key_Tab) -> li
     """What has the focus after each press of `key`, until the first comes again."""
     window = start.window()
     window.activateWindow()
-    qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+    wait(qtbot, lambda: QApplication.activeWindow() is window)
     start.setFocus(Qt.FocusReason.TabFocusReason)
     found: list[QWidget] = []
     for _ in range(200):
@@ -175,6 +175,8 @@ def desk(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     desk.store.new_folder("Work")
     desk.chats.refresh()
     desk.sidebar.show_undo("One chat was deleted.")
+    here = QPointF(1, 1)
+    QApplication.sendEvent(desk.sidebar.undo, QEnterEvent(here, here, here))  # with the pointer on it, it stays
     shell.window.resize(1300, 900)
     shell.window.show()
     shell.window.action("chat-settings").trigger()
@@ -187,7 +189,7 @@ def desk(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_everything_in_the_window_has_a_name_and_the_role_of_what_it_is(qtbot: QtBot, desk: Desk) -> None:
     window = desk.shell.window
-    qtbot.waitUntil(lambda: bool(desk.view.list.widgets))
+    wait(qtbot, lambda: bool(desk.view.list.widgets))
     assert faults(window) == []
     roles = {found.role() for found in everything(window)}
     assert {Role.Grouping, Role.List, Role.EditableText, Role.ComboBox, Role.CheckBox, Role.Button} <= roles

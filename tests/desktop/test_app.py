@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.settings import Settings
 from desktop.shell import Shell
+from tests import patience
+from tests.desktop.engines import PATIENCE, wait
 
-PATIENCE_SECONDS = 30
 PAINTED = """
 import sys
 from desktop.__main__ import main
@@ -47,7 +47,7 @@ class Program:
 
     def end(self) -> tuple[int, str]:
         """Exit code and what it said on stderr."""
-        _, words = self.process.communicate(timeout=PATIENCE_SECONDS)
+        _, words = self.process.communicate(timeout=patience.SECONDS)
         return self.process.returncode, words
 
 
@@ -59,7 +59,7 @@ def programs() -> Iterator[list[Program]]:
     for program in started:
         if program.process.poll() is None:
             program.process.kill()
-        program.process.communicate(timeout=PATIENCE_SECONDS)
+        program.process.communicate(timeout=patience.SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -91,7 +91,7 @@ def test_a_killed_program_is_no_obstacle_to_the_next(programs: list[Program], tm
     programs.append(killed)
     killed.wait_until_painted()
     killed.process.kill()
-    killed.process.wait(PATIENCE_SECONDS)
+    killed.process.wait(patience.SECONDS)
     after = Program("--data", str(tmp_path / "data"))
     programs.append(after)
     after.wait_until_painted()
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(programs: list[Program]
 def test_without_a_package_one_sentence_says_what_to_install(package: str) -> None:
     blocked = f"import sys; sys.modules[{package!r}] = None; from desktop.__main__ import main; sys.exit(main([]))"
     done = subprocess.run(
-        [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=patience.SECONDS, check=False
     )
     assert done.returncode == 1
     assert done.stderr == f"The window needs {package}: install it with `pip install 'falconet[desktop]'`.\n"
@@ -148,13 +148,13 @@ def test_version_and_help_are_printed_and_wrong_usage_is_refused(
 
 def test_a_check_says_that_the_window_was_painted_and_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "desktop", "--check", "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience.SECONDS, check=False)
     assert (done.returncode, done.stdout) == (0, "The window was painted.\n")
 
 
 def test_the_program_runs_a_module_for_its_child_processes() -> None:
     command = [sys.executable, "-m", "desktop", "--run-module", "runtime", "devices", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience.SECONDS, check=False)
     assert done.returncode == 0
     assert "devices" in done.stdout
 
@@ -173,7 +173,7 @@ def test_the_first_instance_is_asked_to_raise_its_window(qapp: QApplication, qtb
     first, second = SingleInstance(tmp_path), SingleInstance(tmp_path)
     assert first.begin()
     assert not second.begin()
-    with qtbot.waitSignal(first.raiseRequested):
+    with qtbot.waitSignal(first.raiseRequested, timeout=PATIENCE):
         assert second.raise_first()
     first.end()
     assert second.begin()
@@ -192,10 +192,10 @@ def test_two_folders_have_a_window_each(qapp: QApplication, tmp_path: Path) -> N
 
 def test_signals_are_given_back_at_the_end(qapp: QApplication, qtbot: QtBot) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    asked: list[float] = []
-    interrupts = Interrupts(lambda: asked.append(time.monotonic()), qapp)
+    asked: list[str] = []
+    interrupts = Interrupts(lambda: asked.append("to end"), qapp)
     os.kill(os.getpid(), signal.SIGTERM)
-    qtbot.waitUntil(lambda: len(asked) == 1)
+    wait(qtbot, lambda: len(asked) == 1)
     interrupts.end()
     assert signal.getsignal(signal.SIGTERM) == before
 
@@ -294,7 +294,7 @@ def test_a_packaged_program_says_in_a_box_why_there_is_no_window(tmp_path: Path)
         [sys.executable, "-c", code, str(tmp_path / "file" / "data")],
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=patience.SECONDS,
         check=False,
     )
     assert done.returncode == 1

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from desktop.settings import Settings
 from desktop.views.composer import MOST_LINES, Composer
 from desktop.views.theme import theme
+from tests.desktop.engines import PATIENCE
 
 Held = Qt.KeyboardModifier
 NONE, SHIFT, CONTROL = Held.NoModifier, Held.ShiftModifier, Held.ControlModifier
@@ -90,7 +91,7 @@ def test_the_button_sends_only_where_there_is_text(composer: Composer) -> None:
 def test_a_draft_is_told_after_a_pause_and_once(composer: Composer, qtbot: QtBot) -> None:
     told: list[str] = []
     composer.draftChanged.connect(told.append)
-    with qtbot.waitSignal(composer.draftChanged, timeout=5000):
+    with qtbot.waitSignal(composer.draftChanged, timeout=PATIENCE):
         QTest.keyClicks(composer.edit, "abc")
     assert told == ["abc"]
 

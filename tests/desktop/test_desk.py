@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from desktop.desk import Desk
 from desktop.shell import Shell
 from desktop.store.records import Step, StoredMessage
 from runtime import GenerationOptions, SamplingConfig
-from tests.desktop.engines import GREEDY, PATIENCE, kill_model, lasting
+from tests.desktop.engines import GREEDY, frozen_models, kill_model, lasting, wait
 
 CAPITAL = "What is the capital of France?"
 
@@ -53,10 +52,6 @@ def chat(desk: Desk) -> int:
     return desk.conversation.chat.id
 
 
-def until(qtbot: QtBot, happened: Callable[[], bool]) -> None:
-    qtbot.waitUntil(happened, timeout=PATIENCE)
-
-
 def path(desk: Desk, chat: int) -> list[StoredMessage]:
     return [step.message for step in desk.store.path(chat)]
 
@@ -65,34 +60,34 @@ def last(desk: Desk, chat: int) -> Step:
     return desk.store.path(chat)[-1]
 
 
-def say(qtbot: QtBot, desk: Desk, chat: int, text: str, *, wait: bool = True) -> None:
+def say(qtbot: QtBot, desk: Desk, chat: int, text: str, *, to_the_end: bool = True) -> None:
     composer = desk.shell.window.composer
     composer.edit.setFocus()
     composer.edit.setPlainText(text)
     qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
-    if wait:
-        until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    if to_the_end:
+        wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
 
 
 def let_it_write(qtbot: QtBot, desk: Desk, chat: int, tiny: Path, text: str = "Count from one to ten.") -> int:
     """A question whose answer lasts; the answer's id, once it has begun."""
     desk.store.set_options(chat, lasting(tiny))
     desk.conversation.refresh()
-    say(qtbot, desk, chat, text, wait=False)
+    say(qtbot, desk, chat, text, to_the_end=False)
     answer = last(desk, chat).message.id
-    until(qtbot, lambda: len(desk.answers.text(answer) or "") > 5)
+    wait(qtbot, lambda: len(desk.answers.text(answer) or "") > 5)
     return answer
 
 
 def test_a_question_is_kept_before_it_is_answered_even_while_the_model_loads(
     qtbot: QtBot, desk: Desk, chat: int, folder: Path
 ) -> None:
-    say(qtbot, desk, chat, CAPITAL, wait=False)
+    say(qtbot, desk, chat, CAPITAL, to_the_end=False)
     with sqlite3.connect(folder / "chats.sqlite3") as elsewhere:
         kept = [text for (text,) in elsewhere.execute("SELECT text FROM messages WHERE chat = ?", (chat,))]
     assert kept == [CAPITAL, ""]
     assert desk.shell.window.composer.text() == ""
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     answer = last(desk, chat).message
     assert (answer.state, answer.text) == ("complete", "The capital of France is Paris.")
     assert answer.figures is not None
@@ -105,7 +100,7 @@ def test_another_answer_stands_beside_the_first_and_the_pager_goes_back(qtbot: Q
     say(qtbot, desk, chat, CAPITAL)
     first = last(desk, chat).message
     desk.view.regenerateRequested.emit(first.id)
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     second = last(desk, chat)
     assert (second.index, second.count) == (1, 2)
     assert second.message.parent == first.parent
@@ -119,7 +114,7 @@ def test_an_edited_question_keeps_the_old_one_with_its_answer(qtbot: QtBot, desk
     say(qtbot, desk, chat, CAPITAL)
     old = path(desk, chat)
     desk.view.editRequested.emit(old[0].id, "What is the opposite of hot?")
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     assert [message.text for message in path(desk, chat)] == [
         "What is the opposite of hot?",
         "The opposite of hot is cold.",
@@ -147,7 +142,7 @@ def test_an_answer_that_was_cut_goes_on_where_it_ended(qtbot: QtBot, desk: Desk,
     desk.store.set_options(chat, GREEDY)
     desk.conversation.refresh()
     desk.shell.window.action("continue").trigger()
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     whole = last(desk, chat).message
     assert whole.id == cut.id
     assert cut.text != "The capital of France is Paris."
@@ -157,7 +152,7 @@ def test_an_answer_that_was_cut_goes_on_where_it_ended(qtbot: QtBot, desk: Desk,
 def test_escape_stops_an_answer_and_keeps_what_it_said(qtbot: QtBot, desk: Desk, chat: int, tiny: Path) -> None:
     answer = let_it_write(qtbot, desk, chat, tiny)
     qtbot.keyClick(desk.shell.window.composer.edit, Qt.Key.Key_Escape)
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     kept = last(desk, chat).message
     assert kept.id == answer
     assert kept.state == "interrupted"
@@ -171,23 +166,23 @@ def test_an_answer_goes_on_behind_while_another_chat_is_shown(qtbot: QtBot, desk
     assert other is not None
     assert other.id != chat
     before = len(desk.answers.text(answer) or "")
-    until(qtbot, lambda: len(desk.answers.text(answer) or "") > before + 20)
+    wait(qtbot, lambda: len(desk.answers.text(answer) or "") > before + 20)
     busy = [desk.shell.window.composer._busy]
     desk.chats.open(chat)
     busy.append(desk.shell.window.composer._busy)
     assert busy == [False, True]
     desk.conversation.stop()
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     assert len(last(desk, chat).message.text) > before
 
 
 def test_the_text_so_far_is_on_disk_within_a_second(qtbot: QtBot, desk: Desk, chat: int, tiny: Path) -> None:
     answer = let_it_write(qtbot, desk, chat, tiny)
-    until(qtbot, lambda: bool(last(desk, chat).message.text))
+    wait(qtbot, lambda: bool(last(desk, chat).message.text))
     assert last(desk, chat).message.state == "streaming"
     assert (desk.answers.text(answer) or "").startswith(last(desk, chat).message.text)
     desk.conversation.stop()
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
 
 
 def test_each_chat_keeps_its_draft(qtbot: QtBot, desk: Desk, chat: int) -> None:
@@ -259,7 +254,7 @@ def test_a_deleted_chat_comes_back_with_undo(qtbot: QtBot, desk: Desk, chat: int
 def test_a_message_that_was_found_is_shown_on_its_own_path(qtbot: QtBot, desk: Desk, chat: int) -> None:
     say(qtbot, desk, chat, CAPITAL)
     desk.view.editRequested.emit(path(desk, chat)[0].id, "What is the opposite of xylophone hot?")
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     found = last(desk, chat).message.parent
     desk.view.alternativeRequested.emit(found, -1)
     desk.chats.begin()
@@ -299,7 +294,7 @@ def test_a_crash_of_the_engine_is_one_sentence_with_a_button_and_loses_no_text(
 ) -> None:
     answer = let_it_write(qtbot, desk, chat, tiny)
     kill_model()
-    until(qtbot, lambda: desk.answers.in_chat(chat) is None)
+    wait(qtbot, lambda: desk.answers.in_chat(chat) is None)
     broken = last(desk, chat).message
     assert (broken.id, broken.state) == (answer, "failed")
     assert broken.text
@@ -307,7 +302,7 @@ def test_a_crash_of_the_engine_is_one_sentence_with_a_button_and_loses_no_text(
     assert "SIGKILL" in banner.sentence
     assert banner.button.isVisible()
     qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
-    until(qtbot, lambda: desk.host.status.kind == "ready")
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
     assert banner.sentence == ""
     desk.store.set_options(chat, GREEDY)
     desk.conversation.refresh()
@@ -317,12 +312,12 @@ def test_a_crash_of_the_engine_is_one_sentence_with_a_button_and_loses_no_text(
 
 def test_the_memory_is_given_back_and_taken_again_by_the_next_question(qtbot: QtBot, desk: Desk, chat: int) -> None:
     desk.shell.window.action("unload").trigger()
-    until(qtbot, lambda: desk.host.status.kind == "unloaded")
+    wait(qtbot, lambda: desk.host.status.kind == "unloaded")
     say(qtbot, desk, chat, CAPITAL)
     assert last(desk, chat).message.text == "The capital of France is Paris."
 
 
-def test_the_end_in_the_middle_of_an_answer_takes_two_seconds_and_keeps_it(
+def test_the_end_in_the_middle_of_an_answer_waits_for_no_model_and_keeps_it(
     qtbot: QtBot, qapp: QApplication, tiny: Path, tmp_path: Path
 ) -> None:
     shell = Shell(qapp, tmp_path)
@@ -334,9 +329,8 @@ def test_the_end_in_the_middle_of_an_answer_takes_two_seconds_and_keeps_it(
     let_it_write(qtbot, desk, chat, tiny)
     shell.window.composer.edit.setPlainText("and a draft")
     shell.window.close()
-    begun = time.monotonic()
-    desk.close()
-    assert time.monotonic() - begun < 2
+    with frozen_models():
+        desk.close()
     again = Shell(qapp, tmp_path)
     reopened = Desk(again, tmp_path)
     reopened.chats.open_first()

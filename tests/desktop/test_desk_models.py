@@ -20,7 +20,7 @@ from desktop.shell import Shell
 from desktop.store.records import StoredMessage
 from desktop.views.models.dialog import ModelsDialog
 from desktop.views.models.service_dialog import ServiceDialog
-from tests.desktop.engines import GREEDY, PATIENCE, end, wait
+from tests.desktop.engines import GREEDY, end, wait
 from tests.desktop.test_keychain import SECRET, InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -165,7 +165,7 @@ def test_an_export_is_cancelled_goes_on_and_its_bundle_is_listed_and_loaded(
     assert not header.export_button.isVisible()
     assert all(EXPORTED not in key for key in listed(dialog))
     press(qtbot, page.progress.go_on_button)
-    qtbot.waitUntil(lambda: states[-1].over, timeout=4 * PATIENCE)
+    wait(qtbot, lambda: states[-1].over)
     done = states[-1]
     assert done.kind == "done", done.error
     desk.models.exports.job.changed.disconnect(look)

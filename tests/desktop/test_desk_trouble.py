@@ -18,7 +18,7 @@ from desktop.settings import Settings, SettingsFile
 from desktop.shell import Shell
 from desktop.store.store import Store
 from desktop.views.banner import Banner
-from tests.desktop.engines import end
+from tests.desktop.engines import end, wait
 
 
 def fill(file: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_export_that_the_end_stopped_is_offered_beside_a_model_that_is_gone(
     assert "falcon-7b-lut4 was not finished" in banner.sentence
     banner.dismiss()
     assert "gone-lut4 is not here any more" in banner.sentence
-    qtbot.waitUntil(lambda: desk.host.status.kind == "ready", timeout=60_000)
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
     assert desk.shell.settings.model == f"bundle:{gone}"  # still what was chosen
 
 

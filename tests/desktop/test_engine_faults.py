@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from desktop.engine import EMBEDDED, EngineHost, LocalModel, RemoteModel, SafeStart
 from runtime import GenerationOptions
 from tests.desktop.engines import GREEDY, Told, children, kill_model, lasting, question, wait
+from tests.held import HeldModels
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc, which Linux has")
@@ -29,7 +30,12 @@ def host(qtbot: QtBot, mark: SafeStart) -> Iterator[EngineHost]:
     made = EngineHost(safe_start=mark)
     yield made
     made.close()
-    assert children() == set()
+    wait(qtbot, lambda: children() == set())
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldModels:
+    return HeldModels(tmp_path / "site", monkeypatch)
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_a_killed_model_keeps_the_text_and_nothing_is_tried_again_by_itself(
 
 
 def test_a_loading_that_crashes_is_remembered_until_one_goes_well(
-    qtbot: QtBot, host: EngineHost, model: LocalModel, mark: SafeStart
+    qtbot: QtBot, held: HeldModels, host: EngineHost, model: LocalModel, mark: SafeStart
 ) -> None:
     told = Told.by(host)
     host.load(model)
@@ -78,6 +84,7 @@ def test_a_loading_that_crashes_is_remembered_until_one_goes_well(
     assert told.end(1).state == "failed"
     assert "while it loaded" in host.status.sentence
     assert mark.crashed() == model.key
+    held.go_on()
     host.restart()
     host.ask(2, question(), GREEDY)
     wait(qtbot, lambda: len(told.ends) == 2)
@@ -115,7 +122,7 @@ def test_another_model_takes_the_place_and_the_questions_that_wait(
     wait(qtbot, lambda: len(told.ends) == 2)
     assert told.end(2).text == "The opposite of hot is cold."
     assert host.status.source == EMBEDDED
-    assert len(children()) == 1
+    wait(qtbot, lambda: len(children()) == 1)
 
 
 def test_a_bundle_that_is_none_is_a_sentence_and_no_crash(
@@ -133,9 +140,17 @@ def test_a_bundle_that_is_none_is_a_sentence_and_no_crash(
 
 @pytest.mark.parametrize("moment", ["loading", "answering"])
 def test_leaving_ends_a_frozen_model_and_every_answer(
-    qtbot: QtBot, host: EngineHost, model: LocalModel, long: GenerationOptions, mark: SafeStart, moment: str
+    qtbot: QtBot,
+    held: HeldModels,
+    host: EngineHost,
+    model: LocalModel,
+    long: GenerationOptions,
+    mark: SafeStart,
+    moment: str,
 ) -> None:
     told = Told.by(host)
+    if moment == "answering":
+        held.go_on()
     host.load(model)
     host.ask(1, question(), long)
     wait(qtbot, lambda: bool(children()) if moment == "loading" else bool(told.progress))
@@ -143,8 +158,7 @@ def test_leaving_ends_a_frozen_model_and_every_answer(
     os.kill(pid, signal.SIGSTOP)
     host.close()
     assert told.end(1).state == "interrupted"
-    assert children() == set()
-    assert mark.crashed() is None
+    wait(qtbot, lambda: children() == set() and mark.crashed() is None)
     host.load(model)
     host.ask(2, question(), GREEDY)
     host.close()

@@ -23,6 +23,7 @@ from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.sidebar.rows import ChatRow, rows
 from desktop.views.theme import theme
 from desktop.views.window import MainWindow
+from tests.desktop.engines import wait
 
 DIALOGS: dict[str, Callable[[], QDialog]] = {
     "about": lambda: AboutDialog(Path("chats")),
@@ -119,7 +120,7 @@ def test_an_empty_chat_says_how_to_begin_until_something_is_said(window: MainWin
 
 def test_the_window_opens_ready_to_write(window: MainWindow, qtbot: QtBot) -> None:
     window.activateWindow()
-    qtbot.waitUntil(lambda: window.focusWidget() is window.composer.edit)
+    wait(qtbot, lambda: window.focusWidget() is window.composer.edit)
 
 
 @pytest.mark.parametrize("name", DIALOGS)

@@ -15,6 +15,7 @@ from desktop.views.tokens import LIGHT
 from screenshots.pictures import PICTURES
 from screenshots.png import pixels, reduce, save
 from screenshots.stage import SIZE
+from tests import patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +50,7 @@ def test_every_picture_of_the_docs_is_one_that_can_be_made_again() -> None:
 
 def test_the_first_start_is_pictured_at_two_pixels_to_a_point(tiny: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "screenshots", "welcome", "--output", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120)
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=patience.SECONDS)
     picture = QImage(str(tmp_path / "desktop-welcome.png"))
     assert picture.size() == SIZE * 2
     shown = {tuple(colour) for colour in pixels(picture).reshape(-1, 3).tolist()}
@@ -59,6 +60,6 @@ def test_the_first_start_is_pictured_at_two_pixels_to_a_point(tiny: Path, tmp_pa
 
 def test_a_picture_that_there_is_none_of_is_named() -> None:
     command = [sys.executable, "-m", "screenshots", "nothing-such"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience.SECONDS, check=False)
     assert done.returncode != 0
     assert "there is no picture 'nothing-such'" in done.stderr

@@ -22,6 +22,7 @@ from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.shortcuts import ShortcutSheet
 from desktop.views.welcome import Welcome, WelcomeChoice
 from runtime import GenerationOptions, SamplingConfig
+from tests.desktop.engines import PATIENCE
 
 OPTIONS = GenerationOptions(
     sampling=SamplingConfig(
@@ -147,7 +148,7 @@ def test_a_prompt_is_told_after_a_pause_and_at_once_where_asked(panel: ChatSetti
     panel.set_chat("Be brief.", OPTIONS)
     panel.flush()
     assert told == []
-    with qtbot.waitSignal(panel.promptChanged, timeout=5000):
+    with qtbot.waitSignal(panel.promptChanged, timeout=PATIENCE):
         QTest.keyClicks(panel.prompt, "X")
     QTest.keyClicks(panel.prompt, "Y")
     panel.flush()

@@ -20,6 +20,7 @@ from desktop.store.records import Chat, Folder, Hit
 from desktop.views.sidebar.model import ChatListModel, text_of
 from desktop.views.sidebar.rows import ChatRow, HeaderRow, Row, rows
 from desktop.views.sidebar.sidebar import Sidebar
+from tests.desktop.engines import wait
 
 NOON = time.mktime((2026, 3, 18, 12, 0, 0, 0, 0, -1))
 TODAY = date(2026, 3, 18)
@@ -184,7 +185,7 @@ def test_a_search_waits_for_the_last_key_and_shows_what_was_found(qtbot: QtBot, 
     asked: list[str] = []
     sidebar.searchRequested.connect(asked.append)
     qtbot.keyClicks(sidebar.search, "light")
-    qtbot.waitUntil(lambda: asked == ["light"])
+    wait(qtbot, lambda: asked == ["light"])
     hit = Hit(chat=3, message=7, title="Story", snippet="a light", ranges=((2, 7),), created=NOON)
     sidebar.set_hits("li", [hit, hit])  # late, of another query
     assert sidebar.hits.hits.rowCount() == 0

@@ -20,6 +20,7 @@ from desktop.views.commands import COMMANDS
 from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.shortcuts import ShortcutSheet
 from desktop.views.window import MainWindow
+from tests import patience
 
 DESKTOP = FOLDER.parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -49,7 +50,7 @@ def collect(language: str, folder: Path, *options: str) -> Path:
     file.write_bytes((FOLDER / file.name).read_bytes())
     sources = sorted(map(str, DESKTOP.rglob("*.py")))
     tool = [str(TOOLS / "pyside6-lupdate"), "-silent", "-locations", "none", "-no-obsolete", *options]
-    subprocess.run([*tool, *sources, "-ts", str(file)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*tool, *sources, "-ts", str(file)], check=True, capture_output=True, timeout=patience.SECONDS)
     return file
 
 
@@ -113,7 +114,7 @@ def test_one_and_many_are_told_apart_in_english(application: QApplication) -> No
 def test_the_compiled_file_is_made_of_this_source(tmp_path: Path, language: str) -> None:
     made = tmp_path / "made.qm"
     tool = [str(TOOLS / "pyside6-lrelease"), "-silent", str(FOLDER / f"falconet_{language}.ts"), "-qm", str(made)]
-    subprocess.run(tool, check=True, capture_output=True, timeout=60)
+    subprocess.run(tool, check=True, capture_output=True, timeout=patience.SECONDS)
     assert made.read_bytes() == (FOLDER / f"falconet_{language}.qm").read_bytes(), "run `make translations`"
 
 

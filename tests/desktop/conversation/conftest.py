@@ -17,6 +17,7 @@ from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.prose import TextView
+from tests.desktop.engines import wait
 
 
 class Window(QWidget):
@@ -47,7 +48,7 @@ def window(qapp: QApplication, qtbot: QtBot) -> Window:
     qtbot.addWidget(window)
     window.show()
     window.activateWindow()
-    qtbot.waitActive(window)
+    wait(qtbot, window.isActiveWindow)
     return window
 
 

@@ -15,6 +15,7 @@ from desktop.views.conversation import ConversationView
 from desktop.views.conversation.controls import Notice
 from desktop.views.conversation.prose import Prose
 from tests.desktop.conversation.conftest import Window, answer, asked, chat, editor, figures, message, texts, user
+from tests.desktop.engines import wait
 
 
 def hover(widget: QWidget) -> None:
@@ -156,7 +157,7 @@ def test_an_answer_that_waits_says_for_what(view: ConversationView, qtbot: QtBot
     view.show_pending(2, "Loading falcon-7b… 12 s")
     assert "Loading falcon-7b… 12 s" in words(view, 2)
     view.stream(2, "Hello")
-    qtbot.waitUntil(lambda: "Loading" not in words(view, 2))
+    wait(qtbot, lambda: "Loading" not in words(view, 2))
 
 
 def test_an_engine_that_is_gone_can_be_restarted_from_the_answer_that_waits(

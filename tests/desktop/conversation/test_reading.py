@@ -16,6 +16,7 @@ from desktop.views.conversation.maths import draw
 from desktop.views.conversation.table import TableView
 from desktop.views.theme import theme
 from tests.desktop.conversation.conftest import LONG, answer, chat, editor, figures, message, texts, user
+from tests.desktop.engines import wait
 
 
 def body(view: ConversationView, text: str) -> Body:
@@ -101,11 +102,11 @@ def test_code_is_coloured_while_it_grows_and_when_it_ends(view: ConversationView
 
     view.set_items([user(1, "q"), answer(2, "", state="streaming")])
     view.stream(2, "```python\ndef f():\n")
-    qtbot.waitUntil(lambda: bool(message(view, 2).body.segments) and coloured(0), timeout=5000)
+    wait(qtbot, lambda: bool(message(view, 2).body.segments) and coloured(0))
     view.stream(2, "```python\ndef f():\n    return 1\n")
-    qtbot.waitUntil(lambda: coloured(1), timeout=5000)
+    wait(qtbot, lambda: coloured(1))
     view.replace(answer(2, "```python\ndef f():\n    return 1\n\nclass A: pass\n```"))
-    qtbot.waitUntil(lambda: coloured(3), timeout=5000)
+    wait(qtbot, lambda: coloured(3))
 
 
 def test_a_wide_table_scrolls_instead_of_being_squeezed(view: ConversationView) -> None:
@@ -162,7 +163,7 @@ def test_what_cannot_be_parsed_is_no_formula(source: str) -> None:
 def test_a_formula_is_a_drawing_that_is_copied_as_its_source(view: ConversationView, qtbot: QtBot) -> None:
     (prose,) = body(view, r"The root $\sqrt{2}$ and $\broken{$ are here.").segments
     text = text_of(prose)
-    qtbot.waitUntil(lambda: "\ufffc" in text.toPlainText(), timeout=10_000)
+    wait(qtbot, lambda: "\ufffc" in text.toPlainText())
     assert r"\broken{" in text.toPlainText()
     text.selectAll()
     assert text.selected_text() == r"The root $\sqrt{2}$ and \broken{ are here."
@@ -174,7 +175,7 @@ def test_a_formula_is_drawn_in_the_colour_of_the_text(
 ) -> None:
     theme().apply(Settings(theme="dark"))
     (prose,) = body(view, r"$$\blacksquare$$").segments
-    qtbot.waitUntil(lambda: "\ufffc" in text_of(prose).toPlainText(), timeout=10_000)
+    wait(qtbot, lambda: "\ufffc" in text_of(prose).toPlainText())
     qtbot.wait(30)
     image: QImage = view.grab().toImage()
     text = theme().color("text")
@@ -217,8 +218,7 @@ def test_no_widget_is_left_behind_when_chats_change(view: ConversationView, qtbo
     view.set_items(chat(30))
     qtbot.wait(20)
     view.set_items([])
-    qtbot.wait(20)
-    assert view.list.viewport().findChildren(Body) == []
+    wait(qtbot, lambda: view.list.viewport().findChildren(Body) == [])
 
 
 def test_a_new_answer_of_the_same_message_replaces_the_text(view: ConversationView) -> None:

@@ -16,6 +16,7 @@ from desktop.views.conversation.body import text_of
 from desktop.views.conversation.heights import Heights
 from desktop.views.theme import theme
 from tests.desktop.conversation.conftest import LONG, Window, answer, chat, figures, message, texts, user
+from tests.desktop.engines import wait
 
 
 def screen_place(view: ConversationView) -> tuple[str, int]:
@@ -148,7 +149,7 @@ def test_what_is_read_does_not_move_when_a_formula_is_drawn_above_it(view: Conve
     view.list.scroll_by(150)
     before = screen_place(view)
     prose = texts(view, 2)[0]
-    qtbot.waitUntil(lambda: "\ufffc" in prose.toPlainText(), timeout=10_000)
+    wait(qtbot, lambda: "\ufffc" in prose.toPlainText())
     qtbot.wait(30)
     assert screen_place(view)[0].split("@")[0] == before[0].split("@")[0]
     assert screen_place(view)[1] == before[1]
@@ -238,7 +239,7 @@ def test_streamed_text_is_shown_at_the_next_tick(view: ConversationView, qtbot: 
     view.stream(2, "one")
     view.stream(2, "one two")
     assert message(view, 2).item.text == ""
-    qtbot.waitUntil(lambda: message(view, 2).item.text == "one two")
+    wait(qtbot, lambda: message(view, 2).item.text == "one two")
 
 
 def test_a_message_that_was_replaced_is_not_overwritten_by_text_that_was_still_to_be_shown(
