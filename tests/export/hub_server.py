@@ -340,6 +340,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[:length])
             self.wfile.flush()
             hub.stalled.set()
-            hub.go_on.wait(30)
+            hub.go_on.wait()  # which is set when the server ends, if not before
             body = body[length:]
         self.wfile.write(body)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub
@@ -18,6 +18,7 @@ from huggingface_hub import constants
 
 from export.hub import Hub, HubError
 from export.progress import SilentProgress
+from tests import patience
 from tests.export.hub_server import (
     COMMIT,
     FILES,
@@ -111,7 +112,7 @@ def test_a_server_that_can_neither_resume_nor_end_a_file_is_given_up(hub: Hub, s
 
 def test_a_connection_that_falls_silent_is_left_and_resumed(hub: Hub, server: HubServer) -> None:
     server.faults.stall = {WEIGHTS: 200_000}
-    impatient = Hub(endpoint=hub.endpoint, cache=hub.cache, pause=0.0, timeout=0.2)
+    impatient = Hub(endpoint=hub.endpoint, cache=hub.cache, pause=0.0, timeout=3.0)  # a busy server is silent, too
     assert content(get(impatient).folder) == FILES
     assert [request.headers.get("range") for request in server.asked_for(WEIGHTS)] == [None, "bytes=200000-"]
 
@@ -124,8 +125,9 @@ def test_a_killed_download_goes_on_in_the_next_run(hub: Hub, server: HubServer) 
     process = subprocess.Popen(
         [sys.executable, "-c", code, REPO], cwd=ROOT, env={**os.environ, **environment, "HF_HUB_OFFLINE": "0"}
     )
-    assert server.stalled.wait(30)
-    wait_for(lambda: partial(hub, WEIGHTS).stat().st_size == 200_000)
+    assert server.stalled.wait(patience.SECONDS)
+    begun = partial(hub, WEIGHTS)
+    patience.until(lambda: begun.exists() and begun.stat().st_size == 200_000)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert server.requests[0].headers["authorization"] == "Bearer hf_secret"
@@ -139,13 +141,6 @@ def test_a_killed_download_goes_on_in_the_next_run(hub: Hub, server: HubServer) 
     assert not server.asked_for("tokenizer.json")
     assert progress.done[0] >= 200_000  # what is there does not count in the rate
     assert progress.done[-1] == progress.stages[0][1]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("revision", ["main", COMMIT])
@@ -283,15 +278,16 @@ def test_a_repository_without_a_checkpoint_is_refused(hub: Hub, server: HubServe
         get(hub)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port at which nobody listens, nor will while the test runs: it is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
-def test_without_a_network_the_sentence_says_so_at_once(hub: Hub) -> None:
-    away = Hub(endpoint=f"http://127.0.0.1:{free_port()}", cache=hub.cache, pause=60.0)
+def test_without_a_network_the_sentence_says_so_at_once(hub: Hub, deaf_port: int) -> None:
+    away = Hub(endpoint=f"http://127.0.0.1:{deaf_port}", cache=hub.cache, pause=60.0)
     with pytest.raises(HubError, match=r"cannot be reached .*; check the network and run the same command again\.$"):
         get(away)
     get(hub)
@@ -300,10 +296,12 @@ def test_without_a_network_the_sentence_says_so_at_once(hub: Hub) -> None:
 
 
 @pytest.mark.usefixtures("new_session")
-def test_a_proxy_that_does_not_answer_is_named_without_its_password(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = free_port()
-    monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{port}")
-    with pytest.raises(HubError, match=rf"hub\.example cannot be reached .*; check the proxy 127\.0\.0\.1:{port} \("):
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(
+    hub: Hub, deaf_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{deaf_port}")
+    named = rf"hub\.example cannot be reached .*; check the proxy 127\.0\.0\.1:{deaf_port} \("
+    with pytest.raises(HubError, match=named):
         get(Hub(endpoint="http://hub.example", cache=hub.cache))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import patience
+
 _PRESS = """
 import os, signal, sys
 class Press:
@@ -31,7 +33,7 @@ def test_ctrl_c_while_packages_are_imported_is_not_taken_for_a_missing_package(t
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.SECONDS,
         check=False,
     )
     assert done.returncode == 130

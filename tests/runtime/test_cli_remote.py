@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,7 +92,10 @@ def test_a_service_continues_a_text_and_gets_its_key_from_the_environment(
 
 
 def test_a_service_that_is_not_there_is_one_sentence(service: Service) -> None:
-    assert_sentence(run_program("complete", "--remote", "http://127.0.0.1:9/v1", "--prompt", "x"), "127.0.0.1:9")
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{deaf.getsockname()[1]}"
+        assert_sentence(run_program("complete", "--remote", f"http://{place}/v1", "--prompt", "x"), place)
     assert_sentence(run_program("complete", "--remote", "nonsense", "--prompt", "x"), "--remote must begin with http")
 
 

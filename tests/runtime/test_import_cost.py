@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from time import perf_counter
 
 import pytest
 
@@ -34,16 +33,10 @@ def test_the_core_loads_nothing_heavy() -> None:
     assert not set(HEAVY).intersection(loaded)
 
 
-def test_importing_runtime_takes_under_0_15_seconds() -> None:
-    def seconds(statement: str) -> float:
-        taken = []
-        for _ in range(3):
-            begun = perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True)
-            taken.append(perf_counter() - begun)
-        return min(taken)
-
-    assert seconds("import runtime") - seconds("pass") < 0.15
+def test_importing_runtime_loads_little_more_than_its_own_first_file() -> None:
+    """Which is what makes it quick, on any machine."""
+    more = set(loaded_after("import runtime")) - set(loaded_after("pass"))
+    assert more <= {"runtime", "typing", "collections", "_typing"}
 
 
 @pytest.mark.parametrize("name", runtime.__all__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from runtime.errors import ContextFullError, EngineError, OptionError, UserFacin
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
+from tests import patience
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 pytest.importorskip("httpx", reason="httpx is not installed (extra `remote`)")
@@ -109,11 +109,11 @@ def test_what_was_written_before_the_connection_broke_was_shown() -> None:
 
 
 def test_where_nobody_listens_the_address_is_named() -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    with pytest.raises(EngineError, match=f"no connection to http://127.0.0.1:{port}/v1"):
-        RemoteEngine.open(f"http://127.0.0.1:{port}/v1")
+    with socket.socket() as deaf:  # bound, so that nobody else gets the port meanwhile
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        with pytest.raises(EngineError, match=f"no connection to http://127.0.0.1:{port}/v1"):
+            RemoteEngine.open(f"http://127.0.0.1:{port}/v1")
 
 
 def test_a_service_that_hangs_is_given_up_after_the_time_that_was_set() -> None:
@@ -130,14 +130,12 @@ def test_cancelling_ends_a_service_that_sends_nothing_and_hangs_up() -> None:
     with OpenAIServer(behave) as server, opened(server) as engine:
         said: list[str] = []
         events = engine.chat(HELLO, cancelled=lambda: bool(said))
-        begun = time.monotonic()
         for event in events:
             if isinstance(event, TextDelta):
                 said.append(event.text)
         assert isinstance(event, Finished)
         assert (event.reason, event.text) == ("cancelled", "Hel")
-        assert time.monotonic() - begun < 20  # a hang
-        assert server.hung_up.wait(20)
+        assert server.hung_up.wait(patience.SECONDS)
 
 
 def test_the_first_model_is_taken_where_none_is_named() -> None:

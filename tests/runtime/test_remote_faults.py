@@ -6,7 +6,6 @@ import gc
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from runtime.engines.sse import EventStream
 from runtime.errors import EngineError, OptionError, UserFacingError
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
+from tests import patience
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 pytest.importorskip("httpx", reason="httpx is not installed (extra `remote`)")
@@ -203,18 +203,25 @@ def test_https_where_http_is_spoken_is_told() -> None:
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before the first byte", "in the middle"])
 def test_cancelling_hangs_up_though_the_service_says_nothing(begun: bool) -> None:
+    flag = threading.Event()
+
     def behave(handler: Handler) -> None:
         if begun:
             handler.begin()
             handler.text("Hi")
+        else:
+            flag.set()
         handler.hang()
 
     with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon") as engine:
-        flag = threading.Event()
-        threading.Timer(0.2, flag.set).start()
-        finished = end(list(engine.chat(HELLO, cancelled=flag.is_set)))
+        events = []
+        for event in engine.chat(HELLO, cancelled=flag.is_set):
+            events.append(event)
+            if isinstance(event, TextDelta):
+                flag.set()
+        finished = end(events)
         assert (finished.reason, finished.text) == ("cancelled", "Hi" if begun else "")
-        assert server.hung_up.wait(5)
+        assert server.hung_up.wait(patience.SECONDS)
 
 
 def test_closing_dropping_or_asking_again_hangs_up() -> None:
@@ -234,10 +241,8 @@ def test_closing_dropping_or_asking_again_hangs_up() -> None:
             elif leave == "ask":
                 engine.complete("The")
             else:
-                begun = time.monotonic()
                 engine.close()
-                assert time.monotonic() - begun < 5
-            assert server.hung_up.wait(5)
+            assert server.hung_up.wait(patience.SECONDS)
 
 
 def test_a_service_that_does_not_hang_up_after_its_answer_is_not_waited_for() -> None:
