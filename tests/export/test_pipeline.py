@@ -27,12 +27,20 @@ from export.store import TensorStore
 from export.verify import QualityError
 from runtime.bundle import Bundle
 from runtime.errors import UserFacingError
+from tests import patience
 from tests.conftest import Bundles, Checkpoints
 from tests.tools import copy_bundle, export_bundle, file_hashes
 
 ROOT = Path(__file__).parents[2]
 FIRST = "transformer.word_embeddings.weight.lut8-32-plain"
-PATIENCE = 60  # seconds until something that should happen is taken for lost
+_DIE = """
+import os, signal, sys
+def look(event, arguments):
+    if event != "os.kill" and os.path.exists({path!r}):
+        os.kill(os.getpid(), signal.SIGKILL)
+if "export" in sys.orig_argv:
+    sys.addaudithook(look)
+"""
 
 
 class At(SilentProgress):
@@ -68,22 +76,20 @@ def tensor_times(work: Path) -> dict[str, int]:
     return {}
 
 
-def start(source: Path, output: Path, hash_seed: int) -> subprocess.Popen[str]:
+def start(source: Path, output: Path, hash_seed: int, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "export", str(source), "--output", str(output), "--progress", "json"]
-    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), **more}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
 
 
-def kill_when(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert process.poll() is None, "the export ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def kill_itself_when_there(path: Path, folder: Path) -> dict[str, str]:
+    """The environment of an export that is killed as soon as it goes on after `path` was made, however late others
+    would notice."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_DIE.format(path=str(path)), encoding="utf-8")
+    return {"PYTHONPATH": str(folder)}
 
 
 @pytest.fixture
@@ -97,18 +103,20 @@ def work_folder(output: Path) -> Path:
 
 
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
-    checkpoints: Checkpoints, bundles: Bundles, output: Path
+    checkpoints: Checkpoints, bundles: Bundles, output: Path, tmp_path: Path
 ) -> None:
     source, done = checkpoints("7b"), dict[str, int]()
     work = output.parent / ".bundle.falconet-work"
     package = work / "bundle" / "model.mlpackage"
-    moments: list[Callable[[], bool]] = [
-        lambda: FIRST in tensor_times(work),  # in the middle of the tensors
-        lambda: (work / "temporary").exists(),  # while converting
-        lambda: (package / "Data/com.apple.CoreML/weights/weight.bin").exists(),  # while verifying
+    moments = [
+        work / "tensors" / FIRST / "tensor.json",  # in the middle of the tensors
+        work / "temporary",  # while converting
+        package / "Data/com.apple.CoreML/weights/weight.bin",  # before it is verified
     ]
     for hash_seed, moment in enumerate(moments, start=1):
-        kill_when(start(source, output, hash_seed), moment)
+        process = start(source, output, hash_seed, **kill_itself_when_there(moment, tmp_path / str(hash_seed)))
+        process.communicate(timeout=patience.SECONDS)
+        assert process.returncode == -signal.SIGKILL
         assert list(output.parent.iterdir()) == [work], "nothing but the work stands there"
         times = tensor_times(work)
         assert FIRST in times
