@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,11 +20,13 @@ from runtime.doctor.checkup import run_doctor
 from runtime.doctor.plan import Candidate
 from runtime.doctor.runner import Limits
 from runtime.errors import BackendUnavailableError, BundleError, OptionError
+from tests import patience
 from tests.runtime.conftest import small_core
 from tests.runtime.test_doctor_openers import PID_FILE
 
 VOCABULARY = 300
 CONTEXT = 128
+PATIENT = {f"{kind}_seconds": patience.SECONDS for kind in ("load", "step", "total")}
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
@@ -78,12 +81,20 @@ class Examined:
             err,
             reference=candidate(reference),
             candidates=[o if isinstance(o, Candidate) else candidate(o) for o in openers],
-            limits=Limits(**{"load_seconds": 60, "step_seconds": 60, "total_seconds": 120, **limits}),
+            limits=Limits(**{**PATIENT, **limits}),
         )
         self.out, self.err = out.getvalue(), err.getvalue()
         self.json_text = written.read_text(encoding="utf-8")
         self.json = json.loads(self.json_text)
         self.check = self.json["checks"][-1]
+
+
+@pytest.fixture
+def enough_seconds(bundle: Path) -> int:
+    """More than a backend that is right takes for all of it on this machine, as busy as it is now."""
+    begun = time.monotonic()
+    assert Examined(bundle).code == 0  # the interpreter alone
+    return 3 + math.ceil(6 * (time.monotonic() - begun))
 
 
 def test_a_backend_that_is_right_is_ok_and_measured(bundle: Path) -> None:
@@ -151,18 +162,18 @@ def test_one_that_fails_does_not_keep_the_others_from_being_checked(bundle: Path
 
 
 @pytest.mark.parametrize(("opener", "phase"), [("hangs", "score"), ("hangs_in_load", "load")])
-def test_a_hang_is_ended_when_nothing_is_heard_for_too_long(bundle: Path, opener: str, phase: str) -> None:
-    begin = time.monotonic()
-    found = Examined(bundle, opener, load_seconds=6 if phase == "load" else 60, step_seconds=3)
-    assert time.monotonic() - begin < 30
+def test_a_hang_is_ended_when_nothing_is_heard_for_too_long(
+    bundle: Path, enough_seconds: int, opener: str, phase: str
+) -> None:
+    found = Examined(bundle, opener, load_seconds=enough_seconds, step_seconds=enough_seconds)
     assert (found.code, found.check["status"], found.check["phase"]) == (1, "hung", phase)
-    assert "nothing was heard of it for" in found.check["reason"]
+    assert f"nothing was heard of it for {enough_seconds} s" in found.check["reason"]
 
 
-def test_one_that_goes_on_too_long_is_slow_and_no_fault(bundle: Path) -> None:
-    found = Examined(bundle, "dawdles", total_seconds=8)
+def test_one_that_goes_on_too_long_is_slow_and_no_fault(bundle: Path, enough_seconds: int) -> None:
+    found = Examined(bundle, "dawdles", total_seconds=enough_seconds)
     assert (found.code, found.check["status"]) == (0, "slow")
-    assert "it was stopped after 8 s, while scoring; " in found.check["reason"]
+    assert f"it was stopped after {enough_seconds} s, while scoring; " in found.check["reason"]
     assert "positions before that are right" in found.check["reason"]
 
 
@@ -227,13 +238,6 @@ def _is_alive(pid: int) -> bool:
     return not stat.exists() or stat.read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
 
 
-def _until(condition: Any, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 @POSIX
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_no_child_outlives_the_doctor(bundle: Path, number: signal.Signals, code: int) -> None:
@@ -249,12 +253,12 @@ def test_no_child_outlives_the_doctor(bundle: Path, number: signal.Signals, code
     root = Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", script, str(bundle)], cwd=root, stderr=subprocess.PIPE) as doctor:
         pid_file = bundle / PID_FILE
-        _until(lambda: pid_file.exists() and pid_file.read_text(encoding="ascii"))
+        patience.until(lambda: pid_file.exists() and pid_file.read_text(encoding="ascii"))
         pid = int(pid_file.read_text(encoding="ascii"))
         assert _is_alive(pid)
         doctor.send_signal(number)
-        assert doctor.wait(30) == code
-        _until(lambda: not _is_alive(pid))
+        assert doctor.wait(patience.SECONDS) == code
+        patience.until(lambda: not _is_alive(pid))
 
 
 def test_what_cannot_be_examined_is_refused_before_any_work(bundle: Path, tmp_path: Path) -> None:
