@@ -38,6 +38,7 @@ _WEIGHTS = (("model", "safetensors"), ("pytorch_model", "bin"))  # the first tha
 _READ_BYTES = 1 << 22
 _PIN = "falconet"  # a reference beside `main`, which other programs move: the commit that the first download was of
 _MARGIN = 64 << 20  # bytes that stay free
+_LOCK_SECONDS = 1.0  # for another program that is just ending a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +291,7 @@ class _Download:
         lock = self._hub.cache / ".locks" / self._storage.name / f"{file.etag}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
-            held = FileLock(lock, mode=0o664).acquire(timeout=1.0)
+            held = FileLock(lock, mode=0o664).acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise HubError(
                 f"Another program is fetching {file.name} of {self._repo}; wait for it and run again."

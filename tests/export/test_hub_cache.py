@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from export.hub import Hub, HubError, begin_fetch
 from export.progress import SilentProgress
+from tests import patience
 from tests.export.hub_server import (
     COMMIT,
     FILES,
@@ -132,7 +133,10 @@ def test_two_programs_do_not_write_one_file(hub: Hub) -> None:
         get(hub)
 
 
-def test_programs_that_fetch_the_same_at_once_both_end_with_all_of_it(hub: Hub, server: HubServer) -> None:
+def test_programs_that_fetch_the_same_at_once_both_end_with_all_of_it(
+    hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.hub._LOCK_SECONDS", patience.SECONDS)
     with ThreadPoolExecutor(4) as pool:
         snapshots = list(pool.map(lambda _: get(hub), range(4)))
     assert all(content(snapshot.folder) == FILES for snapshot in snapshots)
