@@ -28,12 +28,24 @@ def chat(*given: str, **environment: str) -> Screen:
 
 
 @pytest.fixture(scope="module")
-def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
-    """One conversation at temperature 1 with a seed, which the tests below go on with in their order."""
-    opened = chat("--temperature", "1", "--seed", "7", FALCONET_CACHE=str(tmp_path_factory.mktemp("cache")))
-    opened.expect("> ")
-    yield opened
-    opened.kill()
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    """One program."""
+    screen = chat("--temperature", "1", "--seed", "7", FALCONET_CACHE=str(tmp_path_factory.mktemp("cache")))
+    screen.expect("> ")
+    yield screen
+    screen.kill()
+
+
+@pytest.fixture
+def screen(opened: Screen) -> Screen:
+    """A conversation in it, at temperature 1 with a seed, in which nothing was said or done yet."""
+    for command in ("/set temperature 1", "/set seed 7", "/system none", "/reset"):
+        said(opened, command)
+    for setting in ("top-k", "stop", "logit-bias", "prompt-lookup", "regex"):
+        said(opened, f"/set {setting} default")
+    while said(opened, "/undo") != "There is nothing to take back.":
+        pass
+    return opened
 
 
 def said(screen: Screen, typed: str) -> str:
@@ -55,12 +67,14 @@ def test_retry_takes_the_next_seed_and_gives_another_answer(screen: Screen) -> N
 
 
 def test_at_temperature_0_retry_says_that_the_answer_is_the_same(screen: Screen) -> None:
+    said(screen, "Hello")
     assert said(screen, "/set temperature 0") == "temperature        0"
     assert "stopped at" in said(screen, "/retry")  # the setting was another
     assert said(screen, "/retry").startswith("At temperature 0 the answer would be the same; ")
 
 
 def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen) -> None:
+    said(screen, "Hello")
     assert said(screen, "/reset") == "A new conversation. /undo brings the last one back."
     assert said(screen, "/show") == "Nothing was said yet."
     assert said(screen, "/retry") == "There is no question to ask again; write one first."
@@ -83,7 +97,6 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
         ("/set prompt-lookup off", "prompt-lookup      off"),
         ("/set regex [ab]+", "regex              [ab]+"),
         ("/set regex (", "the regex cannot be used: unclosed group."),
-        ("/set regex", "regex [ab]+: the whole answer"),
         ('/set json-schema {"type": "frob"}', "the JSON schema cannot be used: failed to"),
         ("/set regex none", "regex              none"),
         ("/set top-p 0", "top-p must be above 0"),
@@ -108,7 +121,14 @@ def test_a_command_answers_in_a_line(screen: Screen, typed: str, sentence: str) 
     assert answer.startswith(sentence)
 
 
+def test_a_setting_without_a_value_says_what_it_is(screen: Screen) -> None:
+    said(screen, "/set regex [ab]+")
+    assert said(screen, "/set regex").startswith("regex [ab]+: the whole answer")
+
+
 def test_settings_show_every_value(screen: Screen) -> None:
+    said(screen, "/set temperature 0.3")
+    said(screen, "/set seed none")
     text = said(screen, "/settings")
     assert "backend            torch\n" in text
     assert "temperature        0.3 (default: 0.7)\n" in text
@@ -183,10 +203,15 @@ def test_tab_completes_commands_and_settings(screen: Screen) -> None:
     screen.expect("> ")
 
 
-def test_quit_leaves(screen: Screen) -> None:
-    screen.type("/bye\n")
-    screen.close()
-    assert screen.code == 0
+def test_quit_leaves(tmp_path: Path) -> None:
+    screen = chat(FALCONET_CACHE=str(tmp_path))
+    try:
+        screen.expect("> ")
+        screen.type("/bye\n")
+        screen.close()
+        assert screen.code == 0
+    finally:
+        screen.kill()
 
 
 def test_history_lasts_between_runs_for_nobody_else_to_read(tmp_path: Path) -> None:

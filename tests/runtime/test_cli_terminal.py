@@ -20,13 +20,20 @@ FIGURES = r"tokens/s · first after [\d.]+ s · prompt ([\d,]+) tokens(?:, ([\d,
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    """One conversation, which the tests below go on with in their order."""
+def opened() -> Iterator[Screen]:
+    """One program; each test begins a conversation in it."""
     slow = ("--temperature", "0", "--max-tokens", "1500", "--no-prompt-lookup")  # to press keys in an answer
-    opened = Screen("chat", str(talker()), *slow, TERM="dumb", NO_COLOR="1")
-    opened.expect(r"talker on torch, 2,048 tokens of context. /help for help.\n\n> ")
-    yield opened
-    opened.kill()
+    screen = Screen("chat", str(talker()), *slow, TERM="dumb", NO_COLOR="1")
+    screen.expect(r"talker on torch, 2,048 tokens of context. /help for help.\n\n> ")
+    yield screen
+    screen.kill()
+
+
+@pytest.fixture
+def screen(opened: Screen) -> Screen:
+    opened.type("/reset\n")
+    opened.expect(r"A new conversation[^\n]*\n\n> ")
+    return opened
 
 
 def number(text: str | None) -> int:
@@ -105,10 +112,15 @@ def test_a_message_that_does_not_fit_is_refused_and_the_conversation_goes_on(scr
     screen.expect(FIGURES + "\n\n> ")
 
 
-def test_ctrl_d_leaves(screen: Screen) -> None:
-    screen.type(CTRL_D)
-    screen.close()
-    assert screen.code == 0
+def test_ctrl_d_leaves() -> None:
+    screen = Screen("chat", str(talker()), TERM="dumb", NO_COLOR="1")
+    try:
+        screen.expect("> ")
+        screen.type(CTRL_D)
+        screen.close()
+        assert screen.code == 0
+    finally:
+        screen.kill()
 
 
 def test_history_pastes_and_colours_of_a_modern_terminal() -> None:
