@@ -18,11 +18,11 @@ from runtime.errors import ChatError, ContextFullError, EngineError, OptionError
 from runtime.events import Event, Finished, TextDelta, Trimmed
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
+from tests import patience
 from tests.runtime.bundles import talker
 
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=24)
-ENDLESS = replace(GREEDY, max_new_tokens=None)
-PATIENCE = 60.0
+ENDLESS = replace(GREEDY, max_new_tokens=None, prompt_lookup=False)  # a token after the other: it is stopped before
 
 Told = SimpleQueue[Event | Exception]
 
@@ -48,7 +48,7 @@ def finish(events: Iterator[Event]) -> Finished:
 def end(told: Told) -> Finished | Exception:
     """The last thing delivered."""
     while True:
-        news = told.get(timeout=PATIENCE)
+        news = told.get(timeout=patience.SECONDS)
         if isinstance(news, Finished | Exception):
             return news
 
@@ -77,9 +77,9 @@ def test_answers_at_once_from_many_threads_are_those_of_one_by_one(engine: Batch
 
 def test_no_more_than_so_many_are_written_at_once_and_others_wait_in_their_order(engine: BatchEngine) -> None:
     long: list[Told] = [SimpleQueue() for _ in range(3)]
-    tickets = [engine.begin_completion("The capital", replace(ENDLESS, prompt_lookup=False), told.put) for told in long]
+    tickets = [engine.begin_completion("The capital", ENDLESS, told.put) for told in long]
     for told in long:
-        while not isinstance(told.get(timeout=PATIENCE), TextDelta):
+        while not isinstance(told.get(timeout=patience.SECONDS), TextDelta):
             pass
     order: Told = SimpleQueue()
     named = [replace(GREEDY, max_new_tokens=size) for size in (3, 2, 1)]
@@ -140,7 +140,7 @@ def test_what_is_left_out_is_said_first(engine: BatchEngine) -> None:
     turns = [Message("assistant" if place % 2 else "user", "a " * 300) for place in range(9)]
     told: Told = SimpleQueue()
     engine.begin_chat(turns, replace(GREEDY, context_policy="rolling"), told.put)
-    first = told.get(timeout=PATIENCE)
+    first = told.get(timeout=patience.SECONDS)
     assert isinstance(first, Trimmed)
     assert first.messages > 0
     assert isinstance(end(told), Finished)
@@ -182,7 +182,7 @@ def test_closing_ends_those_that_are_written_and_those_that_wait() -> None:
     told: list[Told] = [SimpleQueue() for _ in range(3)]
     for queue in told:
         engine.begin_completion("The capital", ENDLESS, queue.put)
-    while not isinstance(told[0].get(timeout=PATIENCE), TextDelta):
+    while not isinstance(told[0].get(timeout=patience.SECONDS), TextDelta):
         pass
     engine.close()
     for queue in told:
@@ -207,7 +207,7 @@ def test_an_engine_may_be_closed_by_whom_it_tells() -> None:
     last = end(told)
     assert isinstance(last, Finished)
     assert last.reason == "cancelled"
-    engine._thread.join(PATIENCE)
+    engine._thread.join(patience.SECONDS)
     assert not engine._thread.is_alive()
 
 
@@ -217,7 +217,7 @@ def test_a_fault_of_the_engines_own_is_told_to_all_and_leaves_one_sentence(monke
     told: list[Told] = [SimpleQueue() for _ in range(2)]
     for queue in told:
         engine.begin_completion("The capital", ENDLESS, queue.put)
-    while not isinstance(told[0].get(timeout=PATIENCE), TextDelta):
+    while not isinstance(told[0].get(timeout=patience.SECONDS), TextDelta):
         pass
 
     def broken(batch: object) -> None:
@@ -228,7 +228,7 @@ def test_a_fault_of_the_engines_own_is_told_to_all_and_leaves_one_sentence(monke
         failed = end(queue)
         assert isinstance(failed, EngineError)
         assert "open it again" in str(failed)
-    engine._thread.join(PATIENCE)
+    engine._thread.join(patience.SECONDS)
     with pytest.raises(EngineError):
         engine.complete("A", GREEDY)
     engine.close()
