@@ -17,6 +17,7 @@ from runtime.serving.record import Record
 from runtime.serving.server import Server
 from runtime.serving.service import Service
 from runtime.tokenizer import Tokenizer
+from tests import patience
 from tests.runtime.bundles import CONTEXT, talker
 
 ANYBODY = Access()
@@ -50,18 +51,18 @@ class RunningServer:
 
     def client(self, *, key: str | None = None) -> httpx.Client:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self._url, headers=headers, trust_env=False, timeout=60)
+        return httpx.Client(base_url=self._url, headers=headers, trust_env=False, timeout=patience.SECONDS)
 
     def wait_for(self, requests: int) -> list[Record]:
         """The records, when `requests` of them are over."""
         with self.told:
-            assert self.told.wait_for(lambda: len(self.records) >= requests, 30)
+            assert self.told.wait_for(lambda: len(self.records) >= requests, patience.SECONDS)
         return self.records
 
     def stop(self) -> None:
         """End the server, as Ctrl-C does."""
         self._server.stop()
-        self._thread.join(30)
+        self._thread.join(patience.SECONDS)
         assert not self._thread.is_alive()
 
     def __enter__(self) -> RunningServer:

@@ -14,6 +14,7 @@ from runtime.engines.batch import BatchEngine
 from runtime.engines.local import LocalEngine
 from runtime.events import Finished
 from runtime.serving.app import Access
+from tests import patience
 from tests.runtime.serving.asking import ENDLESS, GREEDY, HELLO_MESSAGES
 from tests.runtime.serving.running import RunningServer
 
@@ -22,7 +23,7 @@ MODEL = "talker"
 
 
 def connected(server: RunningServer, key: str = KEY) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0, timeout=patience.SECONDS)
 
 
 @pytest.fixture(scope="module")

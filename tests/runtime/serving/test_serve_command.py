@@ -19,6 +19,7 @@ import pytest
 
 from runtime.cli.serve import request_line
 from runtime.serving.record import Record
+from tests import patience
 from tests.runtime.bundles import talker
 from tests.runtime.program import assert_error_event, assert_sentence, run_program
 from tests.runtime.serving.asking import ENDLESS, chat, completion
@@ -80,9 +81,9 @@ def test_the_terminal_is_told_how_to_try_it_and_a_line_a_request() -> None:
         )
         if tried.returncode != 127:  # else there is no curl
             assert json.loads(tried.stdout)["model"] == "falcon"
-        assert httpx.get(f"{url[0]}/v1/models", trust_env=False).status_code == 401
+        assert httpx.get(f"{url[0]}/v1/models", trust_env=False, timeout=patience.SECONDS).status_code == 401
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=patience.SECONDS)
     assert (process.returncode, err) == (0, "")
     assert re.search(r"^\d\d:\d\d:\d\d  GET /v1/models · 401 · The API key .* · \d\.\d\d s$", out, re.MULTILINE)
     if tried.returncode != 127:
@@ -98,12 +99,14 @@ def test_the_terminal_is_told_how_to_try_it_and_a_line_a_request() -> None:
 def test_a_signal_ends_answers_and_the_program(number: signal.Signals, code: int) -> None:
     with serving("--json") as process:
         address = ready(process)["url"]
-        with httpx.stream("POST", f"{address}/completions", json=ENDLESS, trust_env=False, timeout=60) as response:
+        with httpx.stream(
+            "POST", f"{address}/completions", json=ENDLESS, trust_env=False, timeout=patience.SECONDS
+        ) as response:
             lines = response.iter_lines()
             next(lines)
             process.send_signal(number)
             rest = list(lines)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=patience.SECONDS)
     assert process.returncode == code
     assert json.loads(rest[-4].removeprefix("data: "))["error"]["code"] == "shutting_down"
     assert "Traceback" not in err
@@ -117,12 +120,12 @@ def test_requests_are_json_lines_where_asked_and_other_hosts_are_refused() -> No
     with serving("--json") as process:
         event = ready(process)
         assert (event["model"], event["backend"], event["context_length"]) == ("talker", "torch", 2048)
-        with httpx.Client(base_url=event["url"], trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=event["url"], trust_env=False, timeout=patience.SECONDS) as client:
             assert client.post("/chat/completions", json=chat()).status_code == 200
             assert client.post("/completions", json=completion(n=9)).status_code == 400
             assert client.get("/models", headers={"Host": "evil.example"}).status_code == 403
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=patience.SECONDS)
     assert err == ""
     assert [json.loads(line)["status"] for line in out.splitlines()] == [200, 400, 403]
 
@@ -132,10 +135,12 @@ def test_whoever_opens_a_server_to_all_is_warned() -> None:
     with serving("--json", "--host", "0.0.0.0") as process:
         address = ready(process)["url"]
         assert address.startswith("http://127.0.0.1:")
-        other = httpx.get(f"{address}/models", headers={"Host": "my-machine:80"}, trust_env=False)
+        other = httpx.get(
+            f"{address}/models", headers={"Host": "my-machine:80"}, trust_env=False, timeout=patience.SECONDS
+        )
         assert other.status_code == 200
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=patience.SECONDS)
     assert err.startswith("warning: whoever reaches 0.0.0.0 can use the model; set FALCONET_API_KEY")
     assert err.count("\n") == 1
 
@@ -147,7 +152,7 @@ def test_a_reader_of_its_lines_that_leaves_ends_no_answer() -> None:
         assert process.stdout
         process.stdout.close()
         for _ in range(3):
-            reply = httpx.post(f"{address}/completions", json=completion(), trust_env=False, timeout=60)
+            reply = httpx.post(f"{address}/completions", json=completion(), trust_env=False, timeout=patience.SECONDS)
             assert reply.json()["usage"]["completion_tokens"] == 12
 
 

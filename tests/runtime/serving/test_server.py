@@ -20,6 +20,7 @@ from runtime.events import Finished
 from runtime.serving.app import Access
 from runtime.serving.bodies import MOST_BYTES
 from runtime.serving.service import told
+from tests import patience
 from tests.runtime.bundles import talker
 from tests.runtime.serving.asking import ENDLESS, GREEDY, chat, completion, events
 from tests.runtime.serving.running import RunningServer
@@ -119,7 +120,8 @@ def test_only_who_has_the_key_is_answered(batch: BatchEngine) -> None:
     with RunningServer(batch, access=Access(key="sesame-1")) as server:
         for key in (None, "sesame", "sesame-12", "sésame-1".encode("latin-1").decode("latin-1")):
             headers = {} if key is None else {"Authorization": f"Bearer {key}".encode("latin-1")}
-            response = httpx.get(f"{server.url}/v1/models", headers=headers, trust_env=False)  # type: ignore[arg-type]
+            models = f"{server.url}/v1/models"
+            response = httpx.get(models, headers=headers, trust_env=False, timeout=patience.SECONDS)  # type: ignore[arg-type]
             assert error_of(response, 401)["code"] == "invalid_api_key"
             assert response.headers["www-authenticate"] == "Bearer"
         error_of(server.client().post("/v1/completions", json=completion()), 401)
@@ -176,11 +178,9 @@ def test_a_client_that_leaves_frees_its_place(batch: BatchEngine, stream: bool) 
         assert record.left
         if stream:
             assert 0 < record.new_tokens < 2_000
-        for _ in range(200):  # its place is free when the engine has done its step
-            response = server.client().post("/v1/completions", json=completion())
-            if response.status_code == 200:
-                break
-            assert response.status_code == 429
+        patience.until(lambda: server.gate.inside == 0)  # when the engine has done its step
+        response = server.client().post("/v1/completions", json=completion())
+        assert response.status_code == 200
         assert response.json()["usage"]["completion_tokens"] == 12
         assert server.gate.inside == 0
 
@@ -231,7 +231,7 @@ def test_the_end_of_the_server_ends_answers_with_a_word_about_it(batch: BatchEng
             *_, error, _, end, _ = [*lines]
         assert json.loads(error.removeprefix("data: "))["error"]["code"] == "shutting_down"
         assert end == "data: [DONE]"
-        assert error_of(whole.result(30), 503)["code"] == "shutting_down"
+        assert error_of(whole.result(patience.SECONDS), 503)["code"] == "shutting_down"
         with pytest.raises(httpx.ConnectError):
             client.get("/health")
 
@@ -278,6 +278,7 @@ def test_an_engines_failure_is_its_sentence_and_a_bug_is_for_the_log(caplog: pyt
 def test_each_request_is_told_of_with_its_figures(batch: BatchEngine) -> None:
     with RunningServer(batch) as server, server.client() as client:
         client.post("/v1/completions", json=completion())
+        server.wait_for(1)  # it is told of after its client has the answer
         client.post("/v1/completions", json=completion(n=0))
         asked, refused = server.wait_for(2)
     assert (asked.method, asked.path, asked.status, asked.new_tokens) == ("POST", "/v1/completions", 200, 12)
