@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from runtime.arguments import check_callable, check_kind, checked_ids, checked_texts
-from runtime.backends.base import S, checked_tokens
+from runtime.backends.base import Backend, S, checked_tokens
 from runtime.decoding import Decoder
 from runtime.detokenizer import Detokenizer
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
@@ -51,6 +51,12 @@ def generate(
     return served(session.backend, writer.answer(session, prompt, cancelled=cancelled))
 
 
+def choosable(tokenizer: Tokenizer, backend: Backend[Any]) -> int:
+    """Tokens that an answer is chosen from, the first ids of both: a padded vocabulary (rw-1b) scores ids that have no
+    text."""
+    return min(tokenizer.vocab_size, backend.vocab_size)
+
+
 class Writer:
     """What writes one answer: its options, what ends it, and what has been written of it. For one use."""
 
@@ -86,6 +92,7 @@ class Writer:
         check_callable("cancelled", cancelled)
         backend = session.backend
         checked_tokens(prompt, length=0, context_length=session.context_length, vocab_size=backend.vocab_size)
+        self._options.sampling.check_vocabulary(choosable(self._tokenizer, backend))
         return self._steps(session, list(prompt), cancelled)
 
     def _steps(self, session: Session[S], prompt: list[int], cancelled: Callable[[], bool]) -> Steps[S]:
@@ -95,8 +102,7 @@ class Writer:
         reason: FinishReason = "cancelled"
         decoder: Decoder[S] | None = None
         if feed.complete:
-            # A padded vocabulary (rw-1b) scores ids that have no text: they cannot be chosen.
-            choices = min(self._tokenizer.vocab_size, session.backend.vocab_size)
+            choices = choosable(self._tokenizer, session.backend)
             decoder = Decoder(session, self._options, choices=choices, end_ids=self._end_ids, matcher=self._matcher)
             try:
                 yield Prefilled(len(prompt), feed.reused_tokens, prefill_seconds)

@@ -38,7 +38,8 @@ def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Outpu
 
 
 def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO) -> int:
-    conversation = Conversation(engine, output, options.generation, stdin=stdin, system=options.system)
+    with options_named():
+        conversation = Conversation(engine, output, options.generation, stdin=stdin, system=options.system)
     if options.load is not None:
         note = conversation.load(options.load)
         if note:

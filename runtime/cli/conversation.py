@@ -132,8 +132,7 @@ class Conversation:
         self.system = text
 
     def set_options(self, options: GenerationOptions) -> None:
-        """How answers are written, from the next one on. Raises OptionError for a grammar that is none, or where this
-        engine has none."""
+        """How answers are written, from the next one on. Raises OptionError for what the engine is known to refuse."""
         self.engine.check_options(options)
         self.options = options
 

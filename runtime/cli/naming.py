@@ -9,20 +9,23 @@ from collections.abc import Iterator
 from runtime.cli.settings import SETTINGS
 from runtime.errors import OptionError
 
-_OPTIONS = {setting.field: f"--{setting.name}" for setting in SETTINGS.values() if not setting.grammar}
+_OPTIONS = {setting.field: setting.name for setting in SETTINGS.values() if not setting.grammar}
 
 
 @contextlib.contextmanager
-def options_named() -> Iterator[None]:
-    """An OptionError from inside names options of the command line where it named fields."""
+def options_named(mark: str = "--") -> Iterator[None]:
+    """An OptionError from inside names options of the command line where it named fields, with `mark` before each."""
     try:
         yield
     except OptionError as error:
-        raise OptionError(with_options(str(error))) from None
+        raise OptionError(with_options(str(error), mark)) from None
 
 
-def with_options(sentence: str) -> str:
+def with_options(sentence: str, mark: str) -> str:
     """`sentence` with options for fields: its first word, and words that only a field can be, as repetition_window."""
+
+    def named(word: str) -> str:
+        return mark + _OPTIONS[word] if word in _OPTIONS else word
+
     first, space, rest = sentence.partition(" ")
-    renamed = _OPTIONS.get(first, first) + space + rest
-    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: _OPTIONS.get(found[0], found[0]), renamed)
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: named(found[0]), named(first) + space + rest)

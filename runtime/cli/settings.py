@@ -132,8 +132,11 @@ def _several(text: str) -> Sequence[str]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise OptionError('stop must be a text, or JSON such as ["\\n", "END"].') from None
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
+        found = None
+    texts = found if isinstance(found, list) else [found]
+    if not all(isinstance(item, str) for item in texts):
+        raise OptionError('stop must be a text, or texts as JSON, such as ["\\n", "END"].')
+    return texts
 
 
 def _switch(texts: Sequence[str]) -> object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runtime.cli.conversation import Conversation
+from runtime.cli.naming import options_named
 from runtime.cli.settings import BASE, SETTINGS, Setting, shown
 from runtime.cli.terminal import width, wrapped
 from runtime.cli.text import visible
@@ -157,9 +158,11 @@ def _set(argument: str, conversation: Conversation, out: TextIO) -> None:
         out.write(wrapped(f"{setting.name} {shown(setting.value(conversation.options))}: {setting.help}"))
         return
     if text == "default" or (text == "none" and shown(setting.value(BASE)) == "none"):
-        conversation.set_options(setting.at_default(conversation.options))
+        options = setting.at_default(conversation.options)
     else:
-        conversation.set_options(setting.changed(conversation.options, setting.split(text), label=setting.name))
+        options = setting.changed(conversation.options, setting.split(text), label=setting.name)
+    with options_named(mark=""):
+        conversation.set_options(options)
     out.write(f"{_row(setting.name, shown(setting.value(conversation.options)))}\n")
 
 

@@ -17,7 +17,7 @@ from runtime.errors import EngineError, OptionError
 from runtime.events import Event
 from runtime.generation import DEFAULT_OPTIONS
 from runtime.grammar import check_grammar
-from runtime.options import GenerationOptions, Grammar
+from runtime.options import GenerationOptions
 from runtime.session import never
 from runtime.tokenizer import utf8
 
@@ -31,6 +31,7 @@ class EngineInfo:
     model: str  # the bundle's name, or the service's model
     backend: str  # `torch`, `coreml`, `reference`, or `remote`
     context_length: int | None  # tokens that prompt and answer may have together; None: the service does not say
+    vocab_size: int | None = None  # ids of tokens that can be chosen are below it; None: the service does not say
 
 
 class Engine(ABC):
@@ -106,12 +107,12 @@ class Engine(ABC):
         return self._count_tokens(tuple(messages))
 
     def check_options(self, options: GenerationOptions) -> None:
-        """Raise OptionError for options that are none and for a grammar that this engine cannot follow, before anything
-        is asked with them. A service alone knows its own grammars: there it is asked with them to find out."""
+        """Raise OptionError for options that are none and for those that `chat` would refuse, before anything is asked
+        with them: a grammar that this engine cannot follow, a biased token that its model lacks, what it does not have.
+        A service alone knows its own grammars and tokens: there it is asked with them to find out."""
         self._check_open()
         check_kind("options", options, GenerationOptions, "a GenerationOptions")
-        if options.grammar is not None:
-            self._check_grammar(options.grammar)
+        self._check_options(options)
 
     def close(self) -> None:
         """Give back memory, files and processes. Harmless when repeated; no other call may follow."""
@@ -139,8 +140,8 @@ class Engine(ABC):
         """What `count_tokens` says."""
 
     @abstractmethod
-    def _check_grammar(self, grammar: Grammar) -> None:
-        """Raise OptionError for one that this engine is known not to follow."""
+    def _check_options(self, options: GenerationOptions) -> None:
+        """Raise OptionError for those that this engine is known to refuse."""
 
     @abstractmethod
     def _close(self) -> None:
@@ -202,8 +203,8 @@ class BundleEngine(Engine):
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
         """What `count_tokens` says."""
 
-    def _check_grammar(self, grammar: Grammar) -> None:
-        check_grammar(grammar)
+    def _check_options(self, options: GenerationOptions) -> None:
+        check_for_bundle(options, self)
 
     def save_session(self, file: str | Path) -> int:
         """Keep what was read and written last in `file`, for `restore_session`: one file a conversation, saved after an
@@ -246,3 +247,13 @@ def checked_opening(folder: object, **choices: str | None) -> Path:
 def _check_ways(options: object, cancelled: object) -> None:
     check_kind("options", options, GenerationOptions, "a GenerationOptions")
     check_callable("cancelled", cancelled)
+
+
+def check_for_bundle(options: GenerationOptions, engine: Engine) -> None:
+    """Raise OptionError for options that `engine`, which runs a bundle, would refuse."""
+    if options.grammar is not None:
+        check_grammar(options.grammar)
+    if options.sampling.logit_bias:  # else nobody need wait until a model in another process is loaded
+        vocab_size = engine.info.vocab_size
+        assert vocab_size is not None
+        options.sampling.check_vocabulary(vocab_size)

@@ -13,13 +13,12 @@ from runtime.arguments import check_callable, check_kind, check_whole
 from runtime.batch import Deliver
 from runtime.chat import Message
 from runtime.engines.answer import POLL_SECONDS, Answer
-from runtime.engines.base import Engine, EngineInfo
+from runtime.engines.base import Engine, EngineInfo, check_for_bundle
 from runtime.engines.model import LoadedModel, Question
 from runtime.engines.queue import AnswerQueue, Asked, Ticket
 from runtime.errors import EngineError
 from runtime.events import Event
-from runtime.grammar import check_grammar
-from runtime.options import GenerationOptions, Grammar
+from runtime.options import GenerationOptions
 from runtime.session import never
 
 MOST_ANSWERS = 8
@@ -124,8 +123,8 @@ class BatchEngine(Engine):
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
         return self._model.count_tokens(messages)
 
-    def _check_grammar(self, grammar: Grammar) -> None:
-        check_grammar(grammar)
+    def _check_options(self, options: GenerationOptions) -> None:
+        check_for_bundle(options, self)
 
     def _close(self) -> None:
         """Answers in progress end as cancelled. It waits for them, but not in their thread, where `deliver` runs."""

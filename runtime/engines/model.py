@@ -14,7 +14,7 @@ from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message, ends_with_answer
 from runtime.context import Fitted, fit_continued, fit_messages, fit_text
 from runtime.engines.base import EngineInfo, checked_opening
-from runtime.generation import Writer
+from runtime.generation import Writer, choosable
 from runtime.options import GenerationOptions
 from runtime.tokenizer import Tokenizer
 
@@ -60,7 +60,10 @@ class LoadedModel:
     def info(self) -> EngineInfo:
         """What answers."""
         return EngineInfo(
-            model=self.bundle.manifest.name, backend=self.backend.name, context_length=self.backend.context_length
+            model=self.bundle.manifest.name,
+            backend=self.backend.name,
+            context_length=self.backend.context_length,
+            vocab_size=choosable(self.tokenizer, self.backend),
         )
 
     def chat(self, messages: tuple[Message, ...], options: GenerationOptions, *, goes_on: bool) -> Question:

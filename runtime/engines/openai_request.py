@@ -25,7 +25,8 @@ def chat_fields(messages: Sequence[Message], options: GenerationOptions, model: 
     """The body of POST /chat/completions. Raises OptionError for an option that has no field, TokenizerError."""
     for message in messages:
         utf8(message.content)
-    fields = _fields(options, model) | {"messages": [{"role": m.role, "content": m.content} for m in messages]}
+    said = [{"role": message.role, "content": message.content} for message in messages]
+    fields = {"model": model} | option_fields(options) | {"messages": said}
     if options.logprobs is not None:
         fields |= {"logprobs": True, "top_logprobs": options.logprobs, "return_tokens_as_token_ids": True}
     return fields
@@ -46,7 +47,7 @@ def completion_fields(
     context is at least what is asked for instead.
     """
     prompt_bytes = len(utf8(prompt))
-    fields = _fields(options, model) | {"prompt": prompt}
+    fields = {"model": model} | option_fields(options) | {"prompt": prompt}
     if options.max_new_tokens is None:
         room = (context_length or _UNKNOWN_CONTEXT) - prompt_bytes
         fields["max_tokens"] = max(room, _LEAST_TOKENS)
@@ -55,11 +56,11 @@ def completion_fields(
     return fields
 
 
-def _fields(options: GenerationOptions, model: str) -> dict[str, Any]:
+def option_fields(options: GenerationOptions) -> dict[str, Any]:
+    """What every request says of `options`. Raises OptionError for one that has no field."""
     sampling = options.sampling
     _refuse(options)
     fields: dict[str, Any] = {
-        "model": model,
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": 0 if sampling.greedy else sampling.temperature,

@@ -14,11 +14,10 @@ from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
-from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields
+from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields, option_fields
 from runtime.errors import EngineError, OptionError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
-from runtime.grammar import parsed_schema
-from runtime.options import GenerationOptions, Grammar
+from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs
 
 
@@ -97,9 +96,8 @@ class RemoteEngine(Engine):
     def _count_tokens(self, messages: tuple[Message, ...]) -> None:
         """The service does not say."""
 
-    def _check_grammar(self, grammar: Grammar) -> None:
-        if grammar.kind == "json_schema":
-            parsed_schema(grammar)
+    def _check_options(self, options: GenerationOptions) -> None:
+        option_fields(options)
 
     def _close(self) -> None:
         self._connection.close()

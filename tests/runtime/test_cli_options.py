@@ -68,6 +68,12 @@ def test_a_wrong_option_is_one_sentence(given: tuple[str, ...], sentence: str) -
     assert_sentence(complete(*given), sentence)
 
 
+@pytest.mark.parametrize("process", [(), ("--process",)])
+def test_a_bias_of_a_token_that_the_model_lacks_is_refused_before_the_first_question(process: tuple[str, ...]) -> None:
+    outcome = run_program("chat", talker(), "--logit-bias", "99999:5", *process, stdin=b"Hello\nHello\n")
+    assert_sentence(outcome, "--logit-bias names token 99999")
+
+
 def test_stop_texts_end_the_answer_and_are_no_part_of_it() -> None:
     text = complete(*GREEDY).out.rstrip("\n")
     first = text[3:5]

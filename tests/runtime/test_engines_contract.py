@@ -320,6 +320,35 @@ def test_options_are_checked_before_anything_is_asked_with_them(engine: Engine) 
         engine.check_options(unclosed)  # the service's own dialect
 
 
+def test_a_bias_of_a_token_that_the_model_lacks_is_refused_before_anything_is_read(engine: Engine) -> None:
+    vocab_size = engine.info.vocab_size
+    if vocab_size is None:
+        assert not isinstance(engine, BundleEngine)
+        return  # the service's own tokens
+    last, lacking = (
+        replace(GREEDY, sampling=SamplingConfig(temperature=0, logit_bias={token: 1.0}))
+        for token in (vocab_size - 1, vocab_size)
+    )
+    engine.check_options(last)
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: engine.check_options(lacking),
+        lambda: engine.chat(HELLO, lacking),
+        lambda: engine.complete("A", lacking),
+    )
+    for ask in asks:
+        with pytest.raises(OptionError, match=f"logit_bias names token {vocab_size}, but this model's vocabulary ends"):
+            ask()
+
+
+def test_what_a_service_cannot_be_asked_is_refused_before_it_is(engine: Engine) -> None:
+    rolling = replace(GREEDY, context_policy="rolling")
+    if isinstance(engine, BundleEngine):
+        engine.check_options(rolling)
+    else:
+        with pytest.raises(OptionError, match="context_policy rolling needs the model's tokenizer"):
+            engine.check_options(rolling)
+
+
 def test_nuls_and_every_kind_of_character_pass(engine: Engine, local: LocalEngine) -> None:
     text = "a\x00b\u2028\r\né😀 <|endoftext|>"
     assert (
