@@ -23,6 +23,7 @@ _LEAST_TEXT = 16  # tokens of a message that stay whatever comes, beside the for
 _SLACK = 4  # tokens of the room that may stay empty
 _TRIES = 8
 _BEGIN_ANEW = "shorten the last message or begin a new conversation"
+_ANSWER_FILLS = "The answer fills the model's context: it cannot go on; ask for the rest instead."
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,11 @@ def fit_messages(
     Raises ContextFullError where that is impossible: under `stop` for more tokens than the context holds, else for a
     last message, or a system message, that does not fit by itself. Raises what `ChatTemplate.encode` does.
     """
-    long = sum(len(message.content) for message in messages) > _LONG
     if options.context_policy == "stop":
-        if long:
-            counted = template.count_up_to(messages, tokenizer, _COUNTED * context_length)
-            _check_size(counted, context_length, "conversation", _BEGIN_ANEW)
-        ids = template.encode(messages, tokenizer)
-        _check_size(len(ids), context_length, "conversation", _BEGIN_ANEW, exact=True)
-        return Fitted(ids, None, tuple(messages))
+        return _fit_whole(messages, template, tokenizer, context_length, for_answer=True)
     budget = context_length - answer_room(context_length)
-    ids = []
-    if not long or template.count_up_to(messages, tokenizer, budget + 1) <= budget:
+    ids: list[int] = []
+    if not _are_long(messages) or template.count_up_to(messages, tokenizer, budget + 1) <= budget:
         ids = template.encode(messages, tokenizer)
         if len(ids) <= budget:
             return Fitted(ids, None, tuple(messages))
@@ -103,22 +98,25 @@ def fit_continued(
     What was kept when the answer was begun is kept again, so that nothing is read anew, until the answer has no room
     beside it; then the policy cuts once more, as for a context that is shorter by the answer. Raises as `fit_messages`.
     """
-    ids = template.encode(messages, tokenizer, for_answer=False)
     if options.context_policy == "stop":
-        _check_size(len(ids), context_length, "conversation", _BEGIN_ANEW, exact=True)
-        return Fitted(ids, None, tuple(messages))
+        return _fit_whole(messages, template, tokenizer, context_length, for_answer=False)
     *before, answer = messages
+    if _are_long([answer]):
+        size = _Conversation(before, template, tokenizer, context_length).answer_size(answer)
+        if size >= context_length:
+            raise ContextFullError(_ANSWER_FILLS)
     fitted = fit_messages(before, template, tokenizer, options, context_length)
     fed = template.encode([*fitted.messages, answer], tokenizer, for_answer=False)
     if len(fed) >= context_length:
         room = context_length - (len(fed) - len(fitted.ids))
         if room < context_length // 4:
-            raise ContextFullError("The answer fills the model's context: it cannot go on; ask for the rest instead.")
+            raise ContextFullError(_ANSWER_FILLS)
         fitted = fit_messages(before, template, tokenizer, options, room)
         fed = template.encode([*fitted.messages, answer], tokenizer, for_answer=False)
     if fitted.trimmed is None:
         return Fitted(fed, None, tuple(messages))
-    trimmed = Trimmed(options.context_policy, fitted.trimmed.messages, len(ids) - len(fed))
+    whole = len(template.encode(messages, tokenizer, for_answer=False))  # to tell how much was left out
+    trimmed = Trimmed(options.context_policy, fitted.trimmed.messages, whole - len(fed))
     return Fitted(fed, trimmed, (*fitted.messages, answer))
 
 
@@ -139,6 +137,23 @@ def fit_prompt(ids: list[int], tokenizer: Tokenizer, options: GenerationOptions,
     dropped = -(-(len(ids) + len(gap) - budget) // step) * step
     fed = ids[:head] + gap + ids[head + dropped :]
     return Fitted(fed, Trimmed(options.context_policy, 0, len(ids) - len(fed)))
+
+
+def _fit_whole(
+    messages: Sequence[Message], template: ChatTemplate, tokenizer: Tokenizer, context_length: int, *, for_answer: bool
+) -> Fitted:
+    """All of `messages`. ContextFullError for more tokens than the context holds: of what is far too long only as much
+    is encoded as shows it."""
+    if _are_long(messages):
+        counted = template.count_up_to(messages, tokenizer, _COUNTED * context_length, for_answer=for_answer)
+        _check_size(counted, context_length, "conversation", _BEGIN_ANEW)
+    ids = template.encode(messages, tokenizer, for_answer=for_answer)
+    _check_size(len(ids), context_length, "conversation", _BEGIN_ANEW, exact=True)
+    return Fitted(ids, None, tuple(messages))
+
+
+def _are_long(messages: Sequence[Message]) -> bool:
+    return sum(len(message.content) for message in messages) > _LONG
 
 
 def _check_size(size: int, most: int, what: str, remedy: str, *, exact: bool = False) -> None:

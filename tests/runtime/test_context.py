@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.bundle import Bundle
 from runtime.chat import TEMPLATES, ChatTemplate, Message, check_conversation
-from runtime.context import GAP, Fitted, answer_room, fit_messages, fit_prompt, fit_text
+from runtime.context import GAP, Fitted, answer_room, fit_continued, fit_messages, fit_prompt, fit_text
 from runtime.engines.local import LocalEngine
 from runtime.errors import ContextFullError
 from runtime.events import Finished, Prefilled, Trimmed
@@ -36,6 +36,10 @@ def options(policy: ContextPolicy, most: int | None = None) -> GenerationOptions
 
 def fit(messages: list[Message], policy: ContextPolicy, template: ChatTemplate = INSTRUCT) -> Fitted:
     return fit_messages(messages, template, TOKENIZER, options(policy), CONTEXT)
+
+
+def go_on(messages: list[Message], policy: ContextPolicy, tokenizer: Tokenizer = TOKENIZER) -> Fitted:
+    return fit_continued(messages, INSTRUCT, tokenizer, options(policy), CONTEXT)
 
 
 def talk(*sizes: int, system: str | None = None, last: str = "so?") -> list[Message]:
@@ -194,12 +198,40 @@ def test_what_is_far_too_long_is_refused_with_a_number_that_is_true() -> None:
         lambda: fit([Message("user", text)], "stop"),
         lambda: fit([Message("user", text)], "rolling"),
         lambda: fit_text(text, TOKENIZER, options("stop"), CONTEXT),
+        lambda: go_on([Message("user", "Hi"), Message("assistant", text)], "stop"),
+        lambda: go_on([Message("user", text), Message("assistant", "Hi")], "stop"),
     ]
     for refused in refusals:
         with pytest.raises(ContextFullError) as caught:
             refused()
         (said,) = re.findall(r"has at least ([\d,]+) tokens", str(caught.value))
         assert 4 * CONTEXT <= int(said.replace(",", "")) <= whole
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_answer_that_is_far_too_long_to_go_on_is_refused_without_being_encoded(policy: ContextPolicy) -> None:
+    encoded: list[int] = []
+
+    class Watched(Tokenizer):
+        def encode(self, text: str, *, control_tokens: bool = False) -> list[int]:
+            encoded.append(len(text))
+            return super().encode(text, control_tokens=control_tokens)
+
+    answer = "the lazy dog " * 20_000
+    with pytest.raises(ContextFullError, match="The answer fills the model's context: it cannot go on"):
+        go_on([*talk(80, 80), Message("assistant", answer)], policy, Watched(small_core(), eos_token="<|endoftext|>"))
+    assert max(encoded) < len(answer)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_answer_goes_on_behind_a_long_text_of_which_what_is_left_out_is_counted_whole(policy: ContextPolicy) -> None:
+    messages = [Message("user", "the lazy dog " * 4_000), Message("assistant", "I see."), *talk(last="so?")]
+    messages.append(Message("assistant", "So it is"))
+    fitted = go_on(messages, policy)
+    assert fitted.trimmed is not None
+    assert fitted.trimmed.tokens == len(INSTRUCT.encode(messages, TOKENIZER, for_answer=False)) - len(fitted.ids)
+    assert fitted.messages[-1] == messages[-1]
+    assert len(fitted.ids) < CONTEXT
 
 
 @pytest.mark.parametrize("policy", POLICIES)
