@@ -68,7 +68,8 @@ class LoadedModel:
 
     def chat(self, messages: tuple[Message, ...], options: GenerationOptions, *, goes_on: bool) -> Question:
         """A conversation to be answered, or whose last answer `goes_on`. One that is longer than its room is refused or
-        cut by the context policy of `options`."""
+        cut by the context policy of `options`. Raises OptionError for options that this model cannot have."""
+        self._check_vocabulary(options)
         fit = fit_continued if goes_on else fit_messages
         fitted = fit(messages, self.template, self.tokenizer, options, self.backend.context_length)
         writer = Writer(
@@ -84,7 +85,9 @@ class LoadedModel:
         return Question(fitted, opening, writer)
 
     def complete(self, prompt: str, options: GenerationOptions) -> Question:
-        """A text to be continued. An empty one begins after `<|endoftext|>`, as documents do in training."""
+        """A text to be continued. An empty one begins after `<|endoftext|>`, as documents do in training. Raises as
+        `chat`."""
+        self._check_vocabulary(options)
         eos = self.tokenizer.eos_id
         fitted = fit_text(prompt, self.tokenizer, options, self.backend.context_length) if prompt else Fitted([eos])
         return Question(fitted, _COMPLETIONS, Writer(self.tokenizer, options, stop_ids=(eos,)))
@@ -92,3 +95,6 @@ class LoadedModel:
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """Tokens of the prompt that `chat` would feed, were there room."""
         return len(self.template.encode(messages, self.tokenizer, for_answer=not ends_with_answer(messages)))
+
+    def _check_vocabulary(self, options: GenerationOptions) -> None:
+        options.sampling.check_vocabulary(choosable(self.tokenizer, self.backend))

@@ -61,8 +61,6 @@ class Service:
         self.check()
         if ask.model and ask.model != self.model.name:
             raise unknown_model(ask.model, self.model.name)
-        # An engine says so when the answer begins, and a stream's head would have been sent by then.
-        ask.options.sampling.check_vocabulary(self.model.tokenizer.vocab_size)
         self._mailbox = self._mailbox or Mailbox(asyncio.get_running_loop())
         answers = Answers(self.engine, self.gate, self._mailbox, ask)
         self._running.add(answers)

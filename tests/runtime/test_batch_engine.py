@@ -153,6 +153,7 @@ def test_wrong_arguments_are_refused_at_the_call_and_nothing_is_delivered(engine
         (ChatError, [Message("assistant", "Hi")], {}),
         (ContextFullError, asked("no " * 4000), {}),
         (OptionError, asked("Hi"), {"options": None}),
+        (OptionError, asked("Hi"), {"options": replace(GREEDY, sampling=SamplingConfig(logit_bias={70_000: 1.0}))}),
         (OptionError, asked("Hi"), {"deliver": None}),
         (OptionError, asked("Hi"), {"options": replace(GREEDY, grammar=Grammar(kind="regex", text="("))}),
     ]
@@ -166,15 +167,6 @@ def test_wrong_arguments_are_refused_at_the_call_and_nothing_is_delivered(engine
     assert told.empty()
     with pytest.raises(OptionError, match="most_answers"):
         BatchEngine.open(talker(), most_answers=0)
-
-
-def test_an_option_that_only_the_model_can_refuse_ends_its_own_answer(engine: BatchEngine) -> None:
-    told: Told = SimpleQueue()
-    biased = replace(GREEDY, sampling=SamplingConfig(logit_bias={70_000: 1.0}))
-    engine.begin_completion("A", biased, told.put)
-    other = finish(engine.complete("A", GREEDY))
-    assert isinstance(end(told), OptionError)
-    assert other.reason == "length"
 
 
 def test_closing_ends_those_that_are_written_and_those_that_wait() -> None:

@@ -15,7 +15,7 @@ from runtime.engines.batch import BatchEngine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
 from runtime.engines.remote import RemoteEngine
-from runtime.errors import ChatError, ContextFullError, EngineError, OptionError, SessionFileError, TokenizerError
+from runtime.errors import ChatError, ContextFullError, EngineError, OptionError, TokenizerError
 from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
@@ -323,7 +323,7 @@ def test_options_are_checked_before_anything_is_asked_with_them(engine: Engine) 
 def test_a_bias_of_a_token_that_the_model_lacks_is_refused_before_anything_is_read(engine: Engine) -> None:
     vocab_size = engine.info.vocab_size
     if vocab_size is None:
-        assert not isinstance(engine, BundleEngine)
+        assert engine.info.backend == "remote"
         return  # the service's own tokens
     last, lacking = (
         replace(GREEDY, sampling=SamplingConfig(temperature=0, logit_bias={token: 1.0}))
@@ -342,7 +342,7 @@ def test_a_bias_of_a_token_that_the_model_lacks_is_refused_before_anything_is_re
 
 def test_what_a_service_cannot_be_asked_is_refused_before_it_is(engine: Engine) -> None:
     rolling = replace(GREEDY, context_policy="rolling")
-    if isinstance(engine, BundleEngine):
+    if engine.info.backend != "remote":
         engine.check_options(rolling)
     else:
         with pytest.raises(OptionError, match="context_policy rolling needs the model's tokenizer"):
@@ -365,41 +365,6 @@ def test_an_engine_says_what_it_is(engine: Engine, local: LocalEngine) -> None:
     assert engine.info.model == local.info.model
     assert engine.info.context_length == CONTEXT
     assert engine.info.backend in ("torch", "remote")
-
-
-@pytest.fixture(scope="module", params=["local", "process"])
-def keeper(request: pytest.FixtureRequest, local: LocalEngine) -> Iterator[BundleEngine]:
-    for engine in opened(request.param, local):
-        assert isinstance(engine, BundleEngine)
-        yield engine
-
-
-def test_a_session_saved_by_one_engine_goes_on_in_another(
-    keeper: BundleEngine, local: LocalEngine, tmp_path: Path
-) -> None:
-    with LocalEngine.open(talker(), backend="torch") as fresh:
-        for writer, reader in ((keeper, fresh), (local, keeper)):
-            text = f"{type(writer).__name__} reads this once and {type(reader).__name__} goes on"
-            answer = writer.complete(text, replace(GREEDY, max_new_tokens=None))
-            said = [next(answer) for _ in range(3)]
-            held = writer.save_session(tmp_path / "saved")
-            assert (finish(answer).reason, held > 10) == ("cancelled", True)
-            assert reader.restore_session(str(tmp_path / "saved")) == held
-            went_on = finish(reader.complete(text + text_of(said), GREEDY))
-            assert went_on.stats.reused_tokens >= local.count_tokens([Message("user", text)]) // 2
-            with LocalEngine.open(talker(), backend="torch") as other:
-                assert went_on.text == finish(other.complete(text + text_of(said), GREEDY)).text
-
-
-def test_what_holds_no_session_is_one_sentence(keeper: BundleEngine, tmp_path: Path) -> None:
-    for wrong in (None, 5, b"saved", ["saved"], "sa\0ved", "sa\ud800ved"):
-        for use in (keeper.save_session, keeper.restore_session):
-            with pytest.raises(OptionError, match="file "):
-                use(wrong)  # type: ignore[arg-type]
-    with pytest.raises(SessionFileError, match="is a folder"):
-        keeper.restore_session(tmp_path)
-    with pytest.raises(SessionFileError, match="no such file"):
-        keeper.restore_session(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("kind", KINDS)
