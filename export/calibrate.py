@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from export.reference import ReferenceModel, WeightReader
 from models.compressed import mapped_tensor
 from models.config import FalconConfig
 from models.errors import CheckpointError
+from runtime.bounded import read_bounded
 from runtime.errors import OptionError
 
 _SEQUENCE = 256  # tokens
@@ -57,25 +59,38 @@ class Calibration:
         return np.load(file, mmap_mode="r") if file and file.exists() else None
 
 
-def file_hash(file: Path) -> str:
-    """SHA-256 of a calibration text. Raises OptionError where it cannot be read."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise OptionError(f"--calibrate {file} cannot be read ({error.strerror}); name a text file.") from None
+@dataclass(frozen=True)
+class CalibrationText:
+    """A text that was read from `file`, once: that may be a pipe."""
 
+    file: Path
+    data: bytes
 
-def calibration_tokens(file: Path, tokenizer: Tokenizer, context_length: int) -> list[list[int]]:
-    """The first 2,048 tokens of a text file in sequences of 256. Raises OptionError for a file that is no use."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise OptionError(f"--calibrate {file} is not a UTF-8 text file; name one.") from None
-    ids = tokenizer.encode(text, add_special_tokens=False).ids[:CALIBRATION_TOKENS]
-    if len(ids) < _LEAST_TOKENS:
-        raise OptionError(f"--calibrate {file} has {len(ids)} tokens; name a text of some hundreds or more.")
-    length = min(_SEQUENCE, context_length)
-    return [ids[first : first + length] for first in range(0, len(ids), length)]
+    @classmethod
+    def read(cls, file: Path) -> CalibrationText:
+        """Raises OptionError where `file` cannot be read."""
+        try:
+            return cls(file, read_bounded(file))
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            said = error.strerror if isinstance(error, OSError) else error
+            raise OptionError(f"--calibrate {file} cannot be read ({said}); name a text file.") from None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of its bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def sequences(self, tokenizer: Tokenizer, context_length: int) -> list[list[int]]:
+        """The first 2,048 tokens in sequences of 256. Raises OptionError for a text that is no use."""
+        try:
+            text = self.data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise OptionError(f"--calibrate {self.file} is not a UTF-8 text file; name one.") from None
+        ids = tokenizer.encode(text, add_special_tokens=False).ids[:CALIBRATION_TOKENS]
+        if len(ids) < _LEAST_TOKENS:
+            raise OptionError(f"--calibrate {self.file} has {len(ids)} tokens; name a text of some hundreds or more.")
+        length = min(_SEQUENCE, context_length)
+        return [ids[first : first + length] for first in range(0, len(ids), length)]
 
 
 def record(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from export.budget import choose_formats, measure_errors
-from export.calibrate import Calibration, calibration_tokens, record
+from export.calibrate import Calibration, record
 from export.progress import Progress
 from export.recipes import Recipe
 from export.reference import CheckpointReader
@@ -17,16 +16,15 @@ _INPUTS, _ERRORS = "inputs", "errors"
 
 
 def get_calibration(
-    work: Path, checkpoint: Checkpoint, recipe: Recipe, text: Path | None, tokenizer: Tokenizer, progress: Progress
+    work: Path, checkpoint: Checkpoint, sequences: Sequence[Sequence[int]] | None, progress: Progress
 ) -> Calibration:
-    """What goes into each matrix on `text`, recorded once; nothing without a text."""
-    if text is None:
+    """What goes into each matrix on a text's `sequences`, recorded once; nothing without a text."""
+    if sequences is None:
         return Calibration()
     folder = work / _INPUTS
     if folder.exists():
         return Calibration(folder)
-    tokens = calibration_tokens(text, tokenizer, recipe.context_length)
-    return record(checkpoint.config, CheckpointReader(checkpoint), tokens, folder, progress)
+    return record(checkpoint.config, CheckpointReader(checkpoint), sequences, folder, progress)
 
 
 def spread_bits(

@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from export import convert, locate, package, probes, space, writer
 from export.budget import parse_size
-from export.calibrate import calibration_tokens, file_hash
+from export.calibrate import CalibrationText
 from export.census import check_program
 from export.compress import compress
 from export.measures import get_calibration, spread_bits
@@ -64,7 +64,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             "Core ML packages cannot be written on Windows: export on macOS or Linux (WSL will do) and copy the bundle."
         )
     size_bytes = parse_size(options.size) if options.size is not None else None
-    calibration = file_hash(options.calibrate) if options.calibrate else None
+    text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)
     config = FalconConfig.open(source.folder)
     recipe = make_recipe(
@@ -74,11 +74,11 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         context_length=options.context_length,
         mean_kl=options.max_kl,
         size_bytes=size_bytes,
-        calibration=calibration,
+        calibration=text.hash if text else None,
     )
     space.check_size(config, recipe)
     tokenizer = writer.read_tokenizer(source.folder, config)
-    calibrated = _calibration_key(options.calibrate, tokenizer, recipe)
+    sequences = text.sequences(tokenizer, recipe.context_length) if text else None
     output = options.output or Path("bundles") / f"{source.name}-{'mixed' if options.size else options.weights}"
     with work_folder(output) as work:
         check_output(output, writer.PACKAGE, force=options.force)
@@ -90,7 +90,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         digest = source_hash(checkpoint, progress)
         work.begin(_hash([digest, writer.tool_versions()]))
         try:
-            _build(source, checkpoint, tokenizer, recipe, digest, calibrated, work, options, progress)
+            _build(source, checkpoint, tokenizer, recipe, digest, sequences, work, options, progress)
         except QualityError as error:
             raise QualityError(
                 f"{str(error).removesuffix('.')}, which go on from the finished weights in {work.folder}."
@@ -109,7 +109,7 @@ def _build(
     tokenizer: Tokenizer,
     recipe: Recipe,
     digest: str,
-    calibrated: str,
+    sequences: Sequence[Sequence[int]] | None,  # of the text to calibrate on
     work: WorkFolder,
     options: ExportOptions,
     progress: Progress,
@@ -120,8 +120,10 @@ def _build(
     partial.mkdir()
     writer.copy_tokenizer(checkpoint.folder, partial)
     writer.copy_config(checkpoint.folder, partial, config)
+    # What decides the recorded inputs beside the checkpoint: the tokens.
+    calibrated = _hash(sequences)[:16] if sequences else "plain"
     measured = work.measured(calibrated)
-    calibration = get_calibration(measured, checkpoint, recipe, options.calibrate, tokenizer, progress)
+    calibration = get_calibration(measured, checkpoint, sequences, progress)
     recipe = spread_bits(measured / str(recipe.group_size), checkpoint, recipe, calibration, progress)
     store = TensorStore(work.tensors, _variants(config, recipe, calibrated))
     store.keep_only_variants()
@@ -206,11 +208,6 @@ def _variants(config: FalconConfig, recipe: Recipe, calibrated: str) -> dict[str
         form = recipe.format_of(name, shape)
         variants[name] = f"{form.name}-{recipe.group_size}-{calibrated}" if form.kind == "lut" else form.name
     return variants
-
-
-def _calibration_key(text: Path | None, tokenizer: Tokenizer, recipe: Recipe) -> str:
-    """What decides the recorded inputs beside the checkpoint: the tokens. Raises OptionError for a text of no use."""
-    return _hash(calibration_tokens(text, tokenizer, recipe.context_length))[:16] if text else "plain"
 
 
 def _hash(value: object) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from runtime.bounded import open_bounded
 from runtime.cli.arguments import KEY_NAMES, Options
 from runtime.cli.chat import from_pipe, from_terminal
 from runtime.cli.conversation import INTERRUPTED, Conversation
@@ -14,7 +15,7 @@ from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
 from runtime.cli.output import Output, has_colours
-from runtime.cli.text import input_text, without_line_end
+from runtime.cli.text import given_text, without_line_end
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
@@ -56,7 +57,7 @@ def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: 
 
 def _opened_file(file: Path) -> BinaryIO:
     try:
-        return file.open("rb")
+        return open_bounded(file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OptionError(f"{file} cannot be read ({reason.lower()}); name a file with one turn a line.") from None
@@ -67,7 +68,7 @@ def _complete(engine: Engine, options: Options, stdin: TextIO, output: Output) -
     if prompt == "-":
         if stdin.isatty():
             output.aside("Write the text; Ctrl-D on a line of its own ends it.")
-        prompt = without_line_end(input_text(stdin.buffer.read()))
+        prompt = without_line_end(given_text(stdin.buffer))
     with StopOnInterrupt() as stop, no_echo(stdin), options_named():
         finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))
     return INTERRUPTED if finished.reason == "cancelled" else 0

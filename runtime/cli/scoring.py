@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from runtime.backends.base import Backend
+from runtime.bounded import read_bounded
 from runtime.cli.folders import EMBEDDED, model_folder
 from runtime.cli.measuring import Place, TextOptions
 from runtime.cli.progress import ProgressLine
-from runtime.cli.text import input_text
+from runtime.cli.text import given_text, input_text
 from runtime.errors import OptionError
 from runtime.measure.models import OpenModel, open_model
 from runtime.measure.windows import DEFAULT_CONTEXT, Window, make_windows
@@ -21,10 +22,10 @@ def read_text(options: TextOptions, model: Path | None, stdin: TextIO) -> str:
     """The text to score on. Raises OptionError where none is named and `model` is not the embedded one, and for a file
     that cannot be read; TokenizerError for what is no UTF-8."""
     if options.text == "-":
-        return input_text(stdin.buffer.read())
+        return given_text(stdin.buffer)
     if options.text is not None:
         try:
-            data = Path(options.text).read_bytes()
+            data = read_bounded(Path(options.text))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             said = error.strerror if isinstance(error, OSError) else error
             raise OptionError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from runtime.bounded import read_bounded
 from runtime.cli.text import argument_text, input_text
 from runtime.errors import OptionError
 from runtime.options import CONTEXT_POLICIES, GenerationOptions, Grammar
@@ -17,6 +18,7 @@ from runtime.sampling import Order
 BASE = GenerationOptions(max_new_tokens=512)
 """What holds where nothing else was asked for."""
 
+_LARGEST_SCHEMA = 16_000_000  # bytes
 _SHOWN = 40  # characters of a wrong value
 
 
@@ -112,7 +114,7 @@ def _schema(texts: Sequence[str]) -> object:
     text = texts[-1].strip()
     if not text.startswith(("{", "[")) and text not in ("true", "false"):
         try:
-            text = input_text(Path(text).expanduser().read_bytes(), f"The file {text}")
+            text = input_text(read_bounded(Path(text).expanduser(), _LARGEST_SCHEMA), f"The file {text}")
         except (OSError, ValueError, RuntimeError) as error:  # a path with NUL; a home folder of nobody
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
             raise OptionError(

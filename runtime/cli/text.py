@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count
 from typing import BinaryIO
 
+from runtime.bounded import read_stream
 from runtime.errors import OptionError, TokenizerError
+from runtime.sizes import data_size
+
+_LONGEST_LINE = 64_000_000  # bytes; no context holds a turn that comes near
 
 # Anybody can write any byte: on a terminal, codes that would move the cursor or change settings are shown as symbols.
 _VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
@@ -43,13 +48,29 @@ def input_text(data: bytes, place: str = "The input") -> str:
         ) from None
 
 
+def given_text(stream: BinaryIO) -> str:
+    """All of the input, as text. Raises as `input_text`, and OptionError for more than MOST_BYTES."""
+    try:
+        data = read_stream(stream)
+    except OSError as error:
+        raise OptionError(f"The input cannot be read ({(error.strerror or str(error)).lower()}); give less.") from None
+    return input_text(data)
+
+
 def without_line_end(text: str) -> str:
     """`text` without the line end that `echo` and editors put at its end: a model would go on in a new line."""
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def input_lines(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """Where each line stands, for people ("Line 3 of the input"), and its bytes; empty lines are left out."""
-    for number, line in enumerate(stream, start=1):
+    """Where each line stands, for people ("Line 3 of the input"), and its bytes; empty lines are left out. Raises
+    OptionError for a line that may never end."""
+    for number in count(1):
+        place = f"Line {number} of the input"
+        line = stream.readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise OptionError(f"{place} holds more than {data_size(_LONGEST_LINE)}; give one turn a line.")
+        if not line:
+            return
         if line.strip():
-            yield f"Line {number} of the input", line
+            yield place, line

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime.bounded import read_bounded
 from runtime.chat import Message, check_conversation
 from runtime.errors import ChatError, OptionError
 from runtime.whole import write_whole
 
 _FORMAT = "falconet conversation"
 _VERSION = 1
-_LARGEST = 64 << 20  # bytes; no conversation comes near
+_LARGEST = 64_000_000  # bytes; no conversation comes near
 _HEADINGS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -51,9 +52,7 @@ def load(file: Path) -> Transcript:
     """Read what `save` wrote as JSON, or a list of messages as OpenAI's API has it. Raises OptionError and ChatError,
     which name the file and what is wrong in it."""
     try:
-        if file.stat().st_size > _LARGEST:
-            raise OptionError(f"{file} is too large for a conversation; name another file.")
-        data = file.read_bytes()
+        data = read_bounded(file, _LARGEST)
     except (OSError, ValueError) as error:
         raise OptionError(f"{file} cannot be read ({_reason(error)}); name what /save wrote.") from None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -377,6 +378,8 @@ def test_bad_archives_are_one_sentence(store: Store, tmp_path: Path) -> None:
         import_file(store, tmp_path / "missing.json")
     with pytest.raises(TransferError, match="could not be read"):
         import_file(store, tmp_path)
+    with pytest.raises(TransferError, match="could not be read .*no ordinary file"):
+        import_file(store, Path(os.devnull))
     assert store.chats() == []
 
 

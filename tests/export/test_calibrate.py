@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 
 from export import compensate
 from export.budget import measure_errors
-from export.calibrate import Calibration, calibration_tokens, file_hash, record
+from export.calibrate import Calibration, CalibrationText, record
 from export.compress import compress
 from export.progress import SilentProgress
 from export.recipes import make_recipe
@@ -164,9 +165,11 @@ def plain_tokenizer() -> Tokenizer:
 def test_a_text_is_cut_into_sequences(tmp_path: Path) -> None:
     file = tmp_path / "text"
     file.write_text("a b " * 300)
-    sequences = calibration_tokens(file, plain_tokenizer(), context_length=2048)
-    assert [len(s) for s in sequences] == [256, 256, 88]
-    assert calibration_tokens(file, plain_tokenizer(), context_length=64)[0] == [0, 1] * 32
+    text = CalibrationText.read(file)
+    file.unlink()  # read once: it may have been a pipe
+    assert text.hash == hashlib.sha256(b"a b " * 300).hexdigest()
+    assert [len(s) for s in text.sequences(plain_tokenizer(), context_length=2048)] == [256, 256, 88]
+    assert text.sequences(plain_tokenizer(), context_length=64)[0] == [0, 1] * 32
 
 
 def test_a_text_that_is_no_use_is_refused(tmp_path: Path) -> None:
@@ -175,6 +178,7 @@ def test_a_text_that_is_no_use_is_refused(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe" * 100)
     for file, reason in ((short, "2 tokens"), (binary, "UTF-8")):
         with pytest.raises(OptionError, match=reason):
-            calibration_tokens(file, plain_tokenizer(), context_length=64)
-    with pytest.raises(OptionError, match="cannot be read"):
-        file_hash(tmp_path / "gone")
+            CalibrationText.read(file).sequences(plain_tokenizer(), context_length=64)
+    for name in (str(tmp_path / "gone"), "a\0b", "/dev/zero"):
+        with pytest.raises(OptionError, match=r"--calibrate .* cannot be read .*; name a text file\."):
+            CalibrationText.read(Path(name))

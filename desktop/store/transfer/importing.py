@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -34,6 +35,8 @@ def import_file(store: Store, file: Path) -> list[int]:
 def read_trees(file: Path) -> list[ChatTree]:
     """The chats of a file. Raises TransferError."""
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would stop the window, a device may never end
+            raise TransferError(f"{file} could not be read (it is no ordinary file); choose another file.")
         parts = _archived(file) if zipfile.is_zipfile(file) else [_plain(file)]
         return [tree for part in parts for tree in _to_trees(_parsed(part, file), file)]
     except OSError as error:

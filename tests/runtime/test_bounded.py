@@ -1,0 +1,79 @@
+"""What is named as a file to read ends, or is refused before it fills the memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from runtime.bounded import MOST_BYTES, read_bounded, read_stream
+from tests.runtime.bundles import talker
+from tests.runtime.program import assert_sentence, run_program
+
+
+class Endless(io.RawIOBase):
+    """Gives as much as it is asked for, and remembers how much that was."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        size = len(memoryview(buffer))  # type: ignore[arg-type]
+        self.given += size
+        return size
+
+
+def test_a_file_is_read_whole_up_to_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    assert read_bounded(file) == read_bounded(file, 10) == b"x" * 10
+    with pytest.raises(OSError, match="It holds more than 9 bytes"):
+        read_bounded(file, 9)
+
+
+def test_a_stream_is_read_no_further_than_its_bound() -> None:
+    endless = Endless()
+    with pytest.raises(OSError, match="It holds more than"):
+        read_stream(io.BufferedReader(endless), 100_000)
+    assert endless.given < 2 * 100_000 + io.DEFAULT_BUFFER_SIZE
+    assert MOST_BYTES >= 100_000_000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(b"some text"))
+    writer.start()
+    assert read_bounded(pipe) == b"some text"
+    writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_is_refused_without_being_read(device: str) -> None:
+    with pytest.raises(OSError, match="It is a device"):
+        read_bounded(Path(device))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev")
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("perplexity", "--text", "/dev/zero"),
+        ("complete", "--prompt", "x", "--json-schema", "/dev/zero"),
+        ("chat", "--input", "/dev/zero"),
+        ("chat", "--load", "/dev/zero"),
+    ],
+)
+def test_the_command_line_reads_no_device(given: tuple[str, ...]) -> None:
+    outcome = run_program(given[0], talker(), *given[1:])
+    assert_sentence(outcome, "/dev/zero cannot be read (")
+    assert "it is a device" in outcome.err.lower()
