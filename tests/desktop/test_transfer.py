@@ -378,7 +378,7 @@ def test_bad_archives_are_one_sentence(store: Store, tmp_path: Path) -> None:
         import_file(store, tmp_path / "missing.json")
     with pytest.raises(TransferError, match="could not be read"):
         import_file(store, tmp_path)
-    with pytest.raises(TransferError, match="could not be read .*no ordinary file"):
+    with pytest.raises(TransferError, match=r"could not be read .*no ordinary file"):
         import_file(store, Path(os.devnull))
     assert store.chats() == []
 
