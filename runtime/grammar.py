@@ -14,6 +14,7 @@ from runtime.errors import OptionError
 from runtime.options import Grammar
 from runtime.tokenizer import Tokenizer
 
+_LIMITS = ("too many", "; max is ")  # llguidance's words for its own; its stop_reason is the one of a bug, then
 _NAMES = {"json_schema": "JSON schema", "regex": "regex"}  # for people
 
 
@@ -49,7 +50,8 @@ class Matcher:
     def _check_limits(self) -> None:
         """OptionError where the grammar turned out to be more than llguidance follows."""
         said = str(self._matcher.get_error()) if self._matcher.is_error() else ""
-        if said.startswith("lexer error") or "too many" in said.partition("\n")[0]:
+        first, _, _ = said.partition("\n")  # a copy of the grammar follows
+        if first.startswith("lexer error") or any(limit in first for limit in _LIMITS):
             raise OptionError(f"the {_NAMES[self._kind]} is too complex to be followed; simplify it.")
 
 

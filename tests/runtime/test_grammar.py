@@ -139,9 +139,16 @@ def test_without_llguidance_a_grammar_is_refused_with_what_to_install(monkeypatc
             refuse(Grammar(kind="regex", text="a"))
 
 
-def test_a_grammar_that_is_too_complex_is_refused_in_a_sentence() -> None:
-    with pytest.raises(OptionError, match="the regex is too complex to be followed; simplify it") as caught:
-        answer(Grammar(kind="regex", text="(a{1000}){1000}{1000}"), 0)
+MANY_FIELDS = {"type": "object", "properties": {f"field_{number}": {"type": "string"} for number in range(2_000)}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "name"),
+    [("regex", "(a{1000}){1000}{1000}", "regex"), ("json_schema", json.dumps(MANY_FIELDS), "JSON schema")],
+)
+def test_a_grammar_that_is_too_complex_is_refused_in_a_sentence(kind: Any, text: str, name: str) -> None:
+    with pytest.raises(OptionError, match=f"the {name} is too complex to be followed; simplify it") as caught:
+        answer(Grammar(kind=kind, text=text), 0)
     assert "\n" not in str(caught.value)
 
 
