@@ -29,6 +29,8 @@ from runtime.serving.service import Service
 from runtime.tokenizer import Tokenizer
 
 _SHOWN = 200  # characters of a path or a reason in a line
+_LEAST_REASON = 20  # of a reason that are shown, however long the path is
+_METHOD = 10  # and of a method, which a client may make up
 _POINT = " · "
 
 
@@ -45,6 +47,7 @@ def serve(options: ServeOptions, out: TextIO, err: TextIO) -> int:
             server = Server(make_app(service, access, log.request), service, listener)
             if not listener.local and options.key is None:
                 _warn(options.host, err)
+            listener.listen()  # who connects once this is told of waits for its answer, and is not turned away
             log.ready(model, engine.info.backend, listener, options)
             with _sigterm_ends_only(server):
                 server.run()
@@ -126,7 +129,8 @@ class _Log:
     def request(self, record: Record) -> None:
         """A request is over."""
         if self._json:
-            self._write(json.dumps(record.to_json() | {"time": round(time.time(), 3)}, ensure_ascii=False))
+            told = record.to_json() | {"time": round(time.time(), 3)}
+            self._write(json.dumps(told))  # in ASCII: a path may hold what commands a terminal
         elif record.path != "/health" or record.status != 200:  # what watches a server asks every few seconds
             self._write(request_line(record, width() if self._terminal else None))
 
@@ -167,9 +171,14 @@ def ready_lines(model: ServedModel, backend: str, listener: Listener, options: S
 
 def request_line(record: Record, columns: int | None = None) -> str:
     """A request in one line: when, what, how it ended, tokens and their rate, seconds. What is least important stands
-    last and is left out where it does not fit `columns`."""
-    parts = [f"{time.strftime('%H:%M:%S')}  {record.method} {_short(record.path)}"]
-    parts.append("the client left" if record.left else str(record.status))
+    last and is left out where it does not fit `columns`; a long path is cut, so that the end is seen."""
+    asked = f"{time.strftime('%H:%M:%S')}  {_short(record.method, _METHOD)} "
+    ended = "the client left" if record.left else str(record.status)
+    reason = "" if record.error is None else _short(record.error, _SHOWN)
+    room = _SHOWN
+    if columns is not None:
+        room = max(columns - len(_POINT.join((asked, ended, reason[:_LEAST_REASON]))), 1)
+    parts = [asked + _short(record.path, min(room, _SHOWN)), ended]
     if record.new_tokens:
         parts.append(f"{record.new_tokens:,} token{'s' if record.new_tokens != 1 else ''}")
     if record.tokens_per_second is not None:
@@ -178,13 +187,14 @@ def request_line(record: Record, columns: int | None = None) -> str:
     if record.prompt_tokens:
         reused = f", {record.reused_tokens:,} reused" if record.reused_tokens else ""
         parts.append(f"prompt {record.prompt_tokens:,}{reused}")
-    if record.error is not None:
-        parts.insert(2, _short(record.error))
-    while columns is not None and len(_POINT.join(parts)) > columns and len(parts) > 3:
+    if reason:
+        parts.insert(2, reason)
+    needed = 3 if reason else 2
+    while columns is not None and len(_POINT.join(parts)) > columns and len(parts) > needed:
         parts.pop()
-    line = visible(_POINT.join(parts).replace("\n", " "))
-    return line if columns is None else _short(line, columns - 1)
+    line = "".join(letter if letter.isprintable() else "�" for letter in visible(_POINT.join(parts).replace("\n", " ")))
+    return line if columns is None else _short(line, columns)
 
 
-def _short(text: str, most: int = _SHOWN) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

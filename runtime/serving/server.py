@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from runtime.serving.listener import Listener
 from runtime.serving.service import Service
 
+_LOG = logging.getLogger("uvicorn.error")
 _GRACE_SECONDS = 5  # for replies that are on their way when the server ends
 _IDLE_SECONDS = 30  # that a connection may wait for its next request
 
@@ -34,12 +35,11 @@ class Server:
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what clients send wrong is their affair
+        _LOG.setLevel(logging.ERROR)  # what clients send wrong is their affair
         self._server = _Uvicorn(config, service)
 
     def run(self) -> None:
         """Serve. Ctrl-C raises KeyboardInterrupt when all has ended; a second one ends at once."""
-        self._listener.listen()
         self._server.run(sockets=[self._listener.socket])
 
     def stop(self) -> None:
@@ -56,4 +56,5 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: Sequence[socket.socket] | None = None) -> None:
         self._service.stop()
+        _LOG.setLevel(logging.CRITICAL)  # a client that reads nothing is cut off after the grace: no bug
         await super().shutdown(list(sockets) if sockets is not None else None)

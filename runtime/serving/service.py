@@ -38,12 +38,15 @@ class Service:
         self.model = model
         self.gate = gate
         self._running: set[Answers] = set()
+        self._reading: set[asyncio.Task[bytes | None]] = set()  # bodies that are on their way
         self._stopping = False
         self._mailbox: Mailbox | None = None  # made in the event loop
 
     def stop(self) -> None:
-        """End every answer and begin no more. Called in the event loop; harmless when repeated."""
+        """End every answer, wait for no body, and begin no more. Called in the event loop; harmless when repeated."""
         self._stopping = True
+        for reading in tuple(self._reading):
+            reading.cancel()
         for answers in tuple(self._running):
             answers.cancel()
 
@@ -55,6 +58,19 @@ class Service:
             self.engine.check_options(DEFAULT_OPTIONS)
         except UserFacingError as error:
             raise refusal_of(error) from None
+
+    async def read(self, request: Request) -> bytes | None:
+        """The body of `request`, as `read_body`. Raises RefusalError, too, where the server ends before it is there."""
+        reading = asyncio.ensure_future(read_body(request))
+        self._reading.add(reading)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise stopping() from None
+            raise
+        finally:
+            self._reading.discard(reading)
 
     async def answer(self, ask: Ask, record: Record, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises RefusalError and UserFacingError as long as nothing was sent."""
@@ -123,7 +139,7 @@ class Endpoint:
         """ASGI."""
         record = Record.of(scope)
         try:
-            body = await read_body(Request(scope, receive))
+            body = await self._service.read(Request(scope, receive))
             if body is None:
                 record.left = True
                 return

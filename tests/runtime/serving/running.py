@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from types import TracebackType
@@ -44,6 +45,11 @@ class RunningServer:
         self._listener.listen()  # who connects before the thread runs is answered when it does
         self._server = Server(make_app(service, access, self._tell), service, self._listener)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    @property
+    def socket(self) -> socket.socket:
+        """The one that listens."""
+        return self._listener.socket
 
     @property
     def url(self) -> str:

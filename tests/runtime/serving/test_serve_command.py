@@ -124,10 +124,25 @@ def test_requests_are_json_lines_where_asked_and_other_hosts_are_refused() -> No
             assert client.post("/chat/completions", json=chat()).status_code == 200
             assert client.post("/completions", json=completion(n=9)).status_code == 400
             assert client.get("/models", headers={"Host": "evil.example"}).status_code == 403
+            assert client.get("/models", headers={"Host": "host.docker.internal:8000"}).status_code == 200
+            assert client.get("/models/%C2%9B2J").status_code == 404
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=patience.SECONDS)
     assert err == ""
-    assert [json.loads(line)["status"] for line in out.splitlines()] == [200, 400, 403]
+    lines = out.splitlines()
+    assert [json.loads(line)["status"] for line in lines] == [200, 400, 403, 200, 404]
+    assert json.loads(lines[-1])["path"] == "/v1/models/\x9b2J"
+    assert out.isascii()  # the path commands no terminal
+
+
+@posix
+def test_who_connects_as_soon_as_it_is_ready_is_not_turned_away() -> None:
+    with serving("--json") as process:
+        host, port = ready(process)["url"].removeprefix("http://").removesuffix("/v1").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.settimeout(30)
+            assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 @posix
@@ -214,8 +229,22 @@ def test_a_line_about_a_request_says_how_it_went() -> None:
 
 
 def test_a_line_at_a_terminal_fits_it_and_commands_nothing() -> None:
-    for path in ("/" + "x" * 500, "/\x1b[2J\n\nfalse line"):
-        record = Record("GET", path, status=404, error="There is nothing at this path; the server has others.")
-        line = request_line(record, 80)
-        assert len(line) <= 80
-        assert line.isprintable()
+    for method, path in (
+        ("GET", "/" + "x" * 500),
+        ("M" * 500, "/"),
+        ("GET", "/\x1b[2J\n\nfalse line"),
+        ("GET", "/\N{RIGHT-TO-LEFT OVERRIDE}\x9b2J"),
+    ):
+        record = Record(method, path, status=404, error="There is nothing at this path; the server has others.")
+        for columns in (50, 80):
+            line = request_line(record, columns)
+            assert len(line) <= columns
+            assert line.isprintable()
+            assert " · 404 · There is nothing" in line
+
+
+def test_no_figure_is_cut_where_a_line_does_not_fit() -> None:
+    record = Record("POST", "/v1/chat/completions", status=200, seconds=0.3)
+    whole = request_line(record)
+    assert request_line(record, len(whole)) == whole
+    assert request_line(record, len(whole) - 1) == whole.removesuffix(" · 0.30 s")
