@@ -104,7 +104,7 @@ class _Watch:
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = " or ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         refusal = RefusalError(f"This path is asked with {allowed}.", status=405, headers=error.headers or {})
     else:
         refusal = RefusalError(

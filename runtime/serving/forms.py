@@ -25,7 +25,7 @@ def _response_format(fields: Fields) -> Iterator[Grammar]:
         return
     match form.get("type"):
         case "json_object":
-            yield _schema({"type": "object"}, "response_format")
+            yield _schema(form.get("schema", {"type": "object"}), form.name("schema"))  # llama.cpp's way to say which
         case "json_schema":
             described = form.object("json_schema")
             if described is None or "schema" not in described:

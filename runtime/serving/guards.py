@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +12,7 @@ from runtime.serving.errors import RefusalError
 from runtime.serving.record import Record
 from runtime.serving.responses import refused
 
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::\d*)?")  # a name or an address, and a port
 _OPEN_PATHS = ("/health",)  # what watches a server need not know its key
 
 
@@ -25,8 +27,8 @@ class HostGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         host = Headers(scope=scope).get("host", "").lower()
-        name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if name in self._hosts:
+        named = _HOST.fullmatch(host)
+        if named is not None and named[1] in self._hosts:
             return await self._app(scope, receive, send)
         sentence = (
             "The Host header names another machine than this one; ask for http://127.0.0.1, or start the server with "

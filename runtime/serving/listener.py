@@ -10,6 +10,8 @@ import socket
 from runtime.errors import OptionError
 
 _BACKLOG = 128  # connections that wait to be accepted
+# What Docker's and Podman's containers call their host. No page can have such a name: `internal` is kept out of DNS.
+_CONTAINERS = ("host.docker.internal", "host.containers.internal")
 
 
 class Listener:
@@ -56,7 +58,7 @@ class Listener:
     def hosts(self) -> tuple[str, ...]:
         """Names under which this machine's programs ask for it."""
         host = self._address()[0]
-        return ("localhost", "127.0.0.1", "[::1]", self._asked, f"[{host}]" if ":" in host else host)
+        return ("localhost", "127.0.0.1", "[::1]", *_CONTAINERS, self._asked, f"[{host}]" if ":" in host else host)
 
     def listen(self) -> None:
         """Let programs connect. Raises OptionError."""

@@ -18,10 +18,12 @@ def read_messages(fields: Fields) -> tuple[Message, ...]:
     found = fields.get("messages")
     if not isinstance(found, list) or not found:
         raise fields.wrong("messages", 'a list such as [{"role": "user", "content": "Hello"}]')
-    return tuple(_message(item, f"messages[{place}]") for place, item in enumerate(found))
+    read = (_message(item, f"messages[{place}]") for place, item in enumerate(found))
+    return tuple(message for message in read if message is not None)
 
 
-def _message(item: Any, place: str) -> Message:
+def _message(item: Any, place: str) -> Message | None:
+    """None for a system message that says nothing, as clients send where their users wrote none."""
     if not isinstance(item, dict):
         raise RefusalError(f"{place} must be an object with role and content.", param=place, code="invalid_type")
     fields = Fields(item, place)
@@ -32,8 +34,11 @@ def _message(item: Any, place: str) -> Message:
         )
     if role not in _ROLES:
         raise fields.wrong("role", "system, developer, user or assistant")
+    content = _content(fields)
+    if _ROLES[role] == "system" and not content.strip():
+        return None
     try:
-        return Message(_ROLES[role], _content(fields))
+        return Message(_ROLES[role], content)
     except ChatError as error:
         raise RefusalError(f"{place}: {error}", param=place, code="invalid_value") from None
 

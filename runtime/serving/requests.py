@@ -69,7 +69,7 @@ def read_chat(body: bytes, *, most: int) -> Ask:
         (messages,),
         most=most,
         goes_on=goes_on,
-        max_new_tokens=fields.whole(limit, least=1),
+        max_new_tokens=_limit(fields, limit, None),
         logprobs=(most_logprobs or 0) if fields.flag("logprobs") else None,
     )
 
@@ -93,7 +93,7 @@ def read_completion(body: bytes, *, most: int) -> Ask:
         texts,
         most=most,
         goes_on=False,
-        max_new_tokens=fields.whole("max_tokens", least=1) or _COMPLETION_TOKENS,
+        max_new_tokens=_limit(fields, "max_tokens", _COMPLETION_TOKENS),
         logprobs=fields.whole("logprobs", most=MOST_LOGPROBS),
     )
 
@@ -135,6 +135,21 @@ def _ask(
     )
 
 
+def _limit(fields: Fields, name: str, usual: int | None) -> int | None:
+    """The most tokens of an answer; None is no limit, for which llama.cpp and LM Studio say -1."""
+    if type(fields.get(name)) is int and fields[name] == -1:
+        return None
+    return fields.whole(name, least=1) or usual
+
+
+def _seed(fields: Fields) -> int | None:
+    """64 bits with a sign, as OpenAI has it; -1 is none, for vLLM and llama.cpp."""
+    seed = fields.whole("seed", least=-(2**63))
+    if seed is None or seed == -1:
+        return None
+    return seed if seed >= 0 else seed + 2**64
+
+
 def _sampling(fields: Fields) -> SamplingConfig:
     """The runtime's own defaults where nothing is said, but that a repetition penalty looks at the whole text, as
     services do. Raises OptionError, RefusalError."""
@@ -143,7 +158,7 @@ def _sampling(fields: Fields) -> SamplingConfig:
         given["top_k"] = max(fields.whole("top_k", least=-1) or 0, 0)
     if "logit_bias" in fields:
         given["logit_bias"] = _biases(fields)
-    return SamplingConfig(**given, seed=fields.whole("seed"), repetition_window=0)
+    return SamplingConfig(**given, seed=_seed(fields), repetition_window=0)
 
 
 def _biases(fields: Fields) -> dict[int, Any]:

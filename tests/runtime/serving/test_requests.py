@@ -92,6 +92,23 @@ def test_one_stop_text_is_a_list_of_one_and_minus_one_keeps_every_token() -> Non
     assert chat(top_k=-1).options.sampling.top_k == 0
 
 
+def test_minus_one_is_no_seed_and_no_limit() -> None:
+    assert chat(seed=-1, max_tokens=-1) == chat()
+    assert chat(max_completion_tokens=-1).options.max_new_tokens is None
+    assert completion(max_tokens=-1).options.max_new_tokens is None
+
+
+def test_a_seed_below_zero_is_one_of_64_bits() -> None:
+    seeds = [chat(seed=seed).options.sampling.seed for seed in (-2, -(2**63), 2**63, 10**30)]
+    assert seeds == [2**64 - 2, 2**63, 2**63, 10**30]
+
+
+def test_a_system_message_that_says_nothing_is_none() -> None:
+    contents: list[Any] = ["", " \n", None, []]
+    for content in contents:
+        assert chat(messages=[{"role": "system", "content": content}, *HELLO]) == chat()
+
+
 def test_several_answers_with_a_seed_have_seeds_of_their_own() -> None:
     assert [options.sampling.seed for _, options in chat(n=3, seed=5).choices] == [5, 6, 7]
     assert [options.sampling.seed for _, options in chat(n=2).choices] == [None, None]
@@ -135,6 +152,10 @@ def test_an_answer_goes_on_where_transformers_fields_say_so() -> None:
             {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"enum": ["é"]}}}},
             Grammar(kind="json_schema", text='{"enum": ["é"]}'),
         ),
+        (
+            {"response_format": {"type": "json_object", "schema": {"type": "array"}}},
+            Grammar(kind="json_schema", text='{"type": "array"}'),
+        ),
         ({"guided_regex": "[ab]+"}, Grammar(kind="regex", text="[ab]+")),
         ({"structured_outputs": {"regex": "a"}, "guided_regex": "a"}, Grammar(kind="regex", text="a")),
         ({"structured_outputs": {"json": {"type": "string"}}}, Grammar(kind="json_schema", text='{"type": "string"}')),
@@ -161,12 +182,14 @@ def test_two_forms_at_once_are_refused() -> None:
         ({"min_p": 2}, "min_p"),
         ({"frequency_penalty": 3}, "frequency_penalty"),
         ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -2}, "max_tokens"),
+        ({"max_tokens": -1.0}, "max_tokens"),
         ({"max_tokens": "5"}, "max_tokens"),
         ({"max_tokens": 2.5}, "max_tokens"),
         ({"stop": [""]}, None),
         ({"stop": [5]}, "stop"),
         ({"stop": {"a": 1}}, "stop"),
-        ({"seed": -1}, "seed"),
+        ({"seed": -(2**63) - 1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"logit_bias": {"the": 1}}, "logit_bias"),
         ({"logit_bias": {"1_0": 1}}, "logit_bias"),

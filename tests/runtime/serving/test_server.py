@@ -57,7 +57,7 @@ def test_health_says_ok(client: httpx.Client) -> None:
 
 def test_paths_and_methods_that_are_not_there_are_refused_in_openais_form(client: httpx.Client) -> None:
     assert error_of(client.get("/v1/nothing"), 404)["code"] == "not_found"
-    assert error_of(client.post("/v1/models/"), 405)["message"]
+    assert error_of(client.post("/v1/models/"), 405)["message"] == "This path is asked with GET or HEAD."
     response = client.get("/v1/completions")
     error_of(response, 405)
     assert response.headers["allow"] == "POST"
@@ -137,6 +137,8 @@ def test_who_asks_for_another_host_is_refused_where_hosts_are_named(batch: Batch
             "localhost.evil.example",
             "[::2]",
             "127.0.0.1.evil.example",
+            "[::1]evil.example",
+            "localhost:80@evil.example",
             "",
         ):
             response = server.client().get("/v1/models", headers={"Host": host})
