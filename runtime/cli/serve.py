@@ -29,7 +29,7 @@ from runtime.serving.service import Service
 from runtime.tokenizer import Tokenizer
 
 _SHOWN = 200  # characters of a path or a reason in a line
-_LEAST_REASON = 20  # of a reason that are shown, however long the path is
+_LEAST = 20  # of a path, then of a reason, that are shown where there is room: /v1/chat/completions
 _METHOD = 10  # and of a method, which a client may make up
 _POINT = " · "
 
@@ -177,7 +177,8 @@ def request_line(record: Record, columns: int | None = None) -> str:
     reason = "" if record.error is None else _short(record.error, _SHOWN)
     room = _SHOWN
     if columns is not None:
-        room = max(columns - len(_POINT.join((asked, ended, reason[:_LEAST_REASON]))), 1)
+        beside = columns - len(_POINT.join((asked, ended)))
+        room = max(beside - len(_POINT + reason[:_LEAST]), min(beside, _LEAST), 1)
     parts = [asked + _short(record.path, min(room, _SHOWN)), ended]
     if record.new_tokens:
         parts.append(f"{record.new_tokens:,} token{'s' if record.new_tokens != 1 else ''}")

@@ -83,7 +83,9 @@ class Listener:
             case errno.EACCES:
                 return OptionError(f"{place} needs rights that you do not have; choose a --port above 1023.")
         reason = (error.strerror or str(error)).rstrip(".")
-        return OptionError(f"{self._asked} is no address of this machine ({reason}); choose another --host.")
+        return OptionError(
+            f"{self._asked or 'An empty text'} is no address of this machine ({reason}); choose another --host."
+        )
 
 
 def _resolved(host: str, port: int) -> tuple[int, int, int, str, tuple[object, ...]]:
