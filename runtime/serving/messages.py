@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from runtime.chat import Message, Role
@@ -14,12 +16,21 @@ _NO_TOOLS = "this server's models know no tools"
 
 
 def read_messages(fields: Fields) -> tuple[Message, ...]:
-    """The conversation in `fields`. Raises RefusalError for what is none; the order of roles is the engine's affair."""
+    """The conversation in `fields`: what one role says in a row is one message, as chat formats want roles in turns.
+
+    Raises RefusalError for what is none; the order of roles is the engine's affair.
+    """
     found = fields.get("messages")
     if not isinstance(found, list) or not found:
         raise fields.wrong("messages", 'a list such as [{"role": "user", "content": "Hello"}]')
     read = (_message(item, f"messages[{place}]") for place, item in enumerate(found))
-    return tuple(message for message in read if message is not None)
+    rows = groupby((message for message in read if message is not None), key=lambda message: message.role)
+    return tuple(_joined(list(row)) for _, row in rows)
+
+
+def _joined(row: Sequence[Message]) -> Message:
+    """What one role says in a row, as paragraphs."""
+    return Message(row[0].role, "\n\n".join(message.content for message in row if message.content))
 
 
 def _message(item: Any, place: str) -> Message | None:

@@ -54,6 +54,7 @@ _BOTH: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "dry_multiplier": ((0,), "the server does not have this way to choose tokens"),
     "xtc_probability": ((0,), "the server does not have this way to choose tokens"),
 }
+_NAMED_TOOLS = {"tools": "tool_choice", "functions": "function_call"}  # what says which are used, perhaps "none"
 
 
 def refuse_unsupported(fields: Fields, *, chat: bool) -> None:
@@ -62,6 +63,7 @@ def refuse_unsupported(fields: Fields, *, chat: bool) -> None:
     for name, value in fields.items():
         if name in known:
             neutral, reason = known[name]
-            if value not in neutral:
+            unused = name in _NAMED_TOOLS and fields.get(_NAMED_TOOLS[name]) == "none"
+            if value not in neutral and not unused:
                 sentence = f"{name} cannot be followed: {reason}; leave it out."
                 raise RefusalError(sentence, param=name, code="unsupported_parameter")

@@ -118,6 +118,24 @@ def test_prompts_in_a_list_are_answered_in_order() -> None:
     assert [prompt for prompt, _ in completion(prompt=["A", "B"], n=2).choices] == ["A", "A", "B", "B"]
 
 
+def test_what_one_role_says_in_a_row_is_one_message_of_paragraphs() -> None:
+    said = [("system", "Be brief."), ("developer", "Be kind."), ("user", "Look:"), ("user", "a cat")]
+    said += [("assistant", ""), ("assistant", "Oh!"), ("user", "And?")]
+    assert chat(messages=[{"role": role, "content": content} for role, content in said]).prompts[0] == (
+        Message("system", "Be brief.\n\nBe kind."),
+        Message("user", "Look:\n\na cat"),
+        Message("assistant", "Oh!"),
+        Message("user", "And?"),
+    )
+
+
+def test_tools_that_are_not_to_be_used_are_read_over() -> None:
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    assert chat(tools=tools, tool_choice="none").prompts == chat().prompts
+    with pytest.raises(RefusalError, match="tools cannot be followed"):
+        chat(tools=tools, tool_choice="auto")
+
+
 def test_content_in_parts_is_their_texts_in_lines() -> None:
     parts = [{"type": "text", "text": "Look:"}, {"type": "text", "text": "a cat"}]
     messages = [
