@@ -1,11 +1,10 @@
-"""Files that appear whole or not at all: written beside their place, then renamed into it."""
+"""Files of the window's own and of its user's: texts that appear whole or not at all, names that are free."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
+
+import runtime
 
 
 def unused(file: Path) -> Path:
@@ -18,18 +17,5 @@ def unused(file: Path) -> Path:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `file`, for its owner only; an earlier one is replaced.
-
-    Raises OSError, and ValueError for a NUL in the name; `file` is as it was, then, and nothing is left beside it.
-    """
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:64]}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode("utf-8", errors="replace"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(beside).replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        raise
+    """Write `text` as UTF-8 to `file`, for its owner only. Replaces and raises as runtime.write_whole."""
+    runtime.write_whole(file, [text.encode("utf-8", errors="replace")])

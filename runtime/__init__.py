@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runtime.sampling import TokenLogprobs as TokenLogprobs
     from runtime.session import Session as Session
     from runtime.tokenizer import Tokenizer as Tokenizer
+    from runtime.whole import write_whole as write_whole
 
 _HOMES = {
     "BatchEngine": "runtime.engines.batch",
@@ -73,6 +74,7 @@ _HOMES = {
     "memory_needs": "runtime.measure.needs",
     "module_command": "runtime.launch",
     "run_module": "runtime.launch",
+    "write_whole": "runtime.whole",
 }
 
 __all__ = sorted(_HOMES)

@@ -11,15 +11,19 @@ from pathlib import Path
 
 
 def write_whole(file: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o600) -> None:
-    """Write `parts` to `file`, by default for its owner only; an earlier one is replaced.
+    """Write `parts` to `file`, by default for its owner only; an earlier one is replaced. A link stays: what it leads
+    to is replaced. Its bytes are on the disk before they have the name.
 
-    Raises OSError, and ValueError for a NUL in the name; `file` is as it was, then, and nothing is left beside it.
+    Raises OSError, also for a folder, a device or a pipe, and ValueError for a NUL in the name; `file` is as it was,
+    then, and nothing is left beside it.
     """
     place = replaceable(file)
     handle, beside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:64]}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.writelines(parts)
+            stream.flush()
+            os.fsync(stream.fileno())
         Path(beside).chmod(mode)
         Path(beside).replace(place)
     except BaseException:
