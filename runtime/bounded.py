@@ -11,7 +11,7 @@ from typing import BinaryIO
 from runtime.sizes import data_size
 
 MOST_BYTES = 256_000_000
-"""Of a text: Falcon-7B reads that for days on a processor, and as token ids it takes gigabytes."""
+"""Of a text: some sixty million tokens, which take gigabytes as ids."""
 
 
 def open_bounded(file: Path) -> BinaryIO:

@@ -15,7 +15,7 @@ from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
 from runtime.cli.output import Output, has_colours
-from runtime.cli.text import given_text, without_line_end
+from runtime.cli.text import given_text, reason, without_line_end
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
@@ -59,8 +59,7 @@ def _opened_file(file: Path) -> BinaryIO:
     try:
         return open_bounded(file)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OptionError(f"{file} cannot be read ({reason.lower()}); name a file with one turn a line.") from None
+        raise OptionError(f"{file} cannot be read ({reason(error)}); name a file with one turn a line.") from None
 
 
 def _complete(engine: Engine, options: Options, stdin: TextIO, output: Output) -> int:

@@ -23,6 +23,12 @@ def visible(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+def reason(error: Exception) -> str:
+    """Why a file cannot be read or written, as words within a sentence."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return said[:1].lower() + said[1:]
+
+
 def argument_text(option: str, value: str) -> str:
     """`value` of an argument; its bytes are read anew where Python took them for another encoding's.
 
@@ -53,7 +59,7 @@ def given_text(stream: BinaryIO) -> str:
     try:
         data = read_stream(stream)
     except OSError as error:
-        raise OptionError(f"The input cannot be read ({(error.strerror or str(error)).lower()}); give less.") from None
+        raise OptionError(f"The input cannot be read ({reason(error)}); give less.") from None
     return input_text(data)
 
 

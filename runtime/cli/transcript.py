@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.bounded import read_bounded
 from runtime.chat import Message, check_conversation
+from runtime.cli.text import reason
 from runtime.errors import ChatError, OptionError
 from runtime.whole import write_whole
 
@@ -45,7 +46,7 @@ def save(transcript: Transcript, file: Path, *, model: str, replace: bool = Fals
     except FileExistsError:
         raise OptionError(f"{file} exists; `/save! {file}` replaces it.") from None
     except (OSError, ValueError) as error:  # ValueError: NUL in a name
-        raise OptionError(f"{file} cannot be written ({_reason(error)}); name another place.") from None
+        raise OptionError(f"{file} cannot be written ({reason(error)}); name another place.") from None
 
 
 def load(file: Path) -> Transcript:
@@ -54,7 +55,7 @@ def load(file: Path) -> Transcript:
     try:
         data = read_bounded(file, _LARGEST)
     except (OSError, ValueError) as error:
-        raise OptionError(f"{file} cannot be read ({_reason(error)}); name what /save wrote.") from None
+        raise OptionError(f"{file} cannot be read ({reason(error)}); name what /save wrote.") from None
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
@@ -118,7 +119,3 @@ def _write(file: Path, data: bytes, replace: bool) -> None:
     if file.is_dir():
         raise IsADirectoryError(21, "it is a folder")
     write_whole(file, [data])
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()

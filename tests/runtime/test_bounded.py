@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -54,6 +55,26 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.start()
     assert read_bounded(pipe) == b"some text"
     writer.join()
+
+
+READ = "import sys, pathlib, runtime.bounded; print(runtime.bounded.read_bounded(pathlib.Path(sys.argv[1])).decode())"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev")
+@pytest.mark.parametrize("stdin", [b"piped", b""])
+def test_the_standard_input_may_be_named(stdin: bytes) -> None:
+    given = (sys.executable, "-c", READ, "/dev/stdin")
+    assert subprocess.run(given, input=stdin, capture_output=True, check=True).stdout == stdin + b"\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no terminals of one's own")
+def test_a_terminal_is_read_to_the_end_of_what_is_typed() -> None:
+    keys, terminal = os.openpty()
+    os.write(keys, b"typed\n\x04")
+    given = (sys.executable, "-c", READ, os.ttyname(terminal))  # a terminal may come to own who opens it
+    assert subprocess.run(given, capture_output=True, check=True).stdout == b"typed\n\n"
+    os.close(keys)
+    os.close(terminal)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev")

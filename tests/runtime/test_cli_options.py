@@ -135,6 +135,17 @@ def test_turns_come_from_a_file_and_a_conversation_goes_on(tmp_path: Path) -> No
     assert_sentence(run_program("chat", talker(), "--input", tmp_path / "none"), "cannot be read (no such file")
 
 
+def test_what_is_too_large_is_refused_with_the_bound(tmp_path: Path) -> None:
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(64_000_001)
+    for given, sentence in (
+        (("--load", large), f"{large} cannot be read (it holds more than 64 MB); name what /save wrote."),
+        (("--input", large), "Line 1 of the input holds more than 64 MB; give one turn a line."),
+    ):
+        assert_sentence(run_program("chat", talker(), *given), sentence)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
