@@ -53,9 +53,12 @@ class Batch(Generic[S]):
         self._advance(answer, lambda: steps.send(None))
 
     def abandon(self, error: Exception) -> None:
-        """End all answers by `error`."""
+        """End all answers by `error`, which each is told, whatever fails in ending others."""
         for answer in tuple(self._answers):
-            self._end(answer)
+            try:
+                self._end(answer)
+            except Exception:
+                logging.getLogger(__name__).exception("an answer did not end as it should")
             tell(answer.deliver, error)
 
     def turn(self) -> None:
@@ -139,9 +142,11 @@ class Batch(Generic[S]):
             tell(answer.deliver, error)
 
     def _end(self, answer: _Writing[S]) -> None:
-        answer.steps.close()
         self._answers.remove(answer)
-        answer.ended()
+        try:
+            answer.steps.close()
+        finally:
+            answer.ended()
 
 
 def tell(deliver: Deliver, news: Event | Exception) -> bool:

@@ -58,7 +58,10 @@ class SessionPool(Generic[S]):
 
         Where the best session belongs to another conversation, or to another way that this one went, the prefix is
         copied. Where none is left for the copy, an older one of the same conversation gives way, else the oldest.
+        Raises what `new_state` raises, where there is no memory for one more.
         """
+        if self._capacity is None:  # measuring takes a state: here one that is missing is told, in `release` it is not
+            self._capacity = self.capacity
         best, shared = self._best(prompt)
         if best is not None and not best.busy and shared >= best.session.prompt_length:
             return self._use(best, conversation)  # goes on, or answers once more

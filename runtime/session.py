@@ -144,11 +144,12 @@ class Session(Generic[S]):
             self._logits = None
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._state = self.backend.new_state()
+        """Forget everything. Raises what `new_state` raises; everything is forgotten then, too."""
+        self._state.truncate(0)  # what is left where there is no memory for another
         self._tokens = []
         self._prompt_length = 0
         self._logits = None
+        self._state = self.backend.new_state()
 
     def fork(self, length: int) -> Session[S]:
         """Another session that holds the first `length` tokens. OptionError unless 0 <= length <= tokens held."""

@@ -10,7 +10,7 @@ from typing import Any
 from runtime.batch import Batch, Deliver, tell
 from runtime.engines.answer import Received
 from runtime.engines.model import LoadedModel, Question
-from runtime.errors import EngineError, UserFacingError
+from runtime.errors import EngineError
 from runtime.pool import SessionPool
 
 
@@ -101,7 +101,7 @@ class AnswerQueue:
         try:
             session = self._pool.session_for(ids, question.conversation)
             steps = question.writer.answer(session, ids, cancelled=cancelled)
-        except UserFacingError as error:  # no memory for one more state, say
+        except Exception as error:  # noqa: BLE001 - no memory for one more state, say: this answer's affair alone
             self._tickets.discard(ticket)
             tell(deliver, error)
             return

@@ -271,3 +271,27 @@ def test_an_abandoned_batch_tells_everybody_why() -> None:
     assert [asker.ended for asker in askers] == [1, 1]
     assert len(batch) == 0
     batch.turn()
+
+
+def test_an_abandoned_batch_tells_everybody_whatever_fails_in_ending_one(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(NgramBackend):
+        full = False
+
+        def new_state(self) -> TokenState:
+            if self.full:
+                raise DeviceMemoryError("The card's memory is full.")
+            return super().new_state()
+
+    model = Full(LEARNT, vocab_size=SMALL.vocab_size)
+    batch = Batch(model)
+    askers = [Asker(model, LEARNT[0][:size]) for size in (3, 5)]
+    for asker in askers:
+        asker.ask(batch)
+    batch.turn()
+    model.full = True
+    error = RuntimeError("broken")
+    batch.abandon(error)
+    assert [asker.told[-1] for asker in askers] == [error, error]
+    assert [asker.ended for asker in askers] == [1, 1]
+    assert len(batch) == 0
+    assert "memory is full" in caplog.text

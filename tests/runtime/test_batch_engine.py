@@ -224,3 +224,23 @@ def test_a_fault_of_the_engines_own_is_told_to_all_and_leaves_one_sentence(monke
     with pytest.raises(EngineError):
         engine.complete("A", GREEDY)
     engine.close()
+
+
+def test_an_answer_that_cannot_begin_is_told_why_and_the_others_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with BatchEngine.open(talker(), backend="torch") as engine:
+        good: Told = SimpleQueue()
+        ticket = engine.begin_completion("The capital", ENDLESS, good.put)
+        while not isinstance(good.get(timeout=patience.SECONDS), TextDelta):
+            pass
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("CUDA error: the card was lost")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("runtime.pool.SessionPool.session_for", broken)
+            bad: Told = SimpleQueue()
+            engine.begin_completion("A", GREEDY, bad.put)
+            assert isinstance(end(bad), RuntimeError)
+        ticket.cancel()
+        assert isinstance(end(good), Finished)
+        assert finish(engine.complete("A", GREEDY)).reason == "length"

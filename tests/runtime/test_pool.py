@@ -115,6 +115,23 @@ def test_states_that_take_too_much_memory_are_fewer_but_one() -> None:
     assert len(pool) == 1
 
 
+def test_releasing_a_session_takes_no_memory() -> None:
+    class Full(NgramBackend):
+        states = 0
+
+        def new_state(self) -> TokenState:
+            self.states += 1
+            return super().new_state()
+
+    model = Full(vocab_size=32)
+    pool = SessionPool(model)
+    session = pool.session_for(SYSTEM)
+    pool.hold(session)
+    made = model.states
+    pool.release(session)
+    assert model.states == made
+
+
 def test_an_engine_answers_two_conversations_in_turns_and_reads_each_once(small_tokenizer: Tokenizer) -> None:
     answer = [*small_tokenizer.encode("\n\nAssistant: I am happy to help."), small_tokenizer.eos_id]
     model = NgramBackend([answer], vocab_size=small_tokenizer.vocab_size, context_length=1024)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.backends.base import Logits
-from runtime.errors import ContextFullError, TokenizerError
+from runtime.errors import ContextFullError, DeviceMemoryError, TokenizerError
 from runtime.session import Session, shared_prefix
 from tests.runtime.conftest import NgramBackend, TokenState
 
@@ -130,6 +130,35 @@ def test_a_call_that_died_leaves_no_half_written_state_behind() -> None:
     model.armed = True
     with pytest.raises(KeyboardInterrupt):
         session.extend([3, 4])
+    model.armed = False
+    assert session.set_prompt([1, 2, 5]).reused_tokens == 0
+    np.testing.assert_array_equal(session.last_logits, scored_afresh([1, 2, 5]))
+
+
+def test_a_call_that_died_where_there_is_no_memory_for_a_new_state_leaves_an_empty_one() -> None:
+    """The state ran ahead of the session, as where some of a batch were fed before memory ended."""
+
+    class Full(NgramBackend):
+        armed = False
+
+        def new_state(self) -> TokenState:
+            if self.armed:
+                raise DeviceMemoryError("The card's memory is full.")
+            return super().new_state()
+
+        def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
+            scores = super().feed(tokens, state)
+            if self.armed:
+                raise DeviceMemoryError("The card's memory is full.")
+            return scores
+
+    model = Full(vocab_size=8, context_length=12, chunk_length=3)
+    session = Session(model)
+    session.set_prompt([1, 2])
+    model.armed = True
+    with pytest.raises(DeviceMemoryError):
+        session.extend([3, 4])
+    assert session.tokens == ()
     model.armed = False
     assert session.set_prompt([1, 2, 5]).reused_tokens == 0
     np.testing.assert_array_equal(session.last_logits, scored_afresh([1, 2, 5]))
