@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from runtime.backends.base import Backend, S
+from runtime.errors import DeviceMemoryError
 from runtime.session import Session, shared_prefix
 
 MOST_SESSIONS = 4
@@ -58,7 +59,7 @@ class SessionPool(Generic[S]):
 
         Where the best session belongs to another conversation, or to another way that this one went, the prefix is
         copied. Where none is left for the copy, an older one of the same conversation gives way, else the oldest.
-        Raises what `new_state` raises, where there is no memory for one more.
+        Where a device's memory is full, all that are not held give way. Raises what `new_state` raises then.
         """
         if self._capacity is None:  # measuring takes a state: here one that is missing is told, in `release` it is not
             self._capacity = self.capacity
@@ -71,7 +72,17 @@ class SessionPool(Generic[S]):
         if victim is not None:
             self._places.remove(victim)  # before the copy: one state less at a time
         source = best.session if best is not None and shared >= _WORTH_COPYING else None
-        session = Session(self._backend) if source is None else source.fork(shared)
+        full = False
+        try:
+            session = Session(self._backend) if source is None else source.fork(shared)
+        except DeviceMemoryError:
+            if all(place.busy for place in self._places):
+                raise
+            full = True  # no more here, where the error still holds what was begun
+        if full:
+            self._places = [place for place in self._places if place.busy]
+            best = victim = source = None  # those that gave way
+            session = Session(self._backend)
         self._places.append(_Place(session, conversation))
         return session
 

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 from dataclasses import dataclass
 
+from runtime.errors import BackendUnavailableError
 from runtime.quiet import quiet
 
 LEAST_CAPABILITY = (8, 0)
@@ -89,14 +90,52 @@ def usable_cards() -> list[int]:
     ]
 
 
+def free_card_bytes() -> dict[int, int]:
+    """Memory of each usable card that is free now; 0 where others hold so much that CUDA does not start on it.
+
+    Raises BackendUnavailableError where it does not start for another reason.
+    """
+    import torch
+
+    free = {}
+    for card in usable_cards():
+        try:
+            free[card] = torch.cuda.mem_get_info(card)[0]
+        except RuntimeError as error:
+            if not memory_ended(error) and "busy" not in str(error):  # by a process that shares it with nobody
+                reason = _driver_reason(str(error), torch.version.cuda or "")
+                raise BackendUnavailableError(
+                    f"The cuda backend cannot run: {reason}; choose --backend torch."
+                ) from None
+            free[card] = 0
+    return free
+
+
+def memory_ended(error: RuntimeError) -> bool:
+    """Whether it says that a card's memory is full: torch's allocator has a kind of error for that, CUDA itself and its
+    libraries have words."""
+    import torch
+
+    words = "out of memory", "ALLOC_FAILED"
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _card_used() -> int:
+    """The card on which this process's tensors took most; before they take any, the first that is usable."""
+    import torch
+
+    return max(usable_cards(), key=torch.cuda.max_memory_allocated)
+
+
 def card_in_use() -> Card | None:
-    """The card that the cuda backend computes on first; None where Triton interprets."""
+    """The card that the cuda backend computes on, of several the one that holds most; None where Triton interprets."""
     if card_reason() is not None:
         return None
     import torch
 
-    name = torch.cuda.get_device_name(usable_cards()[0])
-    free, total = torch.cuda.mem_get_info(usable_cards()[0])
+    used = _card_used()
+    name = torch.cuda.get_device_name(used)
+    free, total = torch.cuda.mem_get_info(used)
     driver = next((card.driver for card in _from_driver() if card.name == name), None)
     return Card(name, total, driver, free)
 
@@ -105,14 +144,16 @@ def peak_card_bytes() -> int:
     """The most bytes that this process's tensors took at once, on the card that had most."""
     import torch
 
-    return max(torch.cuda.max_memory_allocated(card) for card in usable_cards())
+    return torch.cuda.max_memory_allocated(_card_used())
 
 
 def card_bandwidth(*, size: int = 1 << 30, passes: int = 15) -> float:
-    """Bytes a second, read and written, of copies of `size` bytes on the card in use: the median pass."""
+    """Bytes a second, read and written, of copies of `size` bytes on the card in use: the median pass. Of less where
+    not four times as much is free."""
     import torch
 
-    device = torch.device("cuda", usable_cards()[0])
+    device = torch.device("cuda", _card_used())
+    size = min(size, torch.cuda.mem_get_info(device)[0] // 4)
     source, target = (torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2))
     target.copy_(source)
     seconds: list[float] = []

@@ -17,7 +17,7 @@ from models.cache import KeyValueCache
 from models.cuda.step import RowDecoder, Stage
 from models.falcon import Falcon
 from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
-from runtime.backends.cards import card_reason, interpreted
+from runtime.backends.cards import card_reason, interpreted, memory_ended
 from runtime.backends.choosing import Part
 from runtime.backends.falcon import FalconBackend
 from runtime.backends.placement import stages_for
@@ -153,13 +153,15 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
         return chosen
 
     def save_state(self, state: CountedState[Caches]) -> KeyValues:
-        """A copy of what `state` holds."""
-        return self._read(state.inner, state.length)
+        """A copy of what `state` holds. Raises DeviceMemoryError where the card has no room to make it."""
+        with _memory_told():
+            return self._read(state.inner, state.length)
 
     def restore_state(self, saved: KeyValues) -> CountedState[Caches]:
-        """A new state that holds `saved`."""
+        """A new state that holds `saved`. Raises as `new_state`."""
         state = self.new_state()
-        self._write(state.inner, saved)
+        with _memory_told():
+            self._write(state.inner, saved)
         state.advance(saved.length)
         return state
 
@@ -243,7 +245,9 @@ def _rows(ids: npt.NDArray[np.int32], state: CountedState[Caches]) -> list[Row]:
 def _memory_told() -> Iterator[None]:
     try:
         yield
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not memory_ended(error):
+            raise
         raise DeviceMemoryError(
             "The card's memory is full: close other programs that use it or other conversations, choose a bundle of "
             "fewer bits or a shorter context, or choose --backend torch."

@@ -12,7 +12,7 @@ from torch import nn
 from models.config import FalconConfig
 from models.cuda.step import Stage
 from models.falcon import Falcon
-from runtime.backends.cards import usable_cards
+from runtime.backends.cards import free_card_bytes
 from runtime.errors import BackendUnavailableError
 from runtime.sizes import data_size
 
@@ -26,7 +26,7 @@ def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) 
     Raises BackendUnavailableError, which says what the model called `name` takes, where they are too few.
     """
     if free is None:
-        free = {card: torch.cuda.mem_get_info(card)[0] for card in usable_cards()}
+        free = free_card_bytes()
     layers = model.config.num_layers
     weights, cache = stored_bytes(model), cache_bytes(model.config)
     needed = weights + cache + WORK_BYTES
@@ -49,7 +49,8 @@ def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) 
 
 
 def _spread(model: Falcon, free: Mapping[int, int], cache: int) -> list[Stage] | None:
-    """Stages on several cards, each with room for its work and caches; None where that is not enough."""
+    """Stages on several cards, each with room for its work and caches, the first with embedding and head, too; None
+    where that is not enough."""
     from accelerate import infer_auto_device_map
     from accelerate.utils import get_balanced_memory
 
@@ -63,8 +64,11 @@ def _spread(model: Falcon, free: Mapping[int, int], cache: int) -> list[Stage] |
         found = infer_auto_device_map(blocks, dict(most), no_split_module_classes=["Block"], offload_buffers=True)
         cards = [found.get(str(layer), found.get("")) for layer in range(len(blocks))]
         if all(isinstance(card, int) for card in cards):
-            return _stages([card for card in cards if isinstance(card, int)])
-    return None
+            stages = _stages([card for card in cards if isinstance(card, int)])
+            if stages[0].device.index == first:
+                return stages
+    others = {card: bytes_ for card, bytes_ in free.items() if card != first}  # should it be full, say
+    return _spread(model, others, cache) if len(others) > 1 else None
 
 
 def _stages(cards: Sequence[int]) -> list[Stage]:

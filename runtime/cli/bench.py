@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TextIO
 
-from runtime.backends.cards import card_bandwidth, card_in_use, peak_card_bytes
+from runtime.backends.cards import Card, card_bandwidth, card_in_use, peak_card_bytes
 from runtime.bundle import Bundle
 from runtime.cli.conversation import INTERRUPTED
 from runtime.cli.echo import no_echo
@@ -14,10 +14,12 @@ from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import BenchOptions
 from runtime.cli.progress import ProgressLine
 from runtime.cli.table import number, table, wrapped, write_json
+from runtime.manifest import Manifest
 from runtime.measure.bandwidth import read_bandwidth, thread_count
 from runtime.measure.bench import run_bench
 from runtime.measure.memory import peak_resident_bytes
 from runtime.measure.models import load_repeatedly
+from runtime.measure.needs import cache_bytes
 from runtime.measure.report import BenchReport
 from runtime.measure.statistics import Spread
 from runtime.sizes import data_size
@@ -38,8 +40,8 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
         backend, loads = load_repeatedly(
             bundle, config.repeats, backend=place.backend, compute_units=place.compute_units
         )
-        if "at_once" in options.free and backend.name == "cuda" and card_in_use() is not None:
-            config = replace(config, at_once=_AT_ONCE_ON_A_CARD)
+        if "at_once" in options.free and backend.name == "cuda" and (used := card_in_use()) is not None:
+            config = replace(config, at_once=at_once_on(used, bundle.manifest))
         progress.start("bench", config.total)
         with StopOnInterrupt() as stop:
             found = run_bench(
@@ -76,6 +78,12 @@ def run_bench_command(options: BenchOptions, stdin: TextIO, out: TextIO, err: Te
         out.write(bench_text(report, shortened=shortened) + "\n\n")
     write_json(out, report.to_json())
     return 0 if found.complete else INTERRUPTED
+
+
+def at_once_on(card: Card, manifest: Manifest) -> int:
+    """Answers that are written together unless asked otherwise: 32, or those whose caches fit half of what is free."""
+    room = (card.free_bytes or 0) // 2 // (cache_bytes(manifest) * manifest.context_length)
+    return max(1, min(_AT_ONCE_ON_A_CARD, room))
 
 
 def bench_text(report: BenchReport, *, shortened: bool = False) -> str:

@@ -151,7 +151,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         ("repeats", "runs that count", ""),
         ("warm-up", "runs before, which do not count", ""),
         ("seed", "which random tokens", ""),
-        ("at-once", "answers that are then written together, as a server does", "; 32 on a card"),
+        ("at-once", "answers that are then written together, as a server does", "; 32 on a card, fewer on a small one"),
     ):
         default = getattr(BenchConfig, name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text} (default: {default}{less})")

@@ -12,7 +12,7 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 
-from runtime.backends.cards import card_reason, interpreted, usable_cards
+from runtime.backends.cards import card_in_use, card_reason, interpreted, peak_card_bytes, usable_cards
 from runtime.backends.choice import automatic_reason, open_backend, unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
@@ -109,3 +109,42 @@ def test_the_interpreter_is_taken_only_where_it_is_asked_for(monkeypatch: pytest
     assert unavailable_reason("cuda") is None
     assert automatic_reason("cuda") is not None
     assert open_backend(Bundle.open(bundles("7b", "lut4"))).name == "torch"
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("CUDA error: out of memory\nCompile with", "of a card's memory .* the card has 0 bytes free"),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "the card has 0 bytes free; close other"),
+        ("CUDA error: unknown error\nCompile with", r"cannot run: CUDA does not start \(CUDA error: unknown error\)"),
+    ],
+)
+def test_a_card_that_others_hold_or_that_does_not_start_is_one_sentence_and_leaves_the_cpu(
+    message: str, sentence: str, monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch)
+
+    def fails(_card: int) -> None:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fails)
+    bundle = Bundle.open(bundles("7b", "lut4"))
+    with pytest.raises(BackendUnavailableError, match=sentence) as caught:
+        open_backend(bundle, "cuda")
+    assert "\n" not in str(caught.value)
+    assert open_backend(bundle).name == "torch"
+
+
+def test_of_several_cards_the_one_that_holds_the_model_is_the_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, capabilities=((8, 0), (9, 0)))
+    peaks = [0, 0]
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda card: peaks[card])
+    first = card_in_use()
+    assert first is not None
+    assert first.name == "card 0"
+    peaks[1] = GIB
+    second = card_in_use()
+    assert second is not None
+    assert second.name == "card 1"
+    assert peak_card_bytes() == GIB

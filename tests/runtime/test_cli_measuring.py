@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 
 from models.tiny.held_out import held_out_text
+from runtime.backends.cards import Card
+from runtime.bundle import Bundle
+from runtime.cli.bench import at_once_on
 from runtime.cli.progress import progress_words
 from runtime.cli.scoring import OWN_TEXT
 from runtime.cli.table import number, table
 from runtime.embedded import embedded_bundle
 from runtime.errors import BackendUnavailableError
+from runtime.measure.needs import cache_bytes
 from tests.conftest import Bundles, Checkpoints
 from tests.runtime.program import Cli, assert_error_event, assert_sentence, run_program
 from tests.tools import save_checkpoint, train_tokenizer
@@ -169,6 +173,13 @@ def test_bad_input_is_one_sentence(cli: Cli, bundles: Bundles, given: tuple[str,
 def test_with_json_an_error_is_one_object_too(cli: Cli, given: tuple[str, ...]) -> None:
     assert_error_event(cli(*given, "--json"))
     assert_sentence(cli(*given), "")
+
+
+def test_bench_writes_as_many_answers_at_once_as_have_room_on_the_card(bundles: Bundles) -> None:
+    manifest = Bundle.open(bundles("7b", "lut4"), hashes=False).manifest
+    cache = cache_bytes(manifest) * manifest.context_length
+    for free, most in ((None, 1), (0, 1), (10 * cache, 5), (1000 * cache, 32)):
+        assert at_once_on(Card("a card", None, None, free), manifest) == most
 
 
 def test_bench_of_answers_at_once_is_a_row_and_two_fields(cli: Cli, bundles: Bundles) -> None:

@@ -106,6 +106,38 @@ def test_full_memory_is_one_sentence_and_leaves_the_state_as_it_was(
 
 
 @pytest.mark.usefixtures("plain")
+def test_full_memory_is_one_sentence_whoever_says_it_and_other_errors_stay_what_they_are(
+    bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = backend(bundles, 2)
+    state = found.new_state()
+    found.feed([1, 2], state)
+    saved = found.save_state(state)
+
+    def fails(error: Exception) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise error
+
+        return call
+
+    for error in (
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "cat", fails(error))
+            patch.setattr(torch, "from_numpy", fails(error))
+            with pytest.raises(DeviceMemoryError):
+                found.save_state(state)
+            with pytest.raises(DeviceMemoryError):
+                found.restore_state(saved)
+    monkeypatch.setattr(torch, "cat", fails(RuntimeError("CUDA error: an illegal memory access was encountered")))
+    with pytest.raises(RuntimeError, match="illegal"):
+        found.save_state(state)
+
+
+@pytest.mark.usefixtures("plain")
 def test_a_head_size_that_kernels_lack_is_one_sentence(bundles: Bundles) -> None:
     odd = model(bundles)
     odd.config = odd.config.__class__(**{**odd.config.__dict__, "hidden_size": 72, "num_heads": 3})
@@ -149,6 +181,16 @@ class TestPlacement:
         assert stages[0].last == stages[1].first
         assert stages[1].last == 8
         assert all(stage.last - stage.first <= 5 for stage in stages)
+
+    def test_embedding_and_head_need_room_on_the_first_card_that_gets_layers(self, bundles: Bundles) -> None:
+        found = model(bundles)
+        common = WORK_BYTES + cache_bytes(found.config)
+        layers, ends = stored_bytes(found.transformer.h), stored_bytes(found) - stored_bytes(found.transformer.h)
+        with pytest.raises(BackendUnavailableError, match="the cards have"):
+            stages_for(found, "7b", {0: 0, 1: common + layers})
+        half = common + layers // 2
+        stages = stages_for(found, "7b", {0: 0, 1: half + ends, 2: half})
+        assert [(stage.device.index, stage.first, stage.last) for stage in stages] == [(1, 0, 1), (2, 1, 2)]
 
     @pytest.mark.parametrize("cards", [1, 2])
     def test_too_little_memory_on_all_cards_is_said_with_what_is_needed(self, bundles: Bundles, cards: int) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+from weakref import WeakSet
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.backends.base import KeyValues
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
 from runtime.engines.local import LocalEngine
+from runtime.errors import DeviceMemoryError
 from runtime.events import Finished
 from runtime.options import GenerationOptions
 from runtime.pool import SessionPool
@@ -130,6 +136,42 @@ def test_releasing_a_session_takes_no_memory() -> None:
     made = model.states
     pool.release(session)
     assert model.states == made
+
+
+def test_where_memory_is_full_those_that_are_not_held_give_way() -> None:
+    class Small(NgramBackend):
+        """Has room for three states."""
+
+        def __init__(self) -> None:
+            super().__init__(vocab_size=32)
+            self.states: WeakSet[TokenState] = WeakSet()
+
+        def new_state(self) -> TokenState:
+            gc.collect()
+            if len(self.states) == 3:
+                raise DeviceMemoryError("The card's memory is full.")
+            state = super().new_state()
+            self.states.add(state)
+            return state
+
+        def restore_state(self, saved: KeyValues) -> TokenState:
+            state = self.new_state()
+            state.tokens = super().restore_state(saved).tokens
+            return state
+
+    pool = SessionPool(Small(), most=8)
+    for token in range(3):
+        feed(pool, [token] * 10)
+    held = pool.session_for([1] * 10)
+    pool.hold(held)
+    other = pool.session_for([0] * 9)
+    assert other.tokens == ()  # the prefix cannot be copied; all but the one held gave way
+    assert len(pool) == 2
+    pool.hold(other)
+    pool.hold(pool.session_for([6]))
+    with pytest.raises(DeviceMemoryError):
+        pool.session_for([8])
+    assert held.tokens == (1,) * 10
 
 
 def test_an_engine_answers_two_conversations_in_turns_and_reads_each_once(small_tokenizer: Tokenizer) -> None:
