@@ -106,7 +106,8 @@ class Backend(Protocol[S]):
         return np.stack([self.feed([token], state) for token in ids.tolist()])
 
     def feed_batch(self, feeds: Sequence[tuple[Sequence[int], S]]) -> list[Logits]:
-        """`feed` for several states, as if one by one. Where one is refused, or a state comes twice, none is fed.
+        """`feed` for several states, as if one by one. Where one is refused, or a state comes twice, none is fed; where
+        it fails on the way (memory), each state was fed whole or not, as its length says.
 
         Here one by one indeed, for programs that serve one sequence.
         """

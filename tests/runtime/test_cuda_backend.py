@@ -154,6 +154,17 @@ class TestCheckpoints:
             assert divergence(cpu.feed(feed, states[1]), ours.feed(feed, states[0])) < limit
 
 
+EIGHT_LAYERS = FalconConfig(
+    vocab_size=64,
+    hidden_size=64,
+    num_layers=8,
+    num_heads=2,
+    num_kv_heads=1,
+    ffn_hidden_size=256,
+    context_length=64,
+)
+
+
 class TestPlacement:
     def test_one_card_is_taken_where_the_model_fits_it(self, bundles: Bundles) -> None:
         found = model(bundles)
@@ -162,17 +173,7 @@ class TestPlacement:
             assert stages_for(found, "7b", free) == [Stage(torch.device("cuda", card), 0, 2)]
 
     def test_layers_are_spread_where_no_card_has_room_for_all(self) -> None:
-        found = Falcon(
-            FalconConfig(
-                vocab_size=64,
-                hidden_size=64,
-                num_layers=8,
-                num_heads=2,
-                num_kv_heads=1,
-                ffn_hidden_size=256,
-                context_length=64,
-            )
-        )
+        found = Falcon(EIGHT_LAYERS)
         layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + cache_bytes(found.config)
         ends = stored_bytes(found) - stored_bytes(found.transformer.h)
         stages = stages_for(found, "7b", {2: common + ends + 5 * layer, 3: common + 5 * layer})
@@ -182,15 +183,15 @@ class TestPlacement:
         assert stages[1].last == 8
         assert all(stage.last - stage.first <= 5 for stage in stages)
 
-    def test_embedding_and_head_need_room_on_the_first_card_that_gets_layers(self, bundles: Bundles) -> None:
-        found = model(bundles)
-        common = WORK_BYTES + cache_bytes(found.config)
-        layers, ends = stored_bytes(found.transformer.h), stored_bytes(found) - stored_bytes(found.transformer.h)
+    def test_embedding_and_head_need_room_on_the_first_card_that_gets_layers(self) -> None:
+        found = Falcon(EIGHT_LAYERS)
+        layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + cache_bytes(found.config)
+        ends = stored_bytes(found) - stored_bytes(found.transformer.h)
         with pytest.raises(BackendUnavailableError, match="the cards have"):
-            stages_for(found, "7b", {0: 0, 1: common + layers})
-        half = common + layers // 2
-        stages = stages_for(found, "7b", {0: 0, 1: half + ends, 2: half})
-        assert [(stage.device.index, stage.first, stage.last) for stage in stages] == [(1, 0, 1), (2, 1, 2)]
+            stages_for(found, "7b", {2: 0, 3: common + 8 * layer})
+        stages = stages_for(found, "7b", {2: 0, 3: common + ends + 5 * layer, 4: common + 5 * layer})
+        assert [stage.device.index for stage in stages] == [3, 4]
+        assert all(stage.last - stage.first <= 5 for stage in stages)
 
     @pytest.mark.parametrize("cards", [1, 2])
     def test_too_little_memory_on_all_cards_is_said_with_what_is_needed(self, bundles: Bundles, cards: int) -> None:
