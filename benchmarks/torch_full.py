@@ -17,7 +17,6 @@ from typing import Any
 
 from benchmarks.memory_watch import MemoryWatch
 from benchmarks.record import check_clean, checkpoint_command, make_record, write_record
-from runtime.bundle import Bundle
 
 BENCH = (
     "--backend",
@@ -46,7 +45,7 @@ def measured(bundle: Path) -> dict[str, Any]:
     watch.join()
     config = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
     return {
-        "bundle": Bundle.open(bundle, hashes=False).manifest.name,
+        "bundle": bundle.name,
         "layers": config["num_hidden_layers"],
         "private_bytes": watch.private,
         "resident_bytes": watch.resident,
@@ -66,7 +65,8 @@ def main() -> None:
     for bundle in args.bundles:
         rows.append(measured(bundle))
         private, resident = rows[-1]["private_bytes"] / 1e9, rows[-1]["resident_bytes"] / 1e9
-        print(f"{rows[-1]['bundle']}: private {private:.2f} GB, resident {resident:.2f} GB", flush=True)
+        rate = rows[-1]["bench"]["decode_tokens_per_second"]["median"]
+        print(f"{bundle.name}: private {private:.2f} GB, resident {resident:.2f} GB, {rate:.1f} tokens/s", flush=True)
     made = None if args.checkpoint is None else checkpoint_command(args.checkpoint)
     record = make_record("torch_full", ("numba", "numpy", "torch"), {"checkpoint": made, "rows": rows})
     print(json.dumps(record))
