@@ -6,7 +6,6 @@ stopped once it was shown to grow PIECES times. It prints what was committed whe
 is that the window shows, and "kept" each time that the window has written down what it showed until then. Forking
 saves importing Qt twenty times.
 """
-# ruff: noqa: T201 - what it prints is its output
 
 from __future__ import annotations
 
@@ -24,6 +23,11 @@ from runtime import GenerationOptions
 from tests.desktop.engines import lasting
 
 PIECES = 45
+
+
+def tell(*words: object) -> None:
+    """A line, in one call: where Python does not buffer, `print` writes word by word, and a kill could come between."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
 def talk(folder: Path, url: str, options: GenerationOptions) -> None:
@@ -46,17 +50,17 @@ def talk(folder: Path, url: str, options: GenerationOptions) -> None:
         text = f"Question {next(numbers)}?"
         shown.clear()
         desk.conversation.send(text)
-        print("committed", text, flush=True)
+        tell("committed", text)
 
     def grew(_message: object, progress: AnswerProgress) -> None:
-        print("shown", progress.request, len(progress.text), flush=True)
+        tell("shown", progress.request, len(progress.text))
         shown.append(progress.request)
         if len(shown) == PIECES:
             QTimer.singleShot(0, desk.conversation.stop)
 
     desk.answers.grew.connect(grew)
     desk.answers.ended.connect(lambda _message: QTimer.singleShot(0, ask))
-    desk.answers._timer.timeout.connect(lambda: print("kept", flush=True))  # called after the window's own slot
+    desk.answers._timer.timeout.connect(lambda: tell("kept"))  # called after the window's own slot
     QTimer.singleShot(0, ask)
     application.exec()
 
@@ -67,11 +71,11 @@ def main() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if not child:
-            print("started", os.getpid(), flush=True)  # its own first word: its others come after it
+            tell("started", os.getpid())  # its own first word: its others come after it
             talk(folder, url, options)
             os._exit(0)
         os.waitpid(child, 0)
-        print("ended", flush=True)
+        tell("ended")
 
 
 if __name__ == "__main__":
