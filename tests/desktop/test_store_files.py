@@ -195,6 +195,9 @@ import os, sys
 from pathlib import Path
 from desktop.store.store import Store
 
+def tell(*words):  # a line in one call: unbuffered, print writes word by word, and two programs write here
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
 def talk(folder):
     store = Store.open(Path(folder))
     chat = store.new_chat().id
@@ -202,24 +205,24 @@ def talk(folder):
     while True:
         turn += 1
         question = store.add(chat, parent, "user", f"question {turn}")
-        print("said", chat, question.id, question.text, flush=True)
+        tell("said", chat, question.id, question.text)
         answer = store.add(chat, question.id, "assistant", "", state="streaming")
         text = ""
         for word in range(12):
             text += f"word{word} " * 40
             store.write(answer.id, text)
-            print("wrote", chat, answer.id, len(text), flush=True)
+            tell("wrote", chat, answer.id, len(text))
         store.finish(answer.id, text, "complete")
-        print("finished", chat, answer.id, len(text), flush=True)
+        tell("finished", chat, answer.id, len(text))
         parent = answer.id
 
 for folder in sys.stdin:
     child = os.fork()
     if not child:
         talk(folder.strip())
-    print("child", child, flush=True)
+    tell("child", child)
     os.waitpid(child, 0)
-    print("dead", flush=True)
+    tell("dead")
 """
 
 
