@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from runtime.backends.choice import NAMES
-from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.cli.place import Place, add_place, chosen_place
 from runtime.measure.bench import BenchConfig
 from runtime.measure.windows import DEFAULT_CONTEXT
 
@@ -23,14 +22,6 @@ likeliest token, perplexity, as llama.cpp's tool reports them. Both run side by 
 far."""
 _FITS = ", less where the model's context is short"
 _DEVICES = "Show what this machine has, which backends can run on it, and whether a bundle fits in its memory."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where bundles run; None is the best that the machine has."""
-
-    backend: str | None = None
-    compute_units: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +115,7 @@ def add_measuring(commands: Any) -> None:
     )
     for parser in (perplexity, compare):
         _add_text(parser)
-        _add_place(parser)
+        add_place(parser)
     devices = _add(commands, "devices", "show what this machine has", _DEVICES, _devices_options)
     devices.add_argument(
         "bundle", nargs="?", type=Path, metavar="BUNDLE", help="say whether this one fits (default: none)"
@@ -144,7 +135,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", nargs="?", type=Path, metavar="BUNDLE", help="folder of a bundle (default: the embedded model)"
     )
-    _add_place(parser)
+    add_place(parser)
     for name, text, less in (
         ("prompt-tokens", "length of the prompt, in tokens", _FITS),
         ("new-tokens", "length of the answer, in tokens", _FITS),
@@ -176,13 +167,6 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--backend", "--device", choices=NAMES, help="what computes (default: the first that this machine has)"
-    )
-    parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML (default: {COMPUTE_UNITS[0]})")
-
-
 def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
     names = [field.name for field in fields(BenchConfig)]
     given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
@@ -190,18 +174,18 @@ def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
         bundle=chosen.bundle,
         config=BenchConfig(**given),
         free=frozenset({"prompt_tokens", "new_tokens", "at_once"} - set(given)),
-        place=_place(chosen),
+        place=chosen_place(chosen),
         json=chosen.json,
     )
 
 
 def _perplexity_options(chosen: argparse.Namespace) -> MeasuringOptions:
-    return PerplexityOptions(model=chosen.model, text=_text(chosen), place=_place(chosen), json=chosen.json)
+    return PerplexityOptions(model=chosen.model, text=_text(chosen), place=chosen_place(chosen), json=chosen.json)
 
 
 def _compare_options(chosen: argparse.Namespace) -> MeasuringOptions:
     return CompareOptions(
-        model=chosen.model, reference=chosen.reference, text=_text(chosen), place=_place(chosen), json=chosen.json
+        model=chosen.model, reference=chosen.reference, text=_text(chosen), place=chosen_place(chosen), json=chosen.json
     )
 
 
@@ -211,7 +195,3 @@ def _devices_options(chosen: argparse.Namespace) -> MeasuringOptions:
 
 def _text(chosen: argparse.Namespace) -> TextOptions:
     return TextOptions(text=chosen.text, context=chosen.context, stride=chosen.stride)
-
-
-def _place(chosen: argparse.Namespace) -> Place:
-    return Place(backend=chosen.backend, compute_units=chosen.compute_units)

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 from runtime.backends.base import Backend
 from runtime.bounded import read_bounded
 from runtime.cli.folders import EMBEDDED, model_folder
-from runtime.cli.measuring import Place, TextOptions
+from runtime.cli.measuring import TextOptions
+from runtime.cli.place import Place
 from runtime.cli.progress import ProgressLine
 from runtime.cli.text import given_text, input_text
 from runtime.errors import OptionError

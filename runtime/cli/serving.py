@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from runtime.backends.choice import NAMES
-from runtime.backends.coreml import COMPUTE_UNITS
-from runtime.cli.measuring import Place
+from runtime.cli.place import Place, add_place, chosen_place
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
 
@@ -61,10 +59,7 @@ def add_serving(commands: Any) -> None:
     parser.add_argument(
         "bundle", nargs="?", type=Path, metavar="BUNDLE", help="folder of a bundle (default: the embedded model)"
     )
-    parser.add_argument(
-        "--backend", "--device", choices=NAMES, help="what computes (default: the first that this machine has)"
-    )
-    parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML (default: {COMPUTE_UNITS[0]})")
+    add_place(parser)
     parser.add_argument("--template", "--chat-template", metavar="NAME", help="chat format (default: the bundle's own)")
     parser.add_argument("--name", metavar="NAME", help="what clients call the model (default: the bundle's name)")
     parser.add_argument(
@@ -106,7 +101,7 @@ def _options(chosen: argparse.Namespace) -> ServeOptions:
         raise OptionError(f"--parallel must be 1 to {_MOST_PARALLEL}, not {chosen.parallel}.")
     return ServeOptions(
         bundle=chosen.bundle,
-        place=Place(backend=chosen.backend, compute_units=chosen.compute_units),
+        place=chosen_place(chosen),
         template=_text("--template", chosen.template),
         name=_name(_text("--name", chosen.name)),
         host=argument_text("--host", chosen.host),
