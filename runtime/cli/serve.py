@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from runtime.bundle import Bundle
 from runtime.cli.folders import model_folder
 from runtime.cli.progress import ProgressLine
 from runtime.cli.serving import SERVER_KEY, ServeOptions
@@ -26,7 +25,6 @@ from runtime.serving.model import ServedModel
 from runtime.serving.record import Record
 from runtime.serving.server import Server
 from runtime.serving.service import Service
-from runtime.tokenizer import Tokenizer
 
 _SHOWN = 200  # characters of a path or a reason in a line
 _LEAST = 20  # of a path, then of a reason, that are shown where there is room: /v1/chat/completions
@@ -39,7 +37,7 @@ def serve(options: ServeOptions, out: TextIO, err: TextIO) -> int:
     with contextlib.closing(Listener(options.host, options.port)) as listener:
         folder = model_folder(options.bundle, err)
         with _opened(folder, options, err) as engine:
-            model = _model(folder, engine, options)
+            model = _model(engine, options)
             service = Service(engine, model, Gate(at_once=options.parallel))
             hosts = listener.hosts if listener.local and options.key is None else ()
             access = Access(key=options.key, hosts=hosts, origins=options.origins)
@@ -74,15 +72,14 @@ def _opened(folder: Path, options: ServeOptions, err: TextIO) -> BatchEngine:
         )
 
 
-def _model(folder: Path, engine: BatchEngine, options: ServeOptions) -> ServedModel:
-    context_length = engine.info.context_length
-    assert context_length is not None
+def _model(engine: BatchEngine, options: ServeOptions) -> ServedModel:
+    loaded = engine.model
     return ServedModel(
         name=options.name or engine.info.model,
-        fingerprint=f"fp_{Bundle.open(folder, hashes=False).hash[:12]}",
+        fingerprint=f"fp_{loaded.bundle.hash[:12]}",
         created=int(time.time()),
-        context_length=context_length,
-        tokenizer=Tokenizer.open(folder),
+        context_length=loaded.backend.context_length,
+        tokenizer=loaded.tokenizer,
     )
 
 

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from weakref import WeakSet
 
 from runtime.arguments import check_callable, check_kind, check_whole
-from runtime.batch import Deliver
+from runtime.batch import Deliver, Delivered
 from runtime.chat import Message
 from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import Engine, EngineInfo, check_for_bundle
@@ -66,6 +66,11 @@ class BatchEngine(Engine):
         return self._model.info
 
     @property
+    def model(self) -> LoadedModel:
+        """What runs: the bundle and its parts. Only the engine's own thread may use the backend."""
+        return self._model
+
+    @property
     def most_answers(self) -> int:
         """Answers that are written at once."""
         return self._most
@@ -98,7 +103,8 @@ class BatchEngine(Engine):
     def _begun(self, ask: Callable[[], Answer]) -> Answer:
         """What `ask` gives, beside those in progress."""
         answer = ask()
-        self._answers.add(answer)
+        with self._lock:
+            self._answers.add(answer)
         if self._closed.is_set():  # by another thread, which may have missed this answer
             answer.end()
         return answer
@@ -117,7 +123,7 @@ class BatchEngine(Engine):
         return self._answer_to(self._model.complete(prompt, options), cancelled)
 
     def _answer_to(self, question: Question, cancelled: Callable[[], bool]) -> Answer:
-        told: SimpleQueue[Event | Exception] = SimpleQueue()
+        told: SimpleQueue[Delivered] = SimpleQueue()
         return _BatchAnswer(told, self._begin(question, told.put), cancelled)
 
     def _count_tokens(self, messages: tuple[Message, ...]) -> int:
@@ -128,7 +134,9 @@ class BatchEngine(Engine):
 
     def _close(self) -> None:
         """Answers in progress end as cancelled. It waits for them, but not in their thread, where `deliver` runs."""
-        for answer in tuple(self._answers):
+        with self._lock:
+            begun = tuple(self._answers)  # other threads add to them
+        for answer in begun:
             answer.end()
         with self._lock:
             self._asked.put(None)
@@ -162,7 +170,7 @@ class BatchEngine(Engine):
 class _BatchAnswer(Answer):
     """What one ticket's answer delivers."""
 
-    def __init__(self, told: SimpleQueue[Event | Exception], ticket: Ticket, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, told: SimpleQueue[Delivered], ticket: Ticket, cancelled: Callable[[], bool]) -> None:
         super().__init__(cancelled)
         self._told = told
         self._ticket = ticket
