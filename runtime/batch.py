@@ -16,8 +16,11 @@ from runtime.events import Event
 from runtime.generation import Steps
 from runtime.need import Need, UnservedError
 
-Deliver = Callable[[Event | Exception], None]
-"""Who wants an answer: told each event, and last its Finished or the error that ended it."""
+Delivered = Event | Exception
+"""What is told of an answer: its events, the last a Finished, or the error that ended it."""
+
+Deliver = Callable[[Delivered], None]
+"""Who wants an answer."""
 
 
 @dataclass(eq=False)
@@ -149,7 +152,7 @@ class Batch(Generic[S]):
             answer.ended()
 
 
-def tell(deliver: Deliver, news: Event | Exception) -> bool:
+def tell(deliver: Deliver, news: Delivered) -> bool:
     """Deliver `news`. False where that failed, which is logged: who asks must not stop who answers."""
     try:
         deliver(news)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
+from runtime.batch import Deliver, Delivered
 from runtime.engines.batch import BatchEngine
 from runtime.engines.queue import Ticket
 from runtime.events import Event, Finished
@@ -14,9 +15,6 @@ from runtime.serving.errors import stopping
 from runtime.serving.gate import Gate
 from runtime.serving.mailbox import Mailbox
 from runtime.serving.requests import Ask, Prompt
-
-Delivered = Event | Exception
-"""What an engine tells of an answer: its events, or what ended it."""
 
 
 class Answers:
@@ -112,7 +110,7 @@ class Answers:
             self.cancel()
             raise
 
-    def _one(self, prompt: Prompt, options: GenerationOptions, deliver: Callable[[Delivered], None]) -> Ticket:
+    def _one(self, prompt: Prompt, options: GenerationOptions, deliver: Deliver) -> Ticket:
         if self._cancelled:
             raise stopping()
         if isinstance(prompt, str):
@@ -126,7 +124,7 @@ class Answers:
                 return
         ticket.cancel()
 
-    def _deliverer(self, index: int) -> Callable[[Delivered], None]:
+    def _deliverer(self, index: int) -> Deliver:
         def deliver(item: Delivered) -> None:
             if isinstance(item, Finished | Exception):
                 self._gate.leave()

@@ -118,5 +118,4 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
-    Record.of(request.scope).refused(error)
-    return refused(error)
+    return refused(error, request.scope)

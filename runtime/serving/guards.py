@@ -9,7 +9,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.serving.errors import RefusalError
-from runtime.serving.record import Record
 from runtime.serving.responses import refused
 
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::\d*)?")  # a name or an address, and a port
@@ -34,7 +33,8 @@ class HostGuard:
             "The Host header names another machine than this one; ask for http://127.0.0.1, or start the server with "
             "an API key."
         )
-        return await _refuse(RefusalError(sentence, status=403, code="wrong_host"), scope, receive, send)
+        refusal = RefusalError(sentence, status=403, code="wrong_host")
+        return await refused(refusal, scope)(scope, receive, send)
 
 
 class KeyGuard:
@@ -57,9 +57,4 @@ class KeyGuard:
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-        return await _refuse(refusal, scope, receive, send)
-
-
-async def _refuse(refusal: RefusalError, scope: Scope, receive: Receive, send: Send) -> None:
-    Record.of(scope).refused(refusal)
-    await refused(refusal)(scope, receive, send)
+        return await refused(refusal, scope)(scope, receive, send)

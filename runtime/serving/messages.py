@@ -10,9 +10,9 @@ from runtime.chat import Message, Role
 from runtime.errors import ChatError
 from runtime.serving.errors import RefusalError
 from runtime.serving.fields import Fields
+from runtime.serving.unsupported import NO_TOOLS
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-_NO_TOOLS = "this server's models know no tools"
 
 
 def read_messages(fields: Fields) -> tuple[Message, ...]:
@@ -41,7 +41,7 @@ def _message(item: Any, place: str) -> Message | None:
     role = fields.text("role")
     if role in ("tool", "function") or fields.get("tool_calls") or fields.get("function_call"):
         raise RefusalError(
-            f"{place} is about a tool, but {_NO_TOOLS}; leave it out.", param=place, code="unsupported_value"
+            f"{place} is about a tool, but {NO_TOOLS}; leave it out.", param=place, code="unsupported_value"
         )
     if role not in _ROLES:
         raise fields.wrong("role", "system, developer, user or assistant")

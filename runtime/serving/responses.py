@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from runtime.serving.errors import RefusalError
+from runtime.serving.record import Record
 from runtime.serving.replies import to_json
 
 _STREAM_HEADERS = [
@@ -22,8 +23,9 @@ def json_response(value: object, status: int = 200, headers: Any = None) -> Resp
     return Response(to_json(value), status, headers, media_type="application/json")
 
 
-def refused(refusal: RefusalError) -> Response:
-    """`refusal` as a whole response."""
+def refused(refusal: RefusalError, scope: Scope) -> Response:
+    """`refusal` as the whole response to the request of `scope`, whose record says so."""
+    Record.of(scope).refused(refusal)
     return json_response(refusal.body(), refusal.status, refusal.headers)
 
 

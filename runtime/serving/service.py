@@ -146,9 +146,7 @@ class Endpoint:
             ask = await self._asked(body)
             record.left = not await _unless_gone(receive, self._service.answer(ask, record, scope, receive, send))
         except Exception as error:  # noqa: BLE001  (one request's bug must not end the others)
-            refusal = told(error)
-            record.refused(refusal)
-            await refused(refusal)(scope, receive, send)
+            await refused(told(error), scope)(scope, receive, send)
 
     async def _asked(self, body: bytes) -> Ask:
         most = self._service.gate.at_once

@@ -9,15 +9,15 @@ from typing import Any
 from runtime.serving.errors import RefusalError
 from runtime.serving.fields import Fields
 
-_TOOLS = "this server's models know no tools"
+NO_TOOLS = "this server's models know no tools"
 _GRAMMARS = "response_format and structured_outputs (json, regex) are what binds answers here"
 
 # Field: the values that ask for nothing, and what the server has to say about others.
 _CHAT: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    "tools": (([],), _TOOLS),
-    "tool_choice": (("none", "auto"), _TOOLS),
-    "functions": (([],), _TOOLS),
-    "function_call": (("none", "auto"), _TOOLS),
+    "tools": (([],), NO_TOOLS),
+    "tool_choice": (("none", "auto"), NO_TOOLS),
+    "functions": (([],), NO_TOOLS),
+    "function_call": (("none", "auto"), NO_TOOLS),
     "audio": ((), "the model writes text only"),
     "modalities": ((["text"], []), "the model writes text only"),
     "web_search_options": ((), "the model reads nothing but the messages"),
