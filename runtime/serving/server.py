@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
+from runtime.serving.connection import Connection
 from runtime.serving.listener import Listener
 from runtime.serving.service import Service
 
@@ -24,7 +25,7 @@ class Server:
         self._listener = listener
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             loop="asyncio",
             lifespan="off",
