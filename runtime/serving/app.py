@@ -20,6 +20,7 @@ from runtime.serving.record import Record
 from runtime.serving.requests import read_chat, read_completion
 from runtime.serving.responses import json_response, refused
 from runtime.serving.service import Endpoint, Service, unknown_model
+from runtime.serving.target import OriginForm
 
 Told = Callable[[Record], None]
 """Called when a request is over."""
@@ -76,7 +77,7 @@ def make_app(service: Service, access: Access, tell: Told) -> ASGIApp:
     handlers = {HTTPException: _no_route, RefusalError: _refused}
     app = Starlette(routes=routes, middleware=guards, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    return _Watch(app, tell)
+    return OriginForm(_Watch(app, tell))
 
 
 class _Watch:

@@ -148,6 +148,23 @@ def test_who_asks_for_another_host_is_refused_where_hosts_are_named(batch: Batch
             assert server.client().get("/v1/models", headers={"Host": host}).status_code == 200
 
 
+def test_a_whole_address_as_target_is_answered_and_its_host_counts(batch: BatchEngine) -> None:
+    with (
+        RunningServer(batch, access=Access(hosts=("localhost",))) as server,
+        httpx.Client(proxy=server.url, trust_env=False, timeout=patience.SECONDS) as client,  # which names addresses
+    ):
+        assert client.get("http://LOCALHOST:1/v1/models/talker?a=b").json() == server.model.body()
+        assert client.post("http://localhost/v1/completions", json=completion()).status_code == 200
+        error_of(client.get("http://localhost/"), 404)
+        assert (
+            error_of(client.get("http://evil.example/health", headers={"Host": "localhost"}), 403)["code"]
+            == "wrong_host"
+        )
+        assert client.get("http://localhost/health", headers={"Host": "evil.example"}).status_code == 200
+        paths = sorted(record.path for record in server.wait_for(5))
+        assert paths == ["/", "/health", "/health", "/v1/completions", "/v1/models/talker"]
+
+
 def test_pages_may_ask_only_from_the_origins_that_are_named(batch: BatchEngine, client: httpx.Client) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
     ours, theirs = {"Origin": "https://a.example", **asked}, {"Origin": "https://b.example", **asked}
