@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from runtime.cli.place import Place, add_place, chosen_place
+from runtime.cli.serving import MOST_PARALLEL
+from runtime.errors import OptionError
 from runtime.measure.bench import BenchConfig
 from runtime.measure.windows import DEFAULT_CONTEXT
 
@@ -170,6 +172,9 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
 def _bench_options(chosen: argparse.Namespace) -> MeasuringOptions:
     names = [field.name for field in fields(BenchConfig)]
     given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    if given.get("at_once", 1) > MOST_PARALLEL:
+        sentence = f"--at-once must be at most {MOST_PARALLEL}, as many as a server writes, not {chosen.at_once}."
+        raise OptionError(sentence)
     return BenchOptions(
         bundle=chosen.bundle,
         config=BenchConfig(**given),

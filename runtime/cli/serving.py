@@ -14,12 +14,13 @@ from runtime.errors import OptionError
 
 SERVER_KEY = "FALCONET_API_KEY"
 """Where the key is looked for that clients have to send: other users of a machine can read a command line."""
+MOST_PARALLEL = 256
+"""Answers that a server may be told to write at once."""
 
 _SERVE = """\
 Serve a model over HTTP, as OpenAI's API has it: /v1/chat/completions, /v1/completions, /v1/models. Several
 conversations are answered at once. Ctrl-C ends it."""
 _MOST_PORT = 65_535
-_MOST_PARALLEL = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +98,8 @@ def add_serving(commands: Any) -> None:
 def _options(chosen: argparse.Namespace) -> ServeOptions:
     if not 0 <= chosen.port <= _MOST_PORT:
         raise OptionError(f"--port must be 0 to {_MOST_PORT}, not {chosen.port}.")
-    if not 1 <= chosen.parallel <= _MOST_PARALLEL:
-        raise OptionError(f"--parallel must be 1 to {_MOST_PARALLEL}, not {chosen.parallel}.")
+    if not 1 <= chosen.parallel <= MOST_PARALLEL:
+        raise OptionError(f"--parallel must be 1 to {MOST_PARALLEL}, not {chosen.parallel}.")
     return ServeOptions(
         bundle=chosen.bundle,
         place=chosen_place(chosen),

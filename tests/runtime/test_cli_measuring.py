@@ -126,6 +126,10 @@ def test_models_of_different_vocabularies_are_one_sentence(
     ("given", "sentence"),
     [
         (("bench", "BUNDLE", "--repeats", "0"), "--repeats must be at least 1, not 0."),
+        (
+            ("bench", "BUNDLE", "--at-once", "257"),
+            "--at-once must be at most 256, as many as a server writes, not 257.",
+        ),
         (("bench", "BUNDLE", "--prompt-tokens", "5000"), "do not fit the model's context of 64 together"),
         (("bench", "BUNDLE", "--seed", "-1"), "--seed must be at least 0"),
         (
