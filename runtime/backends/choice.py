@@ -32,10 +32,17 @@ def unavailable_reason(name: str) -> str | None:
     return None
 
 
-def automatic_reason(name: str) -> str | None:
+def automatic_reason(name: str, bundle: Bundle | None = None) -> str | None:
     """Why backend `name` is not taken unless it is asked for: as `unavailable_reason`, and Triton's interpreter is no
-    card."""
-    return card_reason() if name == "cuda" else unavailable_reason(name)
+    card. With `bundle`, cards that have no room for it are none, too."""
+    if name != "cuda":
+        return unavailable_reason(name)
+    reason = card_reason()
+    if reason is None and bundle is not None:
+        from runtime.backends.cuda import room_reason
+
+        reason = room_reason(bundle)
+    return reason
 
 
 def open_backend(bundle: Bundle, name: str | None = None, *, compute_units: str | None = None) -> Backend[Any]:

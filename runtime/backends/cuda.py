@@ -227,6 +227,16 @@ def open_cuda(bundle: Bundle) -> CudaBackend:
     return on_cards(bundle_model(bundle, lambda weight: weight), bundle.manifest.name)
 
 
+def room_reason(bundle: Bundle) -> str | None:
+    """Why the machine's cards, where it has some, have no room for `bundle` now, or None. Loads nothing; raises
+    BundleError as `open_cuda`."""
+    try:
+        stages_for(bundle_model(bundle, lambda weight: weight), bundle.manifest.name)
+    except BackendUnavailableError as error:
+        return str(error).rstrip(".")
+    return None
+
+
 def on_cards(model: Falcon, name: str) -> CudaBackend:
     """`model`, whose layers are compressed ones, on the machine's cards. Raises as `open_cuda`."""
     reason = card_reason()

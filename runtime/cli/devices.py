@@ -30,7 +30,7 @@ _CARD_VERDICTS = {
 def run_devices(options: DevicesOptions, out: TextIO, err: TextIO) -> int:
     """Look around and print; returns the exit code."""
     bundle = None if options.bundle is None else Bundle.open(model_folder(options.bundle, err))
-    devices = find_devices()
+    devices = find_devices(bundle)
     found = None if bundle is None else fit(bundle.manifest, devices)
     if options.json:
         write_json(out, devices.to_json() | {"bundle": found.to_json() if found else None})

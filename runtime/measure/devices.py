@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from runtime.backends.cards import Cards, find_cards
 from runtime.backends.choice import NAMES, automatic_reason
+from runtime.bundle import Bundle
 from runtime.doctor.machine import machine, versions
 from runtime.manifest import Manifest
 from runtime.measure.bandwidth import usable_cores
@@ -67,8 +68,11 @@ class Fit:
         )
 
 
-def find_devices() -> Devices:
-    """Ask the system, the backends, torch and the cards' driver."""
+def find_devices(bundle: Bundle | None = None) -> Devices:
+    """Ask the system, the backends, torch and the cards' driver; with `bundle`, backends are those that run it.
+
+    Raises BundleError where the bundle's manifest and config.json do not fit each other.
+    """
     about = machine()
     physical = about["memory_bytes"]
     return Devices(
@@ -78,7 +82,7 @@ def find_devices() -> Devices:
         memory=limit_bytes(physical if isinstance(physical, int) else None),
         available=available_bytes(),
         cards=find_cards(),
-        backends={name: automatic_reason(name) for name in NAMES},
+        backends={name: automatic_reason(name, bundle) for name in NAMES},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from runtime.backends.cards import card_in_use, card_reason, interpreted, peak_c
 from runtime.backends.choice import automatic_reason, open_backend, unavailable_reason
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
+from runtime.measure.devices import find_devices
 from tests.conftest import Bundles
 
 GIB = 1 << 30
@@ -101,6 +103,24 @@ def test_a_bundle_too_large_for_the_card_is_refused_before_it_is_loaded_and_runs
     with pytest.raises(BackendUnavailableError, match=r"needs 5\d\d.* of a card's memory .* the card has 105 MB free"):
         open_backend(bundle, "cuda")
     assert open_backend(bundle).name == "torch"
+
+
+@pytest.mark.parametrize(("free", "taken"), [(100 << 20, "torch"), (80 * GIB, "cuda")])
+def test_devices_says_of_a_bundle_what_loading_it_would_take(
+    free: int, taken: str, monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch, free=free)
+    bundle = Bundle.open(bundles("7b", "lut4"))
+    assert find_devices().chosen == "cuda"
+    found = find_devices(bundle)
+    assert found.chosen == taken
+    reason = found.backends["cuda"]
+    if taken == "torch":
+        assert open_backend(bundle).name == taken
+        assert re.match(r"7b needs 5\d\d.* and the card has 105 MB free; .* choose --backend torch$", reason or "")
+    else:
+        assert reason is None
 
 
 def test_the_interpreter_is_taken_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> None:
