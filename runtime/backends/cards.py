@@ -120,6 +120,13 @@ def memory_ended(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
+def give_back_unused() -> None:
+    """Let others have what torch holds of the cards' memory for tensors that are no more."""
+    import torch
+
+    torch.cuda.empty_cache()
+
+
 def _card_used() -> int:
     """The card on which this process's tensors took most; before they take any, the first that is usable."""
     import torch

@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 from runtime.backends.base import Backend
-from runtime.backends.cards import card_reason, interpreted
+from runtime.backends.cards import card_reason, give_back_unused, interpreted
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError, OptionError
 
@@ -68,6 +68,7 @@ def open_backend(bundle: Bundle, name: str | None = None, *, compute_units: str 
                 if candidate != "cuda":  # a card that is too small leaves the processor
                     raise
                 reason = str(error)
+            give_back_unused()  # no earlier: the error holds what was loaded until then
         reasons[candidate] = reason
     raise BackendUnavailableError(f"No backend can run: {'; '.join(f'{n}: {r}' for n, r in reasons.items())}.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +122,24 @@ def test_devices_says_of_a_bundle_what_loading_it_would_take(
         assert re.match(r"7b needs 5\d\d.* and the card has 105 MB free; .* choose --backend torch$", reason or "")
     else:
         assert reason is None
+
+
+def test_what_was_loaded_onto_a_card_that_is_then_too_small_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch)
+    loaded: list[weakref.ref[torch.nn.Module]] = []
+    held: list[bool] = []  # when torch was asked to give back
+
+    def full(module: torch.nn.Module, *_: Any) -> None:
+        loaded.append(weakref.ref(module))
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: held.extend(module() is not None for module in loaded))
+    assert open_backend(Bundle.open(bundles("7b", "lut4"))).name == "torch"
+    assert held == [False]
 
 
 def test_the_interpreter_is_taken_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> None:
