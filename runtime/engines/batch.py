@@ -27,7 +27,7 @@ MOST_ANSWERS = 8
 
 class BatchEngine(Engine):
     """Any number of answers at once, asked for from any threads; `most_answers` are written at a time, in one batch on
-    the backend, and others wait in their order. Asking ends no other answer.
+    the backend, fewer where its memory is full, and others wait in their order. Asking ends no other answer.
 
     One thread of its own feeds the model. As a context manager it closes itself.
     """

@@ -10,7 +10,7 @@ from typing import Any
 from runtime.batch import Batch, Deliver, tell
 from runtime.engines.answer import Received
 from runtime.engines.model import LoadedModel, Question
-from runtime.errors import EngineError
+from runtime.errors import DeviceMemoryError, EngineError
 from runtime.pool import SessionPool
 
 
@@ -41,12 +41,14 @@ class Asked:
 
 
 class AnswerQueue:
-    """At most `most` answers of `model` are written at a time; others wait in their order."""
+    """At most `most` answers of `model` are written at a time, fewer where the device's memory is full; others wait in
+    their order."""
 
     def __init__(self, model: LoadedModel, most: int) -> None:
         self.open = True  # more may be asked
         self._model = model
         self._most = most
+        self._room = most  # answers that are written now when memory is full, until one of them ends
         self._batch: Batch[Any] = Batch(model.backend)
         self._waiting: deque[Asked] = deque()
         # Conversations whose last answer has ended stay ready, too.
@@ -74,7 +76,8 @@ class AnswerQueue:
             self._waiting.remove(asked)
             self._tickets.discard(asked.ticket)
             tell(asked.deliver, Received().finished("cancelled"))
-        while self._waiting and len(self._batch) < self._most:
+        while self._waiting and len(self._batch) < self._room:
+            self._room = self._most
             self._begin(self._waiting.popleft())
         self._batch.turn()
 
@@ -101,7 +104,11 @@ class AnswerQueue:
         try:
             session = self._pool.session_for(ids, question.conversation)
             steps = question.writer.answer(session, ids, cancelled=cancelled)
-        except Exception as error:  # noqa: BLE001 - no memory for one more state, say: this answer's affair alone
+        except Exception as error:  # noqa: BLE001 - a lost card, say: this answer's affair alone
+            if isinstance(error, DeviceMemoryError) and len(self._batch):
+                self._waiting.appendleft(asked)  # those that are written give memory back when they end
+                self._room = len(self._batch)
+                return
             self._tickets.discard(ticket)
             tell(deliver, error)
             return

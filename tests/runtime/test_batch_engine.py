@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -14,7 +16,7 @@ from runtime.chat import Message
 from runtime.engines.batch import BatchEngine
 from runtime.engines.local import LocalEngine
 from runtime.engines.model import LoadedModel
-from runtime.errors import ChatError, ContextFullError, EngineError, OptionError, TokenizerError
+from runtime.errors import ChatError, ContextFullError, DeviceMemoryError, EngineError, OptionError, TokenizerError
 from runtime.events import Event, Finished, TextDelta, Trimmed
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
@@ -243,4 +245,47 @@ def test_an_answer_that_cannot_begin_is_told_why_and_the_others_are_written(monk
             assert isinstance(end(bad), RuntimeError)
         ticket.cancel()
         assert isinstance(end(good), Finished)
+        assert finish(engine.complete("A", GREEDY)).reason == "length"
+
+
+def test_an_answer_without_memory_waits_for_others_to_end_and_alone_is_told(
+    monkeypatch: pytest.MonkeyPatch, local: LocalEngine
+) -> None:
+    states: WeakSet[Any] = WeakSet()
+    room, refused = 2, 0
+    with BatchEngine.open(talker(), backend="torch", most_answers=4) as engine:
+        made = engine.model.backend.new_state
+
+        def new_state() -> Any:
+            nonlocal refused
+            gc.collect()
+            if len(states) >= room:
+                refused += 1
+                raise DeviceMemoryError("The card's memory is full.")
+            state = made()
+            states.add(state)
+            return state
+
+        monkeypatch.setattr(engine.model.backend, "new_state", new_state)
+        long: list[Told] = [SimpleQueue() for _ in range(2)]
+        tickets = [engine.begin_completion(text, ENDLESS, told.put) for text, told in zip("XY", long, strict=True)]
+        for told in long:
+            while not isinstance(told.get(timeout=patience.SECONDS), TextDelta):
+                pass
+        order: Told = SimpleQueue()
+        for text in "AB":
+            engine.begin_completion(text, GREEDY, order.put)
+        patience.until(lambda: refused)
+        assert order.empty()
+        tickets[0].cancel()
+        for text in "AB":
+            last = end(order)
+            assert isinstance(last, Finished)
+            assert last.text == finish(local.complete(text, GREEDY)).text
+        tickets[1].cancel()
+        assert [type(end(told)) for told in long] == [Finished, Finished]
+        room = 0
+        engine.begin_completion("C", GREEDY, order.put)
+        assert isinstance(end(order), DeviceMemoryError)
+        room = 2
         assert finish(engine.complete("A", GREEDY)).reason == "length"
