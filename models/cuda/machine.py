@@ -22,6 +22,14 @@ def multiprocessors(device: torch.device) -> int:
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
 
 
+def shared_bytes(device: torch.device) -> int:
+    """Of shared memory that a block may have on the card that `device` is; without a card, on an H100 or H200."""
+    if device.type != "cuda":
+        return 227 << 10
+    properties = torch.cuda.get_device_properties(device)
+    return int(getattr(properties, "shared_memory_per_block_optin", 48 << 10))  # some builds of torch do not say
+
+
 def hopper(device: torch.device) -> bool:
     """Whether the card's tensor cores take a factor from registers, as those of compute capability 9.0 do."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9

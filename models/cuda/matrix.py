@@ -12,6 +12,7 @@ from models.cuda.forms import WEIGHTS_A_UNIT
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import hopper, interpreted, multiprocessors
 from models.cuda.picked import picked_rows
+from models.cuda.table import Kernels, TableProduct, table_product
 from models.cuda.tile import tile_product
 from models.cuda.vector import vector_product
 
@@ -33,6 +34,7 @@ class Matrix:
     scales: Tensor
     scale_units: int = 0
     counters: Tensor  # int32, zeros that every product leaves as zeros; its own, as others may run beside it
+    table: TableProduct | None = None  # multiplies a few rows where it is there
 
     @property
     def units(self) -> int:
@@ -41,6 +43,8 @@ class Matrix:
 
     def reads(self, rows: int) -> Layout:
         """How `rows` of x are to lie. Of several, tensor cores multiply 16-bit numbers."""
+        if self.table is not None and self.table.takes(rows):
+            return Layout(self.table.reads(rows), 1)
         if rows == 1:
             return Layout(torch.float32, WEIGHTS_A_UNIT[self.form])
         return Layout(torch.bfloat16 if self.form == "bf16" else torch.float16, 1)
@@ -52,6 +56,9 @@ class Matrix:
 
         `bias` [O] and `added` [R, O] are plain. Only a single row may be laid by places.
         """
+        if self.table is not None and self.table.takes(len(x)):
+            half = torch.float16 if layout.dtype == torch.float16 else torch.float32
+            return layout.lay(self.table.times(x, bias, added, gelu=gelu, dtype=half))
         if len(x) == 1:
             return self._times_vector(x, bias, added, gelu=gelu, layout=layout)
         return self._times_rows(x, bias, added, gelu=gelu, dtype=layout.dtype)
@@ -165,8 +172,11 @@ class Matrix:
         return 128, 128, units, 8, 3
 
 
-def matrix_of(weight: Weight) -> Matrix | None:
-    """`weight` for the kernels, on the device where it lies; None for a form or shape that they do not read."""
+def matrix_of(weight: Weight, kernels: Kernels | None = None) -> Matrix | None:
+    """`weight` for the kernels, on the device where it lies; None for a form or shape that they do not read.
+
+    With `kernels`, a few rows at a time are multiplied by them where they read the weight.
+    """
     device = next(weight.buffers()).device
     none = torch.empty((1, 1), dtype=torch.float16, device=device)
     counters = torch.zeros(_COUNTERS, dtype=torch.int32, device=device)
@@ -186,6 +196,7 @@ def matrix_of(weight: Weight) -> Matrix | None:
             group=weight.group_size,
             scales=none,
             counters=counters,
+            table=table_product(weight, kernels) if kernels is not None else None,
         )
     if isinstance(weight, BlockWeight):
         form = "int4" if weight.values.dtype == torch.uint8 else "int8"

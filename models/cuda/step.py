@@ -17,6 +17,7 @@ from models.cuda.machine import multiprocessors
 from models.cuda.norms import normalized
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
+from models.cuda.table import Kernels
 from models.cuda.weight import CudaWeight, with_cuda_kernels
 from models.falcon import Attention, Block, Falcon, Transformer
 
@@ -33,11 +34,11 @@ class Stage:
 class RowDecoder:
     """Scores what follows each row. The hidden stream is float32, and moves where the layers are."""
 
-    def __init__(self, model: Falcon, stages: Sequence[Stage]) -> None:
+    def __init__(self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None) -> None:
         """Moves the model's layers to the stages, embedding and head to the first, and gives them kernels.
 
-        `model`'s layers are compressed ones, `stages` cover all layers in their order. Raises ValueError for a model
-        whose head size the kernels lack.
+        `model`'s layers are compressed ones, `stages` cover all layers in their order, `kernels` are as for
+        `matrix_of`. Raises ValueError for a model whose head size the kernels lack.
         """
         config = model.config
         self.stages = tuple(stages)
@@ -49,11 +50,11 @@ class RowDecoder:
         home = stages[0].device
         for module in (model.transformer.word_embeddings, model.transformer.ln_f, model.lm_head):
             module.to(home)
-        _take_kernels([model.transformer.word_embeddings, model.lm_head])
+        _take_kernels([model.transformer.word_embeddings, model.lm_head], kernels)
         for stage in stages:
             for block in self._blocks[stage.first : stage.last]:
                 block.to(stage.device)
-                _take_kernels(list(block.modules()))
+                _take_kernels(list(block.modules()), kernels)
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
         self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
@@ -128,13 +129,13 @@ def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
-def _take_kernels(modules: Sequence[nn.Module]) -> None:
+def _take_kernels(modules: Sequence[nn.Module], kernels: Kernels | None) -> None:
     """Give layers kernels; layers that share a weight go on sharing it."""
     made = {}
     for module in modules:
         if isinstance(module, CompressedLinear | CompressedEmbedding):
             if module.weight not in made:
-                made[module.weight] = with_cuda_kernels(module.weight)
+                made[module.weight] = with_cuda_kernels(module.weight, kernels)
             module.weight = made[module.weight]
 
 

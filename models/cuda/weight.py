@@ -9,11 +9,15 @@ from torch import Tensor
 from models.compressed import DenseWeight, Weight
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.matrix import Matrix, matrix_of
+from models.cuda.table import Kernels
 
 
-def with_cuda_kernels(weight: Weight) -> Weight:
-    """The same numbers, multiplied by kernels; `weight` itself where none fits. Its buffers must lie on the device."""
-    matrix = matrix_of(weight)
+def with_cuda_kernels(weight: Weight, kernels: Kernels | None = None) -> Weight:
+    """The same numbers, multiplied by kernels; `weight` itself where none fits. Its buffers must lie on the device.
+
+    `kernels` as for `matrix_of`.
+    """
+    matrix = matrix_of(weight, kernels)
     return weight if matrix is None else CudaWeight(weight, matrix)
 
 

@@ -15,6 +15,7 @@ import torch
 
 from models.cache import KeyValueCache
 from models.cuda.step import RowDecoder, Stage
+from models.cuda.table import Kernels
 from models.falcon import Falcon
 from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.cards import card_reason, interpreted, memory_ended
@@ -40,15 +41,15 @@ _FEW_INTERPRETED = 4  # there, a program that shares keys among rows saves what 
 class CudaBackend(FalconBackend[CountedState[Caches]]):
     """A model on one card or several; with device cpu, by Triton's interpreter."""
 
-    def __init__(self, model: Falcon, stages: Sequence[Stage]) -> None:
-        """Moves `model`, whose layers are compressed ones, to the devices of `stages`.
+    def __init__(self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None) -> None:
+        """Moves `model`, whose layers are compressed ones, to the devices of `stages`; `kernels` as for `RowDecoder`.
 
         Raises BackendUnavailableError for a shape that the kernels lack, DeviceMemoryError where it does not fit.
         """
         super().__init__(model.config)
         try:
             with _memory_told():
-                self._decoder: RowDecoder | None = RowDecoder(model, stages)
+                self._decoder: RowDecoder | None = RowDecoder(model, stages, kernels)
         except ValueError as error:
             raise BackendUnavailableError(f"This model has {error}; choose --backend torch.") from None
         self._stages = tuple(stages)
@@ -111,7 +112,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
                 scores = self._step(rows[first : first + _MOST], 0)
                 for place, last in zip(together, lasts.tolist(), strict=True):
                     if first <= last < first + _MOST:
-                        kept[place] = scores[last - first].copy()
+                        kept[place] = scores[last - first]
         for place in together:
             feeds[place][1].advance(len(batch[place]))
         return [

@@ -60,7 +60,7 @@ def backend(name: str, bundles: Bundles, request: pytest.FixtureRequest) -> AnyB
         if name == "cuda" and interpreted():  # kernels of products have tests of their own, and take a second a step
             if request.param == "rw":
                 pytest.skip("no NVIDIA card: Triton's interpreter takes too long for RW's many key heads")
-            patch.setattr("models.cuda.step.with_cuda_kernels", lambda weight: weight)
+            patch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
         return open_backend(Bundle.open(bundles(request.param, "lut4")), name)
 
 

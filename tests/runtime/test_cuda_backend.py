@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 
+from benchmarks.random_falcon import random_falcon
 from models.config import FalconConfig
 from models.cuda.step import Stage
+from models.cuda.table import Launch, Variant
 from models.falcon import Falcon
 from runtime.backends.cards import interpreted
 from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
@@ -22,6 +25,7 @@ from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
 from tests.conftest import Bundles, Checkpoints
+from tests.models.cuda.table_kernels import run_here
 from tests.tools import divergence
 
 if interpreted():
@@ -36,7 +40,7 @@ IDS = [5, 17, 301, 44, 9, 210, 88]
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products by torch: their kernels have tests of their own."""
-    monkeypatch.setattr("models.cuda.step.with_cuda_kernels", lambda weight: weight)
+    monkeypatch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
 
 
 def model(bundles: Bundles, variant: str = "7b") -> Falcon:
@@ -61,6 +65,29 @@ def test_layers_on_several_devices_score_like_all_on_one(bundles: Bundles, varia
     np.testing.assert_array_equal(saved.keys, one.save_state(states[0]).keys)
     restored = two.restore_state(saved), one.restore_state(saved)
     np.testing.assert_array_equal(two.feed([9], restored[0]), one.feed([9], restored[1]))
+
+
+def test_products_by_tables_score_like_those_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    falcon = random_falcon("tiny-7b", "lut4", torch.device("cpu"))
+    ran: list[int] = []
+
+    def kernels(variant: Variant, device: torch.device) -> Launch:
+        ran.append(variant.vectors)
+        return run_here(variant, device)
+
+    stages = [Stage(torch.device("cpu"), 0, 2)]
+    fast = CudaBackend(copy.deepcopy(falcon), stages, kernels)
+    monkeypatch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
+    plain = CudaBackend(falcon, stages)
+    feeds: list[list[list[int]]] = [[IDS[:4]], [[3]], [[7], [8, 9]]]
+    states = [[backend.new_state() for _ in range(2)] for backend in (fast, plain)]
+    for tokens in feeds:
+        got = fast.feed_batch(list(zip(tokens, states[0], strict=False)))
+        wanted = plain.feed_batch(list(zip(tokens, states[1], strict=False)))
+        for one, other in zip(got, wanted, strict=True):
+            assert divergence(other, one) < 1e-9
+    layers = 4 * 2 + 1
+    assert ran == [4] * layers + [1] * layers + [4] * layers
 
 
 @pytest.mark.usefixtures("plain")

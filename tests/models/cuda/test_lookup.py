@@ -11,7 +11,8 @@ import torch
 
 from models.cuda.lookup import SHUFFLE_PACK, address_ptx, permute_ptx, shuffle_ptx
 from models.cuda.matrix import byte_planes
-from tests.models.cuda.ptx import LANES, Lanes, run
+from tests.models.cuda.machine import LANES
+from tests.models.cuda.ptx import Lanes, run
 
 
 def indices(words: Lanes) -> np.ndarray:

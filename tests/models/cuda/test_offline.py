@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
 
 # That a program may take (CUDA C++ Programming Guide, compute capabilities).
-SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
+SHARED_BYTES = {80: 163 << 10, 89: 99 << 10, 90: 227 << 10}
 
 
 def compiled(module: str, *arguments: str, cache: Path) -> list[dict[str, Any]]:

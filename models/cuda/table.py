@@ -1,0 +1,204 @@
+"""Few vectors times a palettized matrix, by the kernel of table.cu. O rows, I columns, R vectors.
+
+Not yet run on a card: what it computes was seen by running its PTX (tests/models/cuda/machine.py), its speed is only
+reckoned (docs/decisions/025-tables-in-shared-memory.md). So nothing takes it by itself; `benchmarks.cuda` and
+`benchmarks.cuda_products` measure it beside the others.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.compressed import LutWeight
+from models.cuda.machine import multiprocessors, shared_bytes
+from models.cuda.native import Function, compile_source
+
+MOST_VECTORS = 32
+_TABLE_BYTES = 256 * 32 * 4  # of a codebook
+_HALF_ROWS = 32  # of one codebook
+_WAYS = 4
+_STEP_BYTES = 64  # of a row, that a warp reads at once
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the kernel is compiled: bits of an index, and for how many vectors at most.
+
+    Up to 8 are float32 and multiplied as two float16 numbers each, which keeps 22 bits. More are float16, and a block
+    has the rows of four codebooks in place of two, so that vectors are read less often.
+    """
+
+    bits: int
+    vectors: int
+
+    @property
+    def split(self) -> bool:
+        """Whether vectors are float32, and must stay below float16's 65,504."""
+        return self.vectors <= 8
+
+    @property
+    def halves(self) -> int:
+        """Codebooks of a block."""
+        return 2 if self.split else 4
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return 32 * _WAYS * self.halves
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of a block."""
+        return _HALF_ROWS * self.halves
+
+    @property
+    def defines(self) -> list[tuple[str, int]]:
+        """For the compiler."""
+        return [("BITS", self.bits), ("VECTORS", self.vectors), ("SPLIT", int(self.split)), ("HALVES", self.halves)]
+
+    @property
+    def most_bytes(self) -> int:
+        """Of shared memory, at most: so that 512 threads fit a multiprocessor of compute capability 9.0."""
+        return (112 << 10) if self.split else (224 << 10)
+
+    @property
+    def least_bytes(self) -> int:
+        """Of shared memory, at least: tables, and a unit of the vectors or all sums."""
+        return self.halves * _TABLE_BYTES + max(self._unit_bytes, self._sum_bytes)
+
+    def plan(self, shape: tuple[int, int], processors: int, shared_bytes: int) -> Plan:
+        """Units of work, a tile's rows by a step of each way, are dealt out evenly to 512 threads a multiprocessor.
+
+        A block may have `shared_bytes`, no fewer than `least_bytes`.
+        """
+        rows, columns = shape
+        units = -(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES))
+        total = -(-rows // self.tile_rows) * units
+        blocks = min(512 // self.threads * processors, total)
+        tables = self.halves * _TABLE_BYTES
+        room = min(self.most_bytes, shared_bytes) - tables
+        staged = min(room // self._unit_bytes, units, -(-total // blocks))
+        return Plan(blocks, staged, tables + max(staged * self._unit_bytes, self._sum_bytes))
+
+    @property
+    def _unit_bytes(self) -> int:
+        """Of the vectors: each as two float16 numbers, or as one, twice."""
+        return _WAYS * _STEP_BYTES * 8 // self.bits * self.vectors * 4
+
+    @property
+    def _sum_bytes(self) -> int:
+        return _WAYS * self.vectors * self.tile_rows * 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Blocks of a launch, the units of the vectors that each holds at once, and its bytes of shared memory."""
+
+    blocks: int
+    staged: int
+    shared_bytes: int
+
+
+Launch = Callable[[Plan, Sequence[Tensor | None], Sequence[int]], None]
+"""Run so many blocks on these tensors and whole numbers: the fields of `Product` in their order."""
+
+Kernels = Callable[[Variant, torch.device], Launch]
+"""The kernel so compiled, on a device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableProduct:
+    """[O, I] as indices and codebooks, multiplied by `kernels`."""
+
+    bits: int
+    shape: tuple[int, int]
+    data: Tensor  # uint8 [O, I · bits / 8]
+    codebooks: Tensor  # float16 [O / group, 2^bits]
+    group: int
+    counters: Tensor  # int32, zeros that every product leaves as zeros
+    kernels: Kernels
+
+    def takes(self, vectors: int) -> bool:
+        """Whether the card has room for so many."""
+        return vectors <= MOST_VECTORS and self._variant(vectors).least_bytes <= shared_bytes(self.data.device)
+
+    def reads(self, vectors: int) -> torch.dtype:
+        """The type of x."""
+        return torch.float32 if self._variant(vectors).split else torch.float16
+
+    def times(
+        self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """`x` [R, I] as `reads(R)` says -> gelu(x Wᵀ + bias) + added, [R, O], where it `takes` R.
+
+        `dtype` is float32 or float16.
+        """
+        vectors, (rows, columns) = len(x), self.shape
+        variant = self._variant(vectors)
+        plan = variant.plan(self.shape, multiprocessors(x.device), shared_bytes(x.device))
+        out = torch.empty((vectors, rows), dtype=dtype, device=x.device)
+        parts = torch.empty((plan.blocks, 2, variant.vectors, variant.tile_rows), dtype=torch.float32, device=x.device)
+        self.kernels(variant, x.device)(
+            plan,
+            [self.data, self.codebooks, x, bias, added, out, parts, self.counters],
+            [rows, columns, vectors, self.group, int(gelu), int(dtype == torch.float16), plan.staged],
+        )
+        return out
+
+    def _variant(self, vectors: int) -> Variant:
+        """Powers of two: as few are compiled as there are graphs of steps."""
+        return Variant(self.bits, 1 << (vectors - 1).bit_length())
+
+
+def table_product(weight: LutWeight, kernels: Kernels) -> TableProduct | None:
+    """None for a weight that the kernel does not read."""
+    rows, columns = weight.shape
+    bits = weight.index_bits
+    whole = columns * bits // 8 % 16 == 0 and weight.group_size % _HALF_ROWS == 0
+    if bits not in (4, 8) or not whole or weight.codebook.shape[1] != 1 << bits:
+        return None
+    if weight.codebook.dtype != torch.float16:
+        return None
+    indices = weight.indices.contiguous()
+    return TableProduct(
+        bits=bits,
+        shape=(rows, columns),
+        data=indices,
+        codebooks=weight.codebook.contiguous(),
+        group=weight.group_size,
+        counters=torch.zeros(rows // _HALF_ROWS, dtype=torch.int32, device=indices.device),
+        kernels=kernels,
+    )
+
+
+def source() -> str:
+    """The kernel, in CUDA C++."""
+    return (Path(__file__).parent / "table.cu").read_text(encoding="utf-8")
+
+
+@cache
+def card_kernels(variant: Variant, device: torch.device) -> Launch:
+    """Compiled for the card that `device` is, in some 0.3 s."""
+    major, minor = torch.cuda.get_device_capability(device)
+    cubin = compile_source(source(), 10 * major + minor, variant.defines).cubin
+    with torch.cuda.device(device):
+        function = Function(cubin, "table_product", min(variant.most_bytes, shared_bytes(device)))
+
+    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> None:
+        function(plan.blocks, variant.threads, plan.shared_bytes, packed(tensors, numbers))
+
+    return launch
+
+
+def packed(tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> bytes:
+    """Addresses, 0 for None, and whole numbers of 32 bits as a C structure has them."""
+    addresses = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+    wide, narrow = len(addresses), len(numbers)
+    return struct.pack(f"<{wide}Q{narrow}i{narrow % 2 * 4}x", *addresses, *numbers)

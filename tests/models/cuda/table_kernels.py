@@ -1,0 +1,56 @@
+"""The kernel of models/cuda/table.cu, run by a machine of our own in place of a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.cuda.native import compile_source
+from models.cuda.table import Launch, Plan, Variant, packed, source
+from tests.models.cuda.machine import Block, parse
+from tests.models.cuda.memory import Memory
+
+Watch = Callable[[Block], object]
+ENDED = object()
+
+
+@cache
+def ptx(variant: Variant) -> str:
+    """For compute capability 9.0."""
+    try:
+        return compile_source(source(), 90, variant.defines).ptx
+    except OSError:
+        pytest.skip("NVRTC is not installed: it exists for Linux and Windows only")
+
+
+def run_here(
+    variant: Variant, _device: torch.device, *, scattered: int | None = None, watch: Watch = lambda _: None
+) -> Launch:
+    """`scattered`: warps of all blocks in an order drawn from that seed; else block after block, its warps together."""
+
+    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> None:
+        draw = np.random.default_rng(scattered)
+        memory = Memory([tensor for tensor in tensors if tensor is not None], once=tensors[5])
+        kernel = parse(ptx(variant), plan.shared_bytes)
+        for fresh in tensors[5:7]:  # `out` and `parts`: memory of before, whatever it holds
+            assert fresh is not None
+            fresh.fill_(torch.nan)
+        going = []
+        for number in range(plan.blocks):
+            order = tuple(draw.permutation(variant.threads // 32).tolist()) if scattered is not None else ()
+            block = Block(kernel, memory, packed(tensors, numbers), variant.threads, number, plan.blocks, order)
+            watch(block)
+            going.append(block.turns())
+        while going:
+            one = 0 if scattered is None else draw.integers(len(going))
+            for _ in range(draw.integers(1, 100)):
+                if next(going[one], ENDED) is ENDED:
+                    del going[one]
+                    break
+
+    return launch
