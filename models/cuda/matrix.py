@@ -12,7 +12,7 @@ from models.cuda.forms import WEIGHTS_A_UNIT
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import hopper, interpreted, multiprocessors
 from models.cuda.picked import picked_rows
-from models.cuda.table import Kernels, TableProduct, table_product
+from models.cuda.table import Factors, Kernels, TableMatrix, product, table_matrix
 from models.cuda.tile import tile_product
 from models.cuda.vector import vector_product
 
@@ -34,7 +34,7 @@ class Matrix:
     scales: Tensor
     scale_units: int = 0
     counters: Tensor  # int32, zeros that every product leaves as zeros; its own, as others may run beside it
-    table: TableProduct | None = None  # multiplies a few rows where it is there
+    table: TableMatrix | None = None  # multiplies a few rows where it is there
 
     @property
     def units(self) -> int:
@@ -58,7 +58,7 @@ class Matrix:
         """
         if self.table is not None and self.table.takes(len(x)):
             half = torch.float16 if layout.dtype == torch.float16 else torch.float32
-            return layout.lay(self.table.times(x, bias, added, gelu=gelu, dtype=half))
+            return layout.lay(product(Factors(matrix=self.table, x=x, bias=bias, added=added, gelu=gelu, dtype=half)))
         if len(x) == 1:
             return self._times_vector(x, bias, added, gelu=gelu, layout=layout)
         return self._times_rows(x, bias, added, gelu=gelu, dtype=layout.dtype)
@@ -196,7 +196,7 @@ def matrix_of(weight: Weight, kernels: Kernels | None = None) -> Matrix | None:
             group=weight.group_size,
             scales=none,
             counters=counters,
-            table=table_product(weight, kernels) if kernels is not None else None,
+            table=table_matrix(weight, kernels) if kernels is not None else None,
         )
     if isinstance(weight, BlockWeight):
         form = "int4" if weight.values.dtype == torch.uint8 else "int8"

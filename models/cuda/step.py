@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.joined import joined_of
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import multiprocessors
 from models.cuda.norms import normalized
@@ -19,7 +20,7 @@ from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from models.cuda.table import Kernels
 from models.cuda.weight import CudaWeight, with_cuda_kernels
-from models.falcon import Attention, Block, Falcon, Transformer
+from models.falcon import Block, Falcon, Transformer
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class RowDecoder:
             for block in self._blocks[stage.first : stage.last]:
                 block.to(stage.device)
                 _take_kernels(list(block.modules()), kernels)
+        self._joined = [joined_of(block) for block in self._blocks]
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
         self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
@@ -72,8 +74,7 @@ class RowDecoder:
             hidden = hidden.to(stage.device)
             with _current(stage.device):
                 for layer in range(stage.last - stage.first):
-                    block = self._blocks[stage.first + layer]
-                    hidden = self._block(block, hidden, rows[number], number, layer, prompt)
+                    hidden = self._block(hidden, rows[number], number, layer, prompt)
         if first == len(tokens):
             return hidden.new_empty((0, self._model.config.vocab_size))
         hidden = hidden[first:].to(tokens.device)
@@ -81,25 +82,32 @@ class RowDecoder:
             head = self._model.lm_head
             return _product(head, normalized(hidden, [transformer.ln_f], [_reads(head, len(hidden))])[0])
 
-    def _block(self, block: Block, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
+    def _block(self, hidden: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
         """What `models.falcon.Block` computes, float32 [R, E] -> [R, E]; sums are made where products end.
 
         Where attention and MLP are side by side, so are they on the card: a step's small kernels leave it idle.
         """
         count = len(hidden)
+        block = self._blocks[self.stages[stage].first + layer]
+        joined = self._joined[self.stages[stage].first + layer]
         attention, mlp = block.self_attention, block.mlp
         norms = [block.ln_attn, block.ln_mlp] if block.two_norms else [block.input_layernorm]
         of_attention, of_mlp = _reads(attention.query_key_value, count), _reads(mlp.dense_h_to_4h, count)
         if block.parallel and not block.two_norms and of_attention != of_mlp:
             norms *= 2  # one norm, laid in two ways
         inputs = normalized(hidden, norms, [of_attention, of_mlp][: len(norms)])
+        gathered_layout = _reads(attention.dense, count)
+        if joined is not None and joined.takes(count) and not prompt:
+            qkv, wide = joined.begin(inputs[0], inputs[-1])
+            return joined.end(self._attend(qkv, rows, stage, layer, prompt, gathered_layout), wide, hidden)
         wide_layout = _reads(mlp.dense_4h_to_h, count)
         side = self._sides[stage] if block.parallel and not prompt else None
         if side is not None:
             side.wait_stream(torch.cuda.current_stream(side.device))
             with torch.cuda.stream(side):
                 wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
-        gathered = self._attend(attention, inputs[0], rows, stage, layer, prompt)
+        qkv = _product(attention.query_key_value, inputs[0])
+        gathered = self._attend(qkv, rows, stage, layer, prompt, gathered_layout)
         hidden = _product(attention.dense, gathered, added=hidden)
         if side is not None:
             torch.cuda.current_stream(side.device).wait_stream(side)
@@ -109,11 +117,11 @@ class RowDecoder:
             wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
         return _product(mlp.dense_4h_to_h, wide, added=hidden)
 
-    def _attend(self, attention: Attention, x: Tensor, rows: Rows, stage: int, layer: int, prompt: bool) -> Tensor:
+    def _attend(self, qkv: Tensor, rows: Rows, stage: int, layer: int, prompt: bool, layout: Layout) -> Tensor:
+        """Stores keys and values of `qkv` [R, K · (G + 2) · D]; what the queries gather, [R, E] laid as `layout`."""
         shape, (rotary, bias) = self._shape, self._tables[stage]
-        qkv = _product(attention.query_key_value, x).view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
+        qkv = qkv.view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
         query = rotate_and_store(qkv, rotary, rows, layer, shape.context)
-        layout = _reads(attention.dense, len(rows))
         if prompt:
             return attend_prompt(query, rows, layer, shape, bias, layout)
         splits = split_count(shape, len(rows), self._processors[stage])

@@ -6,7 +6,8 @@
 //
 // O rows, I columns, R vectors. Given when this file is compiled: BITS (4 or 8); VECTORS, the most that R may be;
 // SPLIT, whether vectors are float32 and multiplied as two float16 numbers each, rounded and the rest, or float16;
-// HALVES (2 or 4), codebooks of 32 rows that a block has tables of. All is float32 from the product on.
+// HALVES (2 or 4), codebooks of 32 rows that a block has tables of; JOIN, what a launch computes: 0, a product; 1, two
+// of matrices with as many columns; 2, the sum of two whose matrices have as many rows. All is float32 from there on.
 
 typedef unsigned int word;
 typedef unsigned long long wide;
@@ -30,18 +31,33 @@ constexpr int UNIT_PLACES = WAYS * PIECES * 4;    // pieces of a vector in a uni
 constexpr int TABLE_BYTES = 256 * HALVES * 32 * 4;  // [half / 2][byte][half % 2][lane] words
 
 struct Product {
-    const unsigned char* data;        // [O, I · BITS / 8]
-    const unsigned short* codebooks;  // float16 [O / group, 2^BITS]
-    const void* x;                    // [R, I] float32, or float16 where they are not split
-    const float* bias;                // [O], or null
-    const float* added;               // [R, O], or null
-    void* out;                        // [R, O] float32, or float16
-    float* parts;                     // [blocks, 2, VECTORS, TILE_ROWS]
-    int* counters;                    // [tiles], all 0, and 0 again at the end
-    int rows, columns, vectors, group;
-    int gelu, half_out;
-    int staged;                       // units of the vectors that shared memory holds; without SPLIT, twice
+    const unsigned char* data[2];        // [O, I · BITS / 8]
+    const unsigned short* codebooks[2];  // float16 [O / group, 2^BITS]
+    const void* x[2];                    // [R, I] float32, or float16 where they are not split
+    const float* bias[2];                // [O], or null; where a sum is computed, of the first
+    const float* added[2];               // [R, O], or null
+    void* out[2];                        // [R, O] float32, or float16
+    float* parts;                        // [blocks, 2, VECTORS, TILE_ROWS]
+    int* counters;                       // [tiles], all 0, and 0 again at the end
+    int rows[2], columns[2], group[2];
+    int gelu[2], half_out[2];
+    int vectors;
+    int staged;  // units of the vectors that shared memory holds; without SPLIT, twice
 };
+
+// Of two, without an index that would move both to memory.
+template <class T>
+__device__ __forceinline__ T pick(const T (&two)[2], int which) {
+    return which ? two[1] : two[0];
+}
+
+__device__ __forceinline__ int units_of(int columns) {
+    return (columns * BITS / 8 + UNIT_BYTES - 1) / UNIT_BYTES;
+}
+
+__device__ __forceinline__ int tiles_of(int rows) {
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
 
 __device__ __forceinline__ Words load_weights(const unsigned char* place, bool inside) {
     Words found;
@@ -139,15 +155,16 @@ __device__ __forceinline__ void multiply_step(
 }
 
 // The codebooks of a tile's halves as tables: 8 stores of 16 bytes for each word, a group of 8 lanes on all banks.
-__device__ __forceinline__ void build_tables(unsigned char* tables, const Product& product, int tile) {
+__device__ __forceinline__ void build_tables(unsigned char* tables, const Product& product, int which, int tile) {
     int byte = threadIdx.x % 256, lane = threadIdx.x % 32;
     constexpr int OWN = 256 * HALVES / THREADS;  // words of a thread
     word entries[OWN];
 #pragma unroll
     for (int number = 0; number < OWN; ++number) {
         int half = threadIdx.x / 256 * OWN + number;
-        int row = min(tile * TILE_ROWS + half * HALF_ROWS, product.rows - 1);
-        const unsigned short* codebook = product.codebooks + (wide)(row / product.group) * (1 << BITS);
+        int row = min(tile * TILE_ROWS + half * HALF_ROWS, pick(product.rows, which) - 1);
+        const unsigned short* codebook =
+            pick(product.codebooks, which) + (wide)(row / pick(product.group, which)) * (1 << BITS);
         entries[number] = BITS == 4 ? codebook[byte & 15] | (word)codebook[byte >> 4] << 16 : (word)codebook[byte];
     }
 #pragma unroll
@@ -175,12 +192,14 @@ __device__ __forceinline__ Piece piece_of(int number, int first, int units) {
 }
 
 // `units` of float32 vectors from unit `first` on, split in two.
-__device__ __forceinline__ void stage(unsigned char* vectors, const Product& product, int first, int units) {
+__device__ __forceinline__ void stage(
+    unsigned char* vectors, const Product& product, int which, int first, int units) {
+    int columns = pick(product.columns, which);
     for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
         Piece piece = piece_of(number, first, units);
-        bool inside = piece.column < product.columns && piece.vector < product.vectors;
+        bool inside = piece.column < columns && piece.vector < product.vectors;
         const float4* from =
-            (const float4*)((const float*)product.x + (wide)piece.vector * product.columns + piece.column);
+            (const float4*)((const float*)pick(product.x, which) + (wide)piece.vector * columns + piece.column);
         float4 zeros = float4{0.0f, 0.0f, 0.0f, 0.0f};
         float4 a = inside ? from[0] : zeros, b = inside ? from[1] : zeros;
         Words high = Words{halves(a.x, a.y), halves(a.z, a.w), halves(b.x, b.y), halves(b.z, b.w)};
@@ -193,12 +212,14 @@ __device__ __forceinline__ void stage(unsigned char* vectors, const Product& pro
 }
 
 // The same of float16 vectors, on their way while others are multiplied: `wait_for_staged` waits for the thread's own.
-__device__ __forceinline__ void stage_behind(unsigned char* vectors, const Product& product, int first, int units) {
+__device__ __forceinline__ void stage_behind(
+    unsigned char* vectors, const Product& product, int which, int first, int units) {
+    int columns = pick(product.columns, which);
     for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
         Piece piece = piece_of(number, first, units);
-        bool inside = piece.column < product.columns && piece.vector < product.vectors;
-        const unsigned short* from = (const unsigned short*)product.x;
-        if (inside) from += (wide)piece.vector * product.columns + piece.column;
+        bool inside = piece.column < columns && piece.vector < product.vectors;
+        const unsigned short* from = (const unsigned short*)pick(product.x, which);
+        if (inside) from += (wide)piece.vector * columns + piece.column;
         asm volatile(
             "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"((word)__cvta_generic_to_shared(vectors + piece.place)),
             "l"(from), "r"(inside ? 16 : 0)
@@ -211,22 +232,27 @@ __device__ __forceinline__ void wait_for_staged() {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
 }
 
-__device__ __forceinline__ void finish(const Product& product, int vector, int row, float sum) {
-    if (row >= product.rows || vector >= product.vectors) return;
-    wide place = (wide)vector * product.rows + row;
-    if (product.bias) sum += product.bias[row];
-    if (product.gelu) sum = 0.5f * sum * (1.0f + erff(sum * 0.70710678118654752f));
-    if (product.added) sum += product.added[place];
-    if (product.half_out) {
-        ((unsigned short*)product.out)[place] = (unsigned short)halves(sum, 0.0f);
+__device__ __forceinline__ void finish(const Product& product, int which, int vector, int row, float sum) {
+    int rows = pick(product.rows, which);
+    if (row >= rows || vector >= product.vectors) return;
+    wide place = (wide)vector * rows + row;
+    const float* bias = pick(product.bias, which);
+    const float* added = pick(product.added, which);
+    void* out = pick(product.out, which);
+    if (bias) sum += bias[row];
+    if (pick(product.gelu, which)) sum = 0.5f * sum * (1.0f + erff(sum * 0.70710678118654752f));
+    if (added) sum += added[place];
+    if (pick(product.half_out, which)) {
+        ((unsigned short*)out)[place] = (unsigned short)halves(sum, 0.0f);
     } else {
-        ((float*)product.out)[place] = sum;
+        ((float*)out)[place] = sum;
     }
 }
 
 // All vectors' sums of a tile, [WAYS, VECTORS, TILE_ROWS].
-__device__ __forceinline__ void gather(float* gathered, const float (&sums)[2][SLICE_TILES][4], int half, int way) {
-    int lane = threadIdx.x % 32;
+__device__ __forceinline__ void gather(float* gathered, const float (&sums)[2][SLICE_TILES][4]) {
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int half = warp % HALVES, way = warp / HALVES;
 #pragma unroll
     for (int rows = 0; rows < 2; ++rows) {
 #pragma unroll
@@ -252,87 +278,103 @@ __device__ __forceinline__ void gather(float* gathered, const float (&sums)[2][S
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_product(const Product product) {
-    extern __shared__ __align__(16) unsigned char shared[];
-    __shared__ int is_last;
-    unsigned char* tables = shared;
-    unsigned char* vectors = shared + TABLE_BYTES;
+// Adds units `first` to `last` - 1 of a tile of one of the matrices, times the vectors, to `sums`.
+__device__ __forceinline__ void accumulate(
+    float (&sums)[2][SLICE_TILES][4], unsigned char* tables, const Product& product, int which, int tile, int first,
+    int last) {
+    unsigned char* vectors = tables + TABLE_BYTES;
+    int staged_bytes = product.staged * UNIT_PLACES * SLICES * 16;
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     int half = warp % HALVES, way = warp / HALVES;
     word place = half / 2 << 16 | half % 2 << 7 | lane << 2;
-    int row_bytes = product.columns * BITS / 8;
-    int units = (row_bytes + UNIT_BYTES - 1) / UNIT_BYTES;  // of a tile
-    int tiles = (product.rows + TILE_ROWS - 1) / TILE_ROWS;
-    int staged_bytes = product.staged * UNIT_PLACES * SLICES * 16;
-    wide total = (wide)tiles * units;
-    wide begin = total * blockIdx.x / gridDim.x, end = total * (blockIdx.x + 1) / gridDim.x;
-    for (wide unit = begin; unit < end;) {
-        int tile = (int)(unit / units), first = (int)(unit % units);
-        int last = (int)min((wide)units, first + end - unit);
-        int row = min(tile * TILE_ROWS + half * HALF_ROWS, product.rows - HALF_ROWS) + lane / 4;  // halves are whole
-        int lane_begin = lane % 4 * 16 + way * STEP_BYTES;
-        const unsigned char* lane_data = product.data + (wide)row * row_bytes + lane_begin;
-        auto load = [&](Words(&weights)[4], int number) {
-            int offset = number * UNIT_BYTES;
-            bool inside = number < last && lane_begin + offset < row_bytes;
+    int row_bytes = pick(product.columns, which) * BITS / 8;
+    int row = min(tile * TILE_ROWS + half * HALF_ROWS, pick(product.rows, which) - HALF_ROWS);  // halves are whole
+    int lane_begin = lane % 4 * 16 + way * STEP_BYTES;
+    const unsigned char* lane_data = pick(product.data, which) + (wide)(row + lane / 4) * row_bytes + lane_begin;
+    auto load = [&](Words(&weights)[4], int number) {
+        int offset = number * UNIT_BYTES;
+        bool inside = number < last && lane_begin + offset < row_bytes;
 #pragma unroll
-            for (int part = 0; part < 4; ++part) {
-                weights[part] = load_weights(lane_data + offset + part * 8 * row_bytes, inside);
-            }
-        };
-        Words now[4], next[4], then[4];
-        load(now, first);
-        load(next, first + 1);
-        __syncthreads();  // nobody reads the tables and vectors of before
-        if (!SPLIT) stage_behind(vectors, product, first, min(last - first, product.staged));
-        build_tables(tables, product, tile);
-        float sums[2][SLICE_TILES][4] = {};
-        int side = 0;
-        for (int chunk = first; chunk < last; chunk += product.staged) {
-            int stop = min(last, chunk + product.staged);
-            const unsigned char* held = vectors;
-            if (SPLIT) {
-                if (chunk != first) __syncthreads();
-                stage(vectors, product, chunk, stop - chunk);
-                __syncthreads();
-            } else {
-                held += side * staged_bytes;
-                side = 1 - side;
-                wait_for_staged();
-                __syncthreads();
-                if (stop < last) {
-                    stage_behind(vectors + side * staged_bytes, product, stop, min(last - stop, product.staged));
-                }
-            }
-            for (int number = chunk; number < stop; ++number) {
-                load(then, number + 2);
-                multiply_step(sums, now, tables, held, (number - chunk) * WAYS + way, place, lane);
-#pragma unroll
-                for (int part = 0; part < 4; ++part) {
-                    now[part] = next[part];
-                    next[part] = then[part];
-                }
+        for (int part = 0; part < 4; ++part) {
+            weights[part] = load_weights(lane_data + offset + part * 8 * row_bytes, inside);
+        }
+    };
+    Words now[4], next[4], then[4];
+    load(now, first);
+    load(next, first + 1);
+    __syncthreads();  // nobody reads the tables and vectors of before
+    if (!SPLIT) stage_behind(vectors, product, which, first, min(last - first, product.staged));
+    build_tables(tables, product, which, tile);
+    int side = 0;
+    for (int chunk = first; chunk < last; chunk += product.staged) {
+        int stop = min(last, chunk + product.staged);
+        const unsigned char* held = vectors;
+        if (SPLIT) {
+            if (chunk != first) __syncthreads();
+            stage(vectors, product, which, chunk, stop - chunk);
+            __syncthreads();
+        } else {
+            held += side * staged_bytes;
+            side = 1 - side;
+            wait_for_staged();
+            __syncthreads();
+            if (stop < last) {
+                stage_behind(vectors + side * staged_bytes, product, which, stop, min(last - stop, product.staged));
             }
         }
+        for (int number = chunk; number < stop; ++number) {
+            load(then, number + 2);
+            multiply_step(sums, now, tables, held, (number - chunk) * WAYS + way, place, lane);
+#pragma unroll
+            for (int part = 0; part < 4; ++part) {
+                now[part] = next[part];
+                next[part] = then[part];
+            }
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_product(const Product product) {
+    extern __shared__ __align__(16) unsigned char shared[];
+    __shared__ int is_last;
+    float* gathered = (float*)(shared + TABLE_BYTES);
+    int first_units = units_of(product.columns[0]), first_tiles = tiles_of(product.rows[0]);
+    int units = JOIN == 2 ? first_units + units_of(product.columns[1]) : first_units;  // of a tile
+    int tiles = JOIN == 1 ? first_tiles + tiles_of(product.rows[1]) : first_tiles;
+    int total = tiles * units, blocks = gridDim.x, block = blockIdx.x;  // their products are far below 2^31
+    int end = total * (block + 1) / blocks;
+    for (int unit = total * block / blocks; unit < end;) {
+        int tile = unit / units, first = unit % units;
+        int last = min(units, first + end - unit);
+        int which = JOIN == 1 && tile >= first_tiles;
+        int own_tile = tile - which * first_tiles;  // of its matrix
+        float sums[2][SLICE_TILES][4] = {};
+        if (JOIN == 2) {
+            if (first < first_units) accumulate(sums, shared, product, 0, tile, first, min(last, first_units));
+            if (last > first_units) {
+                accumulate(sums, shared, product, 1, tile, max(first - first_units, 0), last - first_units);
+            }
+        } else {
+            accumulate(sums, shared, product, which, own_tile, first, last);
+        }
         __syncthreads();
-        float* gathered = (float*)vectors;
-        gather(gathered, sums, half, way);
+        gather(gathered, sums);
         __syncthreads();
         bool whole = first == 0 && last == units;
-        float* part = product.parts + ((wide)blockIdx.x * 2 + (first == 0)) * VECTORS * TILE_ROWS;
+        float* part = product.parts + (block * 2 + (first == 0)) * VECTORS * TILE_ROWS;
         for (int number = threadIdx.x; number < VECTORS * TILE_ROWS; number += THREADS) {
             float sum = 0.0f;
 #pragma unroll
             for (int from = 0; from < WAYS; ++from) sum += gathered[from * VECTORS * TILE_ROWS + number];
             if (whole) {
-                finish(product, number / TILE_ROWS, tile * TILE_ROWS + number % TILE_ROWS, sum);
+                finish(product, which, number / TILE_ROWS, own_tile * TILE_ROWS + number % TILE_ROWS, sum);
             } else {
                 part[number] = sum;
             }
         }
         if (!whole) {  // the last of a tile's blocks to come adds their parts up in their order: the same bits always
-            int first_block = (int)((((wide)tile * units + 1) * gridDim.x - 1) / total);
-            int last_block = (int)((((wide)tile + 1) * units * gridDim.x - 1) / total);
+            int first_block = ((tile * units + 1) * blocks - 1) / total;
+            int last_block = ((tile + 1) * units * blocks - 1) / total;
             __threadfence();
             __syncthreads();
             if (threadIdx.x == 0) {
@@ -344,11 +386,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
             if (is_last) {
                 for (int number = threadIdx.x; number < VECTORS * TILE_ROWS; number += THREADS) {
                     float sum = 0.0f;
-                    for (int block = first_block; block <= last_block; ++block) {
-                        wide slot = (wide)block * 2 + (block == first_block);
+                    for (int from = first_block; from <= last_block; ++from) {
+                        int slot = from * 2 + (from == first_block);
                         sum += __ldcg(product.parts + slot * VECTORS * TILE_ROWS + number);
                     }
-                    finish(product, number / TILE_ROWS, tile * TILE_ROWS + number % TILE_ROWS, sum);
+                    finish(product, which, number / TILE_ROWS, own_tile * TILE_ROWS + number % TILE_ROWS, sum);
                 }
             }
         }

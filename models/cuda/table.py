@@ -1,4 +1,4 @@
-"""Few vectors times a palettized matrix, by the kernel of table.cu. O rows, I columns, R vectors.
+"""Few vectors times palettized matrices, by the kernel of table.cu. O rows, I columns, R vectors.
 
 Not yet run on a card: what it computes was seen by running its PTX (tests/models/cuda/machine.py), its speed is only
 reckoned (docs/decisions/025-tables-in-shared-memory.md). So nothing takes it by itself; `benchmarks.cuda` and
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
@@ -27,9 +28,20 @@ _WAYS = 4
 _STEP_BYTES = 64  # of a row, that a warp reads at once
 
 
+class Join(IntEnum):
+    """What one launch computes."""
+
+    ALONE = 0
+    """A product."""
+    STACKED = 1
+    """Two, of matrices with as many columns."""
+    BESIDE = 2
+    """The sum of two whose matrices have as many rows."""
+
+
 @dataclass(frozen=True)
 class Variant:
-    """How the kernel is compiled: bits of an index, and for how many vectors at most.
+    """How the kernel is compiled: bits of an index, for how many vectors at most, and what for.
 
     Up to 8 are float32 and multiplied as two float16 numbers each, which keeps 22 bits. More are float16, and a block
     has the rows of four codebooks in place of two, so that vectors are read less often.
@@ -37,6 +49,7 @@ class Variant:
 
     bits: int
     vectors: int
+    join: Join = Join.ALONE
 
     @property
     def split(self) -> bool:
@@ -61,7 +74,13 @@ class Variant:
     @property
     def defines(self) -> list[tuple[str, int]]:
         """For the compiler."""
-        return [("BITS", self.bits), ("VECTORS", self.vectors), ("SPLIT", int(self.split)), ("HALVES", self.halves)]
+        return [
+            ("BITS", self.bits),
+            ("VECTORS", self.vectors),
+            ("SPLIT", int(self.split)),
+            ("HALVES", self.halves),
+            ("JOIN", int(self.join)),
+        ]
 
     @property
     def most_bytes(self) -> int:
@@ -73,18 +92,19 @@ class Variant:
         """Of shared memory, at least: tables, and a unit of the vectors or all sums."""
         return self.halves * _TABLE_BYTES + max(self._unit_bytes, self._sum_bytes)
 
-    def plan(self, shape: tuple[int, int], processors: int, shared_bytes: int) -> Plan:
+    def plan(self, shapes: Sequence[tuple[int, int]], processors: int, shared_bytes: int) -> Plan:
         """Units of work, a tile's rows by a step of each way, are dealt out evenly to 512 threads a multiprocessor.
 
-        A block may have `shared_bytes`, no fewer than `least_bytes`.
+        `shapes` are those of one matrix, or of the two that are joined. A block may have `shared_bytes`, no fewer than
+        `least_bytes`.
         """
-        rows, columns = shape
-        units = -(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES))
-        total = -(-rows // self.tile_rows) * units
+        units = [-(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES)) for _, columns in shapes]
+        tiles = [-(-rows // self.tile_rows) for rows, _ in shapes]
+        total = tiles[0] * sum(units) if self.join is Join.BESIDE else sum(tiles) * units[0]
         blocks = min(512 // self.threads * processors, total)
         tables = self.halves * _TABLE_BYTES
         room = min(self.most_bytes, shared_bytes) - tables
-        staged = min(room // self._unit_bytes, units, -(-total // blocks))
+        staged = min(room // self._unit_bytes, max(units), -(-total // blocks))
         return Plan(blocks, staged, tables + max(staged * self._unit_bytes, self._sum_bytes))
 
     @property
@@ -107,14 +127,14 @@ class Plan:
 
 
 Launch = Callable[[Plan, Sequence[Tensor | None], Sequence[int]], None]
-"""Run so many blocks on these tensors and whole numbers: the fields of `Product` in their order."""
+"""Run so many blocks on these tensors and whole numbers: the fields of table.cu's `Product` in their order."""
 
 Kernels = Callable[[Variant, torch.device], Launch]
 """The kernel so compiled, on a device."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableProduct:
+class TableMatrix:
     """[O, I] as indices and codebooks, multiplied by `kernels`."""
 
     bits: int
@@ -122,42 +142,93 @@ class TableProduct:
     data: Tensor  # uint8 [O, I · bits / 8]
     codebooks: Tensor  # float16 [O / group, 2^bits]
     group: int
-    counters: Tensor  # int32, zeros that every product leaves as zeros
+    counters: Tensor  # int32, zeros that every product leaves as zeros; enough for two stacked matrices of this size
     kernels: Kernels
 
     def takes(self, vectors: int) -> bool:
         """Whether the card has room for so many."""
-        return vectors <= MOST_VECTORS and self._variant(vectors).least_bytes <= shared_bytes(self.data.device)
+        return vectors <= MOST_VECTORS and _variant(self, vectors).least_bytes <= shared_bytes(self.data.device)
 
     def reads(self, vectors: int) -> torch.dtype:
-        """The type of x."""
-        return torch.float32 if self._variant(vectors).split else torch.float16
-
-    def times(
-        self, x: Tensor, bias: Tensor | None, added: Tensor | None, *, gelu: bool, dtype: torch.dtype = torch.float32
-    ) -> Tensor:
-        """`x` [R, I] as `reads(R)` says -> gelu(x Wᵀ + bias) + added, [R, O], where it `takes` R.
-
-        `dtype` is float32 or float16.
-        """
-        vectors, (rows, columns) = len(x), self.shape
-        variant = self._variant(vectors)
-        plan = variant.plan(self.shape, multiprocessors(x.device), shared_bytes(x.device))
-        out = torch.empty((vectors, rows), dtype=dtype, device=x.device)
-        parts = torch.empty((plan.blocks, 2, variant.vectors, variant.tile_rows), dtype=torch.float32, device=x.device)
-        self.kernels(variant, x.device)(
-            plan,
-            [self.data, self.codebooks, x, bias, added, out, parts, self.counters],
-            [rows, columns, vectors, self.group, int(gelu), int(dtype == torch.float16), plan.staged],
-        )
-        return out
-
-    def _variant(self, vectors: int) -> Variant:
-        """Powers of two: as few are compiled as there are graphs of steps."""
-        return Variant(self.bits, 1 << (vectors - 1).bit_length())
+        """The type of x, where it `takes` so many."""
+        return torch.float32 if _variant(self, vectors).split else torch.float16
 
 
-def table_product(weight: LutWeight, kernels: Kernels) -> TableProduct | None:
+@dataclass(frozen=True, kw_only=True)
+class Factors:
+    """One product: x [R, I] times `matrix`, x as the matrix `reads(R)`, and what is done to it at the end.
+
+    A float32 x is split in two float16 numbers, which keeps 22 bits; it must stay below 65,504.
+    """
+
+    matrix: TableMatrix
+    x: Tensor
+    bias: Tensor | None = None  # float32 [O]
+    added: Tensor | None = None  # float32 [R, O]
+    gelu: bool = False
+    dtype: torch.dtype = torch.float32  # of the result; or float16
+
+
+def product(factors: Factors) -> Tensor:
+    """gelu(x Wᵀ + bias) + added, [R, O]."""
+    return _launched([factors], Join.ALONE)[0]
+
+
+def stacked(first: Factors, second: Factors) -> tuple[Tensor, Tensor]:
+    """Both products, in one launch. Their matrices are alike in bits and columns."""
+    one, two = _launched([first, second], Join.STACKED)
+    return one, two
+
+
+def beside(first: Factors, second: Factors) -> Tensor:
+    """x₁ W₁ᵀ + x₂ W₂ᵀ and the first one's end, in one launch. The matrices are alike in bits and rows."""
+    return _launched([first, second], Join.BESIDE)[0]
+
+
+def _variant(matrix: TableMatrix, vectors: int, join: Join = Join.ALONE) -> Variant:
+    """Powers of two: as few are compiled as there are graphs of steps."""
+    return Variant(matrix.bits, 1 << (vectors - 1).bit_length(), join)
+
+
+def _launched(sides: Sequence[Factors], join: Join) -> list[Tensor]:
+    """The results: of each side, or one of all."""
+    first, last = sides[0], sides[-1]
+    device, vectors = first.x.device, len(first.x)
+    variant = _variant(first.matrix, vectors, join)
+    plan = variant.plan([side.matrix.shape for side in sides], multiprocessors(device), shared_bytes(device))
+    out = [
+        torch.empty((vectors, side.matrix.shape[0]), dtype=side.dtype, device=device)
+        for side in (sides[:1] if join is Join.BESIDE else sides)
+    ]
+    parts = torch.empty((plan.blocks, 2, variant.vectors, variant.tile_rows), dtype=torch.float32, device=device)
+    both = (first, last)
+    first.matrix.kernels(variant, device)(
+        plan,
+        [
+            *(side.matrix.data for side in both),
+            *(side.matrix.codebooks for side in both),
+            *(side.x for side in both),
+            *(side.bias for side in both),
+            *(side.added for side in both),
+            out[0],
+            out[-1],
+            parts,
+            (first if len(first.matrix.counters) >= len(last.matrix.counters) else last).matrix.counters,
+        ],
+        [
+            *(side.matrix.shape[0] for side in both),
+            *(side.matrix.shape[1] for side in both),
+            *(side.matrix.group for side in both),
+            *(int(side.gelu) for side in both),
+            *(int(side.dtype == torch.float16) for side in both),
+            vectors,
+            plan.staged,
+        ],
+    )
+    return out
+
+
+def table_matrix(weight: LutWeight, kernels: Kernels) -> TableMatrix | None:
     """None for a weight that the kernel does not read."""
     rows, columns = weight.shape
     bits = weight.index_bits
@@ -167,13 +238,13 @@ def table_product(weight: LutWeight, kernels: Kernels) -> TableProduct | None:
     if weight.codebook.dtype != torch.float16:
         return None
     indices = weight.indices.contiguous()
-    return TableProduct(
+    return TableMatrix(
         bits=bits,
         shape=(rows, columns),
         data=indices,
         codebooks=weight.codebook.contiguous(),
         group=weight.group_size,
-        counters=torch.zeros(rows // _HALF_ROWS, dtype=torch.int32, device=indices.device),
+        counters=torch.zeros(rows // _HALF_ROWS + 2, dtype=torch.int32, device=indices.device),
         kernels=kernels,
     )
 

@@ -12,10 +12,10 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 
-from benchmarks.random_falcon import random_falcon
+from benchmarks.random_falcon import SHAPES, random_falcon
 from models.config import FalconConfig
 from models.cuda.step import Stage
-from models.cuda.table import Launch, Variant
+from models.cuda.table import Join, Launch, Variant
 from models.falcon import Falcon
 from runtime.backends.cards import interpreted
 from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
@@ -67,12 +67,17 @@ def test_layers_on_several_devices_score_like_all_on_one(bundles: Bundles, varia
     np.testing.assert_array_equal(two.feed([9], restored[0]), one.feed([9], restored[1]))
 
 
-def test_products_by_tables_score_like_those_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    falcon = random_falcon("tiny-7b", "lut4", torch.device("cpu"))
-    ran: list[int] = []
+@pytest.mark.parametrize("shape", ["tiny-7b", "tiny-40b", "tiny-biased"])
+def test_products_by_tables_score_like_those_of_torch(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SHAPES, "tiny-biased", SHAPES["tiny-7b"] | {"bias": True})
+    falcon = random_falcon(shape, "lut4", torch.device("cpu"))
+    for name, parameter in falcon.named_parameters():
+        if name.endswith("bias"):
+            parameter.normal_(std=0.5)
+    ran: list[tuple[int, Join]] = []
 
     def kernels(variant: Variant, device: torch.device) -> Launch:
-        ran.append(variant.vectors)
+        ran.append((variant.vectors, variant.join))
         return run_here(variant, device)
 
     stages = [Stage(torch.device("cpu"), 0, 2)]
@@ -86,8 +91,8 @@ def test_products_by_tables_score_like_those_of_torch(monkeypatch: pytest.Monkey
         wanted = plain.feed_batch(list(zip(tokens, states[1], strict=False)))
         for one, other in zip(got, wanted, strict=True):
             assert divergence(other, one) < 1e-9
-    layers = 4 * 2 + 1
-    assert ran == [4] * layers + [1] * layers + [4] * layers
+    blocks = [Join.STACKED, Join.BESIDE] * 2
+    assert ran == [(rows, join) for rows in (4, 1, 4) for join in (*blocks, Join.ALONE)]
 
 
 @pytest.mark.usefixtures("plain")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.models.cuda.arithmetic import Bits, Mask, bits_of, computed, floats, width
-from tests.models.cuda.memory import Memory, SharedMemory
+from tests.models.cuda.memory import Memory, OwnMemory
 
 LANES = 32
 BANKS = 32  # of shared memory, 4 bytes each
@@ -106,7 +106,8 @@ class Block:
 
     def turns(self) -> Iterator[None]:
         """Run all threads; other blocks may have their turn where this stops."""
-        self.shared = SharedMemory(self.kernel.shared_bytes)
+        self.shared = OwnMemory(b"\xa5" * self.kernel.shared_bytes)  # anything but zeros: nothing may count on them
+        self.parameter = OwnMemory(self.parameters)
         self.place = np.zeros(self.threads, np.int64)
         self._copies: list[tuple[Mask, Bits, Bits, Bits]] = []
         waiting = np.zeros(self.threads, np.bool_)
@@ -173,6 +174,8 @@ class Block:
             return self.registers[operand]
         if operand in self.kernel.shared:
             return self._all(self.kernel.shared[operand])
+        if operand == self.kernel.parameter:
+            return self._all(0)
         if special := _SPECIAL.fullmatch(operand):
             lane = np.arange(self.threads, dtype=np.uint64)
             if special[1] == "tid":
@@ -196,13 +199,7 @@ class Block:
         registers = [part.strip() for part in others[0].strip("{}").split(",")]
         size = width(kinds[-1]) // 8
         first = int(place[2] or 0)
-        if kinds[0] == "param":
-            assert place[1] == self.kernel.parameter
-            for number, register in enumerate(registers):
-                field = self.parameters[first + number * size : first + (number + 1) * size]
-                self._set(register, self._all(int.from_bytes(field, "little")), mask)
-            return
-        memory = self.shared if kinds[0] == "shared" else self.memory
+        memory = {"shared": self.shared, "param": self.parameter}.get(kinds[0], self.memory)
         addresses = (self._value(place[1], "u64") + np.uint64(first & 0xFFFFFFFFFFFFFFFF))[mask]
         assert not (addresses % np.uint64(size * len(registers))).any(), "an address that is not aligned"
         if name == "atom":

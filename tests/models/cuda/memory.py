@@ -15,10 +15,11 @@ Bits = npt.NDArray[np.uint64]
 class Memory:
     """Bytes of `tensors`, which are contiguous and on the CPU; those of `once` may be stored once."""
 
-    def __init__(self, tensors: Sequence[Tensor], once: Tensor | None = None) -> None:
-        self._once = 0 if once is None else once.data_ptr()
+    def __init__(self, tensors: Sequence[Tensor], once: Sequence[Tensor | None] = ()) -> None:
+        self._once = {tensor.data_ptr() for tensor in once if tensor is not None}
         self._stored: set[int] = set()
-        self._pieces = [(tensor.data_ptr(), tensor.flatten().view(torch.uint8).numpy()) for tensor in tensors]
+        pieces = {tensor.data_ptr(): tensor.flatten().view(torch.uint8).numpy() for tensor in tensors}
+        self._pieces = list(pieces.items())
 
     def load(self, addresses: Bits, size: int) -> Bits:
         """The `size` bytes at each of `addresses`."""
@@ -32,8 +33,8 @@ class Memory:
         given = np.ascontiguousarray(values).view(np.uint8).reshape(-1, 8)
         for mine, places, owned in self._owners(addresses, size):
             owned[places] = given[mine, :size]
-            if owned.ctypes.data == self._once:
-                fresh = places.ravel().tolist()
+            if owned.ctypes.data in self._once:
+                fresh = (places + owned.ctypes.data).ravel().tolist()
                 assert self._stored.isdisjoint(fresh), "stored twice"
                 self._stored.update(fresh)
 
@@ -49,11 +50,11 @@ class Memory:
         assert found == len(addresses), "memory of no tensor"
 
 
-class SharedMemory:
-    """A block's own bytes. They begin as anything but zeros, on which nothing may count."""
+class OwnMemory:
+    """Bytes of a block or kernel, by their place."""
 
-    def __init__(self, size: int) -> None:
-        self._bytes = np.full(size, 0xA5, np.uint8)
+    def __init__(self, held: bytes) -> None:
+        self._bytes = np.frombuffer(held, np.uint8).copy()
 
     def load(self, addresses: Bits, size: int) -> Bits:
         """The `size` bytes at each of `addresses`."""
@@ -69,5 +70,5 @@ class SharedMemory:
     def _places(self, addresses: Bits, size: int) -> npt.NDArray[np.int64]:
         places = addresses.astype(np.int64)[:, None] + np.arange(size)
         assert places.min() >= 0
-        assert places.max() < len(self._bytes), "beyond shared memory"
+        assert places.max() < len(self._bytes), "beyond the block's memory"
         return places

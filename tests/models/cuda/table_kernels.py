@@ -35,9 +35,9 @@ def run_here(
 
     def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> None:
         draw = np.random.default_rng(scattered)
-        memory = Memory([tensor for tensor in tensors if tensor is not None], once=tensors[5])
+        memory = Memory([tensor for tensor in tensors if tensor is not None], once=tensors[10:12])
         kernel = parse(ptx(variant), plan.shared_bytes)
-        for fresh in tensors[5:7]:  # `out` and `parts`: memory of before, whatever it holds
+        for fresh in tensors[10:13]:  # both results and the parts: memory of before, whatever it holds
             assert fresh is not None
             fresh.fill_(torch.nan)
         going = []

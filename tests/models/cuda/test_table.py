@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -14,7 +15,18 @@ from torch import Tensor
 
 from models.compressed import LutWeight
 from models.cuda.native import compile_source
-from models.cuda.table import MOST_VECTORS, TableProduct, Variant, source, table_product
+from models.cuda.table import (
+    MOST_VECTORS,
+    Factors,
+    Join,
+    TableMatrix,
+    Variant,
+    beside,
+    product,
+    source,
+    stacked,
+    table_matrix,
+)
 from tests.models.cuda.machine import Block
 from tests.models.cuda.offline import resources
 from tests.models.cuda.table_kernels import ptx, run_here
@@ -30,14 +42,23 @@ def random_weight(bits: int, rows: int, columns: int, group: int = 32) -> LutWei
     return LutWeight(packed, torch.randn(rows // group, 1 << bits, generator=generator).half(), index_bits=bits)
 
 
-def random_rows(rows: int, columns: int) -> Tensor:
-    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(1))
+def random_rows(rows: int, columns: int, seed: int = 1) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
 
 
-def product_of(weight: LutWeight, **how: object) -> TableProduct:
-    found = table_product(weight, partial(run_here, **how))  # type: ignore[arg-type]
+def matrix_of(weight: LutWeight, **how: object) -> TableMatrix:
+    found = table_matrix(weight, partial(run_here, **how))  # type: ignore[arg-type]
     assert found is not None
     return found
+
+
+def random_x(matrix: TableMatrix, vectors: int, seed: int = 1) -> Tensor:
+    return random_rows(vectors, matrix.shape[1], seed).to(matrix.reads(vectors))
+
+
+def wanted_of(weight: LutWeight, x: Tensor) -> Tensor:
+    """float64."""
+    return x.double() @ weight.dense(torch.float64).T
 
 
 def distance(got: Tensor, wanted: Tensor) -> float:
@@ -50,38 +71,64 @@ def few_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.cuda.table.multiprocessors", lambda _: 2)
 
 
-@pytest.mark.parametrize("vectors", [1, 2, 5, 8, 12, MOST_VECTORS])
+@pytest.mark.parametrize("vectors", [1, 5, 12, MOST_VECTORS])
 @pytest.mark.parametrize(
     ("bits", "rows", "columns", "group"),
     [(4, 64, 32, 32), (4, 96, 1120, 32), (4, 320, 2272, 64), (8, 64, 16, 32), (8, 160, 1040, 32), (8, 128, 256, 128)],
 )
 def test_a_product_is_that_of_the_expanded_weight(bits: int, rows: int, columns: int, group: int, vectors: int) -> None:
     weight = random_weight(bits, rows, columns, group)
-    product = product_of(weight)
-    x = random_rows(vectors, columns).to(product.reads(vectors))
-    wanted = x.double() @ weight.dense(torch.float64).T
-    assert distance(product.times(x, None, None, gelu=False), wanted) < EXACT
-    assert not product.counters.any()
+    matrix = matrix_of(weight)
+    x = random_x(matrix, vectors)
+    assert distance(product(Factors(matrix=matrix, x=x)), wanted_of(weight, x)) < EXACT
+    assert not matrix.counters.any()
 
 
 def test_numbers_of_any_size_keep_22_bits() -> None:
     weight = random_weight(4, 64, 512)
     x = random_rows(1, 512) * 10.0 ** torch.linspace(-2, 4, 512)
-    wanted = x.double() @ weight.dense(torch.float64).T
-    assert distance(product_of(weight).times(x, None, None, gelu=False), wanted) < EXACT
+    assert distance(product(Factors(matrix=matrix_of(weight), x=x)), wanted_of(weight, x)) < EXACT
 
 
 @pytest.mark.parametrize(("vectors", "columns"), [(3, 480), (3, 2080), (16, 2080)])
 def test_bias_gelu_and_what_is_added_are_those_of_torch(vectors: int, columns: int) -> None:
     weight = random_weight(4, 192, columns)
-    product = product_of(weight)
-    bias, added = random_rows(1, 192)[0], random_rows(vectors, 192)
-    x = random_rows(vectors, columns).to(product.reads(vectors))
-    wanted = F.gelu(F.linear(x.double(), weight.dense(torch.float64), bias.double())) + added
-    assert distance(product.times(x, bias, added, gelu=True), wanted) < EXACT
-    half = product.times(x, bias, added, gelu=True, dtype=torch.float16)
+    matrix = matrix_of(weight)
+    bias, added, x = random_rows(1, 192)[0], random_rows(vectors, 192), random_x(matrix, vectors)
+    wanted = F.gelu(wanted_of(weight, x) + bias) + added
+    factors = Factors(matrix=matrix, x=x, bias=bias, added=added, gelu=True)
+    assert distance(product(factors), wanted) < EXACT
+    half = product(replace(factors, dtype=torch.float16))
     assert half.dtype == torch.float16
     assert distance(half, wanted) < HALF
+
+
+@pytest.mark.parametrize("vectors", [2, 16])
+@pytest.mark.parametrize("rows", [(96, 416), (416, 96), (64, 64)])
+def test_stacked_products_are_both_of_them(rows: tuple[int, int], vectors: int) -> None:
+    weights = [random_weight(4, count, 1120) for count in rows]
+    matrices = [matrix_of(weight) for weight in weights]
+    xs = [random_x(matrix, vectors, seed) for seed, matrix in enumerate(matrices)]
+    bias, added = random_rows(1, rows[1])[0], random_rows(vectors, rows[0])
+    first, second = stacked(
+        Factors(matrix=matrices[0], x=xs[0], added=added),
+        Factors(matrix=matrices[1], x=xs[1], bias=bias, gelu=True, dtype=torch.float16),
+    )
+    assert distance(first, wanted_of(weights[0], xs[0]) + added) < EXACT
+    assert distance(second, F.gelu(wanted_of(weights[1], xs[1]) + bias)) < HALF
+    assert not any(matrix.counters.any() for matrix in matrices)
+
+
+@pytest.mark.parametrize("vectors", [2, 16])
+@pytest.mark.parametrize("columns", [(1120, 4512), (4512, 1120), (32, 32)])
+def test_products_beside_each_other_are_their_sum(columns: tuple[int, int], vectors: int) -> None:
+    weights = [random_weight(4, 160, count) for count in columns]
+    matrices = [matrix_of(weight) for weight in weights]
+    xs = [random_x(matrix, vectors, seed) for seed, matrix in enumerate(matrices)]
+    bias, added = random_rows(1, 160)[0], random_rows(vectors, 160)
+    got = beside(Factors(matrix=matrices[0], x=xs[0], bias=bias, added=added), Factors(matrix=matrices[1], x=xs[1]))
+    assert distance(got, wanted_of(weights[0], xs[0]) + wanted_of(weights[1], xs[1]) + bias + added) < EXACT
+    assert not any(matrix.counters.any() for matrix in matrices)
 
 
 @pytest.mark.parametrize(
@@ -91,18 +138,30 @@ def test_the_bits_are_the_same_in_whatever_order_blocks_and_warps_run(
     bits: int, rows: int, columns: int, vectors: int
 ) -> None:
     weight = random_weight(bits, rows, columns)
-    x = random_rows(vectors, columns).to(product_of(weight).reads(vectors))
-    wanted = product_of(weight).times(x, None, None, gelu=False)
+    x = random_x(matrix_of(weight), vectors)
+    wanted = product(Factors(matrix=matrix_of(weight), x=x))
     for seed in range(2):
-        assert product_of(weight, scattered=seed).times(x, None, None, gelu=False).equal(wanted)
+        assert product(Factors(matrix=matrix_of(weight, scattered=seed), x=x)).equal(wanted)
+
+
+def test_so_are_those_of_joined_products() -> None:
+    weights = [random_weight(4, 192, columns) for columns in (480, 1632)]
+    xs = [random_rows(1, weight.shape[1]) for weight in weights]
+
+    def computed(seed: int | None) -> Tensor:
+        one, two = (
+            Factors(matrix=matrix_of(weight, scattered=seed), x=x) for weight, x in zip(weights, xs, strict=True)
+        )
+        return beside(one, two)
+
+    assert computed(0).equal(computed(None))
 
 
 @pytest.mark.parametrize(("bits", "vectors"), [(4, 1), (8, 1), (4, 16)])
 def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
     blocks: list[Block] = []
-    weight = random_weight(bits, 128, 1024)
-    product = product_of(weight, watch=blocks.append)
-    product.times(random_rows(vectors, 1024).to(product.reads(vectors)), None, None, gelu=False)
+    matrix = matrix_of(random_weight(bits, 128, 1024), watch=blocks.append)
+    product(Factors(matrix=matrix, x=random_x(matrix, vectors)))
     lookups = 128 * 1024 * bits // 8 // 32
     assert sum(block.loads for block in blocks) >= lookups
     assert sum(block.waits for block in blocks) == 0
@@ -110,10 +169,18 @@ def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
 
 @pytest.mark.parametrize("processors", [1, 28, 108, 132])
 @pytest.mark.parametrize("vectors", [1, MOST_VECTORS])
-@pytest.mark.parametrize("shape", [(64, 32), (4672, 4544), (18176, 4544), (4544, 18176), (32768, 8192)])
-def test_a_plan_fits_the_card(shape: tuple[int, int], vectors: int, processors: int) -> None:
-    variant = Variant(4, vectors)
-    plan = variant.plan(shape, processors, 227 << 10)
+@pytest.mark.parametrize(
+    ("join", "shapes"),
+    [
+        (Join.ALONE, [(64, 32)]),
+        (Join.ALONE, [(32768, 8192)]),
+        (Join.STACKED, [(4672, 4544), (18176, 4544)]),
+        (Join.BESIDE, [(4544, 4544), (4544, 18176)]),
+    ],
+)
+def test_a_plan_fits_the_card(join: Join, shapes: list[tuple[int, int]], vectors: int, processors: int) -> None:
+    variant = Variant(4, vectors, join)
+    plan = variant.plan(shapes, processors, 227 << 10)
     assert 1 <= plan.blocks <= 512 // variant.threads * processors
     assert plan.staged >= 1
     reserved, held = 1 << 10, 16  # by the system, and beside what is asked for
@@ -126,26 +193,25 @@ def test_cards_with_less_shared_memory_take_fewer_vectors(
 ) -> None:
     monkeypatch.setattr("models.cuda.table.shared_bytes", lambda _: shared << 10)
     weight = random_weight(4, 64, 1056)
-    product = product_of(weight)
-    assert tuple(vectors for vectors in (1, 4, 8, 16, 32, 33) if product.takes(vectors)) == takes
+    matrix = matrix_of(weight)
+    assert tuple(vectors for vectors in (1, 4, 8, 16, 32, 33) if matrix.takes(vectors)) == takes
     for vectors in takes:
-        assert Variant(4, vectors).plan((18176, 4544), 108, shared << 10).shared_bytes <= shared << 10
+        assert Variant(4, vectors).plan([(18176, 4544)], 108, shared << 10).shared_bytes <= shared << 10
     x = random_rows(8, 1056)
-    wanted = x.double() @ weight.dense(torch.float64).T
-    assert distance(product.times(x, None, None, gelu=False), wanted) < EXACT
+    assert distance(product(Factors(matrix=matrix, x=x)), wanted_of(weight, x)) < EXACT
 
 
 @pytest.mark.parametrize("architecture", [80, 89, 90])
-def test_the_kernel_compiles_for_cards_and_spills_nothing(architecture: int) -> None:
-    for bits in (4, 8):
-        for vectors in (1, 2, 4, 8, 16, 32):
-            variant = Variant(bits, vectors)
-            if variant.least_bytes > SHARED_BYTES[architecture]:
-                continue
-            ptx(variant)  # skips where the compiler is not there
-            found = resources(compile_source(source(), architecture, variant.defines).cubin)
-            assert found["spilled_bytes"] == 0, variant
-            assert found["registers"] <= 128, "512 threads share 65,536"
+@pytest.mark.parametrize("join", Join)
+def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, architecture: int) -> None:
+    for bits, vectors in [(4, 1), (4, 8), (4, 16), (4, 32), (8, 1), (8, 32)]:
+        variant = Variant(bits, vectors, join)
+        if variant.least_bytes > SHARED_BYTES[architecture]:
+            continue
+        ptx(variant)  # skips where the compiler is not there
+        found = resources(compile_source(source(), architecture, variant.defines).cubin)
+        assert found["spilled_bytes"] <= 8, "what is wanted once a tile"
+        assert found["registers"] <= 128, "512 threads share 65,536"
 
 
 def test_a_wrong_source_tells_the_compiler_s_words() -> None:
@@ -158,4 +224,4 @@ def test_a_wrong_source_tells_the_compiler_s_words() -> None:
     ("bits", "rows", "columns", "group"), [(6, 64, 64, 32), (4, 64, 48, 32), (4, 48, 64, 16), (4, 36, 64, 12)]
 )
 def test_what_the_kernel_does_not_read_is_left_to_others(bits: int, rows: int, columns: int, group: int) -> None:
-    assert table_product(random_weight(bits, rows, columns, group), run_here) is None
+    assert table_matrix(random_weight(bits, rows, columns, group), run_here) is None
