@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QTextEdit, QWidget
 
 from desktop.text import Block, Fence, Line, Table
 from desktop.views.conversation.code import CodeBlock, CodeText
+from desktop.views.conversation.positions import document_position, source_position
 from desktop.views.conversation.prose import Prose, TextView
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.table import TableView
@@ -28,7 +29,7 @@ class Spot:
     """A place in a body that can be found again after it was laid out anew."""
 
     segment: int
-    position: int  # in the segment's document
+    position: int  # in the segment's document, as if no formula were drawn
     offset: int  # pixels from the top of that position's line
 
 
@@ -125,7 +126,8 @@ class Body(QWidget):
                 text = text_of(segment)
                 inside = max(y - segment.y() - (0 if text is segment else text.y()), 0)
                 cursor = text.cursorForPosition(QPoint(0, inside))
-                return Spot(index, cursor.position(), y - self._line_top(segment, cursor))
+                position = source_position(text.document(), cursor.position())
+                return Spot(index, position, y - self._line_top(segment, cursor))
         return None
 
     def y_of(self, spot: Spot) -> int | None:
@@ -133,8 +135,10 @@ class Body(QWidget):
         if spot.segment >= len(self.segments):
             return None
         segment = self.segments[spot.segment]
-        cursor = QTextCursor(text_of(segment).document())
-        cursor.setPosition(min(spot.position, max(text_of(segment).document().characterCount() - 1, 0)))
+        document = text_of(segment).document()
+        cursor = QTextCursor(document)
+        position = document_position(document, spot.position)
+        cursor.setPosition(min(position, max(document.characterCount() - 1, 0)))
         return self._line_top(segment, cursor) + spot.offset
 
     @staticmethod

@@ -143,8 +143,11 @@ def test_what_is_read_does_not_move_when_a_note_appears_above_it(view: Conversat
     assert screen_place(view) == before
 
 
-def test_what_is_read_does_not_move_when_a_formula_is_drawn_above_it(view: ConversationView, qtbot: QtBot) -> None:
-    text = "$$\\frac{\\frac{a}{b}}{\\frac{c}{d}} + 123$$\n\n" + LONG * 2
+@pytest.mark.parametrize("length", [3, 30, 60])
+def test_what_is_read_does_not_move_when_a_formula_is_drawn_above_it(
+    view: ConversationView, qtbot: QtBot, length: int
+) -> None:
+    text = f"$$\\frac{{\\frac{{a}}{{b}}}}{{\\frac{{c}}{{d}}}} + {'123' * length}$$\n\n" + LONG * 2
     view.set_items([user(1, "Why?"), answer(2, text)], focus=2)
     view.list.scroll_by(150)
     before = screen_place(view)
