@@ -5,7 +5,6 @@ The figures are those of llama.cpp's KL tool. p is the reference's distribution 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +124,9 @@ def compare_rows(
     same = int(x.argmax()) == int(y.argmax())
     x_norm, weights = log_normalizer(x), np.exp(y)
     total = float(weights.sum())
-    y_norm = math.log(total)
+    y_norm = float(
+        np.log(total)
+    )  # as in log_normalizer: another logarithm may differ in its last bit, and equals not be
     losses = x_norm - float(x[target]), y_norm - float(y[target])
     y -= x
     y *= weights  # numpy's own sum, not a product by BLAS, whose threads cost more than they bring here

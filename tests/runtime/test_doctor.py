@@ -171,9 +171,12 @@ def test_a_hang_is_ended_when_nothing_is_heard_for_too_long(
 
 
 def test_one_that_goes_on_too_long_is_slow_and_no_fault(bundle: Path, enough_seconds: int) -> None:
-    found = Examined(bundle, "dawdles", total_seconds=enough_seconds)
-    assert (found.code, found.check["status"]) == (0, "slow")
-    assert f"it was stopped after {enough_seconds} s, while scoring; " in found.check["reason"]
+    for total_seconds in (enough_seconds, 4 * enough_seconds, 16 * enough_seconds):  # others may come to the machine
+        found = Examined(bundle, "dawdles", total_seconds=total_seconds)
+        assert (found.code, found.check["status"]) == (0, "slow")
+        if "right" in found.check["reason"]:
+            break
+    assert f"it was stopped after {total_seconds} s, while scoring; " in found.check["reason"]
     assert "positions before that are right" in found.check["reason"]
 
 

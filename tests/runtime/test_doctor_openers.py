@@ -79,7 +79,7 @@ aborts_late = _with(lambda logits, state: logits if state.length < 30 else os.ab
 is_killed = _with(lambda *_: _die(signal.SIGKILL))
 raises = _with(lambda *_: 1 // 0)  # type: ignore[arg-type]
 hangs = _with(lambda logits, state: logits if state.length < 30 else _pause(logits, 600))
-dawdles = _with(lambda logits, state: logits if state.length < 20 else _pause(logits, 5))
+dawdles = _with(lambda logits, state: logits if state.length < 20 else _pause(logits, 600))
 leaves = _with(lambda *_: os._exit(0))
 lies_then_aborts = _with(lambda logits, state: logits[::-1].copy() if state.length < 30 else os.abort())
 
