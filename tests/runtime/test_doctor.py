@@ -22,7 +22,7 @@ from runtime.doctor.runner import Limits
 from runtime.errors import BackendUnavailableError, BundleError, OptionError
 from tests import patience
 from tests.runtime.conftest import small_core
-from tests.runtime.test_doctor_openers import PID_FILE
+from tests.runtime.test_doctor_openers import DAWDLING_SECONDS, PID_FILE
 
 VOCABULARY = 300
 CONTEXT = 128
@@ -171,11 +171,9 @@ def test_a_hang_is_ended_when_nothing_is_heard_for_too_long(
 
 
 def test_one_that_goes_on_too_long_is_slow_and_no_fault(bundle: Path, enough_seconds: int) -> None:
-    for total_seconds in (enough_seconds, 4 * enough_seconds, 16 * enough_seconds):  # others may come to the machine
-        found = Examined(bundle, "dawdles", total_seconds=total_seconds)
-        assert (found.code, found.check["status"]) == (0, "slow")
-        if "right" in found.check["reason"]:
-            break
+    total_seconds = enough_seconds + 2 * DAWDLING_SECONDS  # for all but the dawdling, and two positions' of that
+    found = Examined(bundle, "dawdles", total_seconds=total_seconds)
+    assert (found.code, found.check["status"]) == (0, "slow")
     assert f"it was stopped after {total_seconds} s, while scoring; " in found.check["reason"]
     assert "positions before that are right" in found.check["reason"]
 

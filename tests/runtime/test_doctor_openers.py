@@ -19,6 +19,7 @@ from runtime.errors import BackendUnavailableError
 from tests.runtime.conftest import TokenState
 
 PID_FILE = "child.pid"  # inside the bundle's folder
+DAWDLING_SECONDS = 2
 
 
 class Honest:
@@ -79,7 +80,7 @@ aborts_late = _with(lambda logits, state: logits if state.length < 30 else os.ab
 is_killed = _with(lambda *_: _die(signal.SIGKILL))
 raises = _with(lambda *_: 1 // 0)  # type: ignore[arg-type]
 hangs = _with(lambda logits, state: logits if state.length < 30 else _pause(logits, 600))
-dawdles = _with(lambda logits, state: logits if state.length < 20 else _pause(logits, 600))
+dawdles = _with(lambda logits, state: logits if state.length < 20 else _pause(logits, DAWDLING_SECONDS))
 leaves = _with(lambda *_: os._exit(0))
 lies_then_aborts = _with(lambda logits, state: logits[::-1].copy() if state.length < 30 else os.abort())
 

@@ -130,8 +130,8 @@ def test_divergence_of_rows_is_its_definition() -> None:
     assert kl == pytest.approx((np.exp(p) * (p - q)).sum(), rel=1e-12)
     assert same == (q.argmax() == p.argmax())
     assert compare_rows(reference + np.float32(8), reference, 7)[2] < 1e-12
-    for size in range(2, 400):  # no rounding makes equals differ
-        equal = rng.normal(0, 4, size).astype(np.float32)
+    for _ in range(4000):  # no rounding makes equals differ
+        equal = rng.normal(0, 4, 64).astype(np.float32)
         loss, true_loss, kl, same = compare_rows(equal, equal, 1)
         assert (loss - true_loss, kl, same) == (0.0, 0.0, True)
 
