@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic
@@ -76,12 +77,11 @@ class SessionPool(Generic[S]):
         try:
             session = Session(self._backend) if source is None else source.fork(shared)
         except DeviceMemoryError:
-            if all(place.busy for place in self._places):
-                raise
             full = True  # no more here, where the error still holds what was begun
         if full:
             self._places = [place for place in self._places if place.busy]
             best = victim = source = None  # those that gave way
+            gc.collect()  # an error of before may hold a state by its traceback, and be held by that itself
             session = Session(self._backend)
         self._places.append(_Place(session, conversation))
         return session

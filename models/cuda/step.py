@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.compressed import CompressedEmbedding, CompressedLinear
+from models.config import FalconConfig
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
 from models.cuda.joined import joined_of
 from models.cuda.layout import PLAIN, Layout
@@ -45,9 +46,7 @@ class RowDecoder:
         self.stages = tuple(stages)
         self._model = model
         self._blocks = [block for block in model.transformer.h if isinstance(block, Block)]
-        self._shape = AttentionShape(
-            config.num_kv_heads, config.heads_per_kv_head, config.head_dim, config.context_length
-        )
+        self._shape = attention_shape(config)
         home = stages[0].device
         for module in (model.transformer.word_embeddings, model.transformer.ln_f, model.lm_head):
             module.to(home)
@@ -126,6 +125,11 @@ class RowDecoder:
             return attend_prompt(query, rows, layer, shape, bias, layout)
         splits = split_count(shape, len(rows), self._processors[stage])
         return attend_rows(query, rows, layer, shape, bias, splits, layout)
+
+
+def attention_shape(config: FalconConfig) -> AttentionShape:
+    """Of a model. Raises ValueError for a head size that the kernels lack."""
+    return AttentionShape(config.num_kv_heads, config.heads_per_kv_head, config.head_dim, config.context_length)
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:

@@ -34,14 +34,14 @@ def unavailable_reason(name: str) -> str | None:
 
 def automatic_reason(name: str, bundle: Bundle | None = None) -> str | None:
     """Why backend `name` is not taken unless it is asked for: as `unavailable_reason`, and Triton's interpreter is no
-    card. With `bundle`, cards that have no room for it are none, too."""
+    card. With `bundle`, cards that have no room for it, or lack its shape, are none, too."""
     if name != "cuda":
         return unavailable_reason(name)
     reason = card_reason()
     if reason is None and bundle is not None:
-        from runtime.backends.cuda import room_reason
+        from runtime.backends.cuda import unfit_reason
 
-        reason = room_reason(bundle)
+        reason = unfit_reason(bundle)
     return reason
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from models.cache import KeyValueCache
-from models.cuda.step import RowDecoder, Stage
+from models.cuda.step import RowDecoder, Stage, attention_shape
 from models.cuda.table import Kernels
 from models.falcon import Falcon
 from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
@@ -228,12 +228,14 @@ def open_cuda(bundle: Bundle) -> CudaBackend:
     return on_cards(bundle_model(bundle, lambda weight: weight), bundle.manifest.name)
 
 
-def room_reason(bundle: Bundle) -> str | None:
-    """Why the machine's cards, where it has some, have no room for `bundle` now, or None. Loads nothing; raises
-    BundleError as `open_cuda`."""
+def unfit_reason(bundle: Bundle) -> str | None:
+    """Why the machine's cards, where it has some, do not take `bundle` now: its shape, or no room; or None. Loads
+    nothing; raises BundleError as `open_cuda`."""
+    model = bundle_model(bundle, lambda weight: weight)
     try:
-        stages_for(bundle_model(bundle, lambda weight: weight), bundle.manifest.name)
-    except BackendUnavailableError as error:
+        attention_shape(model.config)
+        stages_for(model, bundle.manifest.name)
+    except (BackendUnavailableError, ValueError) as error:
         return str(error).rstrip(".")
     return None
 

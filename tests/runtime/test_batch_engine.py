@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -258,7 +257,6 @@ def test_an_answer_without_memory_waits_for_others_to_end_and_alone_is_told(
 
         def new_state() -> Any:
             nonlocal refused
-            gc.collect()
             if len(states) >= room:
                 refused += 1
                 raise DeviceMemoryError("The card's memory is full.")

@@ -14,6 +14,7 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 
+from benchmarks.random_falcon import SHAPES, random_falcon
 from runtime.backends.cards import card_in_use, card_reason, interpreted, peak_card_bytes, usable_cards
 from runtime.backends.choice import automatic_reason, open_backend, unavailable_reason
 from runtime.bundle import Bundle
@@ -122,6 +123,19 @@ def test_devices_says_of_a_bundle_what_loading_it_would_take(
         assert re.match(r"7b needs 5\d\d.* and the card has 105 MB free; .* choose --backend torch$", reason or "")
     else:
         assert reason is None
+
+
+def test_devices_takes_no_card_for_a_bundle_whose_shape_the_kernels_lack(
+    monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    answers(monkeypatch)
+    monkeypatch.setitem(SHAPES, "tiny-odd", SHAPES["tiny-7b"] | {"num_heads": 1})
+    odd = random_falcon("tiny-odd", "lut4", torch.device("cpu"))
+    monkeypatch.setattr("runtime.backends.cuda.bundle_model", lambda *_: odd)
+    found = find_devices(Bundle.open(bundles("7b", "lut4")))
+    assert found.chosen == "torch"
+    assert found.backends["cuda"] == "heads of 96 numbers; the kernels take 16, 32, 64 or 128"
 
 
 def test_what_was_loaded_onto_a_card_that_is_then_too_small_is_given_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from weakref import WeakSet
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.backends.base import KeyValues
+from runtime.backends.base import KeyValues, Logits
 from runtime.bundle import Bundle
 from runtime.chat import ChatTemplate, Message
 from runtime.engines.local import LocalEngine
@@ -147,7 +148,6 @@ def test_where_memory_is_full_those_that_are_not_held_give_way() -> None:
             self.states: WeakSet[TokenState] = WeakSet()
 
         def new_state(self) -> TokenState:
-            gc.collect()
             if len(self.states) == 3:
                 raise DeviceMemoryError("The card's memory is full.")
             state = super().new_state()
@@ -172,6 +172,46 @@ def test_where_memory_is_full_those_that_are_not_held_give_way() -> None:
     with pytest.raises(DeviceMemoryError):
         pool.session_for([8])
     assert held.tokens == (1,) * 10
+
+
+def test_states_that_only_an_error_of_before_holds_make_room() -> None:
+    class Failing(NgramBackend):
+        """Has room for one state; the first prompt is too much for it."""
+
+        def __init__(self) -> None:
+            super().__init__(vocab_size=32)
+            self.states: WeakSet[TokenState] = WeakSet()
+            self.fed = 0
+
+        def new_state(self) -> TokenState:
+            if self.states:
+                raise DeviceMemoryError("The card's memory is full.")
+            state = super().new_state()
+            self.states.add(state)
+            return state
+
+        def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
+            self.fed += 1
+            if self.fed == 1:
+                raise DeviceMemoryError("The card's memory is full.")
+            return super().feed(tokens, state)
+
+    pool = SessionPool(Failing(), most=1)
+    gc.disable()  # whose turn comes at some time, or not for long
+    try:
+        session = pool.session_for([1, 2])
+        error, frames = None, []
+        try:
+            session.set_prompt([1, 2])
+        except DeviceMemoryError as raised:
+            error = raised
+            frames.append(error.__traceback__)
+            error.frames = frames  # type: ignore[attr-defined]  # as whoever keeps the errors of many answers does
+        del error, frames, session
+        pool.clear()
+        assert feed(pool, [3, 4]) == 2
+    finally:
+        gc.enable()
 
 
 def test_an_engine_answers_two_conversations_in_turns_and_reads_each_once(small_tokenizer: Tokenizer) -> None:
