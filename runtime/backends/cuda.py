@@ -235,7 +235,9 @@ def unfit_reason(bundle: Bundle) -> str | None:
     try:
         attention_shape(model.config)
         stages_for(model, bundle.manifest.name)
-    except (BackendUnavailableError, ValueError) as error:
+    except ValueError as error:
+        return f"the model has {error}"
+    except BackendUnavailableError as error:
         return str(error).rstrip(".")
     return None
 

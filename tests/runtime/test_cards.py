@@ -135,7 +135,7 @@ def test_devices_takes_no_card_for_a_bundle_whose_shape_the_kernels_lack(
     monkeypatch.setattr("runtime.backends.cuda.bundle_model", lambda *_: odd)
     found = find_devices(Bundle.open(bundles("7b", "lut4")))
     assert found.chosen == "torch"
-    assert found.backends["cuda"] == "heads of 96 numbers; the kernels take 16, 32, 64 or 128"
+    assert found.backends["cuda"] == "the model has heads of 96 numbers; the kernels take 16, 32, 64 or 128"
 
 
 def test_what_was_loaded_onto_a_card_that_is_then_too_small_is_given_back(
