@@ -40,8 +40,11 @@ class Server:
         self._server = _Uvicorn(config, service)
 
     def run(self) -> None:
-        """Serve. Ctrl-C raises KeyboardInterrupt when all has ended; a second one ends at once."""
-        self._server.run(sockets=[self._listener.socket])
+        """Serve. Ctrl-C raises KeyboardInterrupt when all has ended; a second one waits for no reply."""
+        # uvicorn itself takes signals when its loop runs: Ctrl-C while the loop is made would leave halves of both,
+        # which Python warns of.
+        with self._server.capture_signals():
+            self._server.run(sockets=[self._listener.socket])
 
     def stop(self) -> None:
         """End `run`, from any thread."""

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,29 @@ from tests.runtime.serving.asking import ENDLESS, chat, completion
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
+# The program, at whose terminal Ctrl-C is pressed at the moment when its event loop is made.
+INTERRUPTED = """
+import asyncio, signal, sys
+from runtime.__main__ import main
+
+class Loop(asyncio.SelectorEventLoop):
+    def __init__(self):
+        signal.raise_signal(signal.SIGINT)
+        super().__init__()
+
+asyncio.SelectorEventLoop = Loop
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @contextlib.contextmanager
-def serving(*options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    *options: str, program: Sequence[str] = ("-m", "runtime"), **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """The command on a port that is free; it is killed where a test leaves it running."""
-    command = [sys.executable, "-m", "runtime", "serve", str(talker()), "--backend", "torch", "--port", "0", *options]
+    command = ["serve", str(talker()), "--backend", "torch", "--port", "0", *options]
     with subprocess.Popen(
-        command,
+        [sys.executable, *program, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -113,6 +130,14 @@ def test_a_signal_ends_answers_and_the_program(number: signal.Signals, code: int
     (record,) = map(json.loads, out.splitlines())
     assert (record["event"], record["status"], record["path"]) == ("request", 200, "/v1/completions")
     assert record["new_tokens"] > 0
+
+
+@posix
+def test_ctrl_c_before_requests_are_read_ends_it_without_a_word() -> None:
+    with serving("--json", program=("-c", INTERRUPTED)) as process:
+        ready(process)
+        out, err = process.communicate(timeout=patience.SECONDS)
+    assert (process.returncode, out, err.strip()) == (130, "", "")
 
 
 @posix
