@@ -17,7 +17,7 @@ _OPEN_PATHS = ("/health",)  # what watches a server need not know its key
 
 class HostGuard:
     """Answers only who asked for one of `hosts`: a page whose name was made to point at this machine did not
-    (DNS rebinding)."""
+    (DNS rebinding). Who sends no Host at all, as HTTP/1.0 allows, is no page: browsers always do."""
 
     def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
         self._app = app
@@ -25,9 +25,9 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        host = Headers(scope=scope).get("host", "").lower()
-        named = _HOST.fullmatch(host)
-        if named is not None and named[1] in self._hosts:
+        host = Headers(scope=scope).get("host")
+        named = None if host is None else _HOST.fullmatch(host.lower())
+        if host is None or (named is not None and named[1] in self._hosts):
             return await self._app(scope, receive, send)
         sentence = (
             "The Host header names another machine than this one; ask for http://127.0.0.1, or start the server with "

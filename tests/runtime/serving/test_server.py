@@ -148,6 +148,14 @@ def test_who_asks_for_another_host_is_refused_where_hosts_are_named(batch: Batch
             assert server.client().get("/v1/models", headers={"Host": host}).status_code == 200
 
 
+def test_a_request_without_a_host_comes_from_no_page_and_is_answered(batch: BatchEngine) -> None:
+    with RunningServer(batch, access=Access(hosts=("localhost",))) as server:
+        for target, status in ((b"/health", b"200"), (b"http://evil.example/health", b"403")):
+            with socket.create_connection(server.socket.getsockname(), timeout=patience.SECONDS) as connection:
+                connection.sendall(b"GET %s HTTP/1.0\r\n\r\n" % target)
+                assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_a_whole_address_as_target_is_answered_and_its_host_counts(batch: BatchEngine) -> None:
     with (
         RunningServer(batch, access=Access(hosts=("localhost",))) as server,
