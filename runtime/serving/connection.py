@@ -1,13 +1,22 @@
-"""Connection: one client's, which is closed where a request does not arrive in time."""
+"""Connection: one client's, which is closed where a request does not arrive in time, or cannot be read."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from runtime.serving.errors import RefusalError
+from runtime.serving.replies import to_json
+
 _HEAD_SECONDS = 30.0
+_UNREADABLE = RefusalError(
+    "The request is not HTTP/1.1 as it is read here; see to its first line, Host, Content-Length and the size of its "
+    "head.",
+    code="invalid_http",
+)
 
 
 class Connection(H11Protocol):
@@ -31,6 +40,14 @@ class Connection(H11Protocol):
         """More bytes, which begin a request where they hold the end of its head."""
         super().data_received(data)
         self._limit_wait()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Refuse what cannot be read as the application refuses, in OpenAI's form, unless a reply has begun."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = to_json(_UNREADABLE.body())
+            head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            self.transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed."""
