@@ -38,7 +38,10 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """More bytes, which begin a request where they hold the end of its head."""
-        super().data_received(data)
+        if self.conn.their_state in (h11.IDLE, h11.DONE) and not self.conn.trailing_data[0]:
+            data = data.lstrip(b"\r\n")  # empty lines before a request are read over (RFC 9112, section 2.2)
+        if data:  # to h11, none are the end
+            super().data_received(data)
         self._limit_wait()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002

@@ -7,7 +7,9 @@ import socket
 
 import pytest
 
+from runtime.engines.batch import BatchEngine
 from tests import patience
+from tests.runtime.serving.asking import completion
 from tests.runtime.serving.running import RunningServer
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
@@ -59,3 +61,28 @@ def test_what_is_no_http_after_a_refusal_ends_the_connection_without_a_traceback
         connection.sendall(b"no number\r\n")
         assert b"HTTP/1.1" not in all_that_comes(connection)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("pieces", [[b"\r\n"], [b"\r", b"\n"], [b"\n\r\n\r"]])
+def test_empty_lines_before_a_request_are_read_over(server: RunningServer, pieces: list[bytes]) -> None:
+    with connected(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each piece goes by itself
+        for piece in (*pieces, HEAD + b"\r\n", *pieces, HEAD + b"Connection: close\r\n\r\n"):
+            connection.sendall(piece)
+            if piece.startswith(b"GET"):
+                assert connection.recv(12) == b"HTTP/1.1 200"
+                while not connection.recv(65_536).endswith(b"}"):
+                    continue
+        assert all_that_comes(connection) == b""
+
+
+def test_a_client_that_leaves_after_an_empty_line_is_noticed(batch: BatchEngine) -> None:
+    asked = json.dumps(completion(max_tokens=2_000)).encode()
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n" + JSON
+    with RunningServer(batch) as server:
+        with connected(server) as connection:
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(asked) + asked)
+            patience.until(lambda: server.gate.inside == 1)
+            connection.sendall(b"\r\n")
+        (record,) = server.wait_for(1)
+    assert record.left
