@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,17 @@ class Loop(asyncio.SelectorEventLoop):
 
 asyncio.SelectorEventLoop = Loop
 sys.exit(main(sys.argv[1:]))
+"""
+
+# The program, which may have few files and connections open, and the seconds between two lines about it.
+LIMITED = """
+import resource, sys
+from runtime.__main__ import main
+from runtime.serving import server
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+server._SHORTAGE_SECONDS = float(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
 """
 
 
@@ -168,6 +181,25 @@ def test_who_connects_as_soon_as_it_is_ready_is_not_turned_away() -> None:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             connection.settimeout(30)
             assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+@posix
+@pytest.mark.parametrize(("seconds", "most"), [(600, 0), (0, 50)])
+def test_more_connections_than_may_be_open_wait_and_are_told_of_once_in_a_while(seconds: int, most: int) -> None:
+    with serving("--json", program=("-c", LIMITED, str(seconds))) as process, ThreadPoolExecutor(1) as threads:
+        address = ready(process)["url"]
+        host, port = address.removeprefix("http://").removesuffix("/v1").split(":")
+        with contextlib.ExitStack() as stack:
+            for _ in range(80):
+                stack.enter_context(socket.create_connection((host, int(port))))
+            assert process.stderr
+            assert process.stderr.readline().startswith("warning: clients that connect now have to wait (Too many open")
+            rest = threads.submit(process.stderr.read)
+            time.sleep(2.5)  # two more tries, as asyncio makes one a second
+        assert httpx.get(f"{address}/models", trust_env=False, timeout=patience.SECONDS).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(patience.SECONDS) == 0
+        assert rest.result().count("\n") <= most  # by itself asyncio fails thousands of times at each try
 
 
 @posix
