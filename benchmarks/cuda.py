@@ -232,12 +232,12 @@ def sections(plan: Plan) -> dict[str, Callable[[], dict[str, Any]]]:
     }
     return {
         "7b lut4": lut4,
-        **(by_tables if plan.device.type == "cuda" else {}),
         "7b bf16": bf16,
         "transformers bf16": hub,
         "start": lambda: {"start": start(plan)},
         "40b lut4": lambda: {"decode": Ours(plan, "40b", "lut4").decode()},
         "compiled bf16": lambda: {"decode": compiled_decode(plan)},
+        **(by_tables if plan.device.type == "cuda" else {}),  # last: a kernel's fault would end all that follows
     }
 
 

@@ -23,11 +23,13 @@ def multiprocessors(device: torch.device) -> int:
 
 
 def shared_bytes(device: torch.device) -> int:
-    """Of shared memory that a block may have on the card that `device` is; without a card, on an H100 or H200."""
+    """Of shared memory that a block may ask for on the card that `device` is, beside 1 KiB that a kernel declares;
+    without a card, on an H100 or H200."""
     if device.type != "cuda":
-        return 227 << 10
+        return 226 << 10
     properties = torch.cuda.get_device_properties(device)
-    return int(getattr(properties, "shared_memory_per_block_optin", 48 << 10))  # some builds of torch do not say
+    allowed = getattr(properties, "shared_memory_per_block_optin", 48 << 10)  # some builds of torch do not say
+    return int(allowed) - (1 << 10)
 
 
 def hopper(device: torch.device) -> bool:

