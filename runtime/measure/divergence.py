@@ -124,9 +124,8 @@ def compare_rows(
     same = int(x.argmax()) == int(y.argmax())
     x_norm, weights = log_normalizer(x), np.exp(y)
     total = float(weights.sum())
-    y_norm = float(
-        np.log(total)
-    )  # as in log_normalizer: another logarithm may differ in its last bit, and equals not be
+    # The logarithm of log_normalizer: another may differ in its last bit, and what is equal would not be.
+    y_norm = float(np.log(total))
     losses = x_norm - float(x[target]), y_norm - float(y[target])
     y -= x
     y *= weights  # numpy's own sum, not a product by BLAS, whose threads cost more than they bring here
