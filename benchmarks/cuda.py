@@ -27,12 +27,13 @@ import torch
 from transformers import FalconConfig as HubConfig
 from transformers import FalconForCausalLM
 
+from benchmarks.card import measured_card, told_of
 from benchmarks.compiled_falcon import compiled_step
 from benchmarks.random_falcon import SHAPES, random_falcon, shape_config, write_bundle
 from benchmarks.record import check_clean, make_record, write_record
 from models.cuda.step import Stage
 from models.cuda.table import Kernels, card_kernels
-from runtime.backends.cards import card_bandwidth, card_in_use
+from runtime.backends.cards import card_bandwidth
 from runtime.backends.cuda import CudaBackend
 from runtime.backends.placement import stored_bytes
 from runtime.chooser import Chooser
@@ -284,9 +285,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.write:
         check_clean()
-    card = None if args.tiny else card_in_use()
-    if card is None and not args.tiny:
-        raise SystemExit("error: no card is usable here; `python -m runtime devices` says why, and --tiny needs none.")
+    card = measured_card(tiny=args.tiny)
     plan = (
         Plan("tiny-", torch.device("cpu"), 8, 20, 3, 2, 1, None, 1e9)
         if args.tiny
@@ -314,7 +313,7 @@ def main() -> None:
         ("torch", "triton", "transformers"),
         {
             "measured_on_a_card": card is not None,
-            "card": None if card is None else {"name": card.name, "driver": card.driver, "cuda": torch.version.cuda},
+            "card": told_of(card),
             "copy_bytes_per_second": plan.bandwidth,
             "context": plan.context,
             "prompt": plan.prompt,

@@ -22,11 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.card import measured_card, told_of
 from benchmarks.record import check_clean, make_record, write_record
 from models.compressed import LutWeight
 from models.cuda.table import Kernels, card_kernels
 from models.cuda.weight import CudaWeight, with_cuda_kernels
-from runtime.backends.cards import card_bandwidth, card_in_use
+from runtime.backends.cards import card_bandwidth
 from runtime.backends.graphs import RecordedCall
 
 MATRICES = {
@@ -148,15 +149,13 @@ def main() -> None:
     args = parser.parse_args()
     if args.write:
         check_clean()
-    card = None if args.tiny else card_in_use()
-    if card is None and not args.tiny:
-        raise SystemExit("error: no card is usable here; `python -m runtime devices` says why, and --tiny needs none.")
+    card = measured_card(tiny=args.tiny)
     device = torch.device("cpu") if card is None else torch.device("cuda", 0)
     matrices = TINY if card is None else MATRICES
     with torch.inference_mode():
         found = [measure(name, shape, rows, device) for rows in args.rows for name, shape in matrices.items()]
     figures = {
-        "card": None if card is None else {"name": card.name, "driver": card.driver, "cuda": torch.version.cuda},
+        "card": told_of(card),
         "copy_bytes_per_second": None if card is None else card_bandwidth(),
         "products": found,
     }
