@@ -73,14 +73,19 @@ def median_seconds(plan: Plan, runs: int, call: Callable[[int], object]) -> floa
 
 
 class Ours:
-    """A random model on the cuda backend; `kernels` as for it. The likeliest token is chosen where the scores are."""
+    """A random model on the cuda backend; `kernels` and `early` as for it.
 
-    def __init__(self, plan: Plan, shape: str, form: str, kernels: Kernels | None = None) -> None:
+    The likeliest token is chosen where the scores are.
+    """
+
+    def __init__(
+        self, plan: Plan, shape: str, form: str, kernels: Kernels | None = None, *, early: bool = False
+    ) -> None:
         model = random_falcon(plan.prefix + shape, form, plan.device)
         self.plan = plan
         self.config = model.config
         self.weight_bytes = stored_bytes(model)
-        self.backend = CudaBackend(model, [Stage(plan.device, 0, self.config.num_layers)], kernels)
+        self.backend = CudaBackend(model, [Stage(plan.device, 0, self.config.num_layers)], kernels, early=early)
         self.chooser = Chooser(SamplingConfig(temperature=0), (), choices=self.config.vocab_size)
 
     def ids(self, count: int) -> list[int]:
@@ -215,8 +220,8 @@ def sections(plan: Plan) -> dict[str, Callable[[], dict[str, Any]]]:
         ours = Ours(plan, "7b", "lut4")
         return {"decode": ours.decode(), "prefill": ours.prefill(), "batch": ours.batch()}
 
-    def tables() -> dict[str, Any]:
-        ours = Ours(plan, "7b", "lut4", card_kernels)
+    def tables(*, early: bool) -> dict[str, Any]:
+        ours = Ours(plan, "7b", "lut4", card_kernels, early=early)
         return {"decode": ours.decode(), "batch": ours.batch()}
 
     def bf16() -> dict[str, Any]:
@@ -228,8 +233,10 @@ def sections(plan: Plan) -> dict[str, Callable[[], dict[str, Any]]]:
         return {"decode": peer.decode(), "prefill": peer.prefill()}
 
     by_tables: dict[str, Callable[[], dict[str, Any]]] = {
-        "7b lut4, tables": tables,
+        "7b lut4, tables": lambda: tables(early=False),
         "40b lut4, tables": lambda: {"decode": Ours(plan, "40b", "lut4", card_kernels).decode()},
+        "7b lut4, tables, early": lambda: tables(early=True),
+        "40b lut4, tables, early": lambda: {"decode": Ours(plan, "40b", "lut4", card_kernels, early=True).decode()},
     }
     return {
         "7b lut4": lut4,
@@ -264,10 +271,12 @@ def goals(figures: dict[str, Any], plan: Plan) -> dict[str, tuple[float, float]]
     return {
         **of("7b lut4"),
         **of("7b lut4, tables"),
+        **of("7b lut4, tables, early"),
         "decode bf16, share of the floor": (share("7b bf16"), 0.8),
         "prefill lut4, of cuBLAS bf16": (rate("7b lut4", "prefill") / rate("transformers bf16", "prefill"), 0.5),
         "40b lut4: decode, share of the floor": (share("40b lut4"), 0.6),
         "40b lut4, tables: decode, share of the floor": (share("40b lut4, tables"), 0.6),
+        "40b lut4, tables, early: decode, share of the floor": (share("40b lut4, tables, early"), 0.6),
         "start to first token, seconds": (
             float(figures.get("start", {}).get("start", {}).get("seconds", float("nan"))),
             5,

@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.cuda.early import begin, launched
 from models.cuda.forms import place_of
 from models.cuda.layout import Layout
 from models.cuda.rows import Rows
@@ -53,7 +54,15 @@ def split_count(shape: AttentionShape, rows: int, processors: int) -> int:
 
 
 def attend_rows(
-    query: Tensor, rows: Rows, layer: int, shape: AttentionShape, bias: Tensor | None, splits: int, layout: Layout
+    query: Tensor,
+    rows: Rows,
+    layer: int,
+    shape: AttentionShape,
+    bias: Tensor | None,
+    splits: int,
+    layout: Layout,
+    *,
+    early: bool = False,
 ) -> Tensor:
     """What each row's queries, float32 [R, H, D], gather from positions 0 to its own: [R, H·D], laid as `layout`.
 
@@ -89,6 +98,7 @@ def attend_rows(
         BIASED=bias is not None,
         num_warps=8 if padded * dim > 4096 else 4,
         num_stages=2,
+        **launched(early),
     )
     if splits > 1:
         padded = triton.next_power_of_2(splits)
@@ -106,6 +116,7 @@ def attend_rows(
             PADDED=padded,
             PLACES=layout.places,
             num_warps=4,
+            **launched(early),
         )
     return out
 
@@ -210,7 +221,9 @@ def _attend_split(
     SPLITS: tl.constexpr,
     PLACES: tl.constexpr,
     BIASED: tl.constexpr,
+    EARLY: tl.constexpr,
 ):
+    begin(EARLY)
     row = tl.program_id(0)
     kv_head = tl.program_id(1)
     split = tl.program_id(2)
@@ -277,7 +290,9 @@ def _combine(
     SPLITS: tl.constexpr,
     PADDED: tl.constexpr,
     PLACES: tl.constexpr,
+    EARLY: tl.constexpr,
 ):
+    begin(EARLY)
     row = tl.program_id(0)
     position = tl.load(positions + row)
     member = tl.program_id(1) * HEADS + tl.arange(0, HEADS)

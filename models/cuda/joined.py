@@ -35,18 +35,20 @@ class Joined:
         """The type of the numbers that come in."""
         return self.up.reads(rows)
 
-    def begin(self, of_attention: Tensor, of_mlp: Tensor) -> tuple[Tensor, Tensor]:
+    def begin(self, of_attention: Tensor, of_mlp: Tensor, *, early: bool) -> tuple[Tensor, Tensor]:
         """Queries, keys and values, float32, and what the MLP's second matrix reads; of inputs that may be one."""
         return stacked(
             Factors(matrix=self.query_key_value, x=of_attention, bias=self.first_biases[0]),
             Factors(matrix=self.up, x=of_mlp, bias=self.first_biases[1], gelu=True, dtype=self.reads(len(of_mlp))),
+            early=early,
         )
 
-    def end(self, gathered: Tensor, wide: Tensor, hidden: Tensor) -> Tensor:
+    def end(self, gathered: Tensor, wide: Tensor, hidden: Tensor, *, early: bool) -> Tensor:
         """`hidden` and what attention, `gathered`, and the MLP, `wide`, add to it: float32 [R, E]."""
         return beside(
             Factors(matrix=self.dense, x=gathered, bias=self.last_bias, added=hidden),
             Factors(matrix=self.down, x=wide),
+            early=early,
         )
 
 

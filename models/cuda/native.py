@@ -1,18 +1,18 @@
-"""Kernels in CUDA C++: compiled by NVRTC, which comes with torch for cards, and launched by the driver."""
+"""Kernels in CUDA C++, compiled by NVRTC and launched by the driver, through what torch for cards brings with it."""
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-from collections.abc import Sequence
+import hashlib
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
-
-# Of CUfunction_attribute: the bytes that a launch may ask for, and the share (%) of the cache that is to be so used.
-_SHARED_LIMIT, _SHARED_SHARE = 8, 9
+from triton.runtime.cache import get_cache_manager
 
 
 @dataclass(frozen=True)
@@ -23,72 +23,118 @@ class Compiled:
     cubin: bytes
 
 
-def compile_source(source: str, architecture: int, defines: Sequence[tuple[str, int]]) -> Compiled:
-    """`architecture` is 10 times the compute capability. Raises OSError without NVRTC, ValueError with its log."""
-    library = _nvrtc()
-    program = ctypes.c_void_p()
-    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
-    options = [f"-arch=sm_{architecture}", "-std=c++17", *(f"-D{name}={value}" for name, value in defines)]
-    given = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-    failed = library.nvrtcCompileProgram(program, len(options), given)
+def compile_file(file: Path, architecture: int, defines: Sequence[tuple[str, int]]) -> Compiled:
+    """`file` may include others of its folder; `architecture` is 10 times the compute capability.
+
+    Raises OSError without NVRTC, ValueError with its log.
+    """
+    nvrtc = _bindings("nvrtc")
+    try:
+        program = _made(nvrtc, nvrtc.nvrtcCreateProgram(file.read_bytes(), file.name.encode(), 0, [], []))
+    except RuntimeError as error:  # of what loads libraries
+        raise OSError("NVRTC is not installed") from error
+    options = [f"-I{file.parent}".encode(), *_options(architecture, defines)]
+    (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
     try:
         if failed:
-            raise ValueError(_told(library, program, "ProgramLog").decode(errors="replace"))
-        return Compiled(_told(library, program, "PTX").rstrip(b"\0").decode(), _told(library, program, "CUBIN"))
+            raise ValueError(_told(nvrtc, program, "ProgramLog").decode(errors="replace"))
+        return Compiled(_told(nvrtc, program, "PTX").rstrip(b"\0").decode(), _told(nvrtc, program, "CUBIN"))
     finally:
-        library.nvrtcDestroyProgram(ctypes.byref(program))
+        nvrtc.nvrtcDestroyProgram(program)
 
 
-def _told(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
-    size = ctypes.c_size_t()
-    getattr(library, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
-    text = ctypes.create_string_buffer(size.value)
-    getattr(library, f"nvrtcGet{what}")(program, text)
-    return text.raw
-
-
-@cache
-def _nvrtc() -> ctypes.CDLL:
-    """That of torch's own CUDA version where torch has one, else whichever is installed."""
-    major = (torch.version.cuda or "").split(".")[0]
-    for name in [f"libnvrtc.so.{major}", "libnvrtc.so"] if major else ["libnvrtc.so"]:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    found = importlib.util.find_spec("nvidia")
-    for folder in (found.submodule_search_locations or []) if found is not None else []:
-        for file in sorted(Path(folder).glob(f"*/lib/libnvrtc.so.{major or '*'}")):
-            return ctypes.CDLL(str(file))
-    raise OSError("NVRTC is not installed")
+def kept_cubin(file: Path, architecture: int, defines: Sequence[tuple[str, int]]) -> bytes:
+    """That of `compile_file`; compiled once, it is kept where Triton keeps its kernels."""
+    key = hashlib.sha256(repr([torch.version.cuda, *_options(architecture, defines)]).encode())
+    for part in sorted(file.parent.glob("*.cu*")):
+        key.update(part.read_bytes())
+    kept = get_cache_manager(key.hexdigest())
+    name = f"{file.stem}.cubin"
+    if (found := kept.get_file(name)) is not None:
+        return Path(found).read_bytes()
+    cubin = compile_file(file, architecture, defines).cubin
+    kept.put(cubin, name)
+    return cubin
 
 
 class Function:
-    """The function `name` of a cubin, on the current card."""
+    """The function `name` of a cubin, on one card."""
 
-    def __init__(self, cubin: bytes, name: str, shared_bytes: int) -> None:
+    def __init__(self, cubin: bytes, name: str, shared_bytes: int, device: torch.device) -> None:
         """`shared_bytes` is the most that a launch asks for."""
-        self._driver = ctypes.CDLL("libcuda.so.1")
-        self._code = ctypes.create_string_buffer(cubin)  # the driver may read it later than now
-        module, self._function = ctypes.c_void_p(), ctypes.c_void_p()
-        self._checked(self._driver.cuModuleLoadData(ctypes.byref(module), self._code))
-        self._checked(self._driver.cuModuleGetFunction(ctypes.byref(self._function), module, name.encode()))
-        self._checked(self._driver.cuFuncSetAttribute(self._function, _SHARED_LIMIT, shared_bytes))
-        self._checked(self._driver.cuFuncSetAttribute(self._function, _SHARED_SHARE, 100))
+        self._driver = driver = _bindings("driver")
+        self._device = device
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        number = torch.cuda.current_device() if device.index is None else device.index
+        self._context = self._made(driver.cuDevicePrimaryCtxRetain(self._made(driver.cuDeviceGet(number))))
+        attribute = driver.CUfunction_attribute
+        with self._current():
+            self._module = self._made(driver.cuModuleLoadData(cubin))
+            self._function = self._made(driver.cuModuleGetFunction(self._module, name.encode()))
+            for kind, value in (
+                (attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared_bytes),
+                (attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 100),  # %
+            ):
+                self._made(driver.cuFuncSetAttribute(self._function, kind, value))
 
-    def __call__(self, blocks: int, threads: int, shared_bytes: int, parameter: bytes) -> None:
-        """Launch on torch's current stream. `parameter` is the function's only one, a structure by value."""
-        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+    def __call__(self, blocks: int, threads: int, shared_bytes: int, parameter: bytes, *, early: bool) -> None:
+        """Launch on torch's current stream. `parameter` is the function's only one, a structure by value.
+
+        `early`: while the kernel before it ends, which the function waits for itself (compute capability 9.0 and on).
+        """
+        driver = self._driver
+        config = driver.CUlaunchConfig()
+        config.gridDimX, config.gridDimY, config.gridDimZ = blocks, 1, 1
+        config.blockDimX, config.blockDimY, config.blockDimZ = threads, 1, 1
+        config.sharedMemBytes = shared_bytes
+        config.hStream = driver.CUstream(torch.cuda.current_stream(self._device).cuda_stream)
+        if early:
+            attribute = driver.CUlaunchAttribute()
+            attribute.id = driver.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+            attribute.value.programmaticStreamSerializationAllowed = 1
+            config.attrs = [attribute]
+        config.numAttrs = int(early)
         held = ctypes.create_string_buffer(parameter, len(parameter))
-        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(held))
-        self._checked(
-            self._driver.cuLaunchKernel(
-                self._function, blocks, 1, 1, threads, 1, 1, shared_bytes, stream, arguments, None
+        with self._current():
+            self._made(
+                driver.cuLaunchKernelEx(config, self._function, (ctypes.c_void_p * 1)(ctypes.addressof(held)), 0)
             )
-        )
 
-    def _checked(self, result: int) -> None:
-        if result:
-            told = ctypes.c_char_p()
-            self._driver.cuGetErrorString(result, ctypes.byref(told))
-            raise RuntimeError(f"CUDA error: {(told.value or b'unknown').decode()}")
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        """A thread of which torch has asked nothing yet has no context, or another card's."""
+        self._made(self._driver.cuCtxPushCurrent(self._context))
+        try:
+            yield
+        finally:
+            self._made(self._driver.cuCtxPopCurrent())
+
+    def _made(self, results: tuple[Any, ...]) -> Any:
+        return _made(self._driver, results)
+
+
+def _bindings(part: str) -> Any:
+    try:
+        return importlib.import_module(f"cuda.bindings.{part}")
+    except ModuleNotFoundError as error:
+        raise OSError("cuda-bindings is not installed") from error
+
+
+def _options(architecture: int, defines: Sequence[tuple[str, int]]) -> list[bytes]:
+    defined = [f"-D{name}={value}" for name, value in defines]
+    return [option.encode() for option in (f"-arch=sm_{architecture}", "-std=c++17", *defined)]
+
+
+def _told(nvrtc: Any, program: Any, what: str) -> bytes:
+    text = bytes(_made(nvrtc, getattr(nvrtc, f"nvrtcGet{what}Size")(program)))
+    _made(nvrtc, getattr(nvrtc, f"nvrtcGet{what}")(program, text))
+    return text
+
+
+def _made(library: Any, results: tuple[Any, ...]) -> Any:
+    """What a call gives beside its result. Raises RuntimeError where that tells of an error."""
+    failed, *made = results
+    if failed:
+        ask = getattr(library, "cuGetErrorString", None) or library.nvrtcGetErrorString
+        raise RuntimeError(f"CUDA error: {ask(failed)[1].decode()}")
+    return made[0] if made else None

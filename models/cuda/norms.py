@@ -9,12 +9,15 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from models.cuda.early import begin, launched
 from models.cuda.forms import place_of
 from models.cuda.layout import Layout
 from models.cuda.machine import interpreted
 
 
-def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm], layouts: Sequence[Layout]) -> list[Tensor]:
+def normalized(
+    hidden: Tensor, norms: Sequence[nn.LayerNorm], layouts: Sequence[Layout], *, early: bool = False
+) -> list[Tensor]:
     """One or two layer norms of `hidden`, float32 [R, E] and contiguous, in one pass: [R, E] each, laid as `layouts`.
 
     Norms of one call share an epsilon.
@@ -40,6 +43,7 @@ def normalized(hidden: Tensor, norms: Sequence[nn.LayerNorm], layouts: Sequence[
         PLACES=layouts[0].places,
         OTHER_PLACES=layouts[-1].places,
         num_warps=16 if size > 8192 else 8 if size > 2048 else 4,
+        **launched(early),
     )
     return out
 
@@ -61,7 +65,9 @@ def _normalize(
     NORMS: tl.constexpr,
     PLACES: tl.constexpr,
     OTHER_PLACES: tl.constexpr,
+    EARLY: tl.constexpr,
 ):
+    begin(EARLY)
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     column = tl.arange(0, PADDED)[None, :]
     exists = (row < count) & (column < SIZE)

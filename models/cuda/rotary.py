@@ -10,11 +10,20 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.cuda.early import begin, launched
 from models.cuda.machine import interpreted
 from models.cuda.rows import Rows
 
 
-def rotate_and_store(qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: Rows, layer: int, context: int) -> Tensor:
+def rotate_and_store(
+    qkv: Tensor,
+    table: tuple[Tensor, Tensor] | None,
+    rows: Rows,
+    layer: int,
+    context: int,
+    *,
+    early: bool = False,
+) -> Tensor:
     """Put each row's key and value into its cache; the rotated queries, float32 [R, H, D].
 
     `qkv` [R, K, G + 2, D] is the fused matrix's product, contiguous. `table` are cosine and sine, float32 [C, D], None
@@ -42,6 +51,7 @@ def rotate_and_store(qkv: Tensor, table: tuple[Tensor, Tensor] | None, rows: Row
         ROTATES=table is not None,
         HEADS=heads,
         num_warps=4,
+        **launched(early),
     )
     return query
 
@@ -63,7 +73,9 @@ def _rotate_and_store(
     HALF: tl.constexpr,
     ROTATES: tl.constexpr,
     HEADS: tl.constexpr,
+    EARLY: tl.constexpr,
 ):
+    begin(EARLY)
     place = tl.program_id(0) * HEADS + tl.arange(0, HEADS)  # the heads of a row, then those of the next
     row = place // (KV_HEADS * WIDE)
     kv_head = place // WIDE % KV_HEADS

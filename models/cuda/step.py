@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.config import FalconConfig
 from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.early import can_be_early
 from models.cuda.joined import joined_of
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import multiprocessors
@@ -36,11 +37,14 @@ class Stage:
 class RowDecoder:
     """Scores what follows each row. The hidden stream is float32, and moves where the layers are."""
 
-    def __init__(self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None) -> None:
+    def __init__(
+        self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None, *, early: bool = False
+    ) -> None:
         """Moves the model's layers to the stages, embedding and head to the first, and gives them kernels.
 
         `model`'s layers are compressed ones, `stages` cover all layers in their order, `kernels` are as for
-        `matrix_of`. Raises ValueError for a model whose head size the kernels lack.
+        `matrix_of`. `early`: where products are joined, launches begin while those before them end, on cards that
+        can. Raises ValueError for a model whose head size the kernels lack.
         """
         config = model.config
         self.stages = tuple(stages)
@@ -59,6 +63,7 @@ class RowDecoder:
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
         self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
+        self._early = [early and can_be_early(stage.device) for stage in stages]
 
     def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
         """Append each row's token, int64 [R], to its state; score what follows rows `first` on, [R - first, V].
@@ -89,16 +94,19 @@ class RowDecoder:
         count = len(hidden)
         block = self._blocks[self.stages[stage].first + layer]
         joined = self._joined[self.stages[stage].first + layer]
+        joins = joined is not None and joined.takes(count) and not prompt
+        early = self._early[stage] and joins
         attention, mlp = block.self_attention, block.mlp
         norms = [block.ln_attn, block.ln_mlp] if block.two_norms else [block.input_layernorm]
         of_attention, of_mlp = _reads(attention.query_key_value, count), _reads(mlp.dense_h_to_4h, count)
         if block.parallel and not block.two_norms and of_attention != of_mlp:
             norms *= 2  # one norm, laid in two ways
-        inputs = normalized(hidden, norms, [of_attention, of_mlp][: len(norms)])
+        inputs = normalized(hidden, norms, [of_attention, of_mlp][: len(norms)], early=early)
         gathered_layout = _reads(attention.dense, count)
-        if joined is not None and joined.takes(count) and not prompt:
-            qkv, wide = joined.begin(inputs[0], inputs[-1])
-            return joined.end(self._attend(qkv, rows, stage, layer, prompt, gathered_layout), wide, hidden)
+        if joined is not None and joins:
+            qkv, wide = joined.begin(inputs[0], inputs[-1], early=early)
+            gathered = self._attend(qkv, rows, stage, layer, prompt, gathered_layout, early)
+            return joined.end(gathered, wide, hidden, early=early)
         wide_layout = _reads(mlp.dense_4h_to_h, count)
         side = self._sides[stage] if block.parallel and not prompt else None
         if side is not None:
@@ -116,15 +124,17 @@ class RowDecoder:
             wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
         return _product(mlp.dense_4h_to_h, wide, added=hidden)
 
-    def _attend(self, qkv: Tensor, rows: Rows, stage: int, layer: int, prompt: bool, layout: Layout) -> Tensor:
+    def _attend(
+        self, qkv: Tensor, rows: Rows, stage: int, layer: int, prompt: bool, layout: Layout, early: bool = False
+    ) -> Tensor:
         """Stores keys and values of `qkv` [R, K · (G + 2) · D]; what the queries gather, [R, E] laid as `layout`."""
         shape, (rotary, bias) = self._shape, self._tables[stage]
         qkv = qkv.view(len(rows), shape.kv_heads, shape.group + 2, shape.head_dim)
-        query = rotate_and_store(qkv, rotary, rows, layer, shape.context)
+        query = rotate_and_store(qkv, rotary, rows, layer, shape.context, early=early)
         if prompt:
             return attend_prompt(query, rows, layer, shape, bias, layout)
         splits = split_count(shape, len(rows), self._processors[stage])
-        return attend_rows(query, rows, layer, shape, bias, splits, layout)
+        return attend_rows(query, rows, layer, shape, bias, splits, layout, early=early)
 
 
 def attention_shape(config: FalconConfig) -> AttentionShape:

@@ -19,13 +19,18 @@ from torch import Tensor
 
 from models.compressed import LutWeight
 from models.cuda.machine import multiprocessors, shared_bytes
-from models.cuda.native import Function, compile_source
+from models.cuda.native import Function, kept_cubin
 
 MOST_VECTORS = 32
 _TABLE_BYTES = 256 * 32 * 4  # of a codebook
 _HALF_ROWS = 32  # of one codebook
 _WAYS = 4
 _STEP_BYTES = 64  # of a row, that a warp reads at once
+_RESERVED_BYTES = 1 << 10  # of shared memory, by the system for each block
+_NAMED_BYTES = 16  # that the kernel declares
+
+SOURCE = Path(__file__).parent / "table.cu"
+"""The kernel, in CUDA C++."""
 
 
 class Join(IntEnum):
@@ -83,38 +88,32 @@ class Variant:
         ]
 
     @property
-    def most_bytes(self) -> int:
-        """Of shared memory, at most: so that 512 threads fit a multiprocessor of compute capability 9.0."""
-        return (112 << 10) if self.split else (224 << 10)
-
-    @property
     def least_bytes(self) -> int:
-        """Of shared memory, at least: tables, and a unit of the vectors or all sums."""
-        return self.halves * _TABLE_BYTES + max(self._unit_bytes, self._sum_bytes)
+        """Of shared memory, at least: tables, and a unit of the vectors."""
+        return self.halves * _TABLE_BYTES + self._unit_bytes
 
     def plan(self, shapes: Sequence[tuple[int, int]], processors: int, shared_bytes: int) -> Plan:
         """Units of work, a tile's rows by a step of each way, are dealt out evenly to 512 threads a multiprocessor.
 
-        `shapes` are those of one matrix, or of the two that are joined. A block may have `shared_bytes`, no fewer than
-        `least_bytes`.
+        To fewer where its shared memory does not hold so many blocks. `shapes` are those of one matrix, or of the two
+        that are joined. A block may have `shared_bytes`, no fewer than `least_bytes`.
         """
         units = [-(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES)) for _, columns in shapes]
         tiles = [-(-rows // self.tile_rows) for rows, _ in shapes]
         total = tiles[0] * sum(units) if self.join is Join.BESIDE else sum(tiles) * units[0]
-        blocks = min(512 // self.threads * processors, total)
+        at_once = 512 // self.threads
+        each = (shared_bytes + 2 * _RESERVED_BYTES) // at_once - _RESERVED_BYTES - _NAMED_BYTES
+        if each < self.least_bytes:
+            at_once, each = 1, shared_bytes
+        blocks = min(at_once * processors, total)
         tables = self.halves * _TABLE_BYTES
-        room = min(self.most_bytes, shared_bytes) - tables
-        staged = min(room // self._unit_bytes, max(units), -(-total // blocks))
-        return Plan(blocks, staged, tables + max(staged * self._unit_bytes, self._sum_bytes))
+        staged = min((each - tables) // self._unit_bytes, max(units), -(-total // blocks))
+        return Plan(blocks, staged, tables + staged * self._unit_bytes)
 
     @property
     def _unit_bytes(self) -> int:
         """Of the vectors: each as two float16 numbers, or as one, twice."""
         return _WAYS * _STEP_BYTES * 8 // self.bits * self.vectors * 4
-
-    @property
-    def _sum_bytes(self) -> int:
-        return _WAYS * self.vectors * self.tile_rows * 4
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,11 @@ class Plan:
     shared_bytes: int
 
 
-Launch = Callable[[Plan, Sequence[Tensor | None], Sequence[int]], None]
-"""Run so many blocks on these tensors and whole numbers: the fields of table.cu's `Product` in their order."""
+Launch = Callable[[Plan, Sequence[Tensor | None], Sequence[int], bool], None]
+"""Run so many blocks on these tensors and whole numbers: the fields of table.cu's `Product` in their order.
+
+At last, whether to begin while the launch before it ends.
+"""
 
 Kernels = Callable[[Variant, torch.device], Launch]
 """The kernel so compiled, on a device."""
@@ -174,15 +176,18 @@ def product(factors: Factors) -> Tensor:
     return _launched([factors], Join.ALONE)[0]
 
 
-def stacked(first: Factors, second: Factors) -> tuple[Tensor, Tensor]:
-    """Both products, in one launch. Their matrices are alike in bits and columns."""
-    one, two = _launched([first, second], Join.STACKED)
+def stacked(first: Factors, second: Factors, *, early: bool = False) -> tuple[Tensor, Tensor]:
+    """Both products, in one launch, `early` as in models.cuda.early. Their matrices are alike in bits and columns."""
+    one, two = _launched([first, second], Join.STACKED, early)
     return one, two
 
 
-def beside(first: Factors, second: Factors) -> Tensor:
-    """x₁ W₁ᵀ + x₂ W₂ᵀ and the first one's end, in one launch. The matrices are alike in bits and rows."""
-    return _launched([first, second], Join.BESIDE)[0]
+def beside(first: Factors, second: Factors, *, early: bool = False) -> Tensor:
+    """x₁ W₁ᵀ + x₂ W₂ᵀ and the first one's end, in one launch, `early` as in models.cuda.early.
+
+    The matrices are alike in bits and rows.
+    """
+    return _launched([first, second], Join.BESIDE, early)[0]
 
 
 def _variant(matrix: TableMatrix, vectors: int, join: Join = Join.ALONE) -> Variant:
@@ -190,7 +195,7 @@ def _variant(matrix: TableMatrix, vectors: int, join: Join = Join.ALONE) -> Vari
     return Variant(matrix.bits, 1 << (vectors - 1).bit_length(), join)
 
 
-def _launched(sides: Sequence[Factors], join: Join) -> list[Tensor]:
+def _launched(sides: Sequence[Factors], join: Join, early: bool = False) -> list[Tensor]:
     """The results: of each side, or one of all."""
     first, last = sides[0], sides[-1]
     device, vectors = first.x.device, len(first.x)
@@ -224,6 +229,7 @@ def _launched(sides: Sequence[Factors], join: Join) -> list[Tensor]:
             vectors,
             plan.staged,
         ],
+        early,
     )
     return out
 
@@ -249,21 +255,15 @@ def table_matrix(weight: LutWeight, kernels: Kernels) -> TableMatrix | None:
     )
 
 
-def source() -> str:
-    """The kernel, in CUDA C++."""
-    return (Path(__file__).parent / "table.cu").read_text(encoding="utf-8")
-
-
 @cache
 def card_kernels(variant: Variant, device: torch.device) -> Launch:
-    """Compiled for the card that `device` is, in some 0.3 s."""
+    """Compiled for the card that `device` is, in some 0.3 s the first time."""
     major, minor = torch.cuda.get_device_capability(device)
-    cubin = compile_source(source(), 10 * major + minor, variant.defines).cubin
-    with torch.cuda.device(device):
-        function = Function(cubin, "table_product", min(variant.most_bytes, shared_bytes(device)))
+    cubin = kept_cubin(SOURCE, 10 * major + minor, variant.defines)
+    function = Function(cubin, "table_product", shared_bytes(device), device)
 
-    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> None:
-        function(plan.blocks, variant.threads, plan.shared_bytes, packed(tensors, numbers))
+    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int], early: bool) -> None:
+        function(plan.blocks, variant.threads, plan.shared_bytes, packed(tensors, numbers), early=early)
 
     return launch
 

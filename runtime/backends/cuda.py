@@ -41,15 +41,18 @@ _FEW_INTERPRETED = 4  # there, a program that shares keys among rows saves what 
 class CudaBackend(FalconBackend[CountedState[Caches]]):
     """A model on one card or several; with device cpu, by Triton's interpreter."""
 
-    def __init__(self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None) -> None:
-        """Moves `model`, whose layers are compressed ones, to the devices of `stages`; `kernels` as for `RowDecoder`.
+    def __init__(
+        self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None, *, early: bool = False
+    ) -> None:
+        """Moves `model`, whose layers are compressed ones, to the devices of `stages`.
 
-        Raises BackendUnavailableError for a shape that the kernels lack, DeviceMemoryError where it does not fit.
+        `kernels` and `early` are as for `RowDecoder`. Raises BackendUnavailableError for a shape that the
+        kernels lack, DeviceMemoryError where it does not fit.
         """
         super().__init__(model.config)
         try:
             with _memory_told():
-                self._decoder: RowDecoder | None = RowDecoder(model, stages, kernels)
+                self._decoder: RowDecoder | None = RowDecoder(model, stages, kernels, early=early)
         except ValueError as error:
             raise BackendUnavailableError(f"This model has {error}; choose --backend torch.") from None
         self._stages = tuple(stages)

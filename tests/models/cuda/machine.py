@@ -98,17 +98,21 @@ class Block:
     number: int
     blocks: int
     order: tuple[int, ...] = ()
+    early: Memory | None = None
+    """All that may be read before `griddepcontrol.wait`, as the launch before this one goes on; None for a kernel
+    without it."""
     registers: dict[str, Bits] = field(default_factory=dict)
     loads: int = 0
     """Of single numbers from shared memory, by warps."""
     waits: int = 0
-    """Turns that these took beyond one each: lanes that wanted different words of one bank."""
+    """Turns that loads and stores of shared memory took beyond the least: lanes wanted different words of a bank."""
 
     def turns(self) -> Iterator[None]:
         """Run all threads; other blocks may have their turn where this stops."""
         self.shared = OwnMemory(b"\xa5" * self.kernel.shared_bytes)  # anything but zeros: nothing may count on them
         self.parameter = OwnMemory(self.parameters)
         self.place = np.zeros(self.threads, np.int64)
+        self._waited = np.zeros(self.threads, np.bool_)
         self._copies: list[tuple[Mask, Bits, Bits, Bits]] = []
         waiting = np.zeros(self.threads, np.bool_)
         warp, running = np.arange(self.threads) // LANES, -1
@@ -145,8 +149,10 @@ class Block:
             self.place[mask] = self.kernel.labels[operands[0]]
         elif operation == "ret":
             self.place[mask] = len(self.kernel.code)
-        elif name in ("membar", "griddepcontrol"):
+        elif name == "membar" or operation == "griddepcontrol.launch_dependents":
             return
+        elif operation == "griddepcontrol.wait":
+            self._waited |= mask
         elif operation.startswith("cp.async"):
             self._copy(kinds, operands, mask)
         elif name in ("ld", "st", "atom"):
@@ -199,15 +205,18 @@ class Block:
         registers = [part.strip() for part in others[0].strip("{}").split(",")]
         size = width(kinds[-1]) // 8
         first = int(place[2] or 0)
-        memory = {"shared": self.shared, "param": self.parameter}.get(kinds[0], self.memory)
+        far = self.memory if self.early is None or self._waited[mask].all() else self.early
+        memory = {"shared": self.shared, "param": self.parameter}.get(kinds[0], far)
         addresses = (self._value(place[1], "u64") + np.uint64(first & 0xFFFFFFFFFFFFFFFF))[mask]
         assert not (addresses % np.uint64(size * len(registers))).any(), "an address that is not aligned"
         if name == "atom":
             assert kinds[1] == "add"
             self._set(registers[0], self._added(addresses, self._value(others[1], kinds[-1])[mask], size, mask), mask)
             return
-        if name == "ld" and kinds[0] == "shared" and len(registers) == 1:
-            self._count_turns(addresses)
+        if kinds[0] == "shared":
+            self._count_turns(addresses, size * len(registers), np.flatnonzero(mask))
+            if name == "ld" and len(registers) == 1:
+                self.loads += len(np.unique(np.flatnonzero(mask) // LANES))
         for number, register in enumerate(registers):
             here = addresses + np.uint64(number * size)
             if name == "st":
@@ -222,7 +231,7 @@ class Block:
             later = []
             for copied, to, source, count in self._copies:
                 now = copied & mask
-                for byte in range(16):
+                for byte in range(16 if now.any() else 0):
                     here = now & (count > byte)
                     found = self._spread(self.memory.load(source[here] + np.uint64(byte), 1), here)
                     self.shared.store(to[now] + np.uint64(byte), found[now], 1)
@@ -233,7 +242,9 @@ class Block:
                 self._value(operand.strip("[]"), "u64").copy() for operand in (*operands[:2], operands[3])
             )
             assert not ((to | source)[mask] % np.uint64(16)).any(), "an address that is not aligned"
+            assert self.early is None or self._waited[mask].all(), "copies what may not be there yet"
             self._copies.append((mask.copy(), to, source, count))
+            self._count_turns(to[mask], 16, np.flatnonzero(mask))
 
     def _added(self, addresses: Bits, values: Bits, size: int, mask: Mask) -> Bits:
         before = []
@@ -248,11 +259,13 @@ class Block:
         out[mask] = values
         return out
 
-    def _count_turns(self, addresses: Bits) -> None:
-        words = (addresses // np.uint64(4)).astype(np.int64)
-        for warp in words.reshape(-1, LANES) if len(words) % LANES == 0 else [words]:
-            self.loads += 1
-            self.waits += int(np.bincount(np.unique(warp) % BANKS).max()) - 1
+    def _count_turns(self, addresses: Bits, size: int, threads: npt.NDArray[np.int64]) -> None:
+        """A warp's lanes take turns of 128 bytes: 32 lanes of up to 4 bytes each, 16 of 8, 8 of 16."""
+        words = (addresses // np.uint64(4)).astype(np.int64)[:, None] + np.arange(max(size // 4, 1))
+        turn = (threads * max(size, 4) // (4 * LANES))[:, None]
+        wanted = np.unique(((turn * BANKS + words % BANKS) << 32) + words)
+        in_banks = np.bincount(wanted >> 32, minlength=(int(turn.max()) + 1) * BANKS).reshape(-1, BANKS)
+        self.waits += int(np.maximum(in_banks.max(1) - 1, 0).sum())
 
     def _split_or_join(self, operands: tuple[str, ...], mask: Mask) -> None:
         if "{" in operands[0]:

@@ -46,13 +46,22 @@ class AbsentCard:
 
 
 def resources(cubin: bytes) -> dict[str, int]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "kernel.cubin"
-        file.write_bytes(cubin)
-        told = subprocess.run([CUOBJDUMP, "-res-usage", file], capture_output=True, text=True, check=True).stdout
+    told = _dumped(cubin, "-res-usage")
     found = re.search(r"REG:(\d+) STACK:(\d+)", told)
     assert found, told
     return {"registers": int(found[1]), "spilled_bytes": int(found[2])}
+
+
+def operations_of(cubin: bytes) -> list[str]:
+    """The names of the machine code's instructions, in their order: HMMA, LDS."""
+    return re.findall(r"/\*[0-9a-f]{4}\*/\s+(?:@!?U?P[T0-9]\s+)?([A-Z0-9]+)", _dumped(cubin, "-sass"))
+
+
+def _dumped(cubin: bytes, what: str) -> str:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "kernel.cubin"
+        file.write_bytes(cubin)
+        return subprocess.run([CUOBJDUMP, what, file], capture_output=True, text=True, check=True).stdout
 
 
 def weights() -> dict[str, Weight]:

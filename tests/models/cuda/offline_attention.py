@@ -2,7 +2,9 @@
 
     python -m tests.models.cuda.offline_attention 90
 
-One JSON object a line, as in `offline`, with the kernel's name and how many of its loads are of single 16-bit numbers.
+One JSON object a line, as in `offline`, with the kernel's name, how many of its loads are of single 16-bit numbers, and
+where it lets its successor begin and waits for its predecessor: `before` all loads and stores, or `never`. From 9.0 on,
+what can is launched early.
 """
 
 from __future__ import annotations
@@ -28,19 +30,28 @@ CONTEXT = 2048
 SHAPES = {"7b": (1, 71, 64), "11b": (8, 4, 128), "rw": (32, 1, 64)}
 
 
-def launch(name: str) -> None:
+def launch(name: str, early: bool) -> None:
     kv_heads, group, head_dim = SHAPES[name]
     shape = AttentionShape(kv_heads, group, head_dim, CONTEXT)
     addresses = torch.zeros(1, dtype=torch.int64)
     rows = Rows(addresses, addresses, addresses)
     bias = torch.zeros(kv_heads, group, CONTEXT) if name == "rw" else None
     table = None if name == "rw" else (torch.zeros(CONTEXT, head_dim), torch.zeros(CONTEXT, head_dim))
-    query = rotate_and_store(torch.zeros(1, kv_heads, group + 2, head_dim), table, rows, 1, CONTEXT)
-    attend_rows(query, rows, 1, shape, bias, 32, Layout(torch.float32, 8))
+    query = rotate_and_store(torch.zeros(1, kv_heads, group + 2, head_dim), table, rows, 1, CONTEXT, early=early)
+    attend_rows(query, rows, 1, shape, bias, 32, Layout(torch.float32, 8), early=early)
     attend_prompt(query, rows, 1, shape, bias, Layout(torch.float16, 1))
 
 
+def when_waits(ptx: str) -> str:
+    found = re.findall(r"(griddepcontrol\.\w+|(?:ld|st|atom)\.global)", ptx)
+    waits = ["griddepcontrol.launch_dependents", "griddepcontrol.wait"]
+    if not set(waits) & set(found):
+        return "never"
+    return "before" if found[:2] == waits and not set(waits) & set(found[2:]) else "late"
+
+
 def main() -> None:
+    early = int(sys.argv[1]) >= 90
     driver.set_active(AbsentCard(int(sys.argv[1])))
     compiled: list[Any] = []
     run = JITFunction.run
@@ -50,11 +61,13 @@ def main() -> None:
 
     JITFunction.run = compile_only
     for name in sys.argv[2:]:
-        launch(name)
-    normalized(torch.zeros(1, 8192), [nn.LayerNorm(8192).requires_grad_(False)] * 2, [Layout(torch.float32, 8)] * 2)
+        launch(name, early)
+    norms = [nn.LayerNorm(8192).requires_grad_(False)] * 2
+    normalized(torch.zeros(1, 8192), norms, [Layout(torch.float32, 8)] * 2, early=early)
     for kernel in compiled:
         narrow = len(re.findall(r"ld\.global\S*\.[bu]16\b", kernel.asm["ptx"]))
         found = {"kernel": kernel.name, "shared_bytes": kernel.metadata.shared, "narrow_loads": narrow}
+        found |= {"waits": when_waits(kernel.asm["ptx"])}
         print(json.dumps(found | resources(kernel.asm["cubin"])))  # noqa: T201
 
 

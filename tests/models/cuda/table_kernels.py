@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.cuda.native import compile_source
-from models.cuda.table import Launch, Plan, Variant, packed, source
+from models.cuda.native import compile_file
+from models.cuda.table import SOURCE, Launch, Plan, Variant, packed
 from tests.models.cuda.machine import Block, parse
 from tests.models.cuda.memory import Memory
 
@@ -23,9 +23,9 @@ ENDED = object()
 def ptx(variant: Variant) -> str:
     """For compute capability 9.0."""
     try:
-        return compile_source(source(), 90, variant.defines).ptx
-    except OSError:
-        pytest.skip("NVRTC is not installed: it exists for Linux and Windows only")
+        return compile_file(SOURCE, 90, variant.defines).ptx
+    except OSError as error:
+        pytest.skip(f"{error}: it exists for Linux and Windows only")
 
 
 def run_here(
@@ -33,9 +33,10 @@ def run_here(
 ) -> Launch:
     """`scattered`: warps of all blocks in an order drawn from that seed; else block after block, its warps together."""
 
-    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> None:
+    def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int], _early: bool) -> None:
         draw = np.random.default_rng(scattered)
         memory = Memory([tensor for tensor in tensors if tensor is not None], once=tensors[10:12])
+        early = Memory([tensor for tensor in tensors[:4] if tensor is not None])  # weights and codebooks
         kernel = parse(ptx(variant), plan.shared_bytes)
         for fresh in tensors[10:13]:  # both results and the parts: memory of before, whatever it holds
             assert fresh is not None
@@ -43,7 +44,7 @@ def run_here(
         going = []
         for number in range(plan.blocks):
             order = tuple(draw.permutation(variant.threads // 32).tolist()) if scattered is not None else ()
-            block = Block(kernel, memory, packed(tensors, numbers), variant.threads, number, plan.blocks, order)
+            block = Block(kernel, memory, packed(tensors, numbers), variant.threads, number, plan.blocks, order, early)
             watch(block)
             going.append(block.turns())
         while going:

@@ -49,4 +49,6 @@ def test_attention_compiles_spills_nothing_and_reads_keys_by_16_bytes(
     for kernel in kernels:
         assert kernel["spilled_bytes"] == 0, kernel
         assert kernel["narrow_loads"] == 0, kernel
+        early = architecture >= 90 and kernel["kernel"] != "_attend_prompt"
+        assert kernel["waits"] == ("before" if early else "never"), kernel
         assert kernel["shared_bytes"] <= SHARED_BYTES[architecture], kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -14,21 +15,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.compressed import LutWeight
-from models.cuda.native import compile_source
+from models.cuda.native import compile_file
 from models.cuda.table import (
     MOST_VECTORS,
+    SOURCE,
     Factors,
     Join,
     TableMatrix,
     Variant,
     beside,
     product,
-    source,
     stacked,
     table_matrix,
 )
 from tests.models.cuda.machine import Block
-from tests.models.cuda.offline import resources
+from tests.models.cuda.offline import operations_of, resources
 from tests.models.cuda.table_kernels import ptx, run_here
 from tests.models.cuda.test_offline import SHARED_BYTES
 
@@ -133,11 +134,20 @@ def test_products_beside_each_other_are_their_sum(columns: tuple[int, int], vect
 
 
 @pytest.mark.parametrize(
-    ("bits", "rows", "columns", "vectors"), [(4, 192, 1632, 2), (4, 320, 480, 2), (8, 128, 816, 2), (4, 384, 800, 32)]
+    ("bits", "rows", "columns", "vectors", "kilobytes"),
+    [
+        (4, 192, 1632, 2, 226),
+        (4, 192, 1632, 2, 68),
+        (4, 320, 480, 2, 226),
+        (8, 128, 816, 2, 226),
+        (4, 384, 800, 32, 226),
+    ],
 )
 def test_the_bits_are_the_same_in_whatever_order_blocks_and_warps_run(
-    bits: int, rows: int, columns: int, vectors: int
+    bits: int, rows: int, columns: int, vectors: int, kilobytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """68 KiB hold one unit of two vectors beside the tables, so that they are staged piece by piece."""
+    monkeypatch.setattr("models.cuda.table.shared_bytes", lambda _: kilobytes << 10)
     weight = random_weight(bits, rows, columns)
     x = random_x(matrix_of(weight), vectors)
     wanted = product(Factors(matrix=matrix_of(weight), x=x))
@@ -158,8 +168,8 @@ def test_so_are_those_of_joined_products() -> None:
     assert computed(0).equal(computed(None))
 
 
-@pytest.mark.parametrize(("bits", "vectors"), [(4, 1), (8, 1), (4, 16)])
-def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
+@pytest.mark.parametrize(("bits", "vectors"), [(4, 1), (8, 1), (4, 4), (8, 8), (4, 16), (8, 32)])
+def test_no_lane_waits_for_another_one_s_bank(bits: int, vectors: int) -> None:
     blocks: list[Block] = []
     matrix = matrix_of(random_weight(bits, 128, 1024), watch=blocks.append)
     product(Factors(matrix=matrix, x=random_x(matrix, vectors)))
@@ -169,7 +179,9 @@ def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
 
 
 @pytest.mark.parametrize("processors", [1, 28, 108, 132])
-@pytest.mark.parametrize("vectors", [1, MOST_VECTORS])
+@pytest.mark.parametrize(
+    ("vectors", "kilobytes"), [(1, 226), (MOST_VECTORS, 226), (1, 162), (8, 162), (1, 98), (8, 98)]
+)
 @pytest.mark.parametrize(
     ("join", "shapes"),
     [
@@ -179,13 +191,19 @@ def test_no_lookup_waits_for_another(bits: int, vectors: int) -> None:
         (Join.BESIDE, [(4544, 4544), (4544, 18176)]),
     ],
 )
-def test_a_plan_fits_the_card(join: Join, shapes: list[tuple[int, int]], vectors: int, processors: int) -> None:
+def test_all_blocks_of_a_plan_fit_the_card_at_once(
+    join: Join, shapes: list[tuple[int, int]], vectors: int, kilobytes: int, processors: int
+) -> None:
     variant = Variant(4, vectors, join)
-    plan = variant.plan(shapes, processors, 226 << 10)
-    assert 1 <= plan.blocks <= 512 // variant.threads * processors
+    plan = variant.plan(shapes, processors, kilobytes << 10)
+    assert plan.blocks >= 1
     assert plan.staged >= 1
+    at_once = -(-plan.blocks // processors)
     reserved, held = 1 << 10, 16  # by the system, and beside what is asked for
-    assert 512 // variant.threads * (plan.shared_bytes + reserved + held) <= 228 << 10
+    assert at_once * variant.threads <= 512
+    assert at_once * (plan.shared_bytes + reserved + held) <= (kilobytes + 2) << 10
+    if shapes[0][0] > 64 and kilobytes > 98:
+        assert plan.blocks == 512 // variant.threads * processors
 
 
 @pytest.mark.parametrize(("shared", "takes"), [(226, (1, 4, 8, 16, 32)), (162, (1, 4, 8, 16)), (98, (1, 4, 8))])
@@ -210,15 +228,18 @@ def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, archit
         if variant.least_bytes > SHARED_BYTES[architecture]:
             continue
         ptx(variant)  # skips where the compiler is not there
-        found = resources(compile_source(source(), architecture, variant.defines).cubin)
-        assert found["spilled_bytes"] <= 16, "what is wanted once a tile"
-        assert found["registers"] <= 128, "512 threads share 65,536"
+        cubin = compile_file(SOURCE, architecture, variant.defines).cubin
+        assert resources(cubin)["registers"] <= 128, "512 threads share 65,536"
+        operations = operations_of(cubin)
+        products = [number for number, operation in enumerate(operations) if operation == "HMMA"]
+        assert {"LDL", "STL"}.isdisjoint(operations[products[0] : products[-1]]), "spilled where it multiplies"
 
 
-def test_a_wrong_source_tells_the_compiler_s_words() -> None:
+def test_a_wrong_source_tells_the_compiler_s_words(tmp_path: Path) -> None:
     ptx(Variant(4, 1))
+    (tmp_path / "wrong.cu").write_text("__global__ void k() { undefined_name(); }")
     with pytest.raises(ValueError, match=r"identifier .* is undefined"):
-        compile_source("__global__ void k() { undefined_name(); }", 90, [])
+        compile_file(tmp_path / "wrong.cu", 90, [])
 
 
 @pytest.mark.parametrize(

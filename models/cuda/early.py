@@ -1,0 +1,29 @@
+"""Launches that begin while those before them end (programmatic dependent launch, compute capability 9.0 and on).
+
+Not yet run on a card. A kernel lets its successor begin at once, and reads or writes nothing that another one writes
+before its predecessor has ended; so what one waited for, all that follow it have waited for.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+
+
+def can_be_early(device: torch.device) -> bool:
+    """Whether `device` is a card that knows such launches."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 9
+
+
+def launched(early: bool) -> dict[str, bool]:
+    """What a kernel that takes EARLY is launched with."""
+    return {"EARLY": True, "launch_pdl": True} if early else {"EARLY": False}
+
+
+@triton.jit
+def begin(EARLY: tl.constexpr):
+    """The first thing that such a kernel does."""
+    if EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
+        tl.extra.cuda.gdc_wait()
