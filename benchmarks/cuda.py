@@ -316,7 +316,7 @@ def main() -> None:
         print(f"{name}: {json.dumps(figures[name])} ({time.perf_counter() - begun:.0f} s)", flush=True)
     reached = goals(figures, plan)
     for name, (found, goal) in reached.items():
-        print(f"{name:<52}{found:>10.2f}   goal {goal:g}")
+        print(f"{name:<60}{found:>10.2f}   goal {goal:g}")
     record = make_record(
         "cuda",
         ("torch", "triton", "transformers"),

@@ -20,7 +20,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.cuda.early import begin, launched
+from models.cuda.early import launched, let_next_begin, wait_for_before
 from models.cuda.forms import place_of
 from models.cuda.layout import Layout
 from models.cuda.rows import Rows
@@ -223,11 +223,14 @@ def _attend_split(
     BIASED: tl.constexpr,
     EARLY: tl.constexpr,
 ):
-    begin(EARLY)
+    let_next_begin(EARLY)
     row = tl.program_id(0)
     kv_head = tl.program_id(1)
     split = tl.program_id(2)
     position = tl.load(positions + row).to(tl.int32)
+    key_address = tl.load(key_caches + row)
+    value_address = tl.load(value_caches + row)
+    wait_for_before(EARLY)
     member = tl.arange(0, QUERIES)
     exists = (member < GROUP)[:, None]
     head = (row * KV_HEADS + kv_head) * GROUP + member
@@ -239,8 +242,8 @@ def _attend_split(
         return
     offset = tl.cast(layer_offset, tl.int64) + kv_head * context * DIM
     # The compiler takes no alignment from an address that was loaded, only from a sum with it.
-    key_cache = tl.multiple_of(tl.load(key_caches + row).to(tl.pointer_type(tl.float16)) + offset, 16)
-    value_cache = tl.multiple_of(tl.load(value_caches + row).to(tl.pointer_type(tl.float16)) + offset, 16)
+    key_cache = tl.multiple_of(key_address.to(tl.pointer_type(tl.float16)) + offset, 16)
+    value_cache = tl.multiple_of(value_address.to(tl.pointer_type(tl.float16)) + offset, 16)
     query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
     rounded = query.to(tl.float16)
     rest = (query - rounded.to(tl.float32)).to(tl.float16)
@@ -292,9 +295,10 @@ def _combine(
     PLACES: tl.constexpr,
     EARLY: tl.constexpr,
 ):
-    begin(EARLY)
+    let_next_begin(EARLY)
     row = tl.program_id(0)
     position = tl.load(positions + row)
+    wait_for_before(EARLY)
     member = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     head = row * ALL + member
     split = tl.arange(0, PADDED)[None, :]

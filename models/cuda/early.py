@@ -1,7 +1,8 @@
 """Launches that begin while those before them end (programmatic dependent launch, compute capability 9.0 and on).
 
-Not yet run on a card. A kernel lets its successor begin at once, and reads or writes nothing that another one writes
-before its predecessor has ended; so what one waited for, all that follow it have waited for.
+Not yet run on a card. A kernel lets its successor begin at once. Before its predecessor has ended, it writes nothing
+and reads only what no kernel of a step writes: weights, and where rows are and stand. All its programs wait, so what
+one kernel waited for, all that follow it have waited for.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ def launched(early: bool) -> dict[str, bool]:
 
 
 @triton.jit
-def begin(EARLY: tl.constexpr):
+def let_next_begin(EARLY: tl.constexpr):
     """The first thing that such a kernel does."""
     if EARLY:
         tl.extra.cuda.gdc_launch_dependents()
+
+
+@triton.jit
+def wait_for_before(EARLY: tl.constexpr):
+    """What the kernel before this one writes is there after this."""
+    if EARLY:
         tl.extra.cuda.gdc_wait()

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
-from models.cuda.early import begin, launched
+from models.cuda.early import launched, let_next_begin, wait_for_before
 from models.cuda.forms import place_of
 from models.cuda.layout import Layout
 from models.cuda.machine import interpreted
@@ -67,18 +67,22 @@ def _normalize(
     OTHER_PLACES: tl.constexpr,
     EARLY: tl.constexpr,
 ):
-    begin(EARLY)
+    let_next_begin(EARLY)
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     column = tl.arange(0, PADDED)[None, :]
-    exists = (row < count) & (column < SIZE)
+    known = column < SIZE
+    scale = tl.load(weight + column, mask=known, other=0.0)
+    shift = tl.load(bias + column, mask=known, other=0.0)
+    if NORMS > 1:
+        other_scale = tl.load(other_weight + column, mask=known, other=0.0)
+        other_shift = tl.load(other_bias + column, mask=known, other=0.0)
+    wait_for_before(EARLY)
+    exists = (row < count) & known
     place = row * SIZE + column
     x = tl.load(hidden + place, mask=exists, other=0.0)
     centred = tl.where(exists, x - (tl.sum(x, 1) / SIZE)[:, None], 0.0)
     normal = centred * tl.rsqrt(tl.sum(centred * centred, 1) / SIZE + epsilon)[:, None]
-    known = column < SIZE
-    scaled = normal * tl.load(weight + column, mask=known, other=0.0) + tl.load(bias + column, mask=known, other=0.0)
-    tl.store(out + row * SIZE + place_of(column, SIZE, PLACES), scaled, mask=exists)
+    tl.store(out + row * SIZE + place_of(column, SIZE, PLACES), normal * scale + shift, mask=exists)
     if NORMS > 1:
-        scaled = normal * tl.load(other_weight + column, mask=known, other=0.0)
-        scaled += tl.load(other_bias + column, mask=known, other=0.0)
-        tl.store(other_out + row * SIZE + place_of(column, SIZE, OTHER_PLACES), scaled, mask=exists)
+        other = normal * other_scale + other_shift
+        tl.store(other_out + row * SIZE + place_of(column, SIZE, OTHER_PLACES), other, mask=exists)

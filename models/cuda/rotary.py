@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.cuda.early import begin, launched
+from models.cuda.early import launched, let_next_begin, wait_for_before
 from models.cuda.machine import interpreted
 from models.cuda.rows import Rows
 
@@ -75,34 +75,38 @@ def _rotate_and_store(
     HEADS: tl.constexpr,
     EARLY: tl.constexpr,
 ):
-    begin(EARLY)
+    let_next_begin(EARLY)
     place = tl.program_id(0) * HEADS + tl.arange(0, HEADS)  # the heads of a row, then those of the next
     row = place // (KV_HEADS * WIDE)
     kv_head = place // WIDE % KV_HEADS
     member = place % WIDE  # of the key's queries, then the key, then the value
+    is_value = member == WIDE - 1
+    low = tl.arange(0, HALF)[None, :]
     inside = row < count
     position = tl.load(positions + row, mask=inside, other=-1)
     exists = inside & (position >= 0)
-    low = tl.arange(0, HALF)[None, :]
+    address = tl.load(value_caches + row, mask=exists & is_value, other=0)
+    address += tl.load(key_caches + row, mask=exists & (member == WIDE - 2), other=0)
+    if ROTATES:
+        turns = (exists & (member < WIDE - 1))[:, None]
+        angle = position[:, None] * (2 * HALF) + low
+        first_cos = tl.load(cos + angle, mask=turns, other=1.0)
+        first_sin = tl.load(sin + angle, mask=turns, other=0.0)
+        second_cos = tl.load(cos + angle + HALF, mask=turns, other=1.0)
+        second_sin = tl.load(sin + angle + HALF, mask=turns, other=0.0)
+    wait_for_before(EARLY)
     source = qkv + place[:, None] * (2 * HALF) + low
     first = tl.load(source, mask=exists[:, None], other=0.0).to(tl.float32)
     second = tl.load(source + HALF, mask=exists[:, None], other=0.0).to(tl.float32)
     if ROTATES:
-        turns = (exists & (member < WIDE - 1))[:, None]
-        angle = position[:, None] * (2 * HALF) + low
-        turned = first * tl.load(cos + angle, mask=turns, other=1.0)
-        turned -= second * tl.load(sin + angle, mask=turns, other=0.0)
-        second *= tl.load(cos + angle + HALF, mask=turns, other=1.0)
-        second += first * tl.load(sin + angle + HALF, mask=turns, other=0.0)
+        turned = first * first_cos - second * first_sin
+        second = second * second_cos + first * second_sin
         first = turned
     is_query = (exists & (member < WIDE - 2))[:, None]
     head = (row * KV_HEADS + kv_head) * (WIDE - 2) + member
     out = query + head[:, None] * (2 * HALF) + low
     tl.store(out, first, mask=is_query)
     tl.store(out + HALF, second, mask=is_query)
-    is_value = member == WIDE - 1
-    address = tl.load(value_caches + row, mask=exists & is_value, other=0)
-    address += tl.load(key_caches + row, mask=exists & (member == WIDE - 2), other=0)
     stored = (exists & (member >= WIDE - 2))[:, None]
     offset = tl.cast(layer_offset, tl.int64) + (kv_head * context + position) * (2 * HALF)
     target = address.to(tl.pointer_type(tl.float16))[:, None] + (offset[:, None] + low)

@@ -3,8 +3,7 @@
     python -m tests.models.cuda.offline_attention 90
 
 One JSON object a line, as in `offline`, with the kernel's name, how many of its loads are of single 16-bit numbers, and
-where it lets its successor begin and waits for its predecessor: `before` all loads and stores, or `never`. From 9.0 on,
-what can is launched early.
+what it reads before it waits for its predecessor. From 9.0 on, what can is launched early.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,12 +42,32 @@ def launch(name: str, early: bool) -> None:
     attend_prompt(query, rows, 1, shape, bias, Layout(torch.float16, 1))
 
 
-def when_waits(ptx: str) -> str:
-    found = re.findall(r"(griddepcontrol\.\w+|(?:ld|st|atom)\.global)", ptx)
-    waits = ["griddepcontrol.launch_dependents", "griddepcontrol.wait"]
-    if not set(waits) & set(found):
-        return "never"
-    return "before" if found[:2] == waits and not set(waits) & set(found[2:]) else "late"
+def read_early(ptx: str, pointers: Sequence[str]) -> list[str] | None:
+    """Of its parameters, `pointers` first, the ones that a kernel reads from before it waits; None if it never does.
+
+    Where an address comes from is followed through the instructions before the wait, in which nothing may branch back.
+    """
+    if "griddepcontrol" not in ptx:
+        return None
+    before, _, after = ptx.partition("griddepcontrol.wait")
+    assert "griddepcontrol" not in after
+    assert before.index("griddepcontrol.launch_dependents") < before.index("ld.global")
+    assert not re.search(r"\b(st|red|atom)\.global|\bbra\b", before)
+    origins: dict[str, set[str]] = {}
+    found: set[str] = set()
+    for line in before.splitlines():
+        registers = re.findall(r"%\w+", re.sub(r"^\s*@\S+|//.*", "", line))
+        parameter = re.search(r"ld\.param\S* .*_param_(\d+)\]", line)
+        if parameter and registers and int(parameter[1]) < len(pointers):
+            origins[registers[0]] = {pointers[int(parameter[1])]}
+        elif "ld.global" in line:
+            address = re.search(r"\[\s*(%\w+)", line)
+            assert address, line
+            assert origins[address[1]], line
+            found |= origins[address[1]]
+        elif registers:
+            origins[registers[0]] = set().union(*(origins.get(register, set()) for register in registers[1:]))
+    return sorted(found)
 
 
 def main() -> None:
@@ -67,7 +87,7 @@ def main() -> None:
     for kernel in compiled:
         narrow = len(re.findall(r"ld\.global\S*\.[bu]16\b", kernel.asm["ptx"]))
         found = {"kernel": kernel.name, "shared_bytes": kernel.metadata.shared, "narrow_loads": narrow}
-        found |= {"waits": when_waits(kernel.asm["ptx"])}
+        found |= {"early_reads": read_early(kernel.asm["ptx"], kernel.src.fn.arg_names)}
         print(json.dumps(found | resources(kernel.asm["cubin"])))  # noqa: T201
 
 
