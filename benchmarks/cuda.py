@@ -1,6 +1,6 @@
 """A card's figures: decoding, prompts, batches and the start, against transformers and torch.compile in one run.
 
-    python -m benchmarks.cuda [--tiny] [--skip SECTION ...] [--write]
+    python -m benchmarks.cuda [--tiny] [--only SECTION ...] [--write]
 
 Weights are random, of Falcon-7B's and 40B's true shapes, made on the card; nothing is fetched. A floor is the time to
 read weights and cache once at the speed at which the card copies. Each section stands alone: one that fails says why,
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import FalconConfig as HubConfig
 from transformers import FalconForCausalLM
@@ -85,12 +86,24 @@ class Ours:
         self.plan = plan
         self.config = model.config
         self.weight_bytes = stored_bytes(model)
-        self.backend = CudaBackend(model, [Stage(plan.device, 0, self.config.num_layers)], kernels, early=early)
+        stages = [Stage(plan.device, 0, self.config.num_layers)]
+        self.backend = CudaBackend(model, stages, kernels, early=early)
+        if early:  # what did not wait would be fast, and wrong
+            self.check_like(CudaBackend(model, stages, kernels))
         self.chooser = Chooser(SamplingConfig(temperature=0), (), choices=self.config.vocab_size)
 
     def ids(self, count: int) -> list[int]:
         """Random tokens."""
         return torch.randint(0, self.config.vocab_size, (count,)).tolist()
+
+    def check_like(self, other: CudaBackend) -> None:
+        """Raises RuntimeError where scores after the same tokens are not `other`'s to the last bit."""
+        prompt, tokens = self.ids(self.plan.context), self.ids(32)
+        states = [backend.new_state() for backend in (self.backend, other)]
+        for feed in (prompt, *([token] for token in tokens)):
+            mine, theirs = self.backend.feed(feed, states[0]), other.feed(feed, states[1])
+            if not np.array_equal(mine, theirs):
+                raise RuntimeError("scores are not what the same kernels compute one after the other")
 
     def decode(self) -> dict[str, float]:
         """One token after another behind a context."""
@@ -289,7 +302,7 @@ def main() -> None:
     parser.add_argument(
         "--tiny", action="store_true", help="on the CPU, with TRITON_INTERPRET=1, at sizes of no meaning"
     )
-    parser.add_argument("--skip", action="append", default=[], metavar="SECTION", help="may be repeated")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="these; else all")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     args = parser.parse_args()
     if args.write:
@@ -301,9 +314,12 @@ def main() -> None:
         else Plan("", torch.device("cuda", 0), 512, 1024, 32, 64, 5, "reduce-overhead", card_bandwidth())
     )
     assert f"{plan.prefix}7b" in SHAPES
+    known = sections(plan)
+    if unknown := set(args.only or ()) - set(known):
+        parser.error(f"no section {sorted(unknown)[0]!r}; there are: {', '.join(known)}")
     figures: dict[str, Any] = {}
-    for name, measure in sections(plan).items():
-        if name in args.skip:
+    for name, measure in known.items():
+        if args.only and name not in args.only:
             continue
         begun = time.perf_counter()
         try:

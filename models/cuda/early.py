@@ -1,8 +1,9 @@
-"""Launches that begin while those before them end (programmatic dependent launch, compute capability 9.0 and on).
+"""Launches that begin while those before them end (programmatic dependent launch).
 
 Not yet run on a card. A kernel lets its successor begin at once. Before its predecessor has ended, it writes nothing
 and reads only what no kernel of a step writes: weights, and where rows are and stand. All its programs wait, so what
-one kernel waited for, all that follow it have waited for.
+one kernel waited for, all that follow it have waited for. Predecessors are kernels, of the same stream: a graph knows
+such edges between kernels only.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import triton.language as tl
 
 
 def can_be_early(device: torch.device) -> bool:
-    """Whether `device` is a card that knows such launches."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 9
+    """Whether `device` is a card of compute capability 9.0. Later ones know such launches, too, but are not tried."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9
 
 
 def launched(early: bool) -> dict[str, bool]:

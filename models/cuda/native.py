@@ -57,6 +57,16 @@ def kept_cubin(file: Path, architecture: int, defines: Sequence[tuple[str, int]]
     return cubin
 
 
+def prefer_shared_memory(device: torch.device) -> None:
+    """On this card, kernels that do not say how a multiprocessor's memory is split get as much shared memory as it has.
+
+    The split of one that is not empty cannot change: a kernel that wants all of it could not begin beside them.
+    """
+    driver = _bindings("driver")
+    with _current(_context(device)):
+        _made(driver, driver.cuCtxSetCacheConfig(driver.CUfunc_cache.CU_FUNC_CACHE_PREFER_SHARED))
+
+
 class Function:
     """The function `name` of a cubin, on one card."""
 
@@ -64,18 +74,16 @@ class Function:
         """`shared_bytes` is the most that a launch asks for."""
         self._driver = driver = _bindings("driver")
         self._device = device
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-        number = torch.cuda.current_device() if device.index is None else device.index
-        self._context = self._made(driver.cuDevicePrimaryCtxRetain(self._made(driver.cuDeviceGet(number))))
+        self._context = _context(device)
         attribute = driver.CUfunction_attribute
-        with self._current():
-            self._module = self._made(driver.cuModuleLoadData(cubin))
-            self._function = self._made(driver.cuModuleGetFunction(self._module, name.encode()))
+        with _current(self._context):
+            self._module = _made(driver, driver.cuModuleLoadData(cubin))
+            self._function = _made(driver, driver.cuModuleGetFunction(self._module, name.encode()))
             for kind, value in (
                 (attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared_bytes),
                 (attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 100),  # %
             ):
-                self._made(driver.cuFuncSetAttribute(self._function, kind, value))
+                _made(driver, driver.cuFuncSetAttribute(self._function, kind, value))
 
     def __call__(self, blocks: int, threads: int, shared_bytes: int, parameter: bytes, *, early: bool) -> None:
         """Launch on torch's current stream. `parameter` is the function's only one, a structure by value.
@@ -95,22 +103,28 @@ class Function:
             config.attrs = [attribute]
         config.numAttrs = int(early)
         held = ctypes.create_string_buffer(parameter, len(parameter))
-        with self._current():
-            self._made(
-                driver.cuLaunchKernelEx(config, self._function, (ctypes.c_void_p * 1)(ctypes.addressof(held)), 0)
-            )
+        pointers = (ctypes.c_void_p * 1)(ctypes.addressof(held))
+        with _current(self._context):
+            _made(driver, driver.cuLaunchKernelEx(config, self._function, pointers, 0))
 
-    @contextmanager
-    def _current(self) -> Iterator[None]:
-        """A thread of which torch has asked nothing yet has no context, or another card's."""
-        self._made(self._driver.cuCtxPushCurrent(self._context))
-        try:
-            yield
-        finally:
-            self._made(self._driver.cuCtxPopCurrent())
 
-    def _made(self, results: tuple[Any, ...]) -> Any:
-        return _made(self._driver, results)
+def _context(device: torch.device) -> Any:
+    """That which torch has on this card."""
+    driver = _bindings("driver")
+    torch.cuda.init()  # type: ignore[no-untyped-call]
+    number = torch.cuda.current_device() if device.index is None else device.index
+    return _made(driver, driver.cuDevicePrimaryCtxRetain(_made(driver, driver.cuDeviceGet(number))))
+
+
+@contextmanager
+def _current(context: Any) -> Iterator[None]:
+    """A thread of which torch has asked nothing yet has no context, or another card's."""
+    driver = _bindings("driver")
+    _made(driver, driver.cuCtxPushCurrent(context))
+    try:
+        yield
+    finally:
+        _made(driver, driver.cuCtxPopCurrent())
 
 
 def _bindings(part: str) -> Any:

@@ -17,6 +17,7 @@ from models.cuda.early import can_be_early
 from models.cuda.joined import joined_of
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import multiprocessors
+from models.cuda.native import prefer_shared_memory
 from models.cuda.norms import normalized
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
@@ -64,6 +65,9 @@ class RowDecoder:
         self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
         self._early = [early and can_be_early(stage.device) for stage in stages]
+        for stage, is_early in zip(stages, self._early, strict=True):
+            if is_early:
+                prefer_shared_memory(stage.device)
 
     def score(self, tokens: Tensor, rows: Sequence[Rows], *, prompt: bool, first: int = 0) -> Tensor:
         """Append each row's token, int64 [R], to its state; score what follows rows `first` on, [R - first, V].

@@ -6,8 +6,9 @@
 //
 // O rows, I columns, R vectors. Given when this file is compiled: BITS (4 or 8); VECTORS, the most that R may be;
 // SPLIT, whether vectors are float32 and multiplied as two float16 numbers each, rounded and the rest, or float16;
-// HALVES (2 or 4), codebooks of 32 rows that a block has tables of; JOIN, what a launch computes: 0, a product; 1, two
-// of matrices with as many columns; 2, the sum of two whose matrices have as many rows. All is float32 from there on.
+// HALVES (2 or 4), codebooks of 32 rows that a block has tables of; SET, units of work that a warp loads at once; JOIN,
+// what a launch computes: 0, a product; 1, two of matrices with as many columns; 2, the sum of two whose matrices have as
+// many rows. All is float32 from there on.
 
 #include "work.cuh"
 
@@ -68,7 +69,7 @@ __device__ __forceinline__ void multiply_step(
 
 struct Piece {
     int vector, column, place;
-    bool odd;
+    int turn;  // bytes by which a second slice's piece lies before, not behind, the first's as they are stored
 };
 
 // Piece `number` of those that `units` have from unit `first` on. Eight that follow each other are stored to all banks.
@@ -76,42 +77,47 @@ __device__ __forceinline__ Piece piece_of(int number, int first, int units) {
     constexpr int PAIR = SPLIT ? 1 : 2;  // vectors whose pieces lie beside each other
     int quarter = number % 4, one = number / 4 % PAIR, piece = number / (4 * PAIR) % PIECES;
     int rest = number / (4 * PAIR * PIECES), steps = units * WAYS;
-    int step = rest % steps, vector = rest / steps * PAIR + one;
+    int step = VECTORS == PAIR ? rest : rest % steps;
+    int vector = VECTORS == PAIR ? one : rest / steps * PAIR + one;
     int column = (first * WAYS + step) * STEP_COLUMNS + quarter * LANE_COLUMNS + piece * 8;
-    return Piece{vector, column, place_of(step, piece, SPLIT ? 2 * vector : vector, quarter), piece % 2 == 1};
+    return Piece{vector, column, place_of(step, piece, SPLIT ? 2 * vector : vector, quarter), piece % 2 * 64};
 }
 
-// `units` of float32 vectors from unit `first` on, split in two.
+// `units` of the vectors from unit `first` on, on their way while others are multiplied: `wait_for_staged` waits for the
+// thread's own. Of float32 ones, each piece's halves take the places of what `split` makes of them.
 __device__ __forceinline__ void stage(
     unsigned char* vectors, const Product& product, int which, int first, int units) {
     int columns = pick(product.columns, which);
+    const unsigned char* x = (const unsigned char*)pick(product.x, which);
     for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
         Piece piece = piece_of(number, first, units);
         bool inside = piece.column < columns && piece.vector < product.vectors;
-        const float4* from =
-            (const float4*)((const float*)pick(product.x, which) + (wide)piece.vector * columns + piece.column);
-        float4 zeros = float4{0.0f, 0.0f, 0.0f, 0.0f};
-        float4 a = inside ? from[0] : zeros, b = inside ? from[1] : zeros;
+        wide place = inside ? ((wide)piece.vector * columns + piece.column) * (SPLIT ? 4 : 2) : 0;
+        int count = inside ? 16 : 0;
+        if (SPLIT) {
+            copy_behind(vectors + piece.place + piece.turn, x + place, count);
+            copy_behind(vectors + piece.place + (64 - piece.turn), x + place + 16, count);
+        } else {
+            copy_behind(vectors + piece.place, x + place, count);
+        }
+    }
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+// Makes two slices of each float32 vector of `units`, in its place, each thread of what it has staged: rounded, and the
+// rest.
+__device__ __forceinline__ void split(unsigned char* vectors, int units) {
+    for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
+        Piece piece = piece_of(number, 0, units);
+        Words* one = (Words*)(vectors + piece.place + piece.turn);
+        Words* other = (Words*)(vectors + piece.place + (64 - piece.turn));
+        float4 a = *(const float4*)one, b = *(const float4*)other;
         Words high = Words{halves(a.x, a.y), halves(a.z, a.w), halves(b.x, b.y), halves(b.z, b.w)};
         Words rest = Words{
             rest_of(a.x, a.y, high.x), rest_of(a.z, a.w, high.y), rest_of(b.x, b.y, high.z), rest_of(b.z, b.w, high.w)};
-        *(Words*)(vectors + piece.place + (piece.odd ? 64 : 0)) = piece.odd ? rest : high;
-        *(Words*)(vectors + piece.place + (piece.odd ? 0 : 64)) = piece.odd ? high : rest;
+        *one = piece.turn ? rest : high;
+        *other = piece.turn ? high : rest;
     }
-}
-
-// The same of float16 vectors, on their way while others are multiplied: `wait_for_staged` waits for the thread's own.
-__device__ __forceinline__ void stage_behind(
-    unsigned char* vectors, const Product& product, int which, int first, int units) {
-    int columns = pick(product.columns, which);
-    for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
-        Piece piece = piece_of(number, first, units);
-        bool inside = piece.column < columns && piece.vector < product.vectors;
-        const unsigned short* from = (const unsigned short*)pick(product.x, which);
-        if (inside) from += (wide)piece.vector * columns + piece.column;
-        copy_behind(vectors + piece.place, from, inside ? 16 : 0);
-    }
-    asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
 // A row's place among a vector's sums: lanes that hold other vectors of the same rows have other banks.
@@ -190,11 +196,8 @@ __device__ __forceinline__ void put(
     int first_block = share.block_of(tile_begin), last_block = share.block_of(tile_begin + share.units - 1);
     __syncthreads();
     if (threadIdx.x == 0) {
-        int* counter = product.counters + tile_begin / share.units;
-        __threadfence();
-        is_last = atomicAdd(counter, 1) == last_block - first_block;
-        if (is_last) *counter = 0;
-        __threadfence();
+        is_last = told_that_came(product.counters + tile_begin / share.units) == last_block - first_block;
+        if (is_last) product.counters[tile_begin / share.units] = 0;
     }
     __syncthreads();
     if (!is_last) return;
@@ -221,13 +224,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
     let_next_launch_begin();
     Segment segment = share.segment_at(share.begin);
     Reader reader(product, segment);
-    Words now[4] = {}, next[4] = {}, then[4] = {};  // in turns, not moved on: a move would wait for the load
+    Words now[SET][4] = {}, next[SET][4] = {};  // in turns, not moved on: a move would wait for the load
     reader.load(now, segment.first);
-    reader.load(next, segment.first + 1);
     Entries entries;
     entries.fetch(product, segment);
-    const void* row_held = nullptr;  // whose vectors are staged from their beginning to their end
-    int side = 0;                    // of the staged vectors, where there are two
+    bool fits = SPLIT && max(share.first_units, units_of(product.columns[JOIN == 2])) <= 2 * product.staged;
+    const void* row_held = nullptr;  // of those that fit: whose are staged from their beginning to their end
+    int side = 0;                    // of the others: which half of the room is read next
     float sums[2][SLICE_TILES][4] = {};
     for (int unit = share.begin; unit < share.end;) {
         int which = segment.which;
@@ -235,57 +238,53 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
         entries.spread(tables);
         if (unit == share.begin) {
             wait_for_launch_before();  // until here, only what no launch writes was read
-            if (!SPLIT) {
-                stage_behind(vectors, product, which, segment.first, min(segment.last - segment.first, product.staged));
-            }
+            if (!fits) stage(vectors, product, which, segment.first, min(segment.last - segment.first, product.staged));
         }
+        const void* row = pick(product.x, which);
+        int row_units = units_of(pick(product.columns, which));
+        bool fresh = row != row_held;
+        if (fits && fresh) stage(vectors, product, which, 0, row_units);
+        row_held = row;
         int after = unit + segment.last - segment.first;
         Segment following = share.segment_at(after);
-        if (after < share.end) entries.fetch(product, following);
-        int row_units = units_of(pick(product.columns, which));
-        bool row_fits = SPLIT && row_units <= product.staged;
-        int turn = 0;
+        bool odd = false;
         for (int chunk = segment.first; chunk < segment.last;) {
-            int stop = min(segment.last, chunk + product.staged);
-            int base = row_fits ? 0 : chunk;
-            const unsigned char* held = vectors;
-            if (SPLIT) {
-                if (chunk != segment.first) __syncthreads();
-                const void* row = row_fits ? pick(product.x, which) : nullptr;
-                if (!row || row != row_held) stage(vectors, product, which, base, row_fits ? row_units : stop - chunk);
-                row_held = row;
-                __syncthreads();
-            } else {
-                held += side * staged_bytes;
-                side = 1 - side;
+            int stop = fits ? segment.last : min(segment.last, chunk + product.staged);
+            int base = fits ? 0 : chunk;
+            unsigned char* held = vectors + (fits ? 0 : side * staged_bytes);
+            if (!fits || fresh) {
                 wait_for_staged();
-                __syncthreads();
+                if (SPLIT) split(held, fits ? row_units : stop - chunk);
+            }
+            __syncthreads();
+            if (!fits) {
+                side = 1 - side;
                 bool same = stop < segment.last;
                 int from = same ? stop : following.first, count = (same ? segment.last : following.last) - from;
                 if (count > 0) {
-                    stage_behind(
+                    stage(
                         vectors + side * staged_bytes, product, same ? which : following.which, from,
                         min(count, product.staged));
                 }
             }
-            auto step = [&](Words(&ahead)[4], const Words(&weights)[4]) {
-                reader.load(ahead, chunk + 2);
-                multiply_step(sums, weights, tables, held, (chunk - base) * WAYS + way, lane_place, lane);
-                ++chunk;
+            auto step = [&](Words(&ahead)[SET][4], const Words(&weights)[SET][4]) {
+                reader.load(ahead, chunk + SET);
+#pragma unroll
+                for (int number = 0; number < SET; ++number) {
+                    if (number > 0 && chunk + number >= stop) break;
+                    int place = (chunk + number - base) * WAYS + way;
+                    multiply_step(sums, weights[number], tables, held, place, lane_place, lane);
+                }
+                chunk += SET;
             };
             while (chunk < stop) {
-                if (turn == 0) {
-                    step(then, now);
-                    turn = 1;
-                    if (chunk == stop) break;
+                if (!odd) {
+                    step(next, now);
+                    odd = true;
+                    if (chunk >= stop) break;
                 }
-                if (turn == 1) {
-                    step(now, next);
-                    turn = 2;
-                    if (chunk == stop) break;
-                }
-                step(next, then);
-                turn = 0;
+                step(now, next);
+                odd = false;
             }
         }
         int tile = segment.tile, tile_begin = unit / share.units * share.units;
@@ -293,7 +292,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
         segment = following;
         reader = Reader(product, segment);
         reader.load(now, segment.first);
-        reader.load(next, segment.first + 1);
+        if (unit < share.end) entries.fetch(product, segment);
         if (JOIN == 2 && unit != tile_begin + share.units && unit != share.end) continue;  // the tile's other matrix
 
         __syncthreads();

@@ -62,6 +62,11 @@ class Variant:
         return self.vectors <= 8
 
     @property
+    def set(self) -> int:
+        """Units that a warp loads at once: more on their way, where registers suffice."""
+        return 2 if self.vectors <= 4 else 1
+
+    @property
     def halves(self) -> int:
         """Codebooks of a block."""
         return 2 if self.split else 4
@@ -84,20 +89,23 @@ class Variant:
             ("VECTORS", self.vectors),
             ("SPLIT", int(self.split)),
             ("HALVES", self.halves),
+            ("SET", self.set),
             ("JOIN", int(self.join)),
         ]
 
     @property
     def least_bytes(self) -> int:
-        """Of shared memory, at least: tables, and a unit of the vectors."""
-        return self.halves * _TABLE_BYTES + self._unit_bytes
+        """Of shared memory, at least: tables, and twice what of the vectors meets a set of units."""
+        return self.halves * _TABLE_BYTES + 2 * self.set * self._unit_bytes
 
     def plan(self, shapes: Sequence[tuple[int, int]], processors: int, shared_bytes: int) -> Plan:
         """Units of work, a tile's rows by a step of each way, are dealt out evenly to 512 threads a multiprocessor.
 
         To fewer where its shared memory does not hold so many blocks. `shapes` are those of one matrix, or of the two
-        that are joined. A block may have `shared_bytes`, no fewer than `least_bytes`.
+        that are joined. A block may have `shared_bytes`. Raises ValueError where these are fewer than `least_bytes`.
         """
+        if shared_bytes < self.least_bytes:
+            raise ValueError(f"{self} needs {self.least_bytes} bytes of shared memory, not {shared_bytes}")
         units = [-(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES)) for _, columns in shapes]
         tiles = [-(-rows // self.tile_rows) for rows, _ in shapes]
         total = tiles[0] * sum(units) if self.join is Join.BESIDE else sum(tiles) * units[0]
@@ -107,18 +115,19 @@ class Variant:
             at_once, each = 1, shared_bytes
         blocks = min(at_once * processors, total)
         tables = self.halves * _TABLE_BYTES
-        staged = min((each - tables) // self._unit_bytes, max(units), -(-total // blocks))
-        return Plan(blocks, staged, tables + staged * self._unit_bytes)
+        wanted = min(max(units), -(-total // blocks))
+        staged = min((each - tables) // (2 * self.set * self._unit_bytes), -(-wanted // self.set)) * self.set
+        return Plan(blocks, staged, tables + 2 * staged * self._unit_bytes)
 
     @property
     def _unit_bytes(self) -> int:
-        """Of the vectors: each as two float16 numbers, or as one, twice."""
-        return _WAYS * _STEP_BYTES * 8 // self.bits * self.vectors * 4
+        """Of the vectors that meet a unit: each as two float16 numbers, or as one."""
+        return _WAYS * _STEP_BYTES * 8 // self.bits * self.vectors * (4 if self.split else 2)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Blocks of a launch, the units of the vectors that each holds at once, and its bytes of shared memory."""
+    """Blocks of a launch, units of vectors in half of the room that each has for them, its bytes of shared memory."""
 
     blocks: int
     staged: int

@@ -43,6 +43,13 @@ __device__ __forceinline__ void wait_for_launch_before() {
 #endif
 }
 
+// How many have come before this block, whose parts, stored before a barrier, all who come later can load from L2.
+__device__ __forceinline__ int told_that_came(int* counter) {
+    int before;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+    return before;
+}
+
 __device__ __forceinline__ void multiply(float (&sums)[4], const word (&a)[4], word b0, word b1) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "

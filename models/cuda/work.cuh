@@ -30,7 +30,7 @@ struct Product {
     int rows[2], columns[2], group[2];
     int gelu[2], half_out[2];
     int vectors;
-    int staged;  // units of the vectors that shared memory holds; without SPLIT, twice
+    int staged;  // units of the vectors that half of their room holds, a multiple of SET
 };
 
 // Of two, without an index that would move both to memory.
@@ -107,12 +107,16 @@ struct Reader {
         data = pick(product.data, segment.which) + (wide)(row + lane / 4) * row_bytes + begin;
     }
 
-    __device__ __forceinline__ void load(Words (&weights)[4], int unit) const {
-        int offset = unit * UNIT_BYTES;
-        bool inside = unit < last && begin + offset < row_bytes;
+    // Units from `first` on.
+    __device__ __forceinline__ void load(Words (&weights)[SET][4], int first) const {
 #pragma unroll
-        for (int part = 0; part < 4; ++part) {
-            load_weights(weights[part], data + offset + part * 8 * row_bytes, inside);
+        for (int number = 0; number < SET; ++number) {
+            int offset = (first + number) * UNIT_BYTES;
+            bool inside = first + number < last && begin + offset < row_bytes;
+#pragma unroll
+            for (int part = 0; part < 4; ++part) {
+                load_weights(weights[number][part], data + offset + part * 8 * row_bytes, inside);
+            }
         }
     }
 };
@@ -120,7 +124,7 @@ struct Reader {
 // A thread's words of a tile's tables: all threads together make them of its halves' codebooks.
 struct Entries {
     static constexpr int COUNT = 256 * HALVES / THREADS;
-    word held[COUNT];
+    unsigned short low[COUNT], high[COUNT];  // joined when they are needed: that would wait for them
 
     __device__ __forceinline__ static int half(int number) { return threadIdx.x / 256 * COUNT + number; }
 
@@ -132,7 +136,8 @@ struct Entries {
                 segment.tile * TILE_ROWS + half(number) * HALF_ROWS, pick(product.rows, segment.which) - HALF_ROWS);
             const unsigned short* codebook = pick(product.codebooks, segment.which) +
                                              (wide)(row / pick(product.group, segment.which)) * (1 << BITS);
-            held[number] = BITS == 4 ? codebook[byte & 15] | (word)codebook[byte >> 4] << 16 : (word)codebook[byte];
+            low[number] = codebook[BITS == 4 ? byte & 15 : byte];
+            if (BITS == 4) high[number] = codebook[byte >> 4];
         }
     }
 
@@ -141,7 +146,7 @@ struct Entries {
         int byte = threadIdx.x % 256, lane = threadIdx.x % 32;
 #pragma unroll
         for (int number = 0; number < COUNT; ++number) {
-            word entry = held[number];
+            word entry = BITS == 4 ? low[number] | (word)high[number] << 16 : (word)low[number];
             unsigned char* own = tables + half(number) / 2 * 65536 + byte * 256 + half(number) % 2 * 128;
 #pragma unroll
             for (int copy = 0; copy < 8; ++copy) {

@@ -210,7 +210,7 @@ class Block:
         addresses = (self._value(place[1], "u64") + np.uint64(first & 0xFFFFFFFFFFFFFFFF))[mask]
         assert not (addresses % np.uint64(size * len(registers))).any(), "an address that is not aligned"
         if name == "atom":
-            assert kinds[1] == "add"
+            assert kinds == ["acq_rel", "gpu", "global", "add", "u32"]
             self._set(registers[0], self._added(addresses, self._value(others[1], kinds[-1])[mask], size, mask), mask)
             return
         if kinds[0] == "shared":

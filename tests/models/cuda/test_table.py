@@ -137,7 +137,7 @@ def test_products_beside_each_other_are_their_sum(columns: tuple[int, int], vect
     ("bits", "rows", "columns", "vectors", "kilobytes"),
     [
         (4, 192, 1632, 2, 226),
-        (4, 192, 1632, 2, 68),
+        (4, 192, 1632, 2, 80),
         (4, 320, 480, 2, 226),
         (8, 128, 816, 2, 226),
         (4, 384, 800, 32, 226),
@@ -146,7 +146,7 @@ def test_products_beside_each_other_are_their_sum(columns: tuple[int, int], vect
 def test_the_bits_are_the_same_in_whatever_order_blocks_and_warps_run(
     bits: int, rows: int, columns: int, vectors: int, kilobytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """68 KiB hold one unit of two vectors beside the tables, so that they are staged piece by piece."""
+    """80 KiB hold twice two units of two vectors beside the tables, so that they are staged piece by piece."""
     monkeypatch.setattr("models.cuda.table.shared_bytes", lambda _: kilobytes << 10)
     weight = random_weight(bits, rows, columns)
     x = random_x(matrix_of(weight), vectors)
@@ -202,7 +202,7 @@ def test_all_blocks_of_a_plan_fit_the_card_at_once(
     reserved, held = 1 << 10, 16  # by the system, and beside what is asked for
     assert at_once * variant.threads <= 512
     assert at_once * (plan.shared_bytes + reserved + held) <= (kilobytes + 2) << 10
-    if shapes[0][0] > 64 and kilobytes > 98:
+    if shapes[0][0] > 64 and (kilobytes == 226 or (vectors, kilobytes) == (1, 162)):
         assert plan.blocks == 512 // variant.threads * processors
 
 
