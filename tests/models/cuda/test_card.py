@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.random_falcon import SHAPES, random_falcon
@@ -18,7 +20,6 @@ from models.cuda.step import Stage
 from models.cuda.table import Factors, TableMatrix, beside, card_kernels, product, stacked, table_matrix
 from runtime.backends.cuda import CudaBackend
 from runtime.backends.graphs import RecordedCall
-from tests.tools import divergence
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA card")
 
@@ -42,6 +43,12 @@ def matrix_of(weight: LutWeight) -> TableMatrix:
 
 def check(got: Tensor, wanted: Tensor, vectors: int) -> None:
     assert float((got.double() - wanted).norm() / wanted.norm()) < (ROUNDED if vectors <= 8 else HALF)
+
+
+def divergence(wanted: npt.NDArray[np.float32], got: npt.NDArray[np.float32]) -> float:
+    """KL(wanted || got) in nats, of scores."""
+    other, true = (F.log_softmax(torch.from_numpy(scores).double(), 0) for scores in (got, wanted))
+    return float(F.kl_div(other, true, log_target=True, reduction="sum"))
 
 
 @pytest.mark.parametrize("vectors", [1, 2, 4, 7, 16, 32])
@@ -83,7 +90,7 @@ def test_joined_products_are_both_each_time(vectors: int, early: bool) -> None:
         )
 
     exact = [weight.dense(torch.float32).double() for weight in weights]
-    first, wide = x.double() @ exact[0].T, torch.nn.functional.gelu(x.double() @ exact[1].T)
+    first, wide = x.double() @ exact[0].T, F.gelu(x.double() @ exact[1].T)
     wanted = x.double() + first[:, :4544] @ exact[2].T + wide @ exact[3].T
     got = block()
     check(got, wanted, vectors)
