@@ -120,11 +120,11 @@ def check_output(output: Path, package: str, *, force: bool) -> None:
     """Raises OptionError where something stands at `output` that may not be replaced: with `force`, bundles may."""
     if not output.exists():
         return
-    if not force:
-        raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
     is_bundle = (output / MANIFEST_NAME).exists() and (output / package).exists()
     if not is_bundle and not (output.is_dir() and not any(output.iterdir())):
-        raise OptionError(f"{output} is no bundle, so --force does not replace it; name another --output.")
+        raise OptionError(f"{output} exists and is no bundle; name another --output.")
+    if not force:
+        raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
 
 
 def put_in_place(bundle: Path, output: Path) -> None:

@@ -98,7 +98,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "text that is not there": (["--calibrate", "gone.txt"], "--calibrate gone.txt cannot be read"),
     "text too short": (["--calibrate", "short.txt"], "tokens; name a text of some hundreds"),
     "text for integers": (["--calibrate", "short.txt", "--weights", "int8"], "int8 has none"),
-    "output that exists": (["--output", "."], ". exists; remove it"),
+    "output that exists": (["--output", "."], ". exists and is no bundle"),
     "output that cannot be written": (["--output", "short.txt/bundle"], "short.txt cannot be written"),
 }
 
@@ -205,8 +205,9 @@ def test_an_empty_folder_is_no_checkpoint(run: Run, tmp_path: Path) -> None:
 
 def test_an_existing_output_is_kept_without_force(run: Run, checkpoints: Checkpoints, output: Path) -> None:
     output.mkdir()
-    (output / "mine").write_text("precious")
     assert "exists; remove it, pass --force" in run.refused(checkpoints("7b"), "--output", output)
+    (output / "mine").write_text("precious")
+    assert "exists and is no bundle; name another" in run.refused(checkpoints("7b"), "--output", output)
     assert (output / "mine").read_text() == "precious"
 
 
@@ -217,7 +218,7 @@ def test_force_replaces_bundles_only(run: Run, checkpoints: Checkpoints, output:
         output.mkdir()
         mine = output / ("mine" if kind == "a folder" else "manifest.json")
     mine.write_text("precious")
-    assert "is no bundle, so --force does not replace it" in run.refused(
+    assert "exists and is no bundle; name another --output" in run.refused(
         checkpoints("7b"), "--output", output, "--force"
     )
     assert mine.read_text() == "precious"
