@@ -25,7 +25,8 @@ from runtime.errors import OptionError
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run one command; returns the exit code. Raises UserFacingError."""
     with no_echo(stdin):
-        engine = _service(options) if options.remote is not None else _opened(model_folder(options.bundle, err), options, err)
+        remote = options.remote is not None
+        engine = _service(options) if remote else _opened(model_folder(options.bundle, err), options, err)
     with engine:
         if options.command == "complete":
             return _complete(engine, options, stdin, _output(engine, options, out, err))
