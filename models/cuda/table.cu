@@ -101,7 +101,7 @@ __device__ __forceinline__ void stage(
             copy_behind(vectors + piece.place, x + place, count);
         }
     }
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    end_copies();
 }
 
 // Makes two slices of each float32 vector of `units`, in its place, each thread of what it has staged: rounded, and the
@@ -127,24 +127,23 @@ __device__ __forceinline__ int scattered(int row, int vector) {
 
 // All vectors' sums of a tile, [WAYS, VECTORS, TILE_ROWS], rows at their `scattered` places.
 __device__ __forceinline__ void gather(float* gathered, const float (&sums)[2][SLICE_TILES][4]) {
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int half = warp % HALVES, way = warp / HALVES;
+    const Worker own;
 #pragma unroll
     for (int rows = 0; rows < 2; ++rows) {
 #pragma unroll
         for (int tile = 0; tile < SLICE_TILES; ++tile) {
-            int row = half * HALF_ROWS + rows * 16 + lane / 4;
+            int row = own.half * HALF_ROWS + rows * 16 + own.lane / 4;
             const float(&four)[4] = sums[rows][tile];
             if (SPLIT) {
-                int vector = tile * 4 + lane % 4;
-                float* out = gathered + (way * VECTORS + vector) * TILE_ROWS;
+                int vector = tile * 4 + own.lane % 4;
+                float* out = gathered + (own.way * VECTORS + vector) * TILE_ROWS;
                 if (vector < VECTORS) {
                     out[scattered(row, vector)] = four[0] + four[1] * 0x1p-11f;
                     out[scattered(row + 8, vector)] = four[2] + four[3] * 0x1p-11f;
                 }
             } else {
-                int vector = tile * 8 + lane % 4 * 2;
-                float* out = gathered + (way * VECTORS + vector) * TILE_ROWS;
+                int vector = tile * 8 + own.lane % 4 * 2;
+                float* out = gathered + (own.way * VECTORS + vector) * TILE_ROWS;
                 if (vector < VECTORS) {
                     out[scattered(row, vector)] = four[0];
                     out[scattered(row + 8, vector)] = four[2];
@@ -215,9 +214,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
     extern __shared__ __align__(16) unsigned char tables[];
     unsigned char* vectors = tables + TABLE_BYTES;
     float* gathered = (float*)tables;
-    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int half = warp % HALVES, way = warp / HALVES;
-    word lane_place = half / 2 << 16 | half % 2 << 7 | lane << 2;
+    const Worker own;
+    word lane_place = own.half / 2 << 16 | own.half % 2 << 7 | own.lane << 2;
     int staged_bytes = product.staged * UNIT_PLACES * SLICES * 16;
     const Share share(product);
 
@@ -272,8 +270,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
 #pragma unroll
                 for (int number = 0; number < SET; ++number) {
                     if (number > 0 && chunk + number >= stop) break;
-                    int place = (chunk + number - base) * WAYS + way;
-                    multiply_step(sums, weights[number], tables, held, place, lane_place, lane);
+                    int place = (chunk + number - base) * WAYS + own.way;
+                    multiply_step(sums, weights[number], tables, held, place, lane_place, own.lane);
                 }
                 chunk += SET;
             };

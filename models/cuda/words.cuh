@@ -25,6 +25,11 @@ __device__ __forceinline__ void copy_behind(unsigned char* to, const void* from,
                  : "memory");
 }
 
+// The copies begun before it are a group, which `wait_for_staged` waits for.
+__device__ __forceinline__ void end_copies() {
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
 __device__ __forceinline__ void wait_for_staged() {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
 }

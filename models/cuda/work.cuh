@@ -91,20 +91,31 @@ struct Share {
     }
 };
 
+// A thread's number in its warp, the half that the warp has of the block's rows, and which of that half's warps it is.
+struct Worker {
+    int lane, half, way;
+
+    __device__ __forceinline__ Worker() {
+        int warp = threadIdx.x / 32;
+        lane = threadIdx.x % 32;
+        half = warp % HALVES;
+        way = warp / HALVES;
+    }
+};
+
 // A lane's part of a segment's weights.
 struct Reader {
     const unsigned char* data;
     int row_bytes, begin, last;
 
     __device__ __forceinline__ Reader(const Product& product, const Segment& segment) {
-        int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-        int half = warp % HALVES, way = warp / HALVES;
+        const Worker own;
         int rows = pick(product.rows, segment.which);
-        int row = min(segment.tile * TILE_ROWS + half * HALF_ROWS, rows - HALF_ROWS);  // halves are whole
+        int row = min(segment.tile * TILE_ROWS + own.half * HALF_ROWS, rows - HALF_ROWS);  // halves are whole
         row_bytes = pick(product.columns, segment.which) * BITS / 8;
-        begin = lane % 4 * 16 + way * STEP_BYTES;
+        begin = own.lane % 4 * 16 + own.way * STEP_BYTES;
         last = segment.last;
-        data = pick(product.data, segment.which) + (wide)(row + lane / 4) * row_bytes + begin;
+        data = pick(product.data, segment.which) + (wide)(row + own.lane / 4) * row_bytes + begin;
     }
 
     // Units from `first` on.
