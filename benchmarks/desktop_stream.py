@@ -33,7 +33,8 @@ from benchmarks.record import check_clean, make_record, write_record
 from desktop.garbage import settle
 from desktop.store.records import Figures
 from desktop.views.composer import Composer
-from desktop.views.conversation import ConversationView, MessageItem
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.view import ConversationView
 from desktop.views.theme import theme
 
 _PROSE = (

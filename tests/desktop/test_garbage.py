@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CODE = """
+from tests import patience
+
+CODE = f"""
+import faulthandler
 import gc
 from PySide6.QtWidgets import QApplication
 from desktop import app
 from desktop.paths import data_folder
+
+faulthandler.dump_traceback_later({patience.SECONDS / 2}, exit=True)
 
 def look() -> None:
     print(gc.get_freeze_count() > 10 * len(gc.get_objects()))
@@ -27,5 +32,7 @@ raise SystemExit(app.run(data_folder(), look_when_settled))
 
 
 def test_what_the_program_is_made_of_is_not_walked_again() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=patience.SECONDS, check=False
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr

@@ -16,7 +16,8 @@ from desktop.store.records import Chat, Folder
 from desktop.translation import set_language
 from desktop.views.about import AboutDialog
 from desktop.views.banner import Banner
-from desktop.views.conversation import ConversationView, MessageItem
+from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.view import ConversationView
 from desktop.views.models.service_dialog import ServiceDialog
 from desktop.views.parts import Paragraph
 from desktop.views.settings_dialog import SettingsDialog

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests import patience
+
 CODE = """
 import desktop
 from PySide6.QtCore import QObject, Signal
@@ -21,5 +23,7 @@ print(len(heard))
 
 
 def test_a_window_outlives_any_number_of_signals() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=patience.SECONDS, check=False
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "20000"), done.stderr

@@ -1,6 +1,1 @@
-"""The conversation view."""
-
-from desktop.views.conversation.items import MessageItem
-from desktop.views.conversation.view import ConversationView
-
-__all__ = ["ConversationView", "MessageItem"]
+"""The conversation view. Its modules are imported one by one: the window loads them so, between events."""

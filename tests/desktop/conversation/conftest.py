@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.store.records import Figures
-from desktop.views.conversation import ConversationView, MessageItem
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.code import CodeText
 from desktop.views.conversation.editor import InlineEditor
+from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.prose import TextView
+from desktop.views.conversation.view import ConversationView
 from tests.desktop.engines import wait
 
 

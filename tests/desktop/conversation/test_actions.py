@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.store.records import Dropped, MessageState
-from desktop.views.conversation import ConversationView
 from desktop.views.conversation.controls import Notice
 from desktop.views.conversation.prose import Prose
+from desktop.views.conversation.view import ConversationView
 from tests.desktop.conversation.conftest import Window, answer, asked, chat, editor, figures, message, texts, user
 from tests.desktop.engines import wait
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.views.conversation import ConversationView
+from desktop.views.conversation.view import ConversationView
 from tests.desktop.conversation.conftest import LONG, answer, asked, message, texts, user
 
 

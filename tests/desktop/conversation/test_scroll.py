@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings
-from desktop.views.conversation import ConversationView
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.heights import Heights
+from desktop.views.conversation.view import ConversationView
 from desktop.views.theme import theme
 from tests.desktop.conversation.conftest import LONG, Window, answer, chat, figures, message, texts, user
 from tests.desktop.engines import wait
