@@ -65,4 +65,4 @@ system:
 	fi
 
 clean:
-	rm -rf $(VENV) bundles build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

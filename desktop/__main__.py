@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from desktop.version import program_version
-from runtime import UserFacingError, run_module
+from runtime import UserFacingError, install_command, program_version, run_module
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,7 +56,7 @@ def _missing(error: ImportError) -> str:
     package = error.name.partition(".")[0]
     if package in ("desktop", "runtime", "models"):
         raise error
-    return f"The window needs {package}: install it with `pip install 'falconet[desktop]'`."
+    return f"The window needs {package}: install it with `{install_command('desktop')}`."
 
 
 def _show(sentence: str) -> None:

@@ -13,23 +13,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.cli.interrupt import StopOnInterrupt
+from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
+from runtime.packages import check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 for the world's fault (one line on stderr) or 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        check_python()
         if arguments[:1] == ["list"]:
             return _list(arguments[1:])
         if arguments[:1] == ["inspect"]:
             return _inspect(arguments[1:])
         return _export(arguments)
     except UserFacingError as error:
-        _report(arguments, "error: ", " ".join(str(error).splitlines()))  # libraries' own may have several lines
+        message = " ".join(str(error).splitlines())  # libraries' own may have several lines
+        _report(arguments, "error: ", message, kind=type(error).__name__)
+        return 1
+    except ModuleNotFoundError as error:
+        _report(arguments, "error: ", str(missing_package(error, "export")))
         return 1
     except BrokenPipeError:  # the reader left, as `| head -1` does: no error to speak of
         drop(sys.stdout)
@@ -42,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _report(arguments: Sequence[str], before: str, message: str) -> None:
+def _report(arguments: Sequence[str], before: str, message: str, **more: str) -> None:
     """The last line on stderr, in the form that --progress asks for, even where other arguments are wrong."""
     as_json = "--progress=json" in arguments or ("--progress", "json") in itertools.pairwise(arguments)
-    print(json.dumps({"event": "error", "message": message}) if as_json else before + message, file=sys.stderr)
+    print(json.dumps({"event": "error", "message": message, **more}) if as_json else before + message, file=sys.stderr)
 
 
 def _export(arguments: Sequence[str]) -> int:
@@ -56,8 +62,7 @@ def _export(arguments: Sequence[str]) -> int:
     # coremltools imports half a dozen packages under `except:`, which would take Ctrl-C for a package that is missing.
     with StopOnInterrupt() as stop:
         from export.pipeline import ExportOptions, export
-    if stop.requested():
-        raise KeyboardInterrupt
+    stop.check()
 
     from export.progress import JsonProgress, Progress, TerminalProgress
 
@@ -156,8 +161,9 @@ def _list(arguments: Sequence[str]) -> int:
 def _inspect(arguments: Sequence[str]) -> int:
     parser = Parser(prog="python -m export inspect", description="Show what a bundle holds.")
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object")
+    form.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
     chosen = parser.parse_args(arguments)
 
     if chosen.html:
@@ -189,4 +195,4 @@ def _describe(error: OSError) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

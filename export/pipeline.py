@@ -32,6 +32,7 @@ from export.workfolder import ExportError, WorkFolder, check_output, disk_full, 
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
+from runtime.cli.interrupt import StopOnInterrupt
 from runtime.mil import Program
 
 
@@ -99,7 +100,9 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             work.clear()
             raise
         check_output(output, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
-        put_in_place(work.bundle, output)
+        with StopOnInterrupt():  # it is whole: Ctrl-C comes too late
+            put_in_place(work.bundle, output)
+            work.clear()
     return output
 
 
@@ -176,7 +179,16 @@ def _make_package(
     size = space.stored_bytes(config, recipe)[1]
     try:
         with _temporary_files_in(work.temporary), store.mapped.dropping():
-            mlmodel = convert.convert(marked, trace(marked), store, progress.advance)
+            with (
+                StopOnInterrupt() as stop
+            ):  # coremltools has `except:` on the way, which takes Ctrl-C for a fault of a shape
+
+                def advance(matrices: int) -> None:
+                    stop.check()
+                    progress.advance(matrices)
+
+                mlmodel = convert.convert(marked, trace(marked), store, advance)
+            stop.check()
             progress.finish()
             progress.start("save", size, "bytes")
             package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)

@@ -14,12 +14,12 @@ import models.tiny
 from export.chatformat import chat_format
 from export.filehash import FileHashes
 from export.progress import Progress, SilentProgress, advance_from
-from models.checkpoint import Checkpoint
 from runtime.errors import OptionError, UserFacingError
 from runtime.paths import cache_folder
 
 if TYPE_CHECKING:
     from export.hub import Hub
+    from models.checkpoint import Checkpoint
 
 
 _REVISION = re.compile(r"\w[\w+-]*([./][\w+-]+)*")  # names a file of the cache, so no way out of it may hide in it

@@ -24,6 +24,10 @@ class SpaceError(UserFacingError):
     """Too little room on a disk or in memory."""
 
 
+class DiskError(SpaceError):
+    """Too little room on a disk."""
+
+
 def stored_bytes(config: FalconConfig, recipe: Recipe) -> tuple[int, int]:
     """Bytes of all tensors in the work folder (an index takes a byte there) and in the bundle."""
     shapes = expected_shapes(config)
@@ -75,7 +79,7 @@ def check_space(folder: Path, config: FalconConfig, recipe: Recipe, *, already: 
     free = shutil.disk_usage(folder).free
     if disk > free:
         what = f"The download ({data_size(download)}) and the export need" if download else "The export needs"
-        raise SpaceError(
+        raise DiskError(
             f"{what} {data_size(disk)} of free disk at {folder.parent} and there are {data_size(free)}; "
             "free some space or name another place with --output."
         )

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.space import SpaceError
+from export.space import DiskError
 from runtime.errors import OptionError, UserFacingError
 from runtime.manifest import MANIFEST_NAME, set_aside_path
 
@@ -72,7 +72,7 @@ def work_folder(output: Path) -> Iterator[WorkFolder]:
     """The work folder of `output`, for one export at a time. First, a replacement that was killed is undone.
 
     It goes when the export has ended well; after a failure, what is finished stays for the next run. A full disk is a
-    SpaceError. Raises ExportError where another export holds the folder, or nothing can be written.
+    DiskError. Raises ExportError where another export holds the folder, or nothing can be written.
     """
     work = WorkFolder(output.parent / f".{output.name}.falconet-work")
     with _locked(work.folder, output):
@@ -90,9 +90,9 @@ def work_folder(output: Path) -> Iterator[WorkFolder]:
         work.clear()
 
 
-def disk_full(folder: Path) -> SpaceError:
+def disk_full(folder: Path) -> DiskError:
     """The sentence for a disk that fills up on the way."""
-    return SpaceError(f"The disk of {folder} is full; free some space and run the same command again to go on.")
+    return DiskError(f"The disk of {folder} is full; free some space and run the same command again to go on.")
 
 
 @contextlib.contextmanager

@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from runtime.measure.needs import memory_needs as memory_needs
     from runtime.options import GenerationOptions as GenerationOptions
     from runtime.options import Grammar as Grammar
+    from runtime.packages import install_command as install_command
     from runtime.sampling import SamplingConfig as SamplingConfig
     from runtime.sampling import TokenLogprobs as TokenLogprobs
     from runtime.session import Session as Session
     from runtime.tokenizer import Tokenizer as Tokenizer
+    from runtime.version import program_version as program_version
     from runtime.whole import write_whole as write_whole
 
 _HOMES = {
@@ -70,9 +72,11 @@ _HOMES = {
     "embedded_bundle": "runtime.embedded",
     "embedded_folder": "runtime.embedded",
     "generate": "runtime.generation",
+    "install_command": "runtime.packages",
     "machine_memory": "runtime.measure.memory",
     "memory_needs": "runtime.measure.needs",
     "module_command": "runtime.launch",
+    "program_version": "runtime.version",
     "run_module": "runtime.launch",
     "write_whole": "runtime.whole",
 }

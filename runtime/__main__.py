@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from runtime.cli.failure import tell_failure, wants_json
+from runtime.cli.interrupt import leave
 from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
+from runtime.packages import check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
         out.reconfigure(encoding="utf-8" if json_lines else out.encoding, errors="replace")
     try:
+        check_python()
         # Here, so that Ctrl-C while numpy loads is no traceback either.
         from runtime.cli.arguments import DoctorOptions, Options, parse
         from runtime.cli.serving import ServeOptions, run_serving
@@ -46,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out.flush()
     except UserFacingError as error:
         tell_failure(str(error), out, err, json_lines=json_lines)
+        return 1
+    except ModuleNotFoundError as error:
+        tell_failure(str(missing_package(error, "export")), out, err, json_lines=json_lines)
         return 1
     except KeyboardInterrupt:
         print(file=err)
@@ -73,4 +79,4 @@ def _describe(error: OSError) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

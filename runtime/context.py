@@ -67,10 +67,13 @@ def fit_messages(
     if options.context_policy == "rolling":
         size = template.count_up_to(kept, tokenizer, _COUNTED * context_length)
         if size >= context_length:
-            beside = ", the system message included," if conversation.system else ""
+            what, longer = "The last message has", "it"
+            if conversation.system:
+                what = "The system message and the last one have"
+                longer = "the system message" if len(kept[0].content) > len(kept[-1].content) else "the last message"
             raise ContextFullError(
-                f"The last message has {_said(size, context_length)} tokens{beside} and the model's context holds "
-                f"{context_length:,} with the answer: shorten it."
+                f"{what} {_said(size, context_length)} tokens and the model's context holds {context_length:,} with "
+                f"the answer: shorten {longer}."
             )
     fed = template.encode(kept, tokenizer)
     whole = len(ids) or len(template.encode(messages, tokenizer))  # to tell how much was left out, all is counted
@@ -265,7 +268,7 @@ def _filled(messages: Sequence[Message], conversation: _Conversation, budget: in
             best, best_size = found, size
         if budget - _SLACK <= size <= budget or (size <= budget and limits == sizes):
             break
-        target += budget - size
+        target = min(target, sum(sizes)) + budget - size
     if not best:
         what = "system message" if conversation.system else "conversation's first message"
         raise ContextFullError(f"The {what} leaves no room for others in the model's context: shorten it.")

@@ -23,6 +23,7 @@ from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
 from runtime.hashing import sha256_of
 from runtime.launch import module_command
+from runtime.packages import install_command
 from runtime.paths import cache_folder
 from runtime.session import never
 
@@ -63,7 +64,7 @@ def embedded_bundle(
     if missing:
         raise BackendUnavailableError(
             f"No bundle was named, and the embedded model cannot be exported without {missing[0]}: "
-            "name a bundle, or `pip install 'falconet[export]'`."
+            f"name a bundle, or `{install_command('export')}`."
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callabl
     log.write(f"{start} ..." if live else f"{start} ...\n")
     log.flush()
     command = module_command("export", NAME, "--output", str(folder), "--progress", "json")
-    reason = "the exporter broke down."
+    reason, kind = "the exporter broke down.", None
     with (
         subprocess.Popen(
             command,
@@ -152,7 +153,7 @@ def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callabl
         for line in child.stderr:
             event = _event(line)
             if event.get("event") == "error":
-                reason = str(event.get("message"))
+                reason, kind = str(event.get("message")), event.get("kind")
             elif (stage := _stage(event)) is not None:
                 name, share = stage
                 if notice is not None:
@@ -164,6 +165,11 @@ def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callabl
         log.write("\r\x1b[K")
     if stopped.is_set() and not _is_whole(folder):
         raise BundleError(_CANCELLED)
+    if kind == "DiskError":
+        raise BundleError(
+            f"The disk of {folder.parent} has no room for the embedded model; free some space, or set FALCONET_CACHE "
+            "to a folder on another disk."
+        )
     if child.returncode or not _is_whole(folder):
         raise BundleError(f"The embedded model could not be exported: {reason} `python -m export {NAME}` shows more.")
     log.write(f"Exported the embedded model {NAME} in {time.monotonic() - begun:.0f} s to {folder}\n")

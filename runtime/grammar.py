@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from runtime.errors import OptionError
 from runtime.options import Grammar
+from runtime.packages import install_command
 from runtime.tokenizer import Tokenizer
 
 _LIMITS = ("too many", "; max is ")  # llguidance's words for its own; its stop_reason is the one of a bug, then
@@ -75,7 +76,7 @@ def _library() -> Any:
     try:
         import llguidance
     except ImportError:
-        raise OptionError("a grammar needs llguidance: `pip install 'falconet[grammar]'`.") from None
+        raise OptionError(f"a grammar needs llguidance: `{install_command('grammar')}`.") from None
     return llguidance
 
 

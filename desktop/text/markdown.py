@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -66,18 +67,24 @@ def _last_start(tokens: list[Token]) -> tuple[int, int]:
         return 0, 0
     tops = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0]
     start = tops[-1]
-    if len(tops) > 1 and tokens[start].type == "paragraph_open" and _NUMBER.fullmatch(tokens[start + 1].content):
-        start = tops[-2]  # perhaps the next item of the list before it
+    is_number = tokens[start].type == "paragraph_open" and _NUMBER.fullmatch(tokens[start + 1].content)
+    if len(tops) > 1 and (is_number or tokens[start].type == "math_block"):
+        start = tops[-2]  # perhaps the next item of the list before it; more on its line makes a formula a part of it
+    starts = [top for top in tops if top <= start]
     if tokens[start].type in ("bullet_list_open", "ordered_list_open"):
         items = (i for i in range(start, len(tokens)) if tokens[i].type == "list_item_open" and tokens[i].level == 1)
-        start = max(items, default=start)
-    for top in tops:
-        if top < start and tokens[top].type == "paragraph_open" and _opens_maths(tokens[top + 1].content):
-            start = top
+        starts += items
+    for first, after in pairwise(starts):
+        if any(token.type == "inline" and _opens_maths(token.content) for token in tokens[first:after]):
+            start = first
             break
+    else:
+        start = starts[-1]
     mark = tokens[start].map
     return (start, mark[0]) if mark else (0, 0)
 
 
 def _opens_maths(text: str) -> bool:
-    return text.count("$$") % 2 == 1 or text.count(r"\[") > text.count(r"\]")
+    """Perhaps: a formula that is read once more costs little."""
+    begins, ends = text.count(r"\["), text.count(r"\]")
+    return text.count("$$") % 2 == 1 or begins > ends or text.rfind(r"\[") > text.rfind(r"\]")

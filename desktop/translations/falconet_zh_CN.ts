@@ -932,8 +932,8 @@
         <translation>Hugging Face 格式的检查点</translation>
     </message>
     <message>
-        <source>The exporter is not installed here: run `pip install falconet[export]` and start again.</source>
-        <translation>此处未安装导出工具：请运行 `pip install falconet[export]`，然后重新启动。</translation>
+        <source>The exporter is not installed here: run `{command}` and start again.</source>
+        <translation>此处未安装导出工具：请运行 `{command}`，然后重新启动。</translation>
     </message>
     <message>
         <source>Asking the exporter which models it knows…</source>

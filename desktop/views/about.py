@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt, QUrl, qVersion
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialogButtonBox, QVBoxLayout, QWidget
 
-from desktop.version import program_version
 from desktop.views.dialog import Dialog
 from desktop.views.parts import Paragraph, label
+from runtime import program_version
 
 PARTS = (
     f"Qt {qVersion()}, PySide6 (LGPL-3.0)",

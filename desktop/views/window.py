@@ -221,11 +221,11 @@ class MainWindow(QMainWindow):
                 shown = self.action(command).isChecked()
                 if not shown and self._state is not None:
                     self._state.keep_division(self.splitter)
-                self._sidebar.setVisible(shown)
+                self._set_shown(self._sidebar, shown)
             case "chat-settings":
                 self.commandTriggered.emit(command)  # the panel may not have been made yet
                 if self._panel is not None:
-                    self._panel.setVisible(self.action(command).isChecked())
+                    self._set_shown(self._panel, self.action(command).isChecked())
             case "next-pane":
                 self._cycle(1)
             case "previous-pane":
@@ -241,6 +241,14 @@ class MainWindow(QMainWindow):
                 self.close()
             case _:
                 self.commandTriggered.emit(command)
+
+    def _set_shown(self, pane: QWidget, shown: bool) -> None:
+        """Of a pane that goes, the focus goes to the message that is written, not to what happens to come next."""
+        focused = QApplication.focusWidget()
+        leaves = not shown and focused is not None and pane.isAncestorOf(focused)
+        pane.setVisible(shown)
+        if leaves:
+            self.composer.setFocus()
 
     def _cycle(self, step: int) -> None:
         panes = self.panes()

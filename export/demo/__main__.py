@@ -1,69 +1,40 @@
-"""`python -m export.demo`: export the embedded model, ask three questions in one conversation, print figures."""
+"""Command line: `python -m export.demo`, the whole way in one command."""
 
 from __future__ import annotations
 
 import sys
-import time
-from pathlib import Path
+from collections.abc import Sequence
 
-from export.pipeline import ExportOptions, export
-from export.progress import TerminalProgress
-from runtime.backends.choice import unavailable_reason
-from runtime.chat import Message
-from runtime.engines.local import LocalEngine
+from runtime.cli.interrupt import StopOnInterrupt, leave
+from runtime.cli.parser import Parser
 from runtime.errors import UserFacingError
-from runtime.events import Finished, TextDelta
-from runtime.options import GenerationOptions
-from runtime.sampling import SamplingConfig
-
-QUESTIONS = ("Hello! My name is Mia.", "What is the capital of France?", "What is my name?")
-OPTIONS = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=64)
+from runtime.packages import check_python, missing_package
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0, 1 with one line for the world's fault, or 130 for Ctrl-C."""
     try:
-        begun = time.perf_counter()
-        folder = export(
-            "falcon-tiny-instruct",
-            ExportOptions(output=Path("bundles/falcon-tiny-instruct"), force=True),
-            TerminalProgress(sys.stderr),
-        )
-        seconds = time.perf_counter() - begun
-        # Apple's framework where it runs, else our interpreter: both execute the saved package.
-        backend = "coreml" if unavailable_reason("coreml") is None else "reference"
-        with LocalEngine.open(folder, backend=backend) as engine:
-            print(f"\n{folder} answers through its Core ML package ({backend}):")
-            rate = _talk(engine)
-            size = sum(entry.bytes for entry in engine.bundle.manifest.files.values())
+        check_python()
+        Parser(
+            prog="python -m export.demo",
+            description="Export the embedded model to bundles/falcon-tiny-instruct (what stands there is replaced), "
+            "ask it three questions through its Core ML package, and print how long that took.",
+        ).parse_args(arguments)
+        with StopOnInterrupt() as stop:  # see export.__main__
+            from export.demo.talk import run
+        stop.check()
+        run(sys.stdout)
     except UserFacingError as error:
         print("error:", *str(error).splitlines(), file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print("error:", missing_package(error, "export"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    print(f"\nexport {seconds:.1f} s · bundle {size:,} bytes · {rate:.1f} tokens/s")
     return 0
 
 
-def _talk(engine: LocalEngine) -> float:
-    """Ask the questions in turn; returns tokens a second of all answers, the first token of each apart."""
-    messages: list[Message] = []
-    tokens = 0
-    seconds = 0.0
-    for question in QUESTIONS:
-        messages.append(Message("user", question))
-        print(f"\n> {question}")
-        for event in engine.chat(messages, OPTIONS):
-            if isinstance(event, TextDelta):
-                print(event.text, end="", flush=True)
-            elif isinstance(event, Finished):
-                print()
-                messages.append(Message("assistant", event.text, event.tokens))
-                tokens += max(0, event.stats.new_tokens - 1)
-                seconds += event.stats.decode_seconds
-    return tokens / seconds if seconds else 0.0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -38,9 +38,9 @@ class Kernel:
         """On the calling thread."""
         self._call(ctypes.addressof(job))
 
-    def run_shared(self, job: Job) -> None:
-        """On as many threads as torch uses. Which thread takes which rows does not change a result."""
-        threads = torch.get_num_threads()
+    def run_shared(self, job: Job, most: int) -> None:
+        """On as many threads as torch uses, `most` at most. Which thread takes which rows does not change a result."""
+        threads = min(torch.get_num_threads(), most)
         if threads == 1:
             self.run(job)
         elif (parallel := _openmp()) is not None:

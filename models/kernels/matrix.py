@@ -38,6 +38,7 @@ class Matrix:
         fields[Job.GROUP], fields[Job.SPANS], fields[Job.OUT_BYTES] = group, self._spans, 4 * shape[0]
         self._fields = tuple(fields)
         self._row_bytes = row_bytes
+        self._threads = max(1, shape[0] * row_bytes // _PIECE_BYTES)
 
     def product(self, x: Tensor) -> Tensor:
         """x [T, I], float32, 1 <= T <= MOST_TOKENS -> x Wᵀ [T, O], float32."""
@@ -53,7 +54,7 @@ class Matrix:
             whole = torch.empty((tokens, self._spans, 5 * 32), dtype=torch.uint8)  # numbers, then scales
             job[Job.X], job[Job.X_SCALES] = whole.data_ptr(), whole.data_ptr() + tokens * self._spans * 2 * SPAN
             _quantize(self.form, x, job, tokens)
-        _product(self.form, tokens, rows).run_shared(job)
+        _product(self.form, tokens, rows).run_shared(job, self._threads)
         return out
 
 

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 from runtime.errors import BackendUnavailableError
+from runtime.packages import install_command
 from runtime.quiet import quiet
 
 LEAST_CAPABILITY = (8, 0)
@@ -67,9 +68,7 @@ def card_reason() -> str | None:
         import torch
 
         if torch.version.cuda is None:
-            return (
-                "this torch is built without CUDA (`pip install --force-reinstall torch` takes Linux's build with it)"
-            )
+            return _no_cuda_reason(torch.__version__.partition("+")[0])
         try:
             torch.cuda.init()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
@@ -177,8 +176,16 @@ def card_bandwidth(*, size: int = 1 << 30, passes: int = 15) -> float:
 def _missing() -> str | None:
     for package in ("torch", "triton"):
         if importlib.util.find_spec(package) is None:
-            return f"{package} is not installed (`pip install 'falconet[cuda]'`, on Linux with an NVIDIA card)"
+            return f"{package} is not installed (`{install_command('cuda')}`, on Linux with an NVIDIA card)"
     return None
+
+
+def _no_cuda_reason(version: str) -> str:
+    """What a torch without CUDA means: nothing where there is no card."""
+    if not _from_driver():
+        return "there is no NVIDIA card, or no driver that tells of one (`nvidia-smi` names none)"
+    command = f"pip install --force-reinstall torch=={version}"
+    return f"this torch is built without CUDA (`{command}` takes Linux's build with it)"
 
 
 def _driver_reason(message: str, cuda: str) -> str:

@@ -9,6 +9,7 @@ from runtime.backends.base import Backend
 from runtime.backends.cards import card_reason, give_back_unused, interpreted
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError, OptionError
+from runtime.packages import install_command
 
 NAMES = ("coreml", "cuda", "torch", "reference")
 """In order of preference."""
@@ -28,7 +29,7 @@ def unavailable_reason(name: str) -> str | None:
     missing = [package for package in needed if importlib.util.find_spec(package) is None]
     if missing:
         extra = "torch" if name == "torch" else "export"
-        return f"{missing[0]} is not installed (`pip install 'falconet[{extra}]'`)"
+        return f"{missing[0]} is not installed (`{install_command(extra)}`)"
     return None
 
 

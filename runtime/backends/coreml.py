@@ -14,6 +14,7 @@ import numpy.typing as npt
 from runtime.backends.program import ProgramBackend
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, OptionError
+from runtime.packages import install_command
 from runtime.paths import cache_folder
 from runtime.quiet import quiet
 
@@ -35,7 +36,7 @@ def unavailable_reason() -> str | None:
         with quiet():
             import coremltools
     except ImportError:
-        return "coremltools is not installed (`pip install 'falconet[export]'`)"
+        return f"coremltools is not installed (`{install_command('export')}`)"
     del coremltools
     return None
 

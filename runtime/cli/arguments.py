@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from runtime.cli.settings import add_settings, chosen_settings
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
 from runtime.options import MOST_LOGPROBS, GenerationOptions
+from runtime.version import program_version
 
 KEY_NAMES = ("FALCONET_API_KEY", "OPENAI_API_KEY")
 """Where a service's key is looked for: never on the command line, which other users of a machine can read."""
@@ -105,6 +107,7 @@ def _parser() -> Parser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chat = commands.add_parser("chat", help="talk with a model", description=_CHAT)
     complete = commands.add_parser("complete", help="continue a text", description=_COMPLETE)
@@ -122,6 +125,14 @@ def _parser() -> Parser:
     add_serving(commands)
     add_measuring(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes time to find out, only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"Falconet {program_version()}\n")
+        parser.exit()
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

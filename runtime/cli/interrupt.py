@@ -1,13 +1,19 @@
-"""Ctrl-C while an answer streams stops the answer, not the program."""
+"""Ctrl-C that is asked for, not raised: while an answer streams, and where an exception would do harm."""
 
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from types import FrameType, TracebackType
+from typing import NoReturn
 
 
 class StopOnInterrupt:
-    """Within it, Ctrl-C sets `requested`, which generation asks; a second one before that took effect raises."""
+    """Within it, Ctrl-C sets `requested`, which generation asks; a second one before that took effect raises.
+
+    On other threads than the main one, which Ctrl-C never reaches, it does nothing.
+    """
 
     def __init__(self) -> None:
         self._pressed = False  # not an Event: a second signal inside its set() would wait for itself
@@ -17,16 +23,28 @@ class StopOnInterrupt:
         """Whether Ctrl-C was pressed."""
         return self._pressed
 
+    def check(self) -> None:
+        """Raises KeyboardInterrupt where Ctrl-C was pressed."""
+        if self._pressed:
+            raise KeyboardInterrupt
+
     def __enter__(self) -> StopOnInterrupt:
-        self._before = signal.signal(signal.SIGINT, self._handle)
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._pressed:
-            raise KeyboardInterrupt
+        self.check()
         self._pressed = True
+
+
+def leave(code: int) -> NoReturn:
+    """End the program with `code`: all is done, and Ctrl-C would only have libraries' last words printed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

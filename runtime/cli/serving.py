@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from runtime.cli.place import Place, add_place, chosen_place
 from runtime.cli.text import argument_text
 from runtime.errors import OptionError
+from runtime.packages import install_command
 
 SERVER_KEY = "FALCONET_API_KEY"
 """Where the key is looked for that clients have to send: other users of a machine can read a command line."""
@@ -46,7 +47,7 @@ def run_serving(options: ServeOptions, out: TextIO, err: TextIO) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("starlette", "uvicorn", "h11", "anyio"):
             raise
-        raise OptionError(f"serve needs {error.name}: `pip install 'falconet[serve]'`.") from None
+        raise OptionError(f"serve needs {error.name}: `{install_command('serve')}`.") from None
     return serve(options, out, err)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def run_doctor(
     all is compared with cannot run, OptionError for a `json_path` that cannot be.
     """
     if json_path is not None and not _can_be_file(json_path):
-        raise OptionError(f"--json {json_path} is no place for a file; name one in a folder that exists.")
+        raise OptionError(f"--json {json_path} is no place for a file; name one in a folder that may be written.")
     bundle = Bundle.open(folder)
     progress = _Progress(err)
     with contextlib.closing(progress):
@@ -166,4 +167,5 @@ def _places(bundle: Bundle) -> dict[str, str]:
 
 
 def _can_be_file(path: Path) -> bool:
-    return path.absolute().parent.is_dir() and (path.is_file() or not path.exists())
+    folder = path.absolute().parent
+    return folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())

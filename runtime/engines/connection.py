@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 from runtime.engines.openai_reply import Chunk, read_chunk, refusal
 from runtime.engines.sse import EventStream
 from runtime.errors import EngineError, OptionError, UserFacingError
+from runtime.packages import install_command
 
 if TYPE_CHECKING:
     import httpx
@@ -50,7 +51,7 @@ class Connection:
         try:
             import httpx
         except ImportError:
-            raise EngineError("A remote service needs httpx: `pip install 'falconet[remote]'`.") from None
+            raise EngineError(f"A remote service needs httpx: `{install_command('remote')}`.") from None
         parts = _checked_url(base_url)
         self.base = parts.geturl().rstrip("/")
         self.address = self.base

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from runtime.mil.blob import BITS, NUMPY_TYPES, unpack
 from runtime.mil.errors import PackageError
 from runtime.mil.graph import Binding, Block, Constant, Function, Op, Shape, Value
+from runtime.packages import install_command
 
 _logger = logging.getLogger(__name__)
 _ALIAS = "runtime.mil._coremltools_proto"
@@ -34,7 +35,7 @@ def message_types() -> tuple[Any, Any]:
     """
     spec = importlib.util.find_spec("coremltools")
     if spec is None or not spec.submodule_search_locations:
-        raise PackageError("Reading Core ML programs needs coremltools. Run `pip install 'falconet[export]'`.")
+        raise PackageError(f"Reading Core ML programs needs coremltools. Run `{install_command('export')}`.")
     package = types.ModuleType(_ALIAS)
     package.__path__ = [str(Path(spec.submodule_search_locations[0]) / "proto")]
     sys.modules[_ALIAS] = package

@@ -91,7 +91,9 @@ class Fields(Mapping[str, Any]):
     def wrong(self, field: str, wanted: str) -> RefusalError:
         """The refusal of a field that is not what it must be."""
         name = self.name(field)
-        return RefusalError(f"{name} must be {wanted}, not {shown(self.get(field))}.", param=name, code="invalid_type")
+        value = self.get(field)
+        said = json.dumps(value) if isinstance(value, bool) else shown(value)  # as it was sent, not as Python has it
+        return RefusalError(f"{name} must be {wanted}, not {said}.", param=name, code="invalid_type")
 
 
 def _one_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -154,6 +155,8 @@ def _sampling(fields: Fields) -> SamplingConfig:
     """The runtime's own defaults where nothing is said, but that a repetition penalty looks at the whole text, as
     services do. Raises OptionError, RefusalError."""
     given: dict[str, Any] = {name: fields.number(name) for name in _NUMBERS if name in fields}
+    if given.get("top_p") == 0:  # with which OpenAI's range begins: the likeliest token alone
+        given["top_p"] = sys.float_info.min
     if "top_k" in fields:  # -1 keeps all, for vLLM
         given["top_k"] = max(fields.whole("top_k", least=-1) or 0, 0)
     if "logit_bias" in fields:

@@ -3,8 +3,8 @@
 `python -m tests.desktop.talker FOLDER URL BUNDLE` reads a line, forks, and the child opens the window over FOLDER and
 asks the service at URL one question after the other; BUNDLE's tokenizer tells how to make answers last, and each is
 stopped once it was shown to grow PIECES times. It prints what was committed when `send` returned, how long the answer
-is that the window shows, and "kept" each time that the window has written down what it showed until then. Forking
-saves importing Qt twenty times.
+is that the window shows, "kept" each time that the window has written down what it showed until then, and why an answer
+failed, with which it ends. Forking saves importing Qt twenty times.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import desktop.desk
 from desktop.app import make_application
 from desktop.engine import AnswerProgress, RemoteModel
 from desktop.shell import Shell
+from desktop.store.records import StoredMessage
 from runtime import GenerationOptions
 from tests.desktop.engines import lasting
 
@@ -58,8 +59,14 @@ def talk(folder: Path, url: str, options: GenerationOptions) -> None:
         if len(shown) == PIECES:
             QTimer.singleShot(0, desk.conversation.stop)
 
+    def ended(message: StoredMessage) -> None:
+        if message.state == "failed":  # so would the next: whoever waits for answers that grow would wait for ever
+            tell("failed", message.error)
+            os._exit(1)
+        QTimer.singleShot(0, ask)
+
     desk.answers.grew.connect(grew)
-    desk.answers.ended.connect(lambda _message: QTimer.singleShot(0, ask))
+    desk.answers.ended.connect(ended)
     desk.answers._timer.timeout.connect(lambda: tell("kept"))  # called after the window's own slot
     QTimer.singleShot(0, ask)
     application.exec()

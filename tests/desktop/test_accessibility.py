@@ -209,6 +209,20 @@ def test_tab_comes_to_everything_in_the_window_pane_by_pane_and_back(qtbot: QtBo
     assert stops(window) - with_those_around(back) == set()
 
 
+@pytest.mark.parametrize("command", ["chat-settings", "sidebar"])
+def test_what_is_typed_after_a_pane_was_closed_goes_to_the_message(qtbot: QtBot, desk: Desk, command: str) -> None:
+    window = desk.shell.window
+    window.activateWindow()
+    wait(qtbot, lambda: QApplication.activeWindow() is window)
+    pane = desk.shell.chat_settings() if command == "chat-settings" else desk.sidebar
+    inside = next(field for field in pane.findChildren(QLineEdit) if field.isVisible())
+    inside.setFocus()
+    wait(qtbot, inside.hasFocus)
+    window.action(command).trigger()
+    assert not pane.isVisible()
+    assert window.composer.edit.hasFocus()
+
+
 def export_state(kind: str) -> ExportState:
     request = ExportRequest(model="falcon-7b", output=Path("falcon-7b-lut4"))
     return ExportState(kind=kind, request=request, stage="compress", fraction=0.5, error="No room.")  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.settings import Settings
 from desktop.shell import Shell
+from runtime import install_command
 from tests import patience
 from tests.desktop.engines import PATIENCE, wait
 
@@ -124,7 +125,7 @@ def test_without_a_package_one_sentence_says_what_to_install(package: str) -> No
         [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=patience.SECONDS, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == f"The window needs {package}: install it with `pip install 'falconet[desktop]'`.\n"
+    assert done.stderr == f"The window needs {package}: install it with `{install_command('desktop')}`.\n"
 
 
 @pytest.mark.parametrize(

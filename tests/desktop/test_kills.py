@@ -71,6 +71,8 @@ def _run_and_kill(output: IO[str], pieces: int, chance: Random, committed: list[
                     os.kill(pid, signal.SIGKILL)
             case "kept":
                 kept = dict(shown)
+            case "failed":
+                pytest.fail(f"an answer failed: {' '.join(rest)}")
             case "ended":
                 break
     return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from desktop.text import (
@@ -87,6 +87,10 @@ def test_text_that_grew_is_read_as_text_that_came_whole(step: int) -> None:
 @given(
     st.lists(st.sampled_from([*SAMPLE.split("\n"), "  - x", "> y", "```", "    z", "$$", "1) q", "---"]), max_size=14)
 )
+@example(["$$", "2. two", "---", *["# Title"] * 8, "$$"])  # a heading, until the formula ends
+@example(["\\]", "\\[", "1. one", "\\]"])
+@example(["1. one", "\\[", "# Title", "\\]"])
+@example(["3. three", "\\[", "\\[ y \\] and $5", "---"])
 def test_every_prefix_is_read_as_if_it_were_the_whole(lines: list[str]) -> None:
     text = "\n".join(lines)
     growing = Markdown()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import patience
+from tests.conftest import Checkpoints
 
 _PRESS = """
 import os, signal, sys
@@ -38,4 +39,36 @@ def test_ctrl_c_while_packages_are_imported_is_not_taken_for_a_missing_package(t
     )
     assert done.returncode == 130
     assert done.stderr.strip() == "Stopped; run the same command again to go on from here."
+    assert not (tmp_path / "bundle").exists()
+
+
+_PRESS_IN_CONVERSION = """
+import os, signal, sys
+from coremltools.converters.mil.mil.ops.defs.iOS15.tensor_transformation import reshape
+from export.__main__ import main
+
+known, presses = reshape.enforce_volumetric_constraint, [1]
+
+def press(*arguments):
+    if presses:
+        presses.pop()
+        os.kill(os.getpid(), signal.SIGINT)
+    return known(*arguments)
+
+reshape.enforce_volumetric_constraint = staticmethod(press)
+code = main(sys.argv[1:])
+sys.exit(code if not presses else "it was not pressed")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_ctrl_c_is_heard_where_coremltools_would_take_it_for_a_shape_that_does_not_fit(
+    checkpoints: Checkpoints, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _PRESS_IN_CONVERSION, str(checkpoints("7b")), "--output", str(tmp_path / "bundle")]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=patience.SECONDS, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.endswith("\nStopped; run the same command again to go on from here.\n")
     assert not (tmp_path / "bundle").exists()

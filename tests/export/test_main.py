@@ -301,7 +301,8 @@ def test_progress_as_json_tells_a_failure_in_its_last_line(
     code, out, err = run(checkpoints("7b"), *arguments)
     assert (code, out) == (1, "")
     event = json.loads(err.splitlines()[-1])
-    assert event.keys() == {"event", "message"}
+    assert event.keys() == {"event", "message", "kind"}
+    assert event["kind"] == "OptionError"
     assert event["event"] == "error"
     assert said in event["message"]
 

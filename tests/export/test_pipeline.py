@@ -22,7 +22,7 @@ from export import space
 from export.__main__ import main
 from export.pipeline import ExportOptions, export
 from export.progress import SilentProgress
-from export.space import SpaceError
+from export.space import DiskError
 from export.store import TensorStore
 from export.verify import QualityError
 from runtime.bundle import Bundle
@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_next_run_goes_on(
             while True:
                 file.write(bytes(1 << 12))
 
-    with pytest.raises(SpaceError, match=r"^The disk of .* is full; free some space and run the same command again"):
+    with pytest.raises(DiskError, match=r"^The disk of .* is full; free some space and run the same command again"):
         export(str(checkpoints("7b")), options, At(stage, fill))
     (small_disk / "filler").unlink()
     work = work_folder(output)

@@ -10,7 +10,7 @@ import pytest
 
 from export import space
 from export.recipes import make_recipe
-from export.space import SpaceError, check_size, check_space, stored_bytes
+from export.space import DiskError, SpaceError, check_size, check_space, stored_bytes
 from models.config import FalconConfig
 from runtime.errors import OptionError
 
@@ -44,7 +44,7 @@ def test_a_size_that_four_bits_exceed_is_refused_and_the_least_size_is_not() -> 
 
 
 def test_a_download_to_the_same_disk_counts_and_what_lies_there_already_does_not(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match=r"The download \(2,\d+ GB\) and the export need .* of free disk"):
+    with pytest.raises(DiskError, match=r"The download \(2,\d+ GB\) and the export need .* of free disk"):
         needed(tmp_path, download=2 * 10**12)
     assert needed(tmp_path, download=5 * 10**9, already=5 * 10**9) == needed(tmp_path)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from runtime.backends.choice import automatic_reason, open_backend, unavailable_
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError
 from runtime.measure.devices import find_devices
+from runtime.packages import install_command
 from tests.conftest import Bundles
 
 GIB = 1 << 30
@@ -55,7 +58,7 @@ def without(*packages: str) -> Callable[[str], Any]:
 @pytest.mark.parametrize("package", ["torch", "triton"])
 def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", without(package))
-    assert f"{package} is not installed (`pip install 'falconet[cuda]'`" in str(card_reason())
+    assert f"{package} is not installed (`{install_command('cuda')}`" in str(card_reason())
     assert not interpreted()
     assert unavailable_reason("cuda") == card_reason()
 
@@ -63,7 +66,7 @@ def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeyp
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        ({"cuda": None}, "this torch is built without CUDA"),
+        ({"cuda": None}, "there is no NVIDIA card, or no driver that tells of one"),
         ({"error": "Found no NVIDIA driver on your system."}, "there is no NVIDIA driver"),
         (
             {"error": "The NVIDIA driver on your system is too old"},
@@ -75,9 +78,10 @@ def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeyp
     ],
 )
 def test_each_lack_has_a_reason_of_its_own(
-    told: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch, bundles: Bundles
+    told: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch, bundles: Bundles, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no nvidia-smi
     answers(monkeypatch, **told)
     reason = unavailable_reason("cuda")
     assert reason is not None
@@ -88,6 +92,19 @@ def test_each_lack_has_a_reason_of_its_own(
         open_backend(bundle, "cuda")
     assert reason in str(caught.value)
     assert open_backend(bundle).name == "torch"  # the CPU stays usable
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nvidia-smi's place is taken by a script of a POSIX shell")
+def test_beside_a_card_a_torch_without_cuda_is_told_the_build_to_take(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers(monkeypatch, cuda=None)
+    told = tmp_path / "nvidia-smi"
+    told.write_text("#!/bin/sh\necho 'NVIDIA H100, 81559, 580.95, 81000'\n")
+    told.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    version = torch.__version__.partition("+")[0]
+    assert f"without CUDA (`pip install --force-reinstall torch=={version}` takes" in str(card_reason())
 
 
 def test_only_cards_that_are_new_enough_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -167,6 +168,10 @@ def test_a_chat_that_cannot_begin_is_one_sentence(
 )
 def test_wrong_usage_is_one_sentence(cli: Cli, given: tuple[str, ...], sentence: str) -> None:
     assert_sentence(cli(*given), sentence)
+
+
+def test_the_version_is_the_installed_one(cli: Cli) -> None:
+    assert cli("--version") == (0, f"Falconet {importlib.metadata.version('falconet')}\n", "")
 
 
 def test_the_help_lists_all_commands(cli: Cli) -> None:

@@ -72,6 +72,16 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     template=st.sampled_from([t for t in TEMPLATES.values() if t.system is not None]),
 )
 @example(messages=talk(last="the quick fox " * 150), policy="truncate-middle", template=INSTRUCT)
+@example(  # too long by a token
+    messages=[
+        Message("system", "the quick fox " * 4 + "the !"),
+        Message("user", "0000¡¡¡¡ࠀ𐀀𐀀"),
+        Message("assistant", "the quick fox " * 4),
+        Message("user", "the quick fox " * 11),
+    ],
+    policy="truncate-middle",
+    template=INSTRUCT,
+)
 @example(messages=talk(900, 900, 10, last="the quick fox " * 150), policy="truncate-middle", template=INSTRUCT)
 def test_what_is_kept_is_a_legal_conversation_that_fits(
     messages: list[Message], policy: ContextPolicy, template: ChatTemplate
@@ -264,6 +274,13 @@ def test_the_turn_before_the_question_is_kept_where_it_fits() -> None:
 def test_a_system_message_that_leaves_no_room_is_refused_in_a_sentence(policy: ContextPolicy) -> None:
     with pytest.raises(ContextFullError, match="system message"):
         fit(talk(80, 80, system="be good " * 300), policy)
+
+
+def test_of_a_system_message_and_a_last_one_that_cannot_fit_the_longer_is_to_be_shortened() -> None:
+    with pytest.raises(ContextFullError, match=r"message and the last one have .*: shorten the system message\."):
+        fit(talk(80, 80, system="be good " * 300), "rolling")
+    with pytest.raises(ContextFullError, match=r"message and the last one have .*: shorten the last message\."):
+        fit(talk(80, 80, system="be good", last="no " * 400), "rolling")
 
 
 def test_a_last_message_that_cannot_fit_is_refused_in_a_sentence() -> None:

@@ -86,6 +86,12 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
         embedded_bundle(io.StringIO())
 
 
+def test_a_full_disk_names_what_moves_the_cache(cache: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FALCONET_CACHE", str(small_disk / "cache"))
+    with pytest.raises(BundleError, match=r"has no room for the embedded model; .* set FALCONET_CACHE to a folder on"):
+        embedded_bundle(io.StringIO())
+
+
 def test_without_the_exporter_the_sentence_says_what_to_install(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_NEEDED", ("numpy", "nothing_of_this_name"))
     with pytest.raises(BackendUnavailableError, match=r"without nothing_of_this_name: name a bundle, or `pip install"):

@@ -15,6 +15,7 @@ from runtime.events import Finished
 from runtime.generation import generate
 from runtime.grammar import Matcher, check_grammar
 from runtime.options import GenerationOptions, Grammar
+from runtime.packages import install_command
 from runtime.sampling import SamplingConfig
 from runtime.session import Session
 from runtime.tokenizer import Tokenizer
@@ -135,7 +136,9 @@ def test_a_grammar_that_is_one_passes_the_check(kind: Any, text: str) -> None:
 def test_without_llguidance_a_grammar_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)  # as if it were not installed
     for refuse in (check_grammar, lambda grammar: Matcher(grammar, SMALL)):
-        with pytest.raises(OptionError, match=r"a grammar needs llguidance: `pip install 'falconet\[grammar\]'`"):
+        with pytest.raises(
+            OptionError, match=re.escape(f"a grammar needs llguidance: `{install_command('grammar')}`.")
+        ):
             refuse(Grammar(kind="regex", text="a"))
 
 

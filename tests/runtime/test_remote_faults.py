@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from runtime.engines.sse import EventStream
 from runtime.errors import EngineError, OptionError, UserFacingError
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
+from runtime.packages import install_command
 from tests import patience
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -349,7 +351,7 @@ def test_the_proxy_of_the_environment_serves_the_world_but_not_this_machine(monk
 
 def test_httpx_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
-    with pytest.raises(EngineError, match=r"falconet\[remote\]"):
+    with pytest.raises(EngineError, match=re.escape(install_command("remote"))):
         RemoteEngine.open("http://127.0.0.1:9", model="falcon")
 
 

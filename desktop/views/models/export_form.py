@@ -21,7 +21,7 @@ from desktop.library.entries import judge
 from desktop.views.models.words import FORMATS, format_title
 from desktop.views.parts import Choice, Paragraph, reading_column
 from desktop.views.sheet import set_kind
-from runtime import machine_memory
+from runtime import install_command, machine_memory
 
 
 class ExportForm(QWidget):
@@ -127,7 +127,9 @@ class ExportForm(QWidget):
 
     def _takes(self, model: str | None) -> str:
         if self._missing:
-            return self.tr("The exporter is not installed here: run `pip install falconet[export]` and start again.")
+            return self.tr("The exporter is not installed here: run `{command}` and start again.").format(
+                command=install_command("export")
+            )
         if model is None:
             return self.tr("Asking the exporter which models it knows…")
         takes = estimate(self._known[model], self.weights_box.currentData()) if model in self._known else None

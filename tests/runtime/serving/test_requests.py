@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runtime.chat import Message
+from runtime.chooser import Chooser
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
 from runtime.serving.errors import RefusalError
@@ -185,6 +187,16 @@ def test_a_form_arrives_as_a_grammar(fields: dict[str, Any], grammar: Grammar | 
     assert completion(**fields).options.grammar == grammar
 
 
+def test_a_top_p_of_0_keeps_the_likeliest_token_alone() -> None:
+    chooser = Chooser(chat(top_p=0, temperature=1, seed=1).options.sampling, [], choices=7)
+    scores = np.linspace(0, 0.01, 7, dtype=np.float32)
+    assert {chooser.one(scores) for _ in range(20)} == {6}
+
+
+def test_what_was_sent_is_said_as_it_was_sent() -> None:
+    assert refused(chat, temperature=True).message == "temperature must be a number, not true."
+
+
 def test_two_forms_at_once_are_refused() -> None:
     assert "two ways" in refused(chat, guided_regex="a", guided_json={"type": "string"}).message
 
@@ -195,7 +207,7 @@ def test_two_forms_at_once_are_refused() -> None:
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": -1}, "temperature"),
         ({"temperature": True}, "temperature"),
-        ({"top_p": 0}, "top_p"),
+        ({"top_p": -0.1}, "top_p"),
         ({"top_k": 1.5}, "top_k"),
         ({"min_p": 2}, "min_p"),
         ({"frequency_penalty": 3}, "frequency_penalty"),

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from runtime.cli.serve import request_line
+from runtime.packages import install_command
 from runtime.serving.record import Record
 from tests import patience
 from tests.runtime.bundles import talker
@@ -277,7 +278,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "starlette", None)
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
-    assert_sentence(run_program("serve", talker()), "pip install 'falconet[serve]'")
+    assert_sentence(run_program("serve", talker()), install_command("serve"))
 
 
 def test_a_line_about_a_request_says_how_it_went() -> None:

@@ -1,0 +1,82 @@
+"""Without a package, or in a Python that is too old, each command says in one sentence what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime import packages
+from runtime.packages import PackageMissingError, check_python, install_command, missing_package
+from tests import patience
+
+ROOT = Path(__file__).parents[2]
+WITHOUT = """
+import runpy, sys
+sys.modules[sys.argv.pop(1)] = None
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("tokenizers", ["export", "no/where"]),
+        ("torch", ["export", "falcon-tiny-instruct"]),
+        ("tokenizers", ["export.demo"]),
+        ("tokenizers", ["runtime", "chat"]),
+        ("numpy", ["runtime", "bench"]),
+        ("tokenizers", ["runtime", "serve"]),
+    ],
+)
+def test_a_missing_package_is_one_sentence_that_says_how_to_get_it(package: str, command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=patience.SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {package} is not installed in {sys.prefix}: ")
+    assert done.stderr.endswith(f"`pip install -e '{ROOT}[export]'`.\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_models_are_listed_without_torch() -> None:
+    command = [sys.executable, "-c", WITHOUT, "torch", "export", "list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience.SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "falcon-7b-instruct" in done.stdout
+
+
+def test_the_command_names_the_source_s_folder_or_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert install_command("cuda") == f"pip install -e '{ROOT}[cuda]'"
+    monkeypatch.setattr(packages, "_ROOT", tmp_path)  # as in site-packages
+    assert install_command("cuda") == "pip install 'falconet[cuda]'"
+
+
+def test_an_environment_beside_the_source_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(packages, "_ROOT", tmp_path)
+    error = ModuleNotFoundError("No module named 'torch'", name="torch")
+    assert f"(`. {tmp_path}/.venv/bin/activate`), or `pip" in str(missing_package(error, "torch"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert "activate" not in str(missing_package(error, "torch"))
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_fault_and_stays_one() -> None:
+    error = ModuleNotFoundError("No module named 'runtime.nowhere'", name="runtime.nowhere")
+    with pytest.raises(ModuleNotFoundError) as raised:
+        missing_package(error, "export")
+    assert raised.value is error
+
+
+def test_a_python_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_python()
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
+    with pytest.raises(PackageMissingError, match=r"needs Python 3\.11 or newer, and this is 3\.9\.18 \("):
+        check_python()
