@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from runtime.backends.threads import suit_threads
 from runtime.bounded import open_bounded
 from runtime.cli.arguments import KEY_NAMES, Options
 from runtime.cli.chat import from_pipe, from_terminal
@@ -90,10 +91,13 @@ def _opened(folder: Path, options: Options, err: TextIO) -> Engine:
         err.write(f"Loading {folder.name} ...")
         err.flush()
     try:
-        return (ProcessEngine if options.process else LocalEngine).open(
+        engine = (ProcessEngine if options.process else LocalEngine).open(
             folder, backend=options.backend, compute_units=options.compute_units, template=options.template
         )
     finally:
         if err.isatty():
             err.write("\r\x1b[K" if has_colours() else "\n")
             err.flush()
+    if isinstance(engine, LocalEngine):  # a process of its own does that itself
+        suit_threads(engine.bundle, engine.backend)
+    return engine

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from runtime.backends.threads import suit_threads
 from runtime.cli.folders import model_folder
 from runtime.cli.progress import ProgressLine
 from runtime.cli.serving import SERVER_KEY, ServeOptions
@@ -63,13 +64,15 @@ def _warn(host: str, err: TextIO) -> None:
 def _opened(folder: Path, options: ServeOptions, err: TextIO) -> BatchEngine:
     with ProgressLine(err) as progress:
         progress.say(f"Loading {folder.name} ...")
-        return BatchEngine.open(
+        engine = BatchEngine.open(
             folder,
             backend=options.place.backend,
             compute_units=options.place.compute_units,
             template=options.template,
             most_answers=options.parallel,
         )
+    suit_threads(engine.model.bundle, engine.model.backend)
+    return engine
 
 
 def _model(engine: BatchEngine, options: ServeOptions) -> ServedModel:

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from runtime.backends.threads import suit_threads
 from runtime.engines.local import LocalEngine
 from runtime.engines.wire import from_line, pack, pack_error, to_line, unpack
 from runtime.errors import EngineError, UserFacingError
@@ -64,6 +65,7 @@ class Worker:
         def load() -> None:
             nonlocal engine
             engine = LocalEngine.open(**dict(message["arguments"]))
+            suit_threads(engine.bundle, engine.backend)
             self._channel.say(message["call"], "loaded", value=pack(engine.info))
 
         self._guarded(message["call"], load)

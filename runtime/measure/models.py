@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend, unavailable_reason
+from runtime.backends.threads import suit_threads
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
 from runtime.manifest import MANIFEST_NAME
@@ -34,7 +35,9 @@ def open_model(folder: Path, *, backend: str | None = None, compute_units: str |
     if not is_checkpoint(folder):
         bundle = Bundle.open(folder)
         tokenizer = Tokenizer.open(folder)
-        return OpenModel(bundle.manifest.name, open_backend(bundle, backend, compute_units=compute_units), tokenizer)
+        loaded = open_backend(bundle, backend, compute_units=compute_units)
+        suit_threads(bundle, loaded)
+        return OpenModel(bundle.manifest.name, loaded, tokenizer)
     on_cards = backend == "cuda"
     reason = unavailable_reason("cuda" if on_cards else "torch")
     if reason:
