@@ -31,7 +31,7 @@ _WITHOUT_QT = (
 """What a thread loads: most of the time that loading takes. No class of Qt's may be defined there.
 
 While the window handles an event, PySide looks its objects' classes up in a table, without Python's lock. Each new
-class is entered there: one that another thread enters at that moment crashes the program, or hangs it (PySide 6.11,
+class is entered there: one that another thread enters at that moment may crash the program (PySide 6.11,
 docs/decisions/026-classes-of-qt.md).
 """
 

@@ -39,15 +39,16 @@ def talk(folder: Path, url: str, options: GenerationOptions) -> None:
     shell = Shell(application, folder)
     desk = desktop.desk.Desk(shell, folder)
     shell.window.show()
-    desk.chats.begin()
-    assert desk.conversation.chat is not None
-    desk.store.set_options(desk.conversation.chat.id, options)
-    desk.conversation.refresh()
     desk.host.load(RemoteModel(url=url, name="falcon-tiny-instruct"))
     numbers = count(time.time_ns())
     shown: list[int] = []  # the answer, as often as it grew
 
     def ask() -> None:
+        # In a chat of its own: where the window is drawn slowly, the answer before may have filled the context.
+        desk.chats.begin()
+        assert desk.conversation.chat is not None
+        desk.store.set_options(desk.conversation.chat.id, options)
+        desk.conversation.refresh()
         text = f"Question {next(numbers)}?"
         shown.clear()
         desk.conversation.send(text)

@@ -1,6 +1,6 @@
 """What stands in the window is loaded while the window answers, and its thread is the only one to define Qt's classes.
 
-A class of Qt's that another thread defines while an event is handled crashes PySide: one start in a hundred on a busy
+A class of Qt's that another thread defines while an event is handled may crash PySide: one start in a hundred on a busy
 machine (docs/decisions/026-classes-of-qt.md).
 """
 
