@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -50,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(arguments: Sequence[str], before: str, message: str, **more: str) -> None:
     """The last line on stderr, in the form that --progress asks for, even where other arguments are wrong."""
-    as_json = "--progress=json" in arguments or ("--progress", "json") in itertools.pairwise(arguments)
+    as_json = "--progress=json" in arguments or any(
+        arguments[at : at + 2] == ["--progress", "json"] for at in range(len(arguments))
+    )
     print(json.dumps({"event": "error", "message": message, **more}) if as_json else before + message, file=sys.stderr)
 
 

@@ -179,15 +179,14 @@ def _make_package(
     size = space.stored_bytes(config, recipe)[1]
     try:
         with _temporary_files_in(work.temporary), store.mapped.dropping():
-            with (
-                StopOnInterrupt() as stop
-            ):  # coremltools has `except:` on the way, which takes Ctrl-C for a fault of a shape
+            traced = trace(marked)
+            with StopOnInterrupt() as stop:  # `except:` in coremltools would take Ctrl-C for a shape that does not fit
 
                 def advance(matrices: int) -> None:
                     stop.check()
                     progress.advance(matrices)
 
-                mlmodel = convert.convert(marked, trace(marked), store, advance)
+                mlmodel = convert.convert(marked, traced, store, advance)
             stop.check()
             progress.finish()
             progress.start("save", size, "bytes")

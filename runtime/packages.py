@@ -18,7 +18,7 @@ class PackageMissingError(UserFacingError):
 
 def install_command(extra: str) -> str:
     """The command that adds what `extra` stands for, from this folder where it is Falconet's source."""
-    if (_ROOT / "pyproject.toml").is_file():
+    if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "tests").is_dir():
         return f"pip install -e '{_ROOT}[{extra}]'"
     return f"pip install 'falconet[{extra}]'"
 
@@ -29,7 +29,7 @@ def missing_package(error: ModuleNotFoundError, extra: str) -> PackageMissingErr
     if not package or package in _OUR_OWN:
         raise error
     environment = _ROOT / ".venv"
-    if environment.is_dir() and Path(sys.prefix) != environment:
+    if environment.is_dir() and Path(sys.prefix).resolve() != environment.resolve():
         how = f"enter the environment that has it (`. {environment}/bin/activate`), or"
     else:
         how = "install it with"

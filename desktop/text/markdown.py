@@ -85,6 +85,8 @@ def _last_start(tokens: list[Token]) -> tuple[int, int]:
 
 
 def _opens_maths(text: str) -> bool:
-    """Perhaps: a formula that is read once more costs little."""
+    """Perhaps: a formula begins with a line, and what is read once more costs little."""
+    if not any(line.lstrip().startswith(("$$", r"\[")) for line in text.split("\n")):
+        return False
     begins, ends = text.count(r"\["), text.count(r"\]")
     return text.count("$$") % 2 == 1 or begins > ends or text.rfind(r"\[") > text.rfind(r"\]")

@@ -12,12 +12,15 @@ from typing import NoReturn
 class StopOnInterrupt:
     """Within it, Ctrl-C sets `requested`, which generation asks; a second one before that took effect raises.
 
-    On other threads than the main one, which Ctrl-C never reaches, it does nothing.
+    On other threads than the main one, which Ctrl-C never reaches, and where the program ignores it, as in a script's
+    background, it does nothing.
     """
 
     def __init__(self) -> None:
         self._pressed = False  # not an Event: a second signal inside its set() would wait for itself
         self._before = signal.getsignal(signal.SIGINT)
+        heard = self._before not in (signal.SIG_IGN, None)
+        self._listens = heard and threading.current_thread() is threading.main_thread()
 
     def requested(self) -> bool:
         """Whether Ctrl-C was pressed."""
@@ -29,14 +32,14 @@ class StopOnInterrupt:
             raise KeyboardInterrupt
 
     def __enter__(self) -> StopOnInterrupt:
-        if threading.current_thread() is threading.main_thread():
+        if self._listens:
             self._before = signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if self._listens:
             signal.signal(signal.SIGINT, self._before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

@@ -167,5 +167,5 @@ def _places(bundle: Bundle) -> dict[str, str]:
 
 
 def _can_be_file(path: Path) -> bool:
-    folder = path.absolute().parent
+    folder = path.resolve().parent
     return folder.is_dir() and os.access(folder, os.W_OK) and (path.is_file() or not path.exists())

@@ -35,9 +35,7 @@ def open_model(folder: Path, *, backend: str | None = None, compute_units: str |
     if not is_checkpoint(folder):
         bundle = Bundle.open(folder)
         tokenizer = Tokenizer.open(folder)
-        loaded = open_backend(bundle, backend, compute_units=compute_units)
-        suit_threads(bundle, loaded)
-        return OpenModel(bundle.manifest.name, loaded, tokenizer)
+        return OpenModel(bundle.manifest.name, open_backend(bundle, backend, compute_units=compute_units), tokenizer)
     on_cards = backend == "cuda"
     reason = unavailable_reason("cuda" if on_cards else "torch")
     if reason:
@@ -72,6 +70,7 @@ def load_repeatedly(
         opened = open_backend(bundle, backend, compute_units=compute_units)
         seconds.append(time.perf_counter() - begun)
         if len(seconds) >= times or sum(seconds) + seconds[-1] > _LOAD_SECONDS:
+            suit_threads(bundle, opened)  # as where answers are written
             return opened, tuple(seconds)
         opened.close()
         del opened

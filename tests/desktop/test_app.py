@@ -122,7 +122,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(programs: list[Program]
 def test_without_a_package_one_sentence_says_what_to_install(package: str) -> None:
     blocked = f"import sys; sys.modules[{package!r}] = None; from desktop.__main__ import main; sys.exit(main([]))"
     done = subprocess.run(
-        [sys.executable, "-c", blocked], capture_output=True, text=True, timeout=patience.SECONDS, check=False
+        [sys.executable, "-c", blocked],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=patience.SECONDS,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr == f"The window needs {package}: install it with `{install_command('desktop')}`.\n"

@@ -106,6 +106,12 @@ def test_blocks_that_are_settled_stay_the_same_objects() -> None:
     assert after[1] is before[1]
 
 
+def test_dollars_in_code_do_not_have_a_whole_list_read_again() -> None:
+    growing = Markdown()
+    first = growing.update("1. `$$` is a shell's number\n2. b\n3. c")
+    assert growing.update("1. `$$` is a shell's number\n2. b\n3. c\n4. d")[1] is first[1]
+
+
 def test_items_of_a_long_list_are_settled_one_by_one() -> None:
     growing = Markdown()
     first = growing.update("1. a\n2. b\n3. c")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -109,7 +110,10 @@ def test_without_kernels_a_weight_stays_as_it_is(form: str, monkeypatch: pytest.
 
 @needs_kernels
 @pytest.mark.parametrize("tokens", [1, 3, 8])
-def test_results_do_not_depend_on_threads(form: str, tokens: int, threads: Callable[[int], None]) -> None:
+def test_results_do_not_depend_on_threads(
+    form: str, tokens: int, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.kernels.matrix._THREAD_BYTES", 1)
     _, weight = made(form, 100, 128)
     x = torch.randn(tokens, 128)
     got = []
@@ -124,12 +128,34 @@ def test_results_do_not_depend_on_threads(form: str, tokens: int, threads: Calla
 def test_threads_of_its_own_serve_where_torch_shows_none(
     form: str, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("models.kernels.matrix._THREAD_BYTES", 1)
     _, weight = made(form, 100, 128)
     x = torch.randn(2, 128)
     threads(3)
     wanted = weight.linear(x, None)
-    monkeypatch.setattr("models.kernels.machine._openmp", lambda: None)
+    pools: list[int] = []
+    pool = machine._pool
+
+    def watched(count: int) -> ThreadPoolExecutor:
+        pools.append(count)
+        return pool(count)
+
+    monkeypatch.setattr(machine, "_pool", watched)
+    monkeypatch.setattr(machine, "_openmp", lambda: None)
     assert torch.equal(weight.linear(x, None), wanted)
+    assert pools == [3, 3]
+
+
+@needs_kernels
+def test_a_small_matrix_is_one_thread_s_and_a_large_one_all_threads(
+    threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(machine, "_openmp", lambda: lambda _kernel, _job, count, _flags: taken.append(count))
+    threads(3)
+    for rows in (64, 8192):  # of 1 KiB: float32
+        made("fp32", rows, 256)[1].linear(torch.randn(1, 256), None)
+    assert taken == [3]
 
 
 @needs_kernels
