@@ -3,9 +3,9 @@
     python -m benchmarks.desktop_start [--write] [--starts 9]
 
 Each start is a new process with a data folder of its own, timed from before it is created until the window was drawn
-for the first time (goal: under 1.0 s on 2 cores), and until the chats were there too: a thread loads their modules
-after the first paint, and the collector of cycles is settled last. The first start reads files that the later ones
-find in the system's cache; it is recorded apart and is no part of the medians.
+for the first time (goal: under 1.0 s on 2 cores), and until the chats were there too: their modules are loaded after
+the first paint, and the collector of cycles is settled last. The first start reads files that the later ones find in
+the system's cache; it is recorded apart and is no part of the medians.
 """
 
 from __future__ import annotations
