@@ -20,6 +20,17 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
 
+def run_without(package: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=patience.SECONDS,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("package", "command"),
     [
@@ -32,14 +43,7 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
     ],
 )
 def test_a_missing_package_is_one_sentence_that_says_how_to_get_it(package: str, command: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, package, *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=patience.SECONDS,
-        check=False,
-    )
+    done = run_without(package, *command)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {package} is not installed in {sys.prefix}: ")
     assert done.stderr.endswith(f"`pip install -e '{ROOT}[export]'`.\n")
@@ -47,8 +51,7 @@ def test_a_missing_package_is_one_sentence_that_says_how_to_get_it(package: str,
 
 
 def test_the_models_are_listed_without_torch() -> None:
-    command = [sys.executable, "-c", WITHOUT, "torch", "export", "list"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience.SECONDS, check=False)
+    done = run_without("torch", "export", "list")
     assert (done.returncode, done.stderr) == (0, "")
     assert "falcon-7b-instruct" in done.stdout
 
