@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from runtime import UserFacingError, install_command, program_version, run_module
+from runtime import UserFacingError, check_python, missing_package, program_version, run_module
+
+_DEBIAN = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,31 +34,30 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
         return 0
 
     try:
+        check_python()
         from desktop.app import run
         from desktop.paths import data_folder
-    except ImportError as error:
-        print(_missing(error), file=sys.stderr)
-        return 1
-    try:
+
         return run(options.data.absolute() if options.data else data_folder(), _check if options.check else painted)
     except UserFacingError as error:
         print(error, file=sys.stderr)
         if getattr(sys, "frozen", False) and not options.check:
             _show(str(error))
         return 1
+    except ModuleNotFoundError as error:
+        print(missing_package(error, "desktop"), file=sys.stderr)
+        return 1
     except ImportError as error:
-        print(_missing(error), file=sys.stderr)
+        if error.path is None or error.path.endswith(".py"):  # a name that a module lacks: a fault of our own
+            raise
+        print(_unloadable(error), file=sys.stderr)
         return 1
 
 
-def _missing(error: ImportError) -> str:
-    """The sentence for a package that is not installed; raises `error` again where it is a fault of our own."""
-    if error.name is None:  # a library of the system that Qt is linked with
-        return f"Qt cannot be loaded: {error}; install that library and start Falconet again."
-    package = error.name.partition(".")[0]
-    if package in ("desktop", "runtime", "models"):
-        raise error
-    return f"The window needs {package}: install it with `{install_command('desktop')}`."
+def _unloadable(error: ImportError) -> str:
+    """The sentence for a library of the system that Qt is linked with and that is not there."""
+    how = f" (on Debian and Ubuntu: sudo apt install {_DEBIAN})" if sys.platform == "linux" else ""
+    return f"Qt cannot be loaded: {error}; install that library{how} and start Falconet again."
 
 
 def _show(sentence: str) -> None:

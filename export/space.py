@@ -13,7 +13,7 @@ from export.recipes import Recipe
 from models.checkpoint import expected_shapes
 from models.config import FalconConfig
 from runtime.errors import OptionError, UserFacingError
-from runtime.sizes import data_size
+from runtime.sizes import data_size, memory_size
 
 _BASE_MEMORY = 1 << 30  # Python, torch, coremltools, and what is expanded at a time: measured, see benchmarks
 _TOKENS = 512  # of probes or of a piece of calibration text, whose activations and logits are held
@@ -91,10 +91,10 @@ def check_space(folder: Path, config: FalconConfig, recipe: Recipe, *, already: 
     available = available_memory()
     if available is not None and memory > available:
         raise SpaceError(
-            f"The export needs {data_size(memory)} of free memory and there are {data_size(available)}; "
+            f"The export needs {memory_size(memory)} of free memory and there are {memory_size(available)}; "
             "close other programs."
         )
-    return f"{data_size(disk)} of disk and {data_size(memory)} of memory needed; {data_size(free)} of disk free"
+    return f"{data_size(disk)} of disk and {memory_size(memory)} of memory needed; {data_size(free)} of disk free"
 
 
 def available_memory() -> int | None:

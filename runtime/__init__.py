@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from runtime.measure.needs import memory_needs as memory_needs
     from runtime.options import GenerationOptions as GenerationOptions
     from runtime.options import Grammar as Grammar
+    from runtime.packages import check_python as check_python
     from runtime.packages import install_command as install_command
+    from runtime.packages import missing_package as missing_package
     from runtime.sampling import SamplingConfig as SamplingConfig
     from runtime.sampling import TokenLogprobs as TokenLogprobs
     from runtime.session import Session as Session
@@ -69,12 +71,14 @@ _HOMES = {
     "Tokenizer": "runtime.tokenizer",
     "Trimmed": "runtime.events",
     "UserFacingError": "runtime.errors",
+    "check_python": "runtime.packages",
     "embedded_bundle": "runtime.embedded",
     "embedded_folder": "runtime.embedded",
     "generate": "runtime.generation",
     "install_command": "runtime.packages",
     "machine_memory": "runtime.measure.memory",
     "memory_needs": "runtime.measure.needs",
+    "missing_package": "runtime.packages",
     "module_command": "runtime.launch",
     "program_version": "runtime.version",
     "run_module": "runtime.launch",

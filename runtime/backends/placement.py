@@ -14,7 +14,7 @@ from models.cuda.step import Stage
 from models.falcon import Falcon
 from runtime.backends.cards import free_card_bytes
 from runtime.errors import BackendUnavailableError
-from runtime.sizes import data_size
+from runtime.sizes import memory_size
 
 WORK_BYTES = 512 << 20
 """What a pass computes with at most, beside weights and caches; an estimate."""
@@ -36,14 +36,14 @@ def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) 
     spread = _spread(model, free, cache) if len(free) > 1 else None
     if spread is None:
         cards = (
-            f"the card has {data_size(max(free.values()))}"
+            f"the card has {memory_size(max(free.values()))}"
             if len(free) == 1
-            else "the cards have " + " and ".join(data_size(room) for room in free.values())
+            else "the cards have " + " and ".join(memory_size(room) for room in free.values())
         )
         raise BackendUnavailableError(
-            f"{name} needs {data_size(needed)} of a card's memory (weights {data_size(weights)}, a full context "
-            f"{data_size(cache)}, work {data_size(WORK_BYTES)}) and {cards} free; close other programs that use it, "
-            "choose a bundle of fewer bits or a shorter context, or choose --backend torch."
+            f"{name} needs {memory_size(needed)} of a card's memory (weights {memory_size(weights)}, a full context "
+            f"{memory_size(cache)}, work {memory_size(WORK_BYTES)}) and {cards} free; close other programs that use "
+            "it, choose a bundle of fewer bits or a shorter context, or choose --backend torch."
         )
     return spread
 

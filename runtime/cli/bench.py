@@ -22,7 +22,7 @@ from runtime.measure.models import load_repeatedly
 from runtime.measure.needs import cache_bytes
 from runtime.measure.report import BenchReport
 from runtime.measure.statistics import Spread
-from runtime.sizes import data_size
+from runtime.sizes import data_size, memory_size
 from runtime.tokenizer import Tokenizer
 
 _AT_ONCE_ON_A_CARD = 32  # which is nearly idle with one
@@ -94,7 +94,7 @@ def bench_text(report: BenchReport, *, shortened: bool = False) -> str:
         ("memory, most private", _size(bench.private_bytes)),
     ]
     if report.card_peak_bytes is not None:
-        memory.append(("memory, most on the card", data_size(report.card_peak_bytes)))
+        memory.append(("memory, most on the card", memory_size(report.card_peak_bytes)))
     together = [] if bench.at_once_rate is None else [_together(config.at_once, bench.at_once_rate)]
     rows = [
         ("prompt, tokens/s", *_spread(bench.prefill_rate)),
@@ -132,4 +132,4 @@ def _spread(spread: Spread) -> tuple[str, str, str]:
 
 
 def _size(count: int | None) -> str:
-    return "not told by this system" if count is None else data_size(count)
+    return "not told by this system" if count is None else memory_size(count)

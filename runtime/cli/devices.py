@@ -10,7 +10,7 @@ from runtime.cli.folders import model_folder
 from runtime.cli.measuring import DevicesOptions
 from runtime.cli.table import wrapped, write_json
 from runtime.measure.devices import Devices, Fit, find_devices, fit
-from runtime.sizes import data_size
+from runtime.sizes import memory_size
 
 _VERDICTS = {
     "yes": "It fits.",
@@ -52,8 +52,8 @@ def _machine(devices: Devices) -> Iterator[str]:
         else (f"{devices.cores} of {about['cores']} cores usable")
     )
     yield f"processor  {model}{about['processor'] or 'unknown'}, {cores}"
-    free = "" if devices.available is None else f", {data_size(devices.available)} available"
-    yield f"memory     {'unknown' if devices.memory is None else data_size(devices.memory)}{free}"
+    free = "" if devices.available is None else f", {memory_size(devices.available)} available"
+    yield f"memory     {'unknown' if devices.memory is None else memory_size(devices.memory)}{free}"
     yield f"GPU        {_cards(devices)}"
 
 
@@ -63,8 +63,8 @@ def _cards(devices: Devices) -> str:
         return "Apple's, which torch reaches" if found.apple_gpu else "no NVIDIA card"
     names = ", ".join(
         card.name
-        + (f" with {data_size(card.memory_bytes)}" if card.memory_bytes else "")
-        + (f" ({data_size(card.free_bytes)} free)" if card.free_bytes is not None else "")
+        + (f" with {memory_size(card.memory_bytes)}" if card.memory_bytes else "")
+        + (f" ({memory_size(card.free_bytes)} free)" if card.free_bytes is not None else "")
         for card in found.cards
     )
     driver = f", driver {found.cards[0].driver}" if found.cards[0].driver else ""
@@ -82,15 +82,15 @@ def _backends(devices: Devices) -> Iterator[str]:
 
 def _fit(found: Fit, devices: Devices) -> Iterator[str]:
     needs = found.needs
-    of = "" if devices.memory is None else f" of {data_size(devices.memory)}"
+    of = "" if devices.memory is None else f" of {memory_size(devices.memory)}"
     yield wrapped(
-        f"{found.name} takes up to {data_size(needs.total)}{of}: weights {data_size(needs.weights)}, work "
-        f"{data_size(needs.working)}, cache of a full context {data_size(needs.cache)}, program "
-        f"{data_size(needs.program)}. {_VERDICTS[found.verdict]} An estimate for one conversation on the processor."
+        f"{found.name} takes up to {memory_size(needs.total)}{of}: weights {memory_size(needs.weights)}, work "
+        f"{memory_size(needs.working)}, cache of a full context {memory_size(needs.cache)}, program "
+        f"{memory_size(needs.program)}. {_VERDICTS[found.verdict]} An estimate for one conversation on the processor."
     )
     if found.card_verdict is not None:
         several = " Layers of a larger model are spread over the cards." if len(devices.cards.cards) > 1 else ""
         yield wrapped(
-            f"On a card it takes up to {data_size(found.card_needs)} of its memory. "
+            f"On a card it takes up to {memory_size(found.card_needs)} of its memory. "
             f"{_CARD_VERDICTS[found.card_verdict]}{several}"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime.doctor.judgement import Status, Verdict
-from runtime.sizes import data_size
+from runtime.sizes import data_size, memory_size
 
 _ALIKE = 0.1  # share by which two speeds may differ and still count as one
 _INSTEAD_OF_MIXED = "export again with --weights int4 in place of --size and compare"
@@ -66,7 +66,7 @@ def _format_for(best: Verdict, weights: str, bundle_bytes: int) -> tuple[str, st
     if best.candidate.unit == "cpu_and_gpu" and (weights.startswith("lut") or weights == "mixed"):
         if peak and peak > _EXPANDED * bundle_bytes:
             return "int4", (
-                f"It took {data_size(peak)} for a bundle of {data_size(bundle_bytes)}, so the GPU seems to expand "
+                f"It took {memory_size(peak)} for a bundle of {data_size(bundle_bytes)}, so the GPU seems to expand "
                 f"the codebooks: {again}."
             )
         return "int4", f"Mac GPUs multiply by int4 faster than they look up codebooks: {again}."

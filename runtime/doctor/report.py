@@ -12,7 +12,7 @@ from runtime.doctor.judgement import Agreement, Status, Verdict
 from runtime.doctor.machine import anonymous
 from runtime.doctor.recommendation import Recommendation
 from runtime.doctor.runner import Run
-from runtime.sizes import data_size
+from runtime.sizes import data_size, memory_size
 
 REPORT_VERSION = 1
 _LABELS = {"coreml": "Core ML", "cuda": "CUDA", "torch": "torch"}
@@ -39,7 +39,7 @@ def as_text(findings: Findings) -> str:
     """Lines for people."""
     bundle, machine = findings.bundle, findings.machine
     memory = machine.get("memory_bytes")
-    room = f", {memory / 2**30:.0f} GB of memory" if memory else ""
+    room = f", {memory_size(memory)} of memory" if memory else ""
     lines = [
         f"{bundle['name']}: weights {bundle['weights']}, {data_size(bundle['bytes'])}",
         f"{machine['system']} {machine['release']}, {machine['processor'] or machine['architecture']}{room}",
@@ -92,7 +92,7 @@ def _figures(run: Run) -> Iterator[str]:
     if run.decode_tokens_per_second is not None:
         parts.append(f"answer {run.decode_tokens_per_second:,.1f} tokens/s")
     if run.peak_bytes is not None:
-        parts.append(f"memory {data_size(run.peak_bytes)} at most")
+        parts.append(f"memory {memory_size(run.peak_bytes)} at most")
     if parts:
         yield f"  {' · '.join(parts)}"
 

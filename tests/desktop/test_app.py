@@ -118,19 +118,70 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(programs: list[Program]
     assert words.count("\n") == 1
 
 
-@pytest.mark.parametrize("package", ["PySide6", "markdown_it"])
-def test_without_a_package_one_sentence_says_what_to_install(package: str) -> None:
-    blocked = f"import sys; sys.modules[{package!r}] = None; from desktop.__main__ import main; sys.exit(main([]))"
-    done = subprocess.run(
-        [sys.executable, "-c", blocked],
+BLOCKED = """
+import sys
+sys.modules[{package!r}] = None
+from desktop.__main__ import main
+sys.exit(main([]))
+"""
+OLD = """
+import sys
+sys.version_info = (3, 10, 4)
+from desktop.__main__ import main
+sys.exit(main([]))
+"""
+UNLOADABLE = """
+import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import spec_from_file_location
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "PySide6.QtGui":
+            return spec_from_file_location(name, {file!r}, loader=ExtensionFileLoader(name, {file!r}))
+
+sys.meta_path.insert(0, Finder())
+from desktop.__main__ import main
+sys.exit(main([]))
+"""
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=patience.SECONDS,
         check=False,
     )
+
+
+@pytest.mark.parametrize("package", ["PySide6", "markdown_it"])
+def test_without_a_package_one_sentence_says_what_to_install(package: str) -> None:
+    done = run_script(BLOCKED.format(package=package))
     assert done.returncode == 1
-    assert done.stderr == f"The window needs {package}: install it with `{install_command('desktop')}`.\n"
+    assert done.stderr.startswith(f"{package} is not installed in {sys.prefix}: ")
+    assert done.stderr.endswith(f"`{install_command('desktop')}`.\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_python_that_is_too_old_is_named_before_its_packages() -> None:
+    done = run_script(OLD)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Falconet needs Python 3.11 or newer, and this is 3.10.4 ({sys.executable}).\n",
+    )
+
+
+def test_a_library_of_qt_s_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    library = tmp_path / "QtGui.abi3.so"
+    library.touch()  # the system's loader refuses an empty file, as it does one whose own libraries are not there
+    done = run_script(UNLOADABLE.format(file=str(library)))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Qt cannot be loaded: {library}: ")
+    assert done.stderr.endswith(" and start Falconet again.\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

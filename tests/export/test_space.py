@@ -54,5 +54,5 @@ def test_a_calibration_needs_the_memory_that_it_was_measured_to_take(
 ) -> None:
     monkeypatch.setattr(space, "available_memory", lambda: 1_300_000_000)
     needed(tmp_path)
-    with pytest.raises(SpaceError, match=r"needs 1\.\d+ GB of free memory"):
+    with pytest.raises(SpaceError, match=r"needs 1\.\d+ GiB of free memory"):
         check_space(tmp_path, CONFIG, make_recipe(CONFIG, calibration="0" * 64), already=0)

@@ -76,7 +76,7 @@ def test_the_fastest_unit_that_is_right_is_recommended() -> None:
     ("unit", "weights", "peak", "expected", "words"),
     [
         ("gpu", "lut4", 1000, "int4", "faster than they look up codebooks"),
-        ("gpu", "lut4", 9000, "int4", "It took 9 kB for a bundle of 1 kB, so the GPU seems to expand the codebooks"),
+        ("gpu", "lut4", 9000, "int4", "It took 8.79 KiB for a bundle of 1 kB, so the GPU seems to expand"),
         ("gpu", "mixed", 1000, "int4", "--weights int4 in place of --size"),
         ("ne", "int4", 1000, "lut4", "prefers codebooks"),
         ("ne", "lut4", 1000, "lut4", "keep lut4"),

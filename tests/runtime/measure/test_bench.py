@@ -288,7 +288,7 @@ def test_the_share_of_a_card_is_of_its_own_bandwidth(bundles: Bundles) -> None:
     assert told["card_peak_bytes"] == 1 << 30
     text = " ".join(bench_text(report).split())
     assert "NVIDIA H200, driver 570.86.15" in text
-    assert "memory, most on the card 1.07 GB" in text
+    assert "memory, most on the card 1 GiB" in text
 
 
 def _with(devices: Devices, memory: int | None, available: int | None) -> Devices:
