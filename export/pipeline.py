@@ -28,7 +28,7 @@ from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
 from export.verify import QualityError, VerificationError, verify
-from export.workfolder import ExportError, WorkFolder, check_output, disk_full, put_in_place, work_folder
+from export.workfolder import ExportError, WorkFolder, check_output, disk_full, work_folder
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
@@ -68,6 +68,8 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)
     config = FalconConfig.open(source.folder)
+    # Of a folder, weights of another shape than config.json says are told before options that do not suit the latter.
+    checkpoint = Checkpoint.open(source.folder) if source.revision is None else None
     recipe = make_recipe(
         config,
         weights=options.weights,
@@ -87,7 +89,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         download = source.missing_bytes if one_disk else 0  # to another disk, the download has looked itself
         progress.note(space.check_space(work.folder, config, recipe, already=work.size(), download=download))
         source.fetch_weights()
-        checkpoint = Checkpoint.open(source.folder)
+        checkpoint = checkpoint or Checkpoint.open(source.folder)
         digest = source_hash(checkpoint, progress)
         work.begin(_hash([digest, writer.tool_versions()]))
         try:
@@ -100,9 +102,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             work.clear()
             raise
         check_output(output, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
-        with StopOnInterrupt():  # it is whole: Ctrl-C comes too late
-            put_in_place(work.bundle, output)
-            work.clear()
+        work.finish(output)
     return output
 
 

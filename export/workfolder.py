@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export.space import DiskError
+from runtime.cli.interrupt import StopOnInterrupt
 from runtime.errors import OptionError, UserFacingError
 from runtime.manifest import MANIFEST_NAME, set_aside_path
 
@@ -66,33 +67,49 @@ class WorkFolder:
         """Delete it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def finish(self, output: Path) -> None:
+        """The bundle, which is whole, takes its place at `output`, and the folder goes; Ctrl-C comes too late."""
+        with StopOnInterrupt():
+            _put_in_place(self.bundle, output)
+            self.clear()
+
 
 @contextlib.contextmanager
 def work_folder(output: Path) -> Iterator[WorkFolder]:
     """The work folder of `output`, for one export at a time. First, a replacement that was killed is undone.
 
-    It goes when the export has ended well; after a failure, what is finished stays for the next run. A full disk is a
-    DiskError. Raises ExportError where another export holds the folder, or nothing can be written.
+    After a failure, what is finished stays for the next run, and nothing else: no empty folder either that was made on
+    the way to `output`. A full disk is a DiskError. Raises ExportError where another export holds the folder, or
+    nothing can be written.
     """
     work = WorkFolder(output.parent / f".{output.name}.falconet-work")
-    with _locked(work.folder, output):
+    with _made_on_the_way(output), _locked(work.folder, output):
         try:
             _undo_replacement(output)
             yield work
         except OSError as error:
-            work.keep_finished()
             if error.errno not in _DISK_FULL:
                 raise
             raise disk_full(output.parent) from None
-        except BaseException:
+        finally:
             work.keep_finished()
-            raise
-        work.clear()
 
 
 def disk_full(folder: Path) -> DiskError:
     """The sentence for a disk that fills up on the way."""
     return DiskError(f"The disk of {folder} is full; free some space and run the same command again to go on.")
+
+
+@contextlib.contextmanager
+def _made_on_the_way(output: Path) -> Iterator[None]:
+    """Folders above `output` that are made for it go again where nothing came into them."""
+    made = [folder for folder in output.parents if not folder.exists()]  # the deepest first
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            for folder in made:
+                folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -127,7 +144,7 @@ def check_output(output: Path, package: str, *, force: bool) -> None:
         raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
 
 
-def put_in_place(bundle: Path, output: Path) -> None:
+def _put_in_place(bundle: Path, output: Path) -> None:
     """Rename into place; an old bundle is set aside first and removed last. Who is killed between is put right by
     `work_folder`, and Manifest.read says where the old bundle is."""
     if output.exists():

@@ -55,6 +55,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda s: (s / "config.json").unlink(), r"config\.json does not exist; name a folder"),
     "corrupt config": (lambda s: (s / "config.json").write_text("{"), r"config\.json is not valid JSON .*fetch"),
     "config of another kind": (lambda s: edit_config(s, model_type="llama"), "a model of type 'llama'"),
+    "fewer tokens than weights have": (
+        lambda s: edit_config(s, vocab_size=257),  # which no group size of this program's choice divides
+        r"has shape .* where config\.json asks for \[257, \d+\]; weights and config\.json are of different models",
+    ),
     "no weights": (lambda s: (s / "model.safetensors").unlink(), "holds no weights"),
     "weights cut short": (
         lambda s: (s / "model.safetensors").write_bytes((s / "model.safetensors").read_bytes()[:5000]),

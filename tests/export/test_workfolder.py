@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from export.space import DiskError
-from export.workfolder import WorkFolder, put_in_place, work_folder
+from export.workfolder import WorkFolder, work_folder
 from runtime.manifest import set_aside_path
 
 
@@ -43,7 +46,7 @@ def fail(output: Path, error: BaseException, *, finished: bool) -> None:
 def test_after_a_failure_only_what_is_finished_stays(output: Path, error: BaseException) -> None:
     with pytest.raises(type(error)):
         fail(output, error, finished=False)
-    assert list(output.parent.iterdir()) == [], "an empty work folder is of no use"
+    assert not output.parent.exists(), "an empty work folder is of no use, nor are folders that were made for it"
     with pytest.raises(type(error)):
         fail(output, error, finished=True)
     (work,) = output.parent.iterdir()
@@ -56,10 +59,48 @@ def test_after_a_failure_only_what_is_finished_stays(output: Path, error: BaseEx
     assert not (work / "tensors" / "b.partial").exists()
 
 
-def test_it_goes_when_the_export_has_ended_well(output: Path) -> None:
+@pytest.mark.parametrize("named", ["out/deep/bundle", "bundle"])
+def test_only_folders_that_were_made_for_it_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(KeyboardInterrupt):
+        fail(Path(named), KeyboardInterrupt(), finished=False)
+    assert list(here.iterdir()) == []
+    (here / "out").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fail(Path(named), KeyboardInterrupt(), finished=False)
+    assert list(here.iterdir()) == [here / "out"]
+    assert list((here / "out").iterdir()) == []
+
+
+def test_it_goes_when_the_bundle_takes_its_place(output: Path) -> None:
     with work_folder(output) as work:
         finish_a_tensor(work)
-    assert list(output.parent.iterdir()) == []
+        make(work.bundle, "new")
+        work.finish(output)
+        assert not work.folder.exists()
+    assert list(output.parent.iterdir()) == [output]
+    assert (output / "manifest.json").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
+def test_ctrl_c_comes_too_late_once_the_bundle_is_whole(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(output, "old")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target == output:
+            os.kill(os.getpid(), signal.SIGINT)
+        return rename(self, target)
+
+    with work_folder(output) as work:
+        make(work.bundle, "new")
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", interrupted)
+            work.finish(output)
+    assert list(output.parent.iterdir()) == [output]
+    assert (output / "manifest.json").read_text() == "new"
 
 
 def test_another_key_clears_everything_and_the_same_only_the_bundle(output: Path) -> None:
@@ -81,17 +122,19 @@ def test_a_full_disk_is_one_sentence(output: Path) -> None:
         fail(output, OSError(errno.ENOSPC, "No space left on device"), finished=False)
 
 
-def test_a_new_bundle_takes_the_place_of_the_old(output: Path, tmp_path: Path) -> None:
+def test_a_new_bundle_takes_the_place_of_the_old(output: Path) -> None:
     make(output, "old")
-    put_in_place(make(tmp_path / "made", "new"), output)
+    with work_folder(output) as work:
+        make(work.bundle, "new")
+        work.finish(output)
     assert (output / "manifest.json").read_text() == "new"
     assert list(output.parent.iterdir()) == [output]
 
 
-def test_a_replacement_that_fails_leaves_the_old_bundle(output: Path, tmp_path: Path) -> None:
+def test_a_replacement_that_fails_leaves_the_old_bundle(output: Path) -> None:
     make(output, "old")
-    with pytest.raises(FileNotFoundError):
-        put_in_place(tmp_path / "gone", output)
+    with pytest.raises(FileNotFoundError), work_folder(output) as work:
+        work.finish(output)  # there is no new one
     assert (output / "manifest.json").read_text() == "old"
     assert list(output.parent.iterdir()) == [output]
 
