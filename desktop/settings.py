@@ -70,12 +70,12 @@ class SettingsFile:
             self.notice = (
                 f"{self.path} could not be read ({error.strerror or error}), so every setting has its default."
             )
-            return Settings()
+            return _after_damage()
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             self._set_aside()
-            return Settings()
+            return _after_damage()
         known = {field.name for field in fields(Settings)}
         self._unknown = {name: value for name, value in values.items() if name not in known}
         settings = Settings()
@@ -109,6 +109,11 @@ class SettingsFile:
         self.notice = (
             f"The file of your settings was damaged: every setting has its default, and {aside.name} keeps it."
         )
+
+
+def _after_damage() -> Settings:
+    """Who has a file of settings has seen the welcome, which would stand before the notice."""
+    return Settings(welcomed=True)
 
 
 def _folders(value: object) -> tuple[str, ...]:
