@@ -9,7 +9,7 @@ from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import CompareOptions
 from runtime.cli.progress import ProgressLine
-from runtime.cli.scoring import open_named, read_text, window_words, windows_for
+from runtime.cli.scoring import Text, open_named, read_text
 from runtime.cli.table import estimate, number, percent, table, write_json
 from runtime.errors import TokenizerError
 from runtime.measure.divergence import DELTA_SHARES, KL_SHARES, Comparison, compare_models
@@ -22,12 +22,12 @@ _NAMES = {0.0: "least", 50.0: "median", 100.0: "most"}
 
 def run_compare(options: CompareOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run both models over a text and say how far they are apart; returns the exit code."""
-    text = read_text(options.text, options.model, stdin)
+    text = read_text(options.text, options.model, stdin, err)
     with ProgressLine(err) as progress, no_echo(stdin):
         model = open_named(options.model, options.place, progress, err)
         reference = open_named(options.reference, options.place, progress, err)
         ids = shared_ids(text, model, reference)
-        windows, context = windows_for(options.text, len(ids), model.backend, reference.backend)
+        windows, context = text.windows(model.tokenizer, model.backend, reference.backend)
         progress.start("compare", sum(window.fed for window in windows))
         with StopOnInterrupt() as stop:
             found = compare_models(
@@ -54,12 +54,12 @@ def run_compare(options: CompareOptions, stdin: TextIO, out: TextIO, err: TextIO
     else:
         stopped = "" if found.complete else "stopped; so far "
         out.write(f"{_label(model)} against {_label(reference)}\n")
-        out.write(f"{stopped}{window_words(options.text, found.tokens, found.windows, context)}\n\n")
+        out.write(f"{stopped}{text.words(found.tokens, found.windows, context)}\n\n")
         out.write(comparison_table(found) + "\n")
     return 0 if found.complete else INTERRUPTED
 
 
-def shared_ids(text: str, model: OpenModel, reference: OpenModel) -> list[int]:
+def shared_ids(text: Text, model: OpenModel, reference: OpenModel) -> list[int]:
     """The text's ids, the same for both. Raises TokenizerError where the models do not share a vocabulary."""
     ours, theirs = model.backend.vocab_size, reference.backend.vocab_size
     if ours != theirs:
@@ -67,8 +67,8 @@ def shared_ids(text: str, model: OpenModel, reference: OpenModel) -> list[int]:
             f"{model.name} scores {ours:,} tokens and {reference.name} {theirs:,}: only models of one vocabulary can "
             "be compared."
         )
-    ids = model.tokenizer.encode(text)
-    if ids != reference.tokenizer.encode(text):
+    ids = text.encode(model.tokenizer)
+    if ids != text.encode(reference.tokenizer):
         raise TokenizerError(
             f"{model.name} and {reference.name} cut the text into different tokens: only models of one tokenizer can "
             "be compared."

@@ -9,18 +9,18 @@ from runtime.cli.echo import no_echo
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import PerplexityOptions
 from runtime.cli.progress import ProgressLine
-from runtime.cli.scoring import open_named, read_text, window_words, windows_for
+from runtime.cli.scoring import open_named, read_text
 from runtime.cli.table import estimate, table, write_json
 from runtime.measure.perplexity import measure_perplexity
 
 
 def run_perplexity(options: PerplexityOptions, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Score a text and say how surprising it was; returns the exit code."""
-    text = read_text(options.text, options.model, stdin)
+    text = read_text(options.text, options.model, stdin, err)
     with ProgressLine(err) as progress, no_echo(stdin):
         model = open_named(options.model, options.place, progress, err)
-        ids = model.tokenizer.encode(text)
-        windows, context = windows_for(options.text, len(ids), model.backend)
+        ids = text.encode(model.tokenizer)
+        windows, context = text.windows(model.tokenizer, model.backend)
         progress.start("perplexity", sum(window.fed for window in windows))
         with StopOnInterrupt() as stop:
             found = measure_perplexity(
@@ -50,7 +50,7 @@ def run_perplexity(options: PerplexityOptions, stdin: TextIO, out: TextIO, err: 
     else:
         stopped = "" if found.complete else "stopped; so far "
         out.write(f"{model.name} on {backend}\n")
-        out.write(f"{stopped}{window_words(options.text, found.tokens, found.windows, context)}\n\n")
+        out.write(f"{stopped}{text.words(found.tokens, found.windows, context)}\n\n")
         rows = [
             ("perplexity", *estimate(found.perplexity)),
             ("loss, nats a token", *estimate(found.loss)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.errors import OptionError
@@ -47,6 +48,18 @@ def make_windows(tokens: int, *, context: int, stride: int | None = None) -> lis
         )
     begins = range(0, tokens - context + 1, context)
     return [Window(begin, begin + context // 2 + 1, begin + context) for begin in begins]
+
+
+def answer_windows(exchanges: Iterable[tuple[int, int]]) -> list[Window]:
+    """A window for each exchange, all of them side by side: its prompt and its answer have so many tokens, and those of
+    the answer are scored."""
+    windows = []
+    begin = 0
+    for prompt, answer in exchanges:
+        scored = begin + prompt
+        windows.append(Window(begin, scored, scored + answer))
+        begin = scored + answer
+    return windows
 
 
 def _sliding(tokens: int, context: int, stride: int) -> list[Window]:

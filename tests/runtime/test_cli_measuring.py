@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.tiny.held_out import held_out_text
+from models.tiny.topics import TOPICS, single
 from runtime.backends.cards import Card
 from runtime.bundle import Bundle
 from runtime.cli.bench import at_once_on
@@ -210,11 +215,15 @@ def test_bench_fits_a_short_context_and_says_so(cli: Cli, bundles: Bundles) -> N
     assert "shortened" not in cli(*once, *QUICK[:4]).out
 
 
-def test_without_a_bundle_perplexity_is_the_embedded_models(cli: Cli) -> None:
+def own_bundle() -> Path:
     try:
-        embedded_bundle(io.StringIO())
+        return embedded_bundle(io.StringIO())
     except BackendUnavailableError as error:
         pytest.skip(str(error))
+
+
+def test_without_a_bundle_perplexity_is_the_embedded_models(cli: Cli) -> None:
+    own_bundle()
     given = ("perplexity", "--text", "models/tiny/README.md", "--json")
     (report,) = cli(*given).events
     assert (report["command"], report["model"]) == ("perplexity", "falcon-tiny-instruct")
@@ -252,6 +261,36 @@ def test_help_has_the_command_and_its_options_with_defaults(
     text = re.sub(r"}\n +", "} ", cli(command, "--help").out)
     lines = [line for line in text.splitlines() if line.startswith("  --")]
     assert all("(default: " in line for line in lines if not line.startswith("  --json"))
+
+
+def test_the_embedded_model_is_scored_on_its_answers_each_after_its_question(cli: Cli) -> None:
+    model = AutoModelForCausalLM.from_pretrained("models/tiny", dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained("models/tiny")
+    losses: list[float] = []
+    rng = Random("held-out text")
+    topics = tuple(topic for topic in TOPICS if topic != "chat")
+    for _ in range(400):
+        turn = single(rng, rng.choice(topics), held=True)
+        prompt = tokenizer.encode(f"User: {turn.question}\n\nAssistant:", return_tensors="pt")
+        answer = tokenizer.encode(f" {turn.answer}", return_tensors="pt")
+        with torch.no_grad():
+            scores = model(torch.cat((prompt, answer), 1)).logits[0, prompt.shape[1] - 1 : -1]
+        losses += torch.nn.functional.cross_entropy(scores, answer[0], reduction="none").tolist()
+    bundle = own_bundle()
+    for named in ((), (bundle,)):
+        report: Any = cli("perplexity", *named, "--json").events[0]
+        assert (report["tokens"], report["windows"], report["stride"]) == (len(losses), 400, None)
+        # The bundle's codebooks are not the checkpoint's weights: its losses are as small, not the same.
+        assert report["loss"]["value"] == pytest.approx(sum(losses) / len(losses), abs=0.001)
+    compared: Any = cli("compare", bundle, "models/tiny", "--json").events[0]
+    assert compared["reference_perplexity"]["value"] == pytest.approx(math.exp(sum(losses) / len(losses)), rel=1e-4)
+    said = cli("perplexity").out
+    assert f"{len(losses):,} tokens of 400 answers scored, each after its held-out question" in said
+
+
+@pytest.mark.parametrize("option", ["--context", "--stride"])
+def test_the_embedded_models_text_is_not_cut(cli: Cli, option: str) -> None:
+    assert_sentence(cli("perplexity", option, "32"), f"{option} cuts a text that --text names; the embedded model's")
 
 
 def test_the_embedded_models_text_is_what_training_held_out() -> None:
