@@ -21,6 +21,7 @@ from export.calibrate import CalibrationText
 from export.census import check_program
 from export.compress import compress
 from export.measures import get_calibration, spread_bits
+from export.open_files import allow_open_files
 from export.progress import Progress
 from export.recipes import Recipe, make_recipe
 from export.reference import CheckpointReader, StoreReader
@@ -80,6 +81,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         calibration=text.hash if text else None,
     )
     space.check_size(config, recipe)
+    allow_open_files(len(expected_shapes(config)))
     tokenizer = writer.read_tokenizer(source.folder, config)
     sequences = text.sequences(tokenizer, recipe.context_length) if text else None
     output = options.output or Path("bundles") / f"{source.name}-{'mixed' if options.size else options.weights}"

@@ -35,6 +35,10 @@ class BackendUnavailableError(UserFacingError):
     """A backend that this machine cannot run, with the reason."""
 
 
+class CoreMLError(UserFacingError):
+    """What Core ML refused to load, or failed to compute, in its own words."""
+
+
 class DeviceMemoryError(UserFacingError):
     """A card's memory that is full. Nothing was fed."""
 

@@ -30,11 +30,13 @@ class SessionPool(Generic[S]):
     released. Those that are held may be more than `most`.
     """
 
-    def __init__(self, backend: Backend[S], *, most: int = MOST_SESSIONS, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, backend: Backend[S], *, state_bytes: int, most: int = MOST_SESSIONS, most_bytes: int = MOST_BYTES
+    ) -> None:
+        """`state_bytes`: of the keys and values that one state has room for."""
         self._backend = backend
-        self._most = most
-        self._most_bytes = most_bytes
-        self._capacity: int | None = None
+        self.capacity = max(1, min(most, most_bytes // state_bytes))
+        """Sessions that are kept, at least one."""
         self._places: list[_Place[S]] = []  # the one used last at the end
 
     def __len__(self) -> int:
@@ -45,15 +47,6 @@ class SessionPool(Generic[S]):
         """The session that was used last."""
         return self._places[-1].session if self._places else None
 
-    @property
-    def capacity(self) -> int:
-        """Sessions that are kept, at least one."""
-        if self._capacity is None:
-            layers, kv_heads, _, head_dim = self._backend.save_state(self._backend.new_state()).keys.shape
-            state_bytes = 2 * 2 * layers * kv_heads * head_dim * self._backend.context_length
-            self._capacity = max(1, min(self._most, self._most_bytes // state_bytes))
-        return self._capacity
-
     def session_for(self, prompt: Sequence[int], conversation: Hashable = None) -> Session[S]:
         """The session that `prompt` is best fed to: it shares the longest prefix, and no other conversation loses more
         than must be. `conversation` is equal for prompts of one conversation.
@@ -62,8 +55,6 @@ class SessionPool(Generic[S]):
         copied. Where none is left for the copy, an older one of the same conversation gives way, else the oldest.
         Where a device's memory is full, all that are not held give way. Raises what `new_state` raises then.
         """
-        if self._capacity is None:  # measuring takes a state: here one that is missing is told, in `release` it is not
-            self._capacity = self.capacity
         best, shared = self._best(prompt)
         if best is not None and not best.busy and shared >= best.session.prompt_length:
             return self._use(best, conversation)  # goes on, or answers once more

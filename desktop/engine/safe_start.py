@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
+
+from desktop.files import write_whole
 
 
 class SafeStart:
@@ -19,15 +20,10 @@ class SafeStart:
         self._file = file
 
     def begin(self, key: str) -> None:
-        """The model with this key is about to be loaded. On the disk when this returns."""
+        """The model with this key is about to be loaded. On the disk when this returns, as the machine may go down."""
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._file.with_name(f".{self._file.name}.partial")
-            with partial.open("w", encoding="utf-8") as written:
-                json.dump({"loading": key}, written)
-                written.flush()
-                os.fsync(written.fileno())  # the machine itself may go down with it
-            partial.replace(self._file)
+            write_whole(self._file, json.dumps({"loading": key}))
 
     def end(self) -> None:
         """It was loaded, or was refused in an orderly way, or the user left meanwhile."""
@@ -38,7 +34,7 @@ class SafeStart:
         """Key of the model whose last loading crashed; None where all went well. Ask before anything is loaded."""
         try:
             found = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         key = found.get("loading") if isinstance(found, dict) else None
         return key if isinstance(key, str) else None

@@ -36,7 +36,7 @@ class KeptExport:
         """What was under way; None where nothing was, or the file is no such request."""
         try:
             values: Any = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(values, dict) or not isinstance(values.get("model"), str) or not values.get("output"):
             return None

@@ -7,6 +7,10 @@ import json
 import time
 from pathlib import Path
 
+from desktop.files import write_whole
+
+_LAST = 1e11  # seconds: later is damage, and no date that Python knows
+
 
 class Usage:
     """Times by key, seconds since 1970. A file that cannot be read or written loses them, and nothing else."""
@@ -18,17 +22,15 @@ class Usage:
         """All times."""
         try:
             found = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(found, dict):
             return {}
-        return {key: float(value) for key, value in found.items() if type(value) in (int, float)}
+        return {key: float(value) for key, value in found.items() if type(value) in (int, float) and 0 <= value < _LAST}
 
     def note(self, key: str) -> None:
         """The model with this key is used now."""
         times = self.read() | {key: time.time()}
-        partial = self._file.with_name(f".{self._file.name}.partial")
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(times), encoding="utf-8")
-            partial.replace(self._file)
+            write_whole(self._file, json.dumps(times))

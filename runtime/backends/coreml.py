@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import platform
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
+from runtime.backends.compiled import CompiledProgram
+from runtime.backends.macos import macos_version
+from runtime.backends.pinned import Pinned
 from runtime.backends.program import ProgramBackend
 from runtime.bundle import Bundle
-from runtime.errors import BackendUnavailableError, OptionError
+from runtime.errors import BackendUnavailableError, CoreMLError, OptionError
 from runtime.packages import install_command
-from runtime.paths import cache_folder
-from runtime.quiet import quiet
+from runtime.quiet import quiet, quiet_output
 
 # coremltools' names, the default first. ALL is not offered: flexible, stateful programs have failed to load with it
 # (docs/decisions/004).
 COMPUTE_UNITS = ("cpu_and_gpu", "cpu_and_ne", "cpu_only")
+_LONGEST_REASON = 300  # characters of what Core ML says, which may be pages
 
 
 def unavailable_reason() -> str | None:
     """Why Core ML cannot run here, or None."""
     if platform.system() != "Darwin":
         return "Core ML exists on macOS only"
-    version = platform.mac_ver()[0]
+    version = macos_version() or platform.mac_ver()[0]
     if int(version.split(".")[0] or 0) < 15:
         return f"stateful Core ML programs need macOS 15 and this is {version}"
     if platform.machine() != "arm64":
@@ -38,14 +41,21 @@ def unavailable_reason() -> str | None:
     except ImportError:
         return f"coremltools is not installed (`{install_command('export')}`)"
     del coremltools
+    try:
+        importlib.import_module("coremltools.libcoremlpython")
+    except ImportError as error:
+        return (
+            f"coremltools is here without its native part ({error}); install Python 3.11 to 3.13 for Apple Silicon and "
+            f"coremltools anew (`{install_command('export')}`)"
+        )
     return None
 
 
 def open_coreml(bundle: Bundle, *, compute_units: str | None = None) -> ProgramBackend:
-    """Load `bundle` in Core ML; the compiled program is kept beside the bundle, so that later loads are fast.
+    """Load `bundle` in Core ML, from its compiled program, which is made at the first time and kept.
 
     `compute_units` None is the first of COMPUTE_UNITS. Raises OptionError for units that are none of them,
-    BackendUnavailableError with the reason where Core ML cannot run.
+    BackendUnavailableError with the reason where Core ML cannot run, CoreMLError where it cannot load the program.
     """
     chosen = compute_units or COMPUTE_UNITS[0]
     if chosen not in COMPUTE_UNITS:
@@ -53,51 +63,61 @@ def open_coreml(bundle: Bundle, *, compute_units: str | None = None) -> ProgramB
     reason = unavailable_reason()
     if reason:
         raise BackendUnavailableError(f"The coreml backend cannot run: {reason}; choose --backend torch.")
-    with quiet():
-        import coremltools as ct
-
-        units = ct.ComputeUnit[chosen.upper()]
-        compiled = _compiled_path(bundle)
-        if compiled.exists():
-            model = ct.models.CompiledMLModel(str(compiled), compute_units=units)
-        else:
-            model = ct.models.MLModel(str(bundle.program_path), compute_units=units)
-            _keep(Path(model.get_compiled_model_path()), compiled)
+    with _told(f"Core ML cannot load {bundle.manifest.name} with --compute-units {chosen}"):
+        model = _load(CompiledProgram(bundle), chosen)
     return ProgramBackend(
         "coreml",
         _CoreML(model),
-        model.make_state,
+        partial(_new_state, model),
         vocab_size=bundle.manifest.vocab_size,
         context_length=bundle.manifest.context_length,
     )
 
 
+def _load(program: CompiledProgram, units: str) -> Any:
+    with quiet():
+        import coremltools as ct
+        from coremltools.models.utils import compile_model
+
+        def load() -> Any:
+            return ct.models.CompiledMLModel(str(program.path), compute_units=ct.ComputeUnit[units.upper()])
+
+        if program.path.exists():
+            try:
+                return load()
+            except RuntimeError:  # damaged, perhaps: what is made once more tells
+                program.remove()
+        with quiet_output():  # Core ML's compiler speaks on standard output
+            program.make(compile_model)
+        return load()
+
+
 class _CoreML:
-    """MLModel.predict under the words of Predictor. Masks go in as float32, as fp16 ones are converted anyway."""
+    """CompiledMLModel.predict under the words of Predictor. Masks go in as float32, as fp16 ones are converted anyway:
+    into arrays that would be freed (see Pinned)."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._inputs = Pinned()
 
     def predict(self, inputs: Mapping[str, npt.NDArray[Any]], state: Any) -> Mapping[str, npt.NDArray[Any]]:
-        out: Mapping[str, npt.NDArray[Any]] = self._model.predict(dict(inputs), state=state)
+        with _told("Core ML could not compute"):
+            out: Mapping[str, npt.NDArray[Any]] = self._model.predict(self._inputs.put(inputs), state=state)
         return out
 
 
-def _compiled_path(bundle: Bundle) -> Path:
-    """Beside the bundle, or in the cache where that cannot be written; named by bundle hash and system."""
-    name = f"{bundle.hash[:16]}-macos{platform.mac_ver()[0]}.mlmodelc"
-    beside = bundle.folder.parent / f".{bundle.folder.name}.compiled"
+def _new_state(model: Any) -> Any:
+    with _told("Core ML could not make room for a conversation"):
+        return model.make_state()
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Core ML's own errors, which coremltools raises as RuntimeError, in a sentence that begins with `what`."""
     try:
-        beside.mkdir(exist_ok=True)
-    except OSError:
-        beside = cache_folder() / "compiled"
-        beside.mkdir(parents=True, exist_ok=True)
-    return beside / name
-
-
-def _keep(source: Path, target: Path) -> None:
-    partial = target.with_suffix(".partial")
-    with contextlib.suppress(OSError):  # a full disk costs the next load its speed, nothing else
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial)
-        partial.rename(target)
+        yield
+    except RuntimeError as error:
+        said = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise CoreMLError(
+            f"{what}: {said}; choose other units (`python -m runtime doctor` says which work), or --backend torch."
+        ) from None

@@ -51,7 +51,7 @@ class ProgramBackend(Backend[CountedState[ProgramState]]):
     ) -> None:
         self._name = name
         self._predictor: Predictor | None = predictor
-        self._new_state = new_state
+        self._new_state: Callable[[], ProgramState] | None = new_state
         self._vocab_size = vocab_size
         self._context_length = context_length
         self._mask_dtype = np.dtype(mask_dtype)
@@ -78,6 +78,8 @@ class ProgramBackend(Backend[CountedState[ProgramState]]):
 
     def new_state(self) -> CountedState[ProgramState]:
         """An empty state."""
+        if self._new_state is None:
+            raise ValueError("the backend is closed")
         return CountedState(self._new_state())
 
     def feed(self, tokens: Sequence[int], state: CountedState[ProgramState]) -> Logits:
@@ -115,7 +117,7 @@ class ProgramBackend(Backend[CountedState[ProgramState]]):
 
     def close(self) -> None:
         """Let go of the model."""
-        self._predictor = None
+        self._predictor = self._new_state = None
 
 
 def causal_mask(queries: int, end: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:

@@ -7,12 +7,12 @@ import importlib.metadata
 import os
 import platform
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from runtime.backends.macos import macos_version, sysctl
 from runtime.measure.memory import physical_bytes
 
 _PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
@@ -24,10 +24,10 @@ def machine() -> dict[str, str | int | None]:
     is_mac = platform.system() == "Darwin"
     return {
         "system": "macOS" if is_mac else platform.system(),
-        "release": platform.mac_ver()[0] if is_mac else platform.release(),
+        "release": macos_version() or platform.mac_ver()[0] if is_mac else platform.release(),
         "architecture": platform.machine(),
-        "model": _sysctl("hw.model") if is_mac else None,
-        "processor": _sysctl("machdep.cpu.brand_string") if is_mac else _linux_processor(),
+        "model": sysctl("hw.model") if is_mac else None,
+        "processor": sysctl("machdep.cpu.brand_string") if is_mac else _linux_processor(),
         "cores": os.cpu_count(),
         "memory_bytes": physical_bytes(),
     }
@@ -72,14 +72,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no entry for this user, as in some containers
         return ""
-
-
-def _sysctl(name: str) -> str | None:
-    try:
-        done = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
 
 
 def _linux_processor() -> str | None:

@@ -204,7 +204,7 @@ def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's, where all of the group are zombies
             if os.name == "posix":
                 os.killpg(process.pid, signal.SIGKILL)
             else:

@@ -135,7 +135,7 @@ class Child:
     def kill(self, reason: str) -> None:
         """End it at once."""
         self.killed_because = self.killed_because or reason
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's, where all of the group are zombies
             if sys.platform == "win32":
                 self._process.kill()
             elif self._process.returncode is None:

@@ -44,7 +44,7 @@ class LocalEngine(BundleEngine):
         super().__init__()
         self._model = LoadedModel(bundle, backend, tokenizer, template)
         check_whole("most_sessions", most_sessions, least=1)
-        self._pool: SessionPool[Any] = SessionPool(backend, most=most_sessions)
+        self._pool: SessionPool[Any] = SessionPool(backend, state_bytes=self._model.state_bytes, most=most_sessions)
 
     @classmethod
     def open(

@@ -15,6 +15,7 @@ from runtime.chat import ChatTemplate, Message, ends_with_answer
 from runtime.context import Fitted, fit_continued, fit_messages, fit_text
 from runtime.engines.base import EngineInfo, checked_opening
 from runtime.generation import Writer, choosable
+from runtime.measure.needs import cache_bytes
 from runtime.options import GenerationOptions
 from runtime.tokenizer import Tokenizer
 
@@ -65,6 +66,11 @@ class LoadedModel:
             context_length=self.backend.context_length,
             vocab_size=choosable(self.tokenizer, self.backend),
         )
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the keys and values of one conversation of full length."""
+        return cache_bytes(self.bundle.manifest) * self.backend.context_length
 
     def chat(self, messages: tuple[Message, ...], options: GenerationOptions, *, goes_on: bool) -> Question:
         """A conversation to be answered, or whose last answer `goes_on`. One that is longer than its room is refused or

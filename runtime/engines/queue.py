@@ -52,7 +52,7 @@ class AnswerQueue:
         self._batch: Batch[Any] = Batch(model.backend)
         self._waiting: deque[Asked] = deque()
         # Conversations whose last answer has ended stay ready, too.
-        self._pool: SessionPool[Any] = SessionPool(model.backend, most=2 * most)
+        self._pool: SessionPool[Any] = SessionPool(model.backend, state_bytes=model.state_bytes, most=2 * most)
         self._tickets: set[Ticket] = set()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from runtime.errors import (
     ChatError,
     ContextFullError,
+    CoreMLError,
     DeviceMemoryError,
     EngineError,
     OptionError,
@@ -82,6 +83,6 @@ def refusal_of(error: UserFacingError) -> RefusalError:
             return RefusalError(str(error), param="messages", code="invalid_value")
         case TokenizerError():
             return RefusalError(str(error), code="invalid_value")
-        case DeviceMemoryError() | EngineError():
+        case CoreMLError() | DeviceMemoryError() | EngineError():
             return RefusalError(str(error), status=503, code="engine_unavailable")
     return RefusalError(str(error), status=500, code="engine_failed")

