@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.engines.process import ProcessEngine as ProcessEngine
     from runtime.engines.queue import Ticket as Ticket
     from runtime.engines.remote import RemoteEngine as RemoteEngine
+    from runtime.errors import ContextFullError as ContextFullError
     from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.events import Finished as Finished
@@ -50,6 +51,7 @@ _HOMES = {
     "BatchEngine": "runtime.engines.batch",
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
+    "ContextFullError": "runtime.errors",
     "Engine": "runtime.engines.base",
     "EngineError": "runtime.errors",
     "EngineInfo": "runtime.engines.base",

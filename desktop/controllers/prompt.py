@@ -11,17 +11,12 @@ from runtime import Message
 def conversation(system_prompt: str, path: Sequence[Step]) -> list[Message]:
     """The messages of `path`, ready to be answered where it ends with the user.
 
-    Answers that failed before a word was written are left out, and the questions around them become one turn: roles
-    must take turns, and what the user said is not lost.
+    Answers that failed before a word was written are left out: the user's messages around them follow each other, and
+    the engine's host makes turns of them.
     """
     messages = [Message("system", system_prompt)] if system_prompt.strip() else []
     for step in path:
         message = step.message
-        if message.role == "assistant":
-            if message.text.strip():
-                messages.append(Message("assistant", message.text))
-        elif messages and messages[-1].role == "user":
-            messages[-1] = Message("user", f"{messages[-1].content}\n\n{message.text}")
-        else:
-            messages.append(Message("user", message.text))
+        if message.role == "user" or message.text.strip():
+            messages.append(Message(message.role, message.text))
     return messages

@@ -12,12 +12,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import EmbeddedModel, LocalModel, RemoteModel, Source
+from desktop.engine.turns import joined, latest
 from runtime import (
+    ContextFullError,
     EngineError,
     EngineInfo,
     Finished,
@@ -137,7 +139,7 @@ class Runner:
                 if isinstance(engine, ProcessEngine) and not engine.ready(_POLL_SECONDS):
                     continue
                 if engine is not None:
-                    return engine.count_tokens(messages)
+                    return engine.count_tokens(joined(messages))
                 if self._thread.is_alive():
                     self._leaving.wait(_POLL_SECONDS)
                 else:
@@ -272,8 +274,17 @@ class Runner:
         def cancelled() -> bool:
             return request.cancelled.is_set() or self._leaving.is_set()
 
+        options = request.options
+        if isinstance(engine, RemoteEngine):  # a service has its own way with what is too long, whatever the chat's is
+            options = replace(options, context_policy="stop")
         ask = engine.continue_answer if request.continues else engine.chat
-        return ask(request.messages, request.options, cancelled=cancelled)
+        whole, short = joined(request.messages), latest(request.messages)
+        try:
+            yield from ask(whole, options, cancelled=cancelled)
+        except ContextFullError:  # nothing was said yet
+            if short == whole:
+                raise
+            yield from ask(short, options, cancelled=cancelled)
 
     def _close(self) -> None:
         with self._closing:  # one thread after the other: the second finds it closed

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from desktop.engine import EMBEDDED, EngineHost, LocalModel, RemoteModel, SafeStart
+from desktop.settings import Settings
 from runtime import GenerationOptions
 from tests.desktop.engines import GREEDY, Told, children, kill_model, lasting, question, wait
 from tests.held import HeldModels
@@ -194,7 +196,9 @@ def test_a_service_answers_and_one_that_breaks_off_fails_that_answer_alone(qtbot
     with OpenAIServer(behave) as server:
         host.load(RemoteModel(url=server.url, name="service", model="m", api_key="secret-key"))
         host.ask(1, question(), GREEDY)
-        host.ask(2, question(), GREEDY)
+        host.ask(
+            2, question(), replace(GREEDY, context_policy=Settings().context_policy)
+        )  # as the window's chats begin
         wait(qtbot, lambda: len(told.ends) == 2)
     assert (told.end(1).state, told.end(1).text) == ("failed", "Hello")
     assert (told.end(2).state, told.end(2).text) == ("complete", "Hello there.")

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.engine import EMBEDDED, EngineHost, LocalModel
+from desktop.settings import ContextPolicy
 from runtime import GenerationOptions, Message
 from tests.desktop.engines import GREEDY, Told, lasting, question, wait
 
@@ -86,6 +87,21 @@ def test_progress_grows_the_end_comes_last_and_then_nothing_runs(
     assert told.order.index(told.progress[-1]) < told.order.index(told.ends[0])
     assert told.progress[-1].prefilled is not None
     wait(qtbot, lambda: not ready._timer.isActive())
+
+
+@pytest.mark.parametrize("policy", ["stop", "rolling"])
+def test_a_message_that_was_too_long_does_not_stop_the_next(
+    qtbot: QtBot, ready: EngineHost, policy: ContextPolicy
+) -> None:
+    told = Told.by(ready)
+    options = replace(GREEDY, context_policy=policy)
+    long = Message("user", "word " * 2500)
+    ready.ask(1, [long], options)
+    ready.ask(2, [long, *question("What is the capital of France?")], options)
+    wait(qtbot, lambda: len(told.ends) == 2)
+    assert told.end(1).state == "failed"
+    assert "shorten" in (told.end(1).error or "")
+    assert (told.end(2).state, "Paris" in told.end(2).text) == ("complete", True)
 
 
 def test_an_answer_is_stopped_and_goes_on(qtbot: QtBot, ready: EngineHost, long: GenerationOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from desktop.controllers.prompt import conversation
+from desktop.engine.turns import joined, latest
 from desktop.store.records import MessageState, Step, StoredMessage
 from runtime import Message
 
@@ -35,4 +36,15 @@ def test_an_interrupted_answer_counts_with_what_it_said() -> None:
 
 def test_a_question_whose_answer_failed_is_asked_with_the_next_one() -> None:
     path = [step("user", "My name is Ada."), step("assistant", "", "failed"), step("user", "What is my name?")]
-    assert conversation("", path) == [Message("user", "My name is Ada.\n\nWhat is my name?")]
+    messages = conversation("Be brief.", path)
+    assert joined(messages) == (
+        Message("system", "Be brief."),
+        Message("user", "My name is Ada.\n\nWhat is my name?"),
+    )
+    assert latest(messages) == (Message("system", "Be brief."), Message("user", "What is my name?"))
+
+
+def test_turns_that_alternate_stay_as_they_are() -> None:
+    messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
+    assert joined(messages) == latest(messages) == tuple(messages)
+    assert joined([]) == latest([]) == ()

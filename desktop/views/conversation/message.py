@@ -44,6 +44,7 @@ class MessageWidget(QGroupBox):
         self._who, self._model = QLabel(self), sentence(self, style)
         self._dropped: Notice | None = None
         self._notice: Notice | None = None
+        self._told = ("", "", "")  # what the notice says and offers, and of which state
         self._waiting: QLabel | None = None
         self.editor: InlineEditor | None = None
         self.body = Body(self, style)
@@ -146,30 +147,37 @@ class MessageWidget(QGroupBox):
             self._dropped.setVisible(dropped is not None)
 
     def _show_notice(self) -> None:
-        """Interrupted, failed, or an engine that must be started again: a sentence and a button."""
+        """Interrupted, failed, or an engine that must be started again: a sentence and a button. One that says the same
+        as before stays, and with it its place."""
         item = self.item
+        text, label, act = "", "", self.regenerateClicked
+        if self._offers_restart and self._pending and item.state == "streaming":
+            text, label, act = self._pending, self.tr("Restart"), self.restartClicked
+        elif item.state == "interrupted":
+            text = item.error or self.tr("This answer was interrupted.")
+            label = self.tr("Continue") if item.text else self.tr("Try again")
+            act = self.continueClicked if item.text else self.regenerateClicked
+        elif item.state == "failed":
+            text, label = item.error or self.tr("This answer could not be written."), self.tr("Try again")
+        told = (text, label, item.state)
+        if told != self._told:
+            self._told = told
+            self._drop_notice()
+            if text:
+                self._notice = Notice(self, self._style, serious=item.state != "interrupted")
+                self._notice.set_text(text)
+                self._notice.set_action(label, act.emit)
+                self._notice.show()
+        if self._notice and self._notice.button:
+            self._notice.button.setEnabled(not self._busy or item.state == "streaming")
+
+    def _drop_notice(self) -> None:
         if self._notice:
             if self._notice.button and self._notice.button.hasFocus():
                 self.setFocus(Qt.FocusReason.OtherFocusReason)
             self._notice.hide()
             self._notice.deleteLater()
             self._notice = None
-        text, label, act = "", "", self.regenerateClicked.emit
-        if self._offers_restart and self._pending and item.state == "streaming":
-            text, label, act = self._pending, self.tr("Restart"), self.restartClicked.emit
-        elif item.state == "interrupted":
-            text = item.error or self.tr("This answer was interrupted.")
-            label = self.tr("Continue") if item.text else self.tr("Try again")
-            act = self.continueClicked.emit if item.text else self.regenerateClicked.emit
-        elif item.state == "failed":
-            text, label = item.error or self.tr("This answer could not be written."), self.tr("Try again")
-        if text:
-            self._notice = Notice(self, self._style, serious=item.state != "interrupted")
-            self._notice.set_text(text)
-            self._notice.set_action(label, act)
-            if self._notice.button:
-                self._notice.button.setEnabled(not self._busy or act == self.restartClicked.emit)
-            self._notice.show()
 
     # editing
 

@@ -147,6 +147,24 @@ def test_an_answer_that_did_not_end_says_so_and_what_can_be_done(
     assert emitted.args == [2]
 
 
+@pytest.mark.parametrize(("state", "text"), [("interrupted", "half"), ("failed", "")])
+def test_what_is_said_of_an_answer_keeps_its_place_while_another_is_written(
+    view: ConversationView, state: MessageState, text: str
+) -> None:
+    view.set_items([user(1, "a"), answer(2, text, state=state, error="The engine has stopped.")])
+    shown = notice(view, 2)
+    before = shown.geometry()
+    assert shown.button is not None
+    view.append(user(3, "b"))
+    view.append(answer(4, "", state="streaming"))
+    view.set_busy(True)
+    assert notice(view, 2).geometry() == before
+    assert not shown.button.isEnabled()
+    view.set_busy(False)
+    assert notice(view, 2).geometry() == before
+    assert shown.button.isEnabled()
+
+
 def test_turns_that_were_left_out_are_named(view: ConversationView) -> None:
     view.set_items([user(1, "a"), answer(2, "b", dropped=Dropped(policy="window", messages=3, tokens=500))])
     assert "3 earlier" in words(view, 2)
