@@ -86,6 +86,8 @@ class Desk(QObject):
         self.view.linkRequested.connect(_open_link)
         self.answers.troubled.connect(self._troubled)
         self.chats.exportRequested.connect(self._export)
+        for entered in (self.sidebar.list.entered, self.sidebar.newChatRequested):
+            entered.connect(lambda: window.composer.setFocus())
         self.transfer.imported.connect(self._imported)
         self.transfer.told.connect(lambda sentence, well: window.banner.show_notice(sentence, well=well))
         self.shell.panelMade.connect(self._join_panel)
@@ -97,6 +99,7 @@ class Desk(QObject):
 
     def _take_settings(self, settings: Settings) -> None:
         self.conversation.new_options = GenerationOptions(context_policy=settings.context_policy)
+        self.transfer.context_policy = settings.context_policy
 
     def _join_panel(self, panel: ChatSettingsPanel) -> None:
         ChatSettingsController(self.store, self.conversation, panel, self)
@@ -112,6 +115,7 @@ class Desk(QObject):
         self.transfer.ask_export(chats, first.title)
 
     def _imported(self, chats: list[int]) -> None:
+        self.sidebar.search.clear()  # else they are not in sight
         self.chats.refresh()
         if chats:
             self.chats.open(chats[0])

@@ -151,6 +151,7 @@ class ConversationController(QObject):
         new = self._store.add(old.chat, old.parent, old.role, text, model=old.model)
         if old.role == "user":
             self._answer(new.id)
+            self._composer.setFocus()
         else:
             self._show()
 

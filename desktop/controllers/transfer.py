@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from desktop.store.store import Store
 from desktop.store.transfer import Kind, export_chats, import_file, render
 from desktop.views.pdf import write_pdf
-from runtime import UserFacingError
+from runtime import GenerationOptions, UserFacingError
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
 PDF = ".pdf"
@@ -26,6 +26,8 @@ class TransferController(QObject):
     def __init__(self, store: Store, window: QWidget, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store, self._window = store, window
+        self.context_policy = GenerationOptions().context_policy
+        """Of chats that other programs wrote."""
 
     def ask_export(self, chats: Sequence[int], title: str) -> None:
         """Ask where to, and write these chats; the file's ending says how."""
@@ -66,7 +68,7 @@ class TransferController(QObject):
         sentences: list[str] = []
         for file in files:
             try:
-                chats += import_file(self._store, file)
+                chats += import_file(self._store, file, context_policy=self.context_policy)
             except UserFacingError as error:
                 sentences.append(str(error))
         if chats:

@@ -84,7 +84,7 @@ POLICIES = ("rolling", "truncate-middle", "stop")
 
 
 class SamplingForm(QWidget):
-    """Tells of options only when every field is right; what is wrong is said under its field."""
+    """Tells of options whenever a field says something new that is right; what is wrong is said under its field."""
 
     optionsChanged = Signal(object)  # GenerationOptions
 
@@ -126,16 +126,13 @@ class SamplingForm(QWidget):
         for error in self.errors.values():
             error.hide()
 
-    def options(self) -> GenerationOptions | None:
-        """What the fields say; None while one of them is wrong, which it then says."""
+    def options(self) -> GenerationOptions:
+        """What the fields say; of one that is wrong, which it then says, what it said before."""
         sampling: dict[str, Any] = {}
         whole: dict[str, Any] = {"context_policy": self.policy.currentData()}
-        right = True
         for number in NUMBERS:
-            right = self._read(number.name, partial(self._number, number, sampling, whole)) and right
-        right = self._read("stop", partial(self._stop_texts, whole)) and right
-        if not right:
-            return None
+            self._read(number.name, partial(self._number, number, sampling, whole))
+        self._read("stop", partial(self._stop_texts, whole))
         return replace(self._options, sampling=replace(self._options.sampling, **sampling), **whole)
 
     def retranslate(self) -> None:
@@ -193,10 +190,11 @@ class SamplingForm(QWidget):
 
     def _stop_texts(self, into: dict[str, Any]) -> None:
         lines = [line for line in self.stop.toPlainText().split("\n") if line]
-        into["stop"] = tuple(_unescaped(line) for line in lines)
-        GenerationOptions(stop=into["stop"])
+        stop = tuple(_unescaped(line) for line in lines)
+        GenerationOptions(stop=stop)
+        into["stop"] = stop
 
-    def _read(self, name: str, read: Callable[[], None]) -> bool:
+    def _read(self, name: str, read: Callable[[], None]) -> None:
         error = self.errors[name]
         field = self.fields.get(name) or self.stop
         try:
@@ -205,14 +203,13 @@ class SamplingForm(QWidget):
             error.setText(str(wrong))
             error.show()
             field.setAccessibleDescription(str(wrong))
-            return False
+            return
         error.hide()
         field.setAccessibleDescription(field.toolTip())
-        return True
 
     def _check(self) -> None:
         options = self.options()
-        if options is not None and options != self._options:
+        if options != self._options:
             self._options = options
             self.optionsChanged.emit(options)
 

@@ -375,3 +375,27 @@ def test_a_new_chat_leaves_out_what_the_settings_say(desk: Desk) -> None:
             assert desk.shell.chat_settings().defaults.context_policy == policy
     finally:
         desk.shell.change(before)
+
+
+def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    other = desk.store.new_chat()
+    desk.store.rename(other.id, "Another")
+    desk.chats.refresh()
+    window = desk.shell.window
+    edit = window.composer.edit
+    chats = desk.sidebar.list
+    place = chats.rows.place_of(other.id)
+    assert place is not None
+    where = chats.visualRect(chats.rows.index(place)).center()
+    qtbot.mouseClick(chats.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.id == other.id
+    assert window.focusWidget() is edit
+    chats.setFocus()
+    qtbot.keyClick(chats, Qt.Key.Key_Down)
+    assert window.focusWidget() is chats, "arrow keys go on choosing"
+    qtbot.keyClick(chats, Qt.Key.Key_Return)
+    assert window.focusWidget() is edit
+    chats.setFocus()
+    qtbot.mouseClick(desk.sidebar.new_button, Qt.MouseButton.LeftButton)
+    assert window.focusWidget() is edit

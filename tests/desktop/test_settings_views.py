@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,13 @@ def test_a_wrong_value_is_said_under_its_field_and_not_told(
     assert sentence in form.errors[name].text()
     assert sentence in form.fields[name].accessibleDescription()
     assert [error for other, error in form.errors.items() if other != name and error.isVisible()] == []
-    assert form.options() is None
+    before = form.options()
+    other = "top_k" if name != "top_k" else "temperature"
+    form.fields[other].clear()
+    QTest.keyClicks(form.fields[other], "7")
+    assert getattr(told[-1].sampling, other) == 7, "what is right is not lost for what is wrong"
+    assert replace(told[-1], sampling=replace(told[-1].sampling, **{other: getattr(before.sampling, other)})) == before
+    assert form.errors[name].isVisible()
     form.set_options(OPTIONS)
     assert not form.errors[name].isVisible()
 
@@ -125,7 +132,6 @@ def test_empty_fields_mean_no_limit_and_no_seed(form: SamplingForm) -> None:
         form.fields[name].selectAll()
         QTest.keyClick(form.fields[name], Qt.Key.Key_Delete)
     read = form.options()
-    assert read is not None
     assert read.max_new_tokens is None
     assert read.sampling.seed is None
 

@@ -212,7 +212,8 @@ def test_chatgpts_archive_is_read_as_it_was_sent(store: Store, tmp_path: Path) -
     with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("chat.html", "<html>")
         archive.writestr("inner/conversations.json", json.dumps(CHATGPT))
-    assert len(import_file(store, tmp_path / "export.zip")) == 2
+    chats = import_file(store, tmp_path / "export.zip", context_policy="rolling")
+    assert [store.chat(chat).options.context_policy for chat in chats] == ["rolling"] * 2
 
 
 LM_STUDIO = {

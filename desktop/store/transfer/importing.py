@@ -6,9 +6,11 @@ import json
 import stat
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from desktop.settings import ContextPolicy
 from desktop.store.store import Store
 from desktop.store.transfer.chatgpt import from_chatgpt, is_chatgpt
 from desktop.store.transfer.errors import TransferError
@@ -20,25 +22,25 @@ _LARGEST = 2 << 30  # bytes of JSON; a small archive can claim to hold any size
 _ENTRY = "conversations"  # ChatGPT's archive has conversations.json, a large one conversations-000.json and so on
 
 
-def import_file(store: Store, file: Path) -> list[int]:
+def import_file(store: Store, file: Path, *, context_policy: ContextPolicy = "stop") -> list[int]:
     """Add all chats of a file and return their ids, in its order.
 
     It may be this program's JSON, ChatGPT's conversations.json or the .zip that it came in, or a conversation of LM
-    Studio. Raises TransferError, and StoreError where the disk fails; nothing was added, then.
+    Studio. `context_policy` is for chats that other programs wrote. Raises TransferError, and StoreError where the disk fails; nothing was added, then.
     """
-    trees = read_trees(file)
+    trees = read_trees(file, context_policy)
     if not trees:
         raise TransferError(f"{file.name} holds no chats; choose another file.")
     return store.add_trees(trees)
 
 
-def read_trees(file: Path) -> list[ChatTree]:
+def read_trees(file: Path, context_policy: ContextPolicy) -> list[ChatTree]:
     """The chats of a file. Raises TransferError."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # a pipe would stop the window, a device may never end
             raise TransferError(f"{file} could not be read (it is no ordinary file); choose another file.")
         parts = _archived(file) if zipfile.is_zipfile(file) else [_plain(file)]
-        return [tree for part in parts for tree in _to_trees(_parsed(part, file), file)]
+        return [tree for part in parts for tree in _to_trees(_parsed(part, file), file, context_policy)]
     except OSError as error:
         raise TransferError(f"{file} could not be read ({error.strerror or error}); choose another file.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -76,13 +78,12 @@ def _parsed(data: bytes, file: Path) -> Any:
         ) from error
 
 
-def _to_trees(data: Any, file: Path) -> list[ChatTree]:
+def _to_trees(data: Any, file: Path, context_policy: ContextPolicy) -> list[ChatTree]:
     if is_own(data):
         return from_json(data)
-    if is_chatgpt(data):
-        return from_chatgpt(data)
-    if is_lmstudio(data):
-        return from_lmstudio(data)
+    if is_chatgpt(data) or is_lmstudio(data):
+        trees = from_chatgpt(data) if is_chatgpt(data) else from_lmstudio(data)
+        return [replace(tree, options=replace(tree.options, context_policy=context_policy)) for tree in trees]
     if data == []:
         return []
     raise TransferError(

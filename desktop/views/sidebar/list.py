@@ -20,6 +20,7 @@ class ChatList(QListView):
     """One chat chosen is opened; several chosen can be acted on together."""
 
     chatSelected = Signal(int)
+    entered = Signal()  # the user is done choosing, by a click or Enter: what is typed next is for the chat
     renameRequested = Signal(int, str)
     pinRequested = Signal(object, bool)  # ids of chats
     archiveRequested = Signal(object, bool)
@@ -136,6 +137,9 @@ class ChatList(QListView):
         index = self.indexAt(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and index.isValid():
             self._fold(index)
+            alone = event.modifiers() == Qt.KeyboardModifier.NoModifier and len(self.selected()) == 1
+            if alone and self.state() != self.State.EditingState and isinstance(self.rows.rows[index.row()], ChatRow):
+                self.entered.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
@@ -146,6 +150,7 @@ class ChatList(QListView):
                 self._fold(index)
                 if len(self.selected()) == 1:
                     self.chatSelected.emit(self.selected()[0])
+                    self.entered.emit()
             case _:
                 super().keyPressEvent(event)
 
