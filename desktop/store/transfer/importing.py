@@ -26,7 +26,8 @@ def import_file(store: Store, file: Path, *, context_policy: ContextPolicy = "st
     """Add all chats of a file and return their ids, in its order.
 
     It may be this program's JSON, ChatGPT's conversations.json or the .zip that it came in, or a conversation of LM
-    Studio. `context_policy` is for chats that other programs wrote. Raises TransferError, and StoreError where the disk fails; nothing was added, then.
+    Studio. `context_policy` is for chats that other programs wrote. Raises TransferError, and StoreError where the disk
+    fails; nothing was added, then.
     """
     trees = read_trees(file, context_policy)
     if not trees:
