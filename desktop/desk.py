@@ -129,6 +129,8 @@ class Desk(QObject):
                 self.chats.new_folder()
             case "import":
                 self.transfer.ask_import()
+            case "deleted-chats":
+                self.chats.show_deleted(self._window)
             case "search":
                 self._window.action("sidebar").setChecked(True)
                 self.sidebar.focus_search()

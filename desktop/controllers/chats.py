@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QInputDialog, QWidget
 
 from desktop.controllers.answers import Answers
 from desktop.controllers.conversation import ConversationController
 from desktop.store.records import Chat
 from desktop.store.store import Store
+from desktop.views.deleted_dialog import DeletedDialog
 from desktop.views.sidebar.rows import rows
 from desktop.views.sidebar.sidebar import Sidebar
 
@@ -120,6 +121,26 @@ class ChatsController(QObject):
         self._store.delete(chats)
         self._can_undo(self.tr("%n chat(s) deleted.", "", len(chats)), lambda: self._store.undelete(chats))
         self._leave(chats)
+
+    def show_deleted(self, window: QWidget) -> None:
+        """Show what was deleted and can be had back, over `window`."""
+        dialog = DeletedDialog(self._store.deleted_chats(), window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def restore(chats: list[int]) -> None:
+            self._store.undelete(chats)
+            self._changed()
+            dialog.set_chats(self._store.deleted_chats())
+            if chats:
+                self.open(chats[0])
+
+        def remove(chats: list[int]) -> None:
+            self._store.remove(chats)
+            dialog.set_chats(self._store.deleted_chats())
+
+        dialog.restoreRequested.connect(restore)
+        dialog.removeRequested.connect(remove)
+        dialog.open()
 
     def take_back(self) -> None:
         """Undo the last deletion or move to the archive."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from desktop.store.coding import options_from_json, options_to_json
 from desktop.store.database import Database
 from desktop.store.errors import StoreError
-from desktop.store.records import Chat, Folder
+from desktop.store.records import Chat, DeletedChat, Folder
 from desktop.store.words import clean
 from runtime import GenerationOptions
 
@@ -75,13 +75,27 @@ def set_options(db: Database, chat: int, options: GenerationOptions) -> None:
     db.change(work)
 
 
+def list_deleted(db: Database) -> list[DeletedChat]:
+    """Chats that are deleted and can be had back, the last one first."""
+    rows = db.rows("SELECT * FROM chats WHERE deleted IS NOT NULL ORDER BY deleted DESC, id DESC")
+    return [DeletedChat(chat=to_chat(row), kept_until=row["deleted"] + KEPT_SECONDS) for row in rows]
+
+
+def remove(db: Database, chats: Sequence[int]) -> None:
+    """Remove for good those of `chats` that are deleted."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany("DELETE FROM chats WHERE id = ? AND deleted IS NOT NULL", [(chat,) for chat in chats])
+
+    db.change(work)
+    # The index only marks words as gone until its parts are merged.
+    db.change(lambda connection: connection.execute("INSERT INTO search (search) VALUES ('optimize')"))
+
+
 def purge(db: Database, now: float) -> None:
     """Remove for good what was deleted more than KEPT_SECONDS ago."""
-    before = now - KEPT_SECONDS
-    if db.rows("SELECT 1 FROM chats WHERE deleted < ? LIMIT 1", before):
-        db.change(lambda connection: connection.execute("DELETE FROM chats WHERE deleted < ?", (before,)))
-        # The index only marks words as gone until its parts are merged.
-        db.change(lambda connection: connection.execute("INSERT INTO search (search) VALUES ('optimize')"))
+    if old := [deleted.chat.id for deleted in list_deleted(db) if deleted.kept_until < now]:
+        remove(db, old)
 
 
 def list_folders(db: Database) -> list[Folder]:

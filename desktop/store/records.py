@@ -97,6 +97,14 @@ class Chat:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletedChat:
+    """A chat that was deleted and can be had back until `kept_until`, in seconds since 1970."""
+
+    chat: Chat
+    kept_until: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hit:
     """A message, or a title (`message` None), that a search found."""
 

@@ -21,6 +21,7 @@ from desktop.store.errors import StoreError
 from desktop.store.opening import Opened, open_chats
 from desktop.store.records import (
     Chat,
+    DeletedChat,
     Dropped,
     Figures,
     Folder,
@@ -138,6 +139,14 @@ class Store:
     def undelete(self, chats: Sequence[int]) -> None:
         """Have deleted chats back."""
         chat_rows.set_column(self._db, chats, "deleted", None)
+
+    def deleted_chats(self) -> list[DeletedChat]:
+        """Chats that can be had back, what was deleted last first."""
+        return chat_rows.list_deleted(self._db)
+
+    def remove(self, chats: Sequence[int]) -> None:
+        """Remove deleted chats for good."""
+        chat_rows.remove(self._db, chats)
 
     # Messages
 

@@ -364,6 +364,14 @@
         <translation>将此对话导出为 Markdown、HTML、PDF 或 JSON。</translation>
     </message>
     <message>
+        <source>&amp;Deleted Chats…</source>
+        <translation>已删除的对话(&amp;D)…</translation>
+    </message>
+    <message>
+        <source>Have a chat back that was deleted in the last 30 days.</source>
+        <translation>恢复过去 30 天内删除的对话。</translation>
+    </message>
+    <message>
         <source>&amp;Settings…</source>
         <translation>设置(&amp;S)…</translation>
     </message>
@@ -715,6 +723,41 @@
     <message>
         <source>Jump to newest</source>
         <translation>跳到最新内容</translation>
+    </message>
+</context>
+<context>
+    <name>DeletedDialog</name>
+    <message>
+        <source>Deleted Chats</source>
+        <translation>已删除的对话</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Kept until</source>
+        <translation>保留至</translation>
+    </message>
+    <message>
+        <source>Restore</source>
+        <translation>恢复</translation>
+    </message>
+    <message>
+        <source>Delete for Good</source>
+        <translation>永久删除</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>新对话</translation>
+    </message>
+    <message>
+        <source>Deleted chats are kept for 30 days.</source>
+        <translation>已删除的对话会保留 30 天。</translation>
+    </message>
+    <message>
+        <source>No chat was deleted in the last 30 days.</source>
+        <translation>过去 30 天内没有删除过对话。</translation>
     </message>
 </context>
 <context>

@@ -45,6 +45,12 @@ COMMANDS: tuple[Command, ...] = (
         shortcut="Ctrl+Shift+E",
     ),
     Command(
+        id="deleted-chats",
+        menu="file",
+        text=QT_TRANSLATE_NOOP("Commands", "&Deleted Chats…"),
+        help=QT_TRANSLATE_NOOP("Commands", "Have a chat back that was deleted in the last 30 days."),
+    ),
+    Command(
         id="settings",
         menu="file",
         text=QT_TRANSLATE_NOOP("Commands", "&Settings…"),

@@ -31,9 +31,10 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.library import DoctorState, ExportRequest, ExportState
 from desktop.shell import Shell
-from desktop.store.records import Service
+from desktop.store.records import DeletedChat, Service
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.message import MessageWidget
+from desktop.views.deleted_dialog import DeletedDialog
 from desktop.views.models.check_dialog import CheckDialog
 from desktop.views.models.service_dialog import ServiceDialog
 from tests.desktop.engines import end, wait
@@ -256,6 +257,9 @@ DIALOGS: dict[str, Callable[[Desk], QWidget]] = {
     "settings": lambda desk: desk.shell.settings_dialog(),
     "shortcuts": lambda desk: desk.shell.shortcut_sheet(),
     "about": lambda desk: desk.shell.about(),
+    "deleted chats": lambda desk: DeletedDialog(
+        [DeletedChat(chat=desk.store.chats()[0], kept_until=2e9)], desk.shell.window
+    ),
     "models": lambda desk: desk.models.open("local"),
     "export": lambda desk: desk.models.open("export"),
     "export running": lambda desk: exporting(desk, "running"),

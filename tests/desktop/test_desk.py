@@ -15,7 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.shell import Shell
+from desktop.store.errors import StoreError
 from desktop.store.records import Step, StoredMessage
+from desktop.views.deleted_dialog import DeletedDialog
 from runtime import GenerationOptions, SamplingConfig
 from tests.desktop.engines import GREEDY, frozen_models, kill_model, lasting, wait
 
@@ -249,6 +251,28 @@ def test_a_deleted_chat_comes_back_with_undo(qtbot: QtBot, desk: Desk, chat: int
     qtbot.mouseClick(desk.sidebar.undo.button, Qt.MouseButton.LeftButton)
     assert chat in [found.id for found in desk.store.chats()]
     assert desk.sidebar.list.rows.place_of(chat) is not None
+
+
+def test_a_deleted_chat_comes_back_weeks_later_or_goes_for_good(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    say(qtbot, desk, chat, CAPITAL)
+    other = desk.store.new_chat()
+    desk.store.rename(other.id, "Another")
+    desk.chats.delete([chat, other.id])
+    desk.shell.window.action("deleted-chats").trigger()
+    (dialog,) = desk.shell.window.findChildren(DeletedDialog)
+    titles = [item.text(0) for item in dialog.list.findItems("", Qt.MatchFlag.MatchContains)]
+    assert titles[:2] == ["Another", desk.store.chat(chat).title]
+    assert dialog.chosen() == [other.id]
+    qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)
+    with pytest.raises(StoreError, match="deleted for good"):
+        desk.store.chat(other.id)
+    assert dialog.chosen() == [chat]
+    qtbot.mouseClick(dialog.restore_button, Qt.MouseButton.LeftButton)
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.id == chat
+    assert desk.sidebar.list.rows.place_of(chat) is not None
+    assert chat not in dialog.chosen()
+    dialog.close()
 
 
 def test_a_message_that_was_found_is_shown_on_its_own_path(qtbot: QtBot, desk: Desk, chat: int) -> None:

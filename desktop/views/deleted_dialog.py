@@ -1,0 +1,95 @@
+"""DeletedDialog: chats that were deleted in the last weeks, to be had back or removed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
+from PySide6.QtWidgets import (
+    QDialogButtonBox,
+    QHeaderView,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.store.records import DeletedChat
+from desktop.views.dialog import Dialog
+from desktop.views.parts import label
+from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
+
+
+class DeletedDialog(Dialog):
+    """Several can be chosen. What it asks for is done by others, who then call `set_chats`."""
+
+    restoreRequested = Signal(object)  # ids of chats
+    removeRequested = Signal(object)
+
+    def __init__(self, chats: Sequence[DeletedChat], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Deleted Chats"))
+        self.sentence = label("muted")
+        self.list = QTreeWidget()
+        self.list.setColumnCount(2)
+        self.list.setRootIsDecorated(False)
+        self.list.setUniformRowHeights(True)
+        self.list.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
+        self.list.setHeaderLabels([self.tr("Chat"), self.tr("Kept until")])
+        self.list.setAccessibleName(self.windowTitle())
+        set_kind(self.list, "list")
+        header = self.list.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.list.itemSelectionChanged.connect(self._on_selection)
+        self.list.itemActivated.connect(lambda *_: self.restoreRequested.emit(self.chosen()))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.restore_button = self._button(buttons, self.tr("Restore"), self.restoreRequested.emit)
+        self.remove_button = self._button(buttons, self.tr("Delete for Good"), self.removeRequested.emit)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setSpacing(16)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(buttons)
+        self.set_chats(chats)
+        self.ask_size(theme().scaled(560), theme().scaled(460))
+
+    def set_chats(self, chats: Sequence[DeletedChat]) -> None:
+        """Show these; the first is chosen."""
+        self.list.clear()
+        for deleted in chats:
+            until = QDateTime.fromSecsSinceEpoch(int(deleted.kept_until)).date()
+            words = [
+                deleted.chat.title or self.tr("New chat"),
+                QLocale().toString(until, QLocale.FormatType.ShortFormat),
+            ]
+            item = QTreeWidgetItem(self.list, words)
+            item.setData(0, Qt.ItemDataRole.UserRole, deleted.chat.id)
+            item.setToolTip(0, words[0])
+        if (first := self.list.topLevelItem(0)) is not None:
+            self.list.setCurrentItem(first)
+        self.sentence.setText(
+            self.tr("Deleted chats are kept for 30 days.")
+            if chats
+            else self.tr("No chat was deleted in the last 30 days.")
+        )
+        self._on_selection()
+
+    def chosen(self) -> list[int]:
+        """Ids of the chats that are chosen."""
+        return [item.data(0, Qt.ItemDataRole.UserRole) for item in self.list.selectedItems()]
+
+    def _button(self, box: QDialogButtonBox, text: str, ask: Callable[[list[int]], None]) -> QPushButton:
+        button = box.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda: ask(self.chosen()))
+        return button
+
+    def _on_selection(self) -> None:
+        for button in (self.restore_button, self.remove_button):
+            button.setEnabled(bool(self.list.selectedItems()))
