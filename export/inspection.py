@@ -63,6 +63,9 @@ def render(report: dict[str, Any]) -> str:
         ) from None
 
 
+_CHAT = {"raw": "raw: text is continued, no format of a conversation is known (`--template` of chat names one)"}
+
+
 def _render(report: dict[str, Any]) -> str:
     parity, recipe = report["parity"], report["recipe"]
     asked = f", tensors at most {data_size(recipe['size_bytes'])} by --size" if recipe.get("size_bytes") else ""
@@ -71,6 +74,7 @@ def _render(report: dict[str, Any]) -> str:
         f"  source    {report['source']['name']}, SHA-256 {report['source']['sha256'][:16]}…",
         f"  size      {data_size(report['bytes'])}{asked}",
         f"  context   {report['context_length']:,} tokens, vocabulary {report['vocab_size']:,}",
+        f"  chat      {_CHAT.get(report['chat_template'], report['chat_template'])}",
         f"  program   {', '.join(p['path'] + ' for ' + p['target'] for p in report['programs'])}",
         *_calibration(recipe),
         "",

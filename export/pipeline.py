@@ -29,7 +29,7 @@ from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
 from export.verify import QualityError, VerificationError, verify
-from export.workfolder import ExportError, WorkFolder, check_output, disk_full, work_folder
+from export.workfolder import ExportError, WorkFolder, behind_link, check_output, disk_full, work_folder
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
@@ -85,8 +85,9 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     tokenizer = writer.read_tokenizer(source.folder, config)
     sequences = text.sequences(tokenizer, recipe.context_length) if text else None
     output = options.output or Path("bundles") / f"{source.name}-{'mixed' if options.size else options.weights}"
-    with work_folder(output) as work:
-        check_output(output, writer.PACKAGE, force=options.force)
+    place = behind_link(output)
+    with work_folder(place) as work:
+        check_output(place, writer.PACKAGE, force=options.force)
         one_disk = work.folder.stat().st_dev == source.folder.stat().st_dev
         download = source.missing_bytes if one_disk else 0  # to another disk, the download has looked itself
         progress.note(space.check_space(work.folder, config, recipe, already=work.size(), download=download))
@@ -103,8 +104,12 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         except (CheckpointError, VerificationError):  # another checkpoint comes next, if any
             work.clear()
             raise
-        check_output(output, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
-        work.finish(output)
+        check_output(place, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
+        work.finish(place)
+    if source.chat_template == "raw" and source.revision is None:
+        progress.note(
+            f"No chat format is known for {source.name}: `chat` continues its text, unless --template names a format."
+        )
     return output
 
 
@@ -193,6 +198,7 @@ def _make_package(
             progress.finish()
             progress.start("save", size, "bytes")
             package.save_package(mlmodel, path, name=source.name, hub_name=source.hub_name)
+            progress.advance(size)
             progress.finish()
     except (RuntimeError, shutil.Error):  # all that coremltools says of a full disk, when it writes and when it copies
         if shutil.disk_usage(work.folder).free > 2 * size:

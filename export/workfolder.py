@@ -133,6 +133,16 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
         yield
 
 
+def behind_link(output: Path) -> Path:
+    """Where `output` leads to, so that a link stays one. Raises OptionError for one that leads nowhere."""
+    if not output.is_symlink():
+        return output
+    place = Path(os.path.realpath(output))
+    if not place.exists():
+        raise OptionError(f"{output} is a link to {place}, which does not exist; remove it, or name another --output.")
+    return place
+
+
 def check_output(output: Path, package: str, *, force: bool) -> None:
     """Raises OptionError where something stands at `output` that may not be replaced: with `force`, bundles may."""
     if not output.exists():

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def shown(value: object) -> str:
 def kind_of(value: object) -> str:
     """What `value` is, for a sentence: its type's name, or None."""
     return "None" if value is None else type(value).__name__
+
+
+def plain_number(value: Any) -> Any:
+    """`value`, of a number of NumPy's the number of Python's own: sweeps come with the former."""
+    item = getattr(value, "item", None)
+    return item() if isinstance(value, Real) and callable(item) else value
 
 
 def check_kind(name: str, value: object, kind: Any, noun: str) -> None:

@@ -77,7 +77,8 @@ def fit_messages(
             )
     fed = template.encode(kept, tokenizer)
     whole = len(ids) or len(template.encode(messages, tokenizer))  # to tell how much was left out, all is counted
-    return Fitted(fed, Trimmed(options.context_policy, dropped, whole - len(fed)), tuple(kept))
+    trimmed = Trimmed(options.context_policy, dropped, whole - len(fed)) if dropped or whole > len(fed) else None
+    return Fitted(fed, trimmed, tuple(kept))
 
 
 def fit_text(text: str, tokenizer: Tokenizer, options: GenerationOptions, context_length: int) -> Fitted:

@@ -33,14 +33,18 @@ class Matcher:
             raise _unusable(grammar, str(self._matcher.get_error()))
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
-        """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone."""
+        """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone. Raises
+        OptionError where nothing may."""
         if self._matcher.is_stopped():
             allowed = np.zeros(count, np.bool_)
             allowed[self._eos_id] = True
             return allowed
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         self._check_limits()
-        return np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)
+        allowed = np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)
+        if allowed[self._eos_id] and not self._matcher.is_accepting():  # what llguidance allows where nothing fits
+            raise OptionError(f"no text can be all that the {_NAMES[self._kind]} asks for; correct it.")
+        return allowed
 
     def accept(self, token: int) -> None:
         """`token`, which was allowed, comes next."""
@@ -52,7 +56,7 @@ class Matcher:
         """OptionError where the grammar turned out to be more than llguidance follows."""
         said = str(self._matcher.get_error()) if self._matcher.is_error() else ""
         first, _, _ = said.partition("\n")  # a copy of the grammar follows
-        if first.startswith("lexer error") or any(limit in first for limit in _LIMITS):
+        if first.startswith("lexer error") or any(limit in first.lower() for limit in _LIMITS):
             raise OptionError(f"the {_NAMES[self._kind]} is too complex to be followed; simplify it.")
 
 
@@ -89,7 +93,11 @@ def _source(grammar: Grammar, *, leading_space: bool) -> str:
     from llguidance import LLMatcher
 
     if grammar.kind == "regex":
-        return LLMatcher.grammar_from_regex(f" ?(?:{grammar.text})" if leading_space else grammar.text)
+        source: str = LLMatcher.grammar_from_regex(grammar.text)
+        if not leading_space:
+            return source
+        regex = json.loads(source)["grammars"][0]["lark_grammar"].removeprefix("start: ")  # quoted as Lark wants it
+        return LLMatcher.grammar_from_lark(f'start: " "? body\nbody: {regex}\n')  # anchors may stand in one of its own
     schema = parsed_schema(grammar)
     if not isinstance(schema, dict | bool):
         raise OptionError('a JSON schema is an object, such as {"type": "object"}.')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from runtime.arguments import check_kind, checked_texts, shown
+from runtime.arguments import check_kind, checked_texts, plain_number, shown
 from runtime.errors import OptionError
 from runtime.sampling import SamplingConfig
 
@@ -46,6 +46,8 @@ class GenerationOptions:
     prompt_lookup: bool = True  # guess tokens from the prompt where the backend checks guesses cheaply; same answers
 
     def __post_init__(self) -> None:
+        for name in ("max_new_tokens", "logprobs"):
+            object.__setattr__(self, name, plain_number(getattr(self, name)))
         if self.max_new_tokens is not None and (type(self.max_new_tokens) is not int or self.max_new_tokens < 1):
             raise OptionError(f"max_new_tokens must be a whole number above 0, not {shown(self.max_new_tokens)}.")
         object.__setattr__(self, "stop", _texts(self.stop))

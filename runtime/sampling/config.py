@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 import numpy as np
 
-from runtime.arguments import check_whole, shown
+from runtime.arguments import check_whole, plain_number, shown
 from runtime.errors import OptionError
 
 Order = Literal["transformers", "llama.cpp"]
@@ -82,6 +82,8 @@ class SamplingConfig:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        for known in fields(self):
+            object.__setattr__(self, known.name, plain_number(getattr(self, known.name)))
         _check_number("temperature", self.temperature, 0, 100)
         _check_share("top_p", self.top_p)
         _check_share("typical_p", self.typical_p)

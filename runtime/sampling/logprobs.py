@@ -46,8 +46,11 @@ def log_probabilities(logits: Scores, token: int, top_n: int) -> TokenLogprobs:
         with np.errstate(over="ignore"):
             np.subtract(logits, np.float32(highest), out=weights)
         whole = highest + math.log(total_of(np.exp(weights, out=weights)))
-    values = logits[ids].astype(np.float64) - whole
-    return TokenLogprobs(token, float(logits[token]) - whole, tuple(zip(ids.tolist(), values.tolist(), strict=True)))
+    # Rounding of float32 weights may leave a probability a little above 1.
+    values = np.minimum(logits[ids].astype(np.float64) - whole, 0)
+    return TokenLogprobs(
+        token, min(float(logits[token]) - whole, 0.0), tuple(zip(ids.tolist(), values.tolist(), strict=True))
+    )
 
 
 def _top(logits: Scores, count: int) -> npt.NDArray[np.intp]:

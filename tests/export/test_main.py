@@ -287,6 +287,7 @@ def test_progress_as_json_tells_every_stage_from_start_to_finish(
         assert 0 <= event["done"] <= event["total"]
         if event["event"] == "finish":
             assert event["seconds"] >= 0
+            assert event["done"] == event["total"]
     weights = next(e for e in events if e["stage"] == "palettize")
     assert weights["unit"] == "weights"
     assert weights["total"] == sum(t.numel() for n, t in load_file(checkpoints("7b") / "model.safetensors").items())
@@ -324,8 +325,35 @@ def test_ctrl_c_is_told_in_the_form_that_was_asked_for(
     assert list(output.parent.iterdir()) == []
 
 
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(run: Run, checkpoints: Checkpoints, output: Path) -> None:
+    link = output.parent / "link"
+    output.mkdir()
+    link.symlink_to(output.name)
+    for weights in ("lut4", "lut8"):
+        code, out, err = run(checkpoints("7b"), "--output", link, "--no-verify", "--weights", weights, "--force")
+        assert (code, out) == (0, f"{link}\n"), err
+        assert link.is_symlink()
+        assert Bundle.open(output).manifest.recipe["linear"] == weights
+        assert set(output.parent.iterdir()) == {link, output}
+
+
+def test_a_link_that_leads_nowhere_is_refused_before_anything_is_made(
+    run: Run, checkpoints: Checkpoints, output: Path
+) -> None:
+    output.symlink_to("nowhere")
+    sentence = run.refused(checkpoints("7b"), "--output", output)
+    assert sentence.startswith(f"error: {output} is a link to ")
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_model_without_a_chat_format_is_told(run: Run, checkpoints: Checkpoints, output: Path) -> None:
+    _, _, err = run(checkpoints("7b"), "--output", output, "--no-verify")
+    assert err.splitlines()[-1].startswith("No chat format is known for 7b")
+    assert "  chat      raw: " in run("inspect", output)[1]
+
+
 def test_progress_as_text_is_a_line_a_stage(run: Run, checkpoints: Checkpoints, output: Path) -> None:
     code, out, err = run(checkpoints("7b"), "--output", output, "--no-verify")
     assert (code, out) == (0, f"{output}\n")
-    assert [line.split()[0] for line in said_by_stages(err.splitlines())] == [s for s in STAGES if s != "verify"]
+    assert [line.split()[0] for line in said_by_stages(err.splitlines()[:-1])] == [s for s in STAGES if s != "verify"]
     assert "\x1b" not in err

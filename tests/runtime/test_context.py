@@ -283,6 +283,16 @@ def test_of_a_system_message_and_a_last_one_that_cannot_fit_the_longer_is_to_be_
         fit(talk(80, 80, system="be good", last="no " * 400), "rolling")
 
 
+def test_a_message_alone_that_fits_with_less_room_than_answers_have_loses_nothing() -> None:
+    size = CONTEXT - CONTEXT // 8
+    message = Message("user", "no " * size)
+    while len(INSTRUCT.encode([message], TOKENIZER)) > size:
+        message = Message("user", message.content[:-3])
+    fitted = fit([message], "rolling")
+    assert (fitted.trimmed, fitted.messages) == (None, (message,))
+    assert fitted.ids == INSTRUCT.encode([message], TOKENIZER)
+
+
 def test_a_last_message_that_cannot_fit_is_refused_in_a_sentence() -> None:
     with pytest.raises(ContextFullError, match=r"last message has [\d,]+ tokens .* holds 256 with the answer: shorten"):
         fit(talk(80, 80, last="no " * 400), "rolling")

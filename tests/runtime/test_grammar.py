@@ -53,6 +53,25 @@ def test_an_answer_matches_the_regular_expression_or_was_cut_at_the_limit(patter
         assert re.fullmatch(pattern, last.text)
 
 
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize(
+    "pattern", [r"^(yes|no)$", r"\Ayes\z", "(^yes$)", "^a|b$", "a/b", "/", r"a\/b", " ?yes", "[ a]{2,4}b"]
+)
+def test_anchors_slashes_and_spaces_of_a_regular_expression_are_its_own(pattern: str, trim: bool) -> None:
+    for seed in range(5):
+        last = answer(Grammar(kind="regex", text=pattern), seed, trim=trim)
+        assert last.reason == "stop"
+        said = last.text
+        assert any(re.fullmatch(pattern.replace(r"\z", r"\Z"), lead + said) for lead in ("", " ")), said
+
+
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize(("kind", "text"), [("regex", "[a&&b]"), ("regex", "x[a&&b]"), ("json_schema", '{"$ref":"#"}')])
+def test_a_grammar_that_no_text_fits_is_refused_and_not_an_empty_answer(kind: Any, text: str, trim: bool) -> None:
+    with pytest.raises(OptionError, match=r"no text can be all that the (regex|JSON schema) asks for"):
+        answer(Grammar(kind=kind, text=text), 1, trim=trim)
+
+
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("trim", [False, True])
 def test_an_answer_is_json_of_the_schema(seed: int, trim: bool) -> None:
@@ -142,12 +161,22 @@ def test_without_llguidance_a_grammar_is_refused_with_what_to_install(monkeypatc
             refuse(Grammar(kind="regex", text="a"))
 
 
+WITHOUT_END: dict[str, Any] = {
+    "type": "object",
+    "properties": {"c": {"$ref": "#"}},
+    "required": ["c"],
+    "additionalProperties": False,
+}
 MANY_FIELDS = {"type": "object", "properties": {f"field_{number}": {"type": "string"} for number in range(2_000)}}
 
 
 @pytest.mark.parametrize(
     ("kind", "text", "name"),
-    [("regex", "(a{1000}){1000}{1000}", "regex"), ("json_schema", json.dumps(MANY_FIELDS), "JSON schema")],
+    [
+        ("regex", "(a{1000}){1000}{1000}", "regex"),
+        ("json_schema", json.dumps(MANY_FIELDS), "JSON schema"),
+        ("json_schema", json.dumps(WITHOUT_END), "JSON schema"),
+    ],
 )
 def test_a_grammar_that_is_too_complex_is_refused_in_a_sentence(kind: Any, text: str, name: str) -> None:
     with pytest.raises(OptionError, match=f"the {name} is too complex to be followed; simplify it") as caught:

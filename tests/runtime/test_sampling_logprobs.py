@@ -48,6 +48,16 @@ def test_the_top_is_sorted_and_equals_go_by_id(values: list[float], top_n: int, 
     assert dict(found.top).get(token, found.logprob) == found.logprob
 
 
+def test_no_probability_is_above_one() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        logits = rng.normal(size=1888).astype(np.float32)
+        logits[7] = np.float32(rng.uniform(15, 40))
+        found = log_probabilities(logits, 7, 3)
+        assert found.logprob <= 0
+        assert all(value <= 0 for _, value in found.top)
+
+
 def test_the_top_of_equals_on_a_large_vocabulary_is_the_lowest_ids() -> None:
     found = log_probabilities(np.zeros(FALCON_VOCABULARY, np.float32), 9, 5)
     assert [token for token, _ in found.top] == [0, 1, 2, 3, 4]

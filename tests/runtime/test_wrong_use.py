@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runtime import (
@@ -169,3 +170,12 @@ def test_wrong_use_is_one_sentence(use: Use, wrong: tuple[Any, ...]) -> None:
 
 def test_ids_in_a_list_are_as_good_as_in_a_tuple() -> None:
     assert Message("assistant", "x", [1, 2]) == Message("assistant", "x", (1, 2))  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_s_are_as_good_as_python_s() -> None:
+    made = SamplingConfig(seed=np.int64(3), temperature=np.float32(0.5), top_k=np.uint8(4))  # type: ignore[arg-type]
+    assert made == SamplingConfig(seed=3, temperature=0.5, top_k=4)
+    assert [type(value) for value in (made.seed, made.temperature, made.top_k)] == [int, float, int]
+    assert GenerationOptions(max_new_tokens=np.int64(9)) == GenerationOptions(max_new_tokens=9)  # type: ignore[arg-type]
+    with pytest.raises(UserFacingError, match="temperature must be a number"):
+        SamplingConfig(temperature=np.bool_(True))  # type: ignore[arg-type]
