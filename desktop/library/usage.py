@@ -20,6 +20,8 @@ class Usage:
 
     def read(self) -> dict[str, float]:
         """All times."""
+        if not self._file.is_file():  # a pipe would never end
+            return {}
         try:
             found = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):

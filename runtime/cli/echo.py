@@ -17,13 +17,16 @@ def no_echo(stdin: TextIO) -> AbstractContextManager[object]:
 
 
 class NoEcho:
-    """The same for a POSIX terminal's file number. What ends or stops the program finds the terminal as it was."""
+    """The same for a POSIX terminal's file number. What ends or stops the program finds the terminal as it was.
+
+    Nor does Ctrl-C make the system forget what was written and is not on the screen yet, or what was typed (NOFLSH).
+    """
 
     def __init__(self, terminal: int) -> None:
         import termios
 
         self._terminal = terminal
-        self._echo = termios.tcgetattr(terminal)[3] & termios.ECHO  # editors that show the keys themselves have it off
+        self._before = termios.tcgetattr(terminal)[3]  # without ECHO where an editor shows the keys itself
         self._handled: list[signal.Signals] = []
 
     def __enter__(self) -> None:
@@ -58,7 +61,8 @@ class NoEcho:
             if os.tcgetpgrp(self._terminal) != os.getpgrp():
                 return  # in the background it is another's terminal, and the system stops whoever changes it
             settings = termios.tcgetattr(self._terminal)
-            settings[3] = settings[3] & ~termios.ECHO | (self._echo if keys else 0)
+            changed = termios.ECHO | termios.NOFLSH
+            settings[3] = settings[3] & ~changed | (self._before & changed if keys else termios.NOFLSH)
             termios.tcsetattr(self._terminal, termios.TCSANOW, settings)  # at once, and keeping what was typed ahead
         except (OSError, termios.error):
             return  # the terminal was closed: nothing is left to show or hide

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +52,18 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(screen: Screen) -> None:
     screen.type(CTRL_C)
     figures = screen.expect(FIGURES + "\n\n> ")
     assert number(figures[2]) > first
+
+
+def test_ctrl_c_takes_nothing_from_the_screen_that_was_said(screen: Screen) -> None:
+    screen.type("Hello\n")
+    screen.expect("Hello\n")
+    time.sleep(0.3)  # what is written meanwhile waits in the terminal, where Ctrl-C could have it forgotten
+    screen.type(CTRL_C)
+    seen = screen.expect(r"(?s)(.*?)\nstopped · ")[1]
+    screen.expect("> ")
+    screen.type("/show\n")
+    said = screen.expect(r"(?s)> Hello\n(.*?)\n\n> ")[1]
+    assert seen.split() == said.split()
 
 
 def test_what_is_typed_while_an_answer_streams_is_the_next_message_and_not_shown_in_the_answer(screen: Screen) -> None:
