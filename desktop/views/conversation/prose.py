@@ -52,6 +52,7 @@ class TextView(QTextBrowser):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().rangeChanged.connect(self._never_scroll)
         self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)  # known before the widget is shown
         self.setOpenLinks(False)
         self.setUndoRedoEnabled(False)
@@ -73,6 +74,11 @@ class TextView(QTextBrowser):
         height = ceil(document.size().height() - self._below)
         self.resize(width, height)
         return height
+
+    def _never_scroll(self) -> None:
+        """The document is higher than the view by the space below its last line: Qt would scroll by as much when a
+        selection is pulled out of the view, and not back."""
+        self.verticalScrollBar().setRange(0, 0)
 
     def keep_start(self) -> None:
         """Text that was added has pushed the cursor to the end, and a view shows its cursor: back with it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QCursor, QMouseEvent, QTextCursor
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.views.conversation.view import ConversationView
@@ -28,6 +30,28 @@ def test_a_link_that_is_refused_is_not_opened(view: ConversationView, qtbot: QtB
     with qtbot.assertNotEmitted(view.linkRequested):
         qtbot.keyClick(dialog, Qt.Key.Key_Return)
     assert not dialog.isVisible()
+
+
+def test_a_selection_pulled_beyond_the_text_moves_no_line_of_it(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "q"), answer(2, "Some words.\n\nAnd more.")])
+    (prose,) = texts(view, 2)
+    before = prose.cursorRect(QTextCursor(prose.document()))
+    below = QPoint(30, prose.height() + 40)
+    qtbot.mousePress(prose.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(2, 8))
+    move = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(below),
+        prose.viewport().mapToGlobal(QPointF(below)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QCursor.setPos(prose.viewport().mapToGlobal(below))
+    QApplication.sendEvent(prose.viewport(), move)
+    qtbot.wait(300)  # Qt scrolls by a timer as long as the pointer is outside
+    qtbot.mouseRelease(prose.viewport(), Qt.MouseButton.LeftButton, pos=below)
+    assert prose.textCursor().hasSelection()
+    assert prose.cursorRect(QTextCursor(prose.document())) == before
 
 
 # finding
