@@ -1,4 +1,4 @@
-"""A table that scrolls sideways where it is wider than the column of text."""
+"""A table whose cells wrap; it scrolls sideways where its words alone are wider than the column of text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextFrameFormat,
+    QTextLength,
+    QTextOption,
+    QTextTable,
     QTextTableCellFormat,
     QTextTableFormat,
     QWheelEvent,
@@ -19,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QTextEdit, QWidget
 
 from desktop.text import Block, Span, Table
+from desktop.views.conversation.columns import share
 from desktop.views.conversation.prose import Prose
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.writer import write_span
@@ -28,7 +32,10 @@ _ALIGNMENTS = {
     "center": Qt.AlignmentFlag.AlignHCenter,
     "right": Qt.AlignmentFlag.AlignRight,
 }
-_WIDEST_COLUMN = 34  # characters before a cell wraps
+_WIDEST_WORD = 20  # characters; longer ones may be broken
+_WIDEST_COLUMN = 34  # characters before a cell wraps in a table that scrolls
+_PADDING = 1.4  # units of the style
+_UNBOUNDED = 1e6  # pixels
 
 
 class TableView(Prose):
@@ -37,7 +44,9 @@ class TableView(Prose):
     def __init__(self, parent: QWidget, style: Style) -> None:
         super().__init__(parent, style)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self._natural = 0.0  # width where no cell wraps
+        self._grid: QTextTable | None = None
+        self._least: list[int] = []  # pixels of each column: its widest word, up to a limit
+        self._natural: list[int] = []  # pixels of each column where none of its cells wraps
 
     def _write_from(self, first: int, blocks: list[Block]) -> None:
         if first == len(blocks) == len(self._blocks):
@@ -46,19 +55,17 @@ class TableView(Prose):
         self.document().clear()
         table = blocks[0]
         if isinstance(table, Table):
-            self._write_table(table)
-        self.document().setTextWidth(-1)
-        self._natural = self.document().idealWidth()
-        self.setLineWrapColumnOrWidth(round(self._natural))
+            self._grid = self._write_table(table)
+            self._measure(table, self._grid)
         self.keep_start()
         self._request(blocks)
 
-    def _write_table(self, table: Table) -> None:
+    def _write_table(self, table: Table) -> QTextTable:
         style = self._style
         layout = QTextTableFormat()
         layout.setBorder(0)
         layout.setBorderCollapse(True)
-        layout.setCellPadding(style.gap(1.4))
+        layout.setCellPadding(style.gap(_PADDING))
         layout.setCellSpacing(0)
         layout.setMargin(0)
         layout.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
@@ -83,6 +90,44 @@ class TableView(Prose):
                 inside.setBlockFormat(place)
                 self._write_cell(inside, spans, plain, header=row == 0)
         cursor.endEditBlock()
+        return grid
+
+    def _measure(self, table: Table, grid: QTextTable) -> None:
+        """Find what each column needs: laid out without bounds, and as narrow as its words and formulas allow."""
+        document = self.document()
+        document.setTextWidth(_UNBOUNDED)  # formulas are made smaller where the whole document is narrow
+        pad = 2 * self._style.gap(_PADDING)
+        self._natural = [pad + width for width in self._widest_lines(grid)]
+        usual = document.defaultTextOption()
+        whole_words = QTextOption(usual)
+        whole_words.setWrapMode(QTextOption.WrapMode.WordWrap)
+        document.setDefaultTextOption(whole_words)
+        self._constrain(grid, [1] * grid.columns())
+        limit = ceil(self._letters(_WIDEST_WORD))
+        self._least = []
+        for column, word in enumerate(self._widest_lines(grid)):
+            has_maths = any(span.math for row in table.rows for span in row[column])  # which cannot be broken
+            self._least.append(pad + (word if has_maths else min(word, limit)))
+        document.setDefaultTextOption(usual)
+
+    @staticmethod
+    def _widest_lines(grid: QTextTable) -> list[int]:
+        """Pixels of the widest line in each column."""
+        widest = [0.0] * grid.columns()
+        for row in range(grid.rows()):
+            for column in range(grid.columns()):
+                cell = grid.cellAt(row, column).firstCursorPosition().block().layout()
+                lines = (cell.lineAt(line).naturalTextWidth() for line in range(cell.lineCount()))
+                widest[column] = max(widest[column], *lines)
+        return [ceil(width) for width in widest]
+
+    def _constrain(self, grid: QTextTable, widths: Sequence[int]) -> None:
+        layout = grid.format()
+        layout.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, width) for width in widths])
+        grid.setFormat(layout)
+
+    def _letters(self, count: int) -> float:
+        return QFontMetricsF(self._style.font).averageCharWidth() * count
 
     def _write_cell(self, cursor: QTextCursor, spans: Sequence[Span], plain: QTextCharFormat, *, header: bool) -> None:
         shape = QTextCharFormat(plain)
@@ -93,15 +138,22 @@ class TableView(Prose):
 
     def fit(self, width: int) -> int:
         """Take a width in pixels; the height that the table then needs."""
-        table = self._blocks[0] if self._blocks else None
-        columns = len(table.aligns) if isinstance(table, Table) else 1
-        widest = QFontMetricsF(self._style.font).averageCharWidth() * _WIDEST_COLUMN * columns
-        inner = max(width, round(min(self._natural, widest)))
+        widths = self._widths(width)
+        if self._grid is not None:
+            self._constrain(self._grid, widths)
+        inner = max(width, sum(widths))
         self.setLineWrapColumnOrWidth(inner)
         bar = self.horizontalScrollBar().sizeHint().height() if inner > width else 0
         height = ceil(self.document().size().height()) + bar
         self.resize(width, height)
         return height
+
+    def _widths(self, room: int) -> list[int]:
+        """Pixels of each column."""
+        if sum(self._least) <= room:
+            return share(self._least, self._natural, room)
+        wide = ceil(self._letters(_WIDEST_COLUMN))
+        return [max(least, min(natural, wide)) for least, natural in zip(self._least, self._natural, strict=True)]
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta()

@@ -117,6 +117,45 @@ def test_a_wide_table_scrolls_instead_of_being_squeezed(view: ConversationView) 
     assert table.width() <= message(view, 2).width()
 
 
+LONG_CELL = "a very long cell that wraps, as it does not fit into a column beside all the others of this table"
+
+
+def test_a_long_cell_wraps_and_leaves_the_other_columns_in_sight(view: ConversationView) -> None:
+    (table,) = body(
+        view, f"|Name|Qty|Comment|\n|---|---|---|\n|Banana|12|ripe and yellow|\n|{LONG_CELL}|1|ok|"
+    ).segments
+    assert isinstance(table, TableView)
+    assert table.horizontalScrollBar().maximum() == 0
+    assert [lines(table, text) for text in ("Banana", "12", "ripe and yellow")] == [1, 1, 1]
+    assert lines(table, LONG_CELL) > 1
+
+
+def test_a_word_of_any_length_is_broken_before_a_table_scrolls(view: ConversationView) -> None:
+    (table,) = body(view, f"|Address|What|\n|---|---|\n|{'x' * 300}|{LONG_CELL}|").segments
+    assert isinstance(table, TableView)
+    assert table.horizontalScrollBar().maximum() == 0
+    assert lines(table, "x" * 300) > 2
+
+
+def test_a_formula_in_a_cell_takes_no_room_of_the_next_column(view: ConversationView, qtbot: QtBot) -> None:
+    wide = "+".join("abcdefghi")
+    text = f"|a|b|c|\n|---|---|---|\n|{'x' * 80}|${wide}$|{LONG_CELL * 3}|"
+    (table,) = body(view, text).segments
+    assert isinstance(table, TableView)
+    wait(qtbot, lambda: "\ufffc" in table.toPlainText())
+    qtbot.wait(30)
+    layout, formula = table.document().documentLayout(), table.document().find("\ufffc").block()
+    end = layout.blockBoundingRect(formula).left() + formula.layout().lineAt(0).naturalTextWidth()
+    assert end < layout.blockBoundingRect(formula.next()).left()
+
+
+def lines(table: TableView, cell: str) -> int:
+    """How many lines the cell that begins so takes."""
+    block = table.document().find(cell).block()
+    assert block.isValid()
+    return block.layout().lineCount()
+
+
 def test_numbers_of_a_list_are_those_of_the_text(view: ConversationView) -> None:
     (prose,) = body(view, "7. a\n8. b\n   - c").segments
     lists = [b.textList() for b in (prose.document().findBlockByNumber(n) for n in range(3))]  # type: ignore[union-attr]
