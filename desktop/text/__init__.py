@@ -17,6 +17,7 @@ from desktop.text.blocks import (
 from desktop.text.highlight import Kind, Mark, highlight
 from desktop.text.links import Link, check_link
 from desktop.text.markdown import Markdown
+from desktop.text.maths import maths_plugin, maths_source
 from desktop.text.plain import plain_text
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "Table",
     "check_link",
     "highlight",
+    "maths_plugin",
+    "maths_source",
     "plain_text",
     "spans_of",
     "typed",

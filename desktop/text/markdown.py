@@ -8,10 +8,9 @@ from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from desktop.text.blocks import Block
-from desktop.text.brackets import brackets_plugin
+from desktop.text.maths import maths_plugin
 from desktop.text.tokens import read_blocks
 
 _NUMBER = re.compile(r"\d{1,9}[.)]?")
@@ -21,8 +20,7 @@ _NUMBER = re.compile(r"\d{1,9}[.)]?")
 def _parser() -> MarkdownIt:
     """CommonMark with tables, strikethrough and mathematics. HTML is text."""
     md = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    brackets_plugin(md)
+    maths_plugin(md)
     return md
 
 

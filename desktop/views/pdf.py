@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QMarginsF, QSizeF
-from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
+from PySide6.QtGui import QPagedPaintDevice, QPageLayout, QPageSize, QPdfWriter, QTextDocument, QTextOption
 
 from runtime import UserFacingError, write_whole
 
 _MARGIN = 18.0  # millimetres
 _DOTS = 1200  # an inch, of the writer; text is laid out in points
+
+# Qt knows neither variables nor media of style sheets: all that a page says for browsers is lost on it.
+_SHEET = """
+pre, .user, .system, .math { white-space: pre-wrap; }
+pre, .user { background-color: #f2f2f5; }
+.when, .system, blockquote { color: #6e6e73; }
+th, td { padding: 3px; }
+"""
 
 
 class PdfError(UserFacingError):
@@ -33,10 +41,20 @@ def _pdf(html: str) -> bytes:
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
-    document = QTextDocument()
-    document.documentLayout().setPaintDevice(writer)
-    document.setHtml(html)
-    document.setPageSize(QSizeF(writer.width(), writer.height()))
+    document = lay_out(html, writer)
     document.print_(writer)
     del document, writer  # which write to the pages until they go
     return bytes(pages.data().data())
+
+
+def lay_out(html: str, paper: QPagedPaintDevice) -> QTextDocument:
+    """`html` on pages of `paper`: no line is wider than they are, and what was typed keeps its lines and spaces."""
+    document = QTextDocument()
+    document.documentLayout().setPaintDevice(paper)
+    wrapping = QTextOption()
+    wrapping.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    document.setDefaultTextOption(wrapping)
+    document.setDefaultStyleSheet(_SHEET)
+    document.setHtml(html)
+    document.setPageSize(QSizeF(paper.width(), paper.height()))
+    return document

@@ -120,6 +120,32 @@ def test_html_shows_everything_escaped_and_loads_nothing(store: Store, tmp_path:
     assert "pre" in page.tags
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"$e^{i\pi}+1=0$",
+        r"\(a\,b\\c\)",
+        r"$$\int_0^\infty e^{-x^2}\,dx$$",
+        r"\[ \begin{pmatrix} a & b \\ c & d \end{pmatrix} ]< \]",
+        "$$\na *b* _c_\n$$",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "so {} is *it*", "|a|\n|---|\n|{}|"])
+def test_html_shows_the_source_of_a_formula_as_it_was_written(store: Store, formula: str, around: str) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", around.format(formula.replace("\n", "" if "|" in around else "\n")))
+    page = _Page()
+    page.feed(render(store, [chat], "html"))
+    assert formula.replace("\n", "") in page.text.replace("\n", "")
+    assert page.tags.count("em") == ("*it*" in around)
+
+
+def test_html_shows_a_question_with_the_spaces_that_it_begins_with(store: Store) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "user", "\n    four\n  two\n")
+    assert '<div class="user" dir="auto">    four\n  two</div>' in render(store, [chat], "html")
+
+
 def test_an_export_that_fails_is_one_sentence_and_leaves_the_earlier_file(store: Store, small_disk: Path) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "user", "x" * 4_000_000)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 
 from desktop.store.transfer.markdown import UNTITLED, heading
 from desktop.store.transfer.times import shown
 from desktop.store.trees import ChatTree, Node
+from desktop.text import maths_plugin, maths_source
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1d1d1f; --page: #fff; --quiet: #6e6e73; --tint: #f2f2f5; --line: #d9d9de; }
@@ -23,6 +28,7 @@ h2 { font-size: .875rem; color: var(--quiet); margin: 2rem 0 .25rem; break-after
 .when { color: var(--quiet); margin: 0; }
 .system { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--quiet); white-space: pre-wrap; }
 .user { background: var(--tint); border-radius: .75rem; padding: .5rem 1rem; white-space: pre-wrap; }
+.math { white-space: pre-wrap; }
 article + article { margin-top: 4rem; break-before: page; }
 pre { background: var(--tint); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; }
 pre, code { font: .875em/1.5 ui-monospace, monospace; }
@@ -33,8 +39,21 @@ blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1
   pre { white-space: pre-wrap; overflow: visible; } pre, table, blockquote { break-inside: avoid; }
 }
 """
+
+
+def _formula(
+    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    """Mathematics as its source: a page without scripts draws none."""
+    source = html.escape(maths_source(tokens[index]), quote=False)
+    return f'<p class="math">{source}</p>\n' if tokens[index].block else f'<span class="math">{source}</span>'
+
+
 # An image would be fetched from wherever the model says, so it stays a link; HTML from a model stays text.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+maths_plugin(_MARKDOWN)
+for _kind in ("math_inline", "math_inline_double", "math_block"):
+    _MARKDOWN.add_render_rule(_kind, _formula)
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -54,7 +73,7 @@ def to_html(trees: Sequence[ChatTree]) -> str:
 def _chat(tree: ChatTree) -> str:
     parts = [f'<h1 dir="auto">{html.escape(tree.title or UNTITLED)}</h1>', f'<p class="when">{shown(tree.created)}</p>']
     if tree.system_prompt.strip():
-        parts.append(f'<p class="system" dir="auto">{html.escape(tree.system_prompt.strip())}</p>')
+        parts.append(f'<p class="system" dir="auto">{html.escape(_typed(tree.system_prompt))}</p>')
     parts += map(_message, tree.path())
     return "<article>\n" + "\n".join(parts) + "\n</article>"
 
@@ -62,5 +81,10 @@ def _chat(tree: ChatTree) -> str:
 def _message(node: Node) -> str:
     head = f"<h2>{html.escape(heading(node))}</h2>"
     if node.role == "user":  # what a person typed is shown as typed
-        return f'{head}\n<div class="user" dir="auto">{html.escape(node.text.strip())}</div>'
+        return f'{head}\n<div class="user" dir="auto">{html.escape(_typed(node.text))}</div>'
     return f'{head}\n<div class="assistant" dir="auto">{_MARKDOWN.render(node.text).strip()}</div>'
+
+
+def _typed(text: str) -> str:
+    """`text` without the empty lines around it: spaces that its first line begins with are meant."""
+    return re.sub(r"^(\s*\n)+", "", text).rstrip()

@@ -1,15 +1,28 @@
-r"""Markdown rules for mathematics between \( and \), and between \[ and \]."""
+r"""Markdown rules for mathematics between $ and $, $$ and $$, \( and \), and \[ and \]."""
 
 from __future__ import annotations
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 ENDS = {r"\(": r"\)", r"\[": r"\]"}
 
 
-def brackets_plugin(md: MarkdownIt) -> None:
+def maths_plugin(md: MarkdownIt) -> None:
+    """Read mathematics: tokens `math_inline`, `math_inline_double` and `math_block`."""
+    dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    _brackets_plugin(md)
+
+
+def maths_source(token: Token) -> str:
+    """A formula as it was written, its delimiters included."""
+    return token.markup + token.content + ENDS.get(token.markup, token.markup)
+
+
+def _brackets_plugin(md: MarkdownIt) -> None:
     r"""Read \( \) and \[ \] within lines, and \[ \] over several lines that a block starts with."""
     md.inline.ruler.before("escape", "math_brackets", _inline)
     md.block.ruler.before(
@@ -25,7 +38,8 @@ def _inline(state: StateInline, silent: bool) -> bool:
     if found < 0 or not state.src[state.pos + 2 : found].strip():
         return False
     if not silent:
-        state.push("math_inline", "math", 0).content = state.src[state.pos + 2 : found]
+        token = state.push("math_inline", "math", 0)
+        token.content, token.markup = state.src[state.pos + 2 : found], state.src[state.pos : state.pos + 2]
     state.pos = found + 2
     return True
 
@@ -42,7 +56,8 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
             return False  # text goes on behind it: mathematics within a line
         if not silent:
             token = state.push("math_block", "math", 0)
-            token.content, token.map, token.block = state.src[start + 2 : found], [start_line, line + 1], True
+            token.content, token.markup = state.src[start + 2 : found], state.src[start : start + 2]
+            token.map, token.block = [start_line, line + 1], True
             state.line = line + 1
         return True
     return False
