@@ -82,6 +82,7 @@ class Desk(QObject):
         conversation.opened.connect(self._opened)
         conversation.renamed.connect(window.header.set_title)
         conversation.busyChanged.connect(window.set_busy)
+        window.escaped.connect(conversation.hide_found)
         self.view.copyRequested.connect(_copy)
         self.view.linkRequested.connect(_open_link)
         self.answers.troubled.connect(self._troubled)

@@ -34,6 +34,7 @@ class ChatsController(QObject):
         self._conversation, self._sidebar = conversation, sidebar
         self._archived = False
         self._folded: set[int] = set()
+        self._query = ""  # of the hits that the sidebar shows
         self._undo: Callable[[], None] | None = None
         chats = sidebar.list
         chats.chatSelected.connect(self.open)
@@ -49,7 +50,7 @@ class ChatsController(QObject):
         chats.deleteFolderRequested.connect(self._delete_folder)
         sidebar.newChatRequested.connect(self.begin)
         sidebar.searchRequested.connect(self._search)
-        sidebar.hitChosen.connect(self.open)
+        sidebar.hitChosen.connect(self._open_hit)
         sidebar.archiveShown.connect(self._show_archive)
         sidebar.undoRequested.connect(self.take_back)
         conversation.listChanged.connect(self.refresh)
@@ -182,7 +183,14 @@ class ChatsController(QObject):
         self._folded ^= {folder}
         self.refresh()
 
+    def _open_hit(self, chat: int, message: int | None) -> None:
+        self.open(chat, message)
+        if message is not None:
+            self._conversation.show_found(message, self._query)
+
     def _search(self, query: str) -> None:
+        self._query = query
+        self._conversation.hide_found()
         self._sidebar.set_hits(query, self._store.search(query))
 
     def _show_archive(self, shown: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -12,6 +13,7 @@ from desktop.controllers.titles import title_of
 from desktop.engine.events import AnswerProgress
 from desktop.engine.host import EngineHost
 from desktop.store.records import Chat, Step, StoredMessage
+from desktop.store.search import places
 from desktop.store.store import Store
 from desktop.views.composer import Composer
 from desktop.views.conversation.items import MessageItem
@@ -73,6 +75,14 @@ class ConversationController(QObject):
         self._composer.set_draft(self._draft)
         self._show(focus=message)
         self.opened.emit(self._chat)
+
+    def show_found(self, message: int, query: str) -> None:
+        """Mark in a message that is shown what a search for `query` found in it."""
+        self._view.show_found(message, partial(places, query))
+
+    def hide_found(self) -> None:
+        """Mark it no longer."""
+        self._view.hide_found()
 
     def open_new(self, *, folder: int | None = None) -> None:
         """Show an empty chat: one that was left as it began, if there is one, else a new one."""

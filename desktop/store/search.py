@@ -120,6 +120,14 @@ def _hit(found: re.Pattern[str], chat: int, message: int | None, title: str, tex
     return Hit(chat=chat, message=message, title=title, snippet=snippet, ranges=ranges, created=created)
 
 
+def places(query: str, text: str) -> list[tuple[int, int]]:
+    """Where in `text` a search for `query` finds its words and signs."""
+    understood = understand(query)
+    if understood is None:
+        return []
+    return [match.span() for match in understood.pattern.finditer(fold(text)) if match.end() > match.start()]
+
+
 def excerpt(text: str, found: re.Pattern[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
     """A piece of `text` on one line around its first match, and where in it everything that matched lies."""
     text = compose(text)

@@ -32,6 +32,7 @@ class MainWindow(QMainWindow):
 
     commandTriggered = Signal(str)  # id of a Command
     closing = Signal()
+    escaped = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -205,6 +206,7 @@ class MainWindow(QMainWindow):
             if self._busy:
                 self.composer.stopRequested.emit()
             self.composer.setFocus()
+            self.escaped.emit()
             return
         super().keyPressEvent(event)
 

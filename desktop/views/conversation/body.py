@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtGui import QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QTextEdit, QWidget
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QWidget
 
 from desktop.text import Block, Fence, Line, Table
 from desktop.views.conversation.code import CodeBlock, CodeText
+from desktop.views.conversation.marks import Sought, find_all, shown
 from desktop.views.conversation.positions import document_position, source_position
 from desktop.views.conversation.prose import Prose, TextView
 from desktop.views.conversation.style import Style
@@ -148,17 +149,17 @@ class Body(QWidget):
 
     # finding
 
-    def mark(self, text: str, current: int | None) -> int | None:
-        """Show all places of `text`, the one number `current` as chosen, or the last; its distance from the top."""
+    def mark(self, sought: Sought, current: int | None) -> int | None:
+        """Show what is sought, place number `current` as chosen, or the last; its distance from the top."""
         places = [
             (index, cursor)
             for index, segment in enumerate(self.segments)
-            for cursor in find_all(text_of(segment), text)
+            for cursor in find_all(text_of(segment).document(), sought)
         ]
         chosen = None if current is None or not places else places[min(current, len(places) - 1)]
         for index, segment in enumerate(self.segments):
             marked = [(cursor, (index, cursor) == chosen) for where, cursor in places if where == index]
-            text_of(segment).setExtraSelections([_shown(*each, self._style) for each in marked])
+            text_of(segment).setExtraSelections([shown(*each, self._style) for each in marked])
         return self._line_top(self.segments[chosen[0]], chosen[1]) if chosen else None
 
     # selection
@@ -208,25 +209,6 @@ class Body(QWidget):
         """Select all text."""
         for segment in self.segments:
             text_of(segment).selectAll()
-
-
-def find_all(view: Text, text: str) -> list[QTextCursor]:
-    """Every place of `text` in a document, whatever its case."""
-    found: list[QTextCursor] = []
-    cursor = view.document().find(text) if text else QTextCursor()
-    while not cursor.isNull():
-        found.append(cursor)
-        cursor = view.document().find(text, cursor)
-    return found
-
-
-def _shown(cursor: QTextCursor, chosen: bool, style: Style) -> QTextEdit.ExtraSelection:
-    selection = QTextEdit.ExtraSelection()
-    shape = QTextCharFormat()
-    shape.setBackground(style.accent if chosen else style.found)
-    shape.setForeground(style.on_accent if chosen else style.text)
-    selection.cursor, selection.format = cursor, shape
-    return selection
 
 
 def text_of(segment: Segment) -> Text:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.marks import Finder, Sought
 from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.scroll import MessageColumn
 
@@ -37,6 +38,7 @@ class MessageList(MessageColumn):
         self._sought = ""
         self._hits: list[tuple[int, int]] = []
         self._hit = -1
+        self._found: tuple[int, Finder] | None = None  # of a search over all chats: a message, and what was found in it
         self._edits: dict[int, str] = {}  # id to what was typed into an editor that is not there now
         self._grown: dict[int, str] = {}  # id to text that is not shown yet
         self._tick = QTimer(self, singleShot=True, interval=_TICK)
@@ -140,13 +142,32 @@ class MessageList(MessageColumn):
 
     def find_text(self, text: str) -> int:
         """Show every place of `text` and go to the newest one; how many there are. An empty text shows none."""
-        self._sought = text
+        self._sought, self._found = text, None
         self._hits = find_hits(self.items, text)
         self._hit = len(self._hits) - 1
         for widget in self.widgets.values():
             widget.mark(text, None)
         self._show_hit()
         return len(self._hits)
+
+    def show_found(self, message: int, finder: Finder) -> None:
+        """Show what `finder` finds in one message, and go to the first of it, until something else is to be found."""
+        self.find_text("")
+        index = self.index_of(message)
+        if index is None:
+            return
+        self._found = message, finder
+        y = self.reveal(index).mark(finder, 0)
+        if y is not None:
+            self.reveal_y(index, y)
+
+    def hide_found(self) -> None:
+        """Show no longer what `show_found` shows."""
+        if self._found is not None:
+            self.find_text("")
+
+    def _sought_in(self, message: int) -> Sought:
+        return self._found[1] if self._found is not None and self._found[0] == message else self._sought
 
     @property
     def hits(self) -> int:
@@ -193,8 +214,8 @@ class MessageList(MessageColumn):
         if id_ in self._pending:
             sentence, restart = self._pending[id_]
             widget.set_pending(sentence, restart=restart)
-        if self._sought:
-            widget.mark(self._sought, None)
+        if sought := self._sought_in(id_):
+            widget.mark(sought, None)
         if id_ in self._edits:
             widget.open_editor(self._edits.pop(id_))
         return widget

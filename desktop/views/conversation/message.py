@@ -13,6 +13,7 @@ from desktop.views.conversation.controls import Notice, paint_panel, place, sent
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
+from desktop.views.conversation.marks import Sought
 from desktop.views.conversation.style import Style
 
 
@@ -38,7 +39,7 @@ class MessageWidget(QGroupBox):
         self._pending = ""
         self._offers_restart = False
         self._bubble = QRect()
-        self._sought = ""
+        self._sought: Sought = ""
         self.item = item
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
         self._who, self._model = QLabel(self), sentence(self, style)
@@ -270,10 +271,10 @@ class MessageWidget(QGroupBox):
         found = self.body.y_of(spot)
         return None if found is None or self.editor else found + self.body.y()
 
-    def mark(self, text: str, current: int | None) -> int | None:
-        """Show all places of `text`, the one number `current` as chosen; its distance from the top, if it is there."""
-        self._sought = text
-        y = self.body.mark(text, current)
+    def mark(self, sought: Sought, current: int | None) -> int | None:
+        """Show what is sought, place number `current` as chosen; its distance from the top, if it is there."""
+        self._sought = sought
+        y = self.body.mark(sought, current)
         return None if y is None else y + self.body.y()
 
     # focus and keys

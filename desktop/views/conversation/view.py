@@ -14,6 +14,7 @@ from desktop.views.conversation.find import FindBar
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.links import LinkDialog
 from desktop.views.conversation.list import MessageList
+from desktop.views.conversation.marks import Finder
 from desktop.views.icons import icon
 
 
@@ -102,6 +103,15 @@ class ConversationView(QWidget):
     def find_next(self, step: int = 1) -> None:
         """Go to the next hit; -1: to the one before."""
         self.find_bar.show_count(self.list.find_next(step), self.list.hits)
+
+    def show_found(self, message: int, finder: Finder) -> None:
+        """Mark what a search over all chats found in a message, until another chat or another search comes."""
+        self.find_bar.hide()
+        self.list.show_found(message, finder)
+
+    def hide_found(self) -> None:
+        """Mark it no longer."""
+        self.list.hide_found()
 
     def close_find(self) -> None:
         """Close the bar and show no hits."""

@@ -39,7 +39,7 @@ class Sidebar(QWidget):
     """Draws what it is told. What is done with chats is told by `list`'s own signals."""
 
     newChatRequested = Signal(object)  # id of a folder, or None
-    searchRequested = Signal(str)
+    searchRequested = Signal(str)  # an empty text: no more
     hitChosen = Signal(int, object)  # chat, message or None
     archiveShown = Signal(bool)
     undoRequested = Signal()
@@ -163,9 +163,8 @@ class Sidebar(QWidget):
 
     def _search(self) -> None:
         self._query = self.search.text().strip()
-        if self._query:
-            self.searchRequested.emit(self._query)
-        else:
+        self.searchRequested.emit(self._query)
+        if not self._query:
             self.hits.hits.set_hits(())
             self._show_page()
 
