@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,12 @@ Fits = Literal["yes", "tight", "no", "unknown"]
 """`tight`: within the machine's memory, yet not beside what else runs now."""
 
 _TIGHT_SHARE = 0.7  # of the machine's memory: the rest is the system's and other programs'
-_MANIFEST, _PACKAGES = "manifest.json", "*.mlpackage"
+_MANIFEST, _PACKAGE = "manifest.json", "model.mlpackage"
+_OWN_FILES = {
+    *(_MANIFEST, "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "README.md"),
+    *(".DS_Store", "desktop.ini", "Thumbs.db"),  # which file managers leave
+}
+_OWN_FOLDERS = {_PACKAGE, ".compiled", ".cache"}  # the last is a download's from the Hugging Face Hub
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,7 @@ class ModelEntry:
     sentence: str = ""  # says why it fits or does not
     last_used: float | None = None  # seconds since 1970
     damaged: str | None = None
+    removable: bool = False  # nothing but the model goes with its folder
 
     @property
     def key(self) -> str:
@@ -55,27 +61,36 @@ class ModelEntry:
 
 def find_bundles(folders: Sequence[Path]) -> list[Path]:
     """Folders of bundles, whole or damaged: `folders` themselves and what lies directly in them, in order, each once.
-    What cannot be read is left out; hidden folders are exports under way."""
+    What cannot be read is left out; hidden folders are exports under way. One of `folders` that has other folders in it
+    is a place for models: it is listed only where it is a whole bundle, too."""
     found: dict[Path, None] = {}
     for folder in folders:
         try:
             inside = sorted(item for item in folder.iterdir() if item.is_dir() and not item.name.startswith("."))
         except OSError:
             continue
-        for place in (folder, *inside):
-            if looks_like_bundle(place):
-                found[place.absolute()] = None
-                if place == folder:
-                    break
+        is_place = any(item.name not in _OWN_FOLDERS for item in inside)
+        if looks_like_bundle(folder) and (not is_place or _is_whole(folder)):
+            found[folder.absolute()] = None
+        found.update({item.absolute(): None for item in inside if looks_like_bundle(item)})
     return list(found)
 
 
 def looks_like_bundle(folder: Path) -> bool:
     """Whether a folder was written by the exporter, by its names alone."""
+    if folder.suffix == ".mlpackage":  # holds a Manifest.json, and some disks do not tell that from a manifest.json
+        return False
     try:
-        return (folder / _MANIFEST).is_file() or any(folder.glob(_PACKAGES))
+        return (folder / _MANIFEST).is_file() or (folder / _PACKAGE).is_dir()
     except OSError:
         return False
+
+
+def is_removable(folder: Path) -> bool:
+    """Whether a folder of a bundle may go as it is: a whole bundle that no other folder lies in, or a damaged one with
+    nothing in it but what bundles have. Raises OSError where it cannot be read."""
+    others = [item for item in folder.iterdir() if item.name not in (_OWN_FOLDERS if item.is_dir() else _OWN_FILES)]
+    return not others or (_is_whole(folder) and not any(item.is_dir() for item in others))
 
 
 def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> ModelEntry:
@@ -86,7 +101,9 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         manifest = bundle.manifest
         needs = memory_needs(manifest).total
     except UserFacingError as error:
-        return ModelEntry(source=source, path=folder, last_used=last_used, damaged=str(error))
+        return ModelEntry(
+            source=source, path=folder, last_used=last_used, damaged=str(error), removable=_can_go(folder)
+        )
     except OSError as error:
         why = translate("ModelEntry", "{folder} cannot be read ({reason}).").format(
             folder=folder, reason=error.strerror
@@ -104,6 +121,7 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         fits=fits,
         sentence=sentence,
         last_used=last_used,
+        removable=_can_go(folder),
     )
 
 
@@ -113,7 +131,7 @@ def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEnt
     if looks_like_bundle(folder):
         found = look_at(folder, memory, last_used)
         if found.damaged is None:
-            return ModelEntry(**{**vars(found), "source": EMBEDDED})
+            return replace(found, source=EMBEDDED, removable=False)
     sentence = translate("ModelEntry", "Comes with the program; prepared once, when it is first used.")
     return ModelEntry(source=EMBEDDED, path=folder, fits="yes", sentence=sentence, last_used=last_used)
 
@@ -141,3 +159,18 @@ def judge(needs: int, memory: Memory) -> tuple[Fits, str]:
             "ModelEntry", "Needs about {needs} of {total}: little is left for other programs."
         ).format(**amounts)
     return "yes", translate("ModelEntry", "Needs about {needs} of {total}.").format(**amounts)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        Bundle.open(folder, hashes=False)
+    except (UserFacingError, OSError):
+        return False
+    return True
+
+
+def _can_go(folder: Path) -> bool:
+    try:
+        return is_removable(folder)
+    except OSError:
+        return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QFile, QFileSystemWatcher, QObject, QStandardPaths, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
-from desktop.library.entries import ModelEntry, find_bundles, look_at, look_at_embedded, looks_like_bundle
+from desktop.library.entries import ModelEntry, find_bundles, is_removable, look_at, look_at_embedded, looks_like_bundle
 from desktop.library.usage import Usage
 from desktop.mailbox import Mailbox
 from runtime import machine_memory
@@ -197,6 +197,10 @@ def _why_not_removed(folder: Path, *, for_good: bool) -> str | None:
     if not looks_like_bundle(folder):
         return translate("ModelLibrary", "{folder} holds no model any more; nothing was removed.").format(folder=folder)
     try:
+        if not is_removable(folder):
+            return translate(
+                "ModelLibrary", "{folder} holds more than a model; nothing was removed. Remove it in the file manager."
+            ).format(folder=folder)
         if for_good:
             doomed = folder.rename(folder.with_name(f".{folder.name}.falconet-removed"))  # never half a bundle
             shutil.rmtree(doomed)

@@ -11,7 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from desktop.engine import EMBEDDED
-from desktop.library.entries import judge, look_at
+from desktop.library.entries import find_bundles, judge, look_at
 from desktop.library.library import ModelLibrary, models_folder
 from runtime import Memory, machine_memory
 from tests.conftest import Bundles
@@ -149,3 +149,46 @@ def test_what_is_no_model_any_more_is_not_removed(qtbot: QtBot, bundle: Path, li
     wait(qtbot, lambda: bool(sentences))
     assert "nothing was removed" in sentences[0]
     assert any(bundle.iterdir())
+
+
+def test_a_stray_package_does_not_turn_a_place_for_models_into_a_model(bundle: Path, added: Path) -> None:
+    (added / "stray.mlpackage").mkdir()
+    (added / "stray.mlpackage" / "manifest.json").write_text("{}")  # as Manifest.json reads on most Macs
+    assert find_bundles([added]) == [bundle]
+    (added / "model.mlpackage").mkdir()
+    (added / "manifest.json").write_text("{}", encoding="utf-8")
+    assert find_bundles([added]) == [bundle]
+
+
+def test_a_bundle_that_was_named_itself_is_found_with_what_lies_in_it(bundle: Path) -> None:
+    assert find_bundles([bundle]) == [bundle]
+    assert look_at(bundle, machine_memory()).removable
+    inner = copy_bundle(bundle, bundle / "inner")
+    assert find_bundles([bundle]) == [bundle, inner]
+    assert not look_at(bundle, machine_memory()).removable
+    assert look_at(inner, machine_memory()).removable
+
+
+def test_a_damaged_bundle_can_go_only_where_it_holds_nothing_else(bundle: Path) -> None:
+    (bundle / "notes.txt").write_text("mine", encoding="utf-8")
+    assert look_at(bundle, machine_memory()).removable  # it is a bundle by its manifest
+    (bundle / "manifest.json").write_text("{}", encoding="utf-8")
+    entry = look_at(bundle, machine_memory())
+    assert entry.damaged is not None
+    assert not entry.removable
+    (bundle / "notes.txt").unlink()
+    assert look_at(bundle, machine_memory()).removable
+
+
+def test_a_folder_that_took_in_more_than_a_model_is_not_removed(
+    qtbot: QtBot, bundle: Path, library: ModelLibrary
+) -> None:
+    sentences: list[str] = []
+    library.failed.connect(sentences.append)
+    wait(qtbot, lambda: len(library.entries) == 2)
+    (bundle / "thesis").mkdir()  # after it was listed
+    library.remove(f"bundle:{bundle}", for_good=True)
+    wait(qtbot, lambda: bool(sentences))
+    assert "holds more than a model; nothing was removed" in sentences[0]
+    assert (bundle / "thesis").is_dir()
+    assert (bundle / "manifest.json").is_file()

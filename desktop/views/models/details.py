@@ -152,7 +152,11 @@ class Details(QWidget):
         self.unload_button.setVisible(self._loaded)
         self.check_button.setEnabled(whole and on_disk and not self._checking)
         self.reveal_button.setEnabled(on_disk)
-        self.remove_button.setEnabled(on_disk and entry is not None and not entry.is_embedded)
+        self.remove_button.setEnabled(entry is not None and entry.removable)
+        mixed = on_disk and entry is not None and not entry.removable and not entry.is_embedded
+        self.remove_button.setToolTip(
+            self.tr("Its folder holds more than a model: remove it in the file manager.") if mixed else ""
+        )
 
     def _tell(self, signal: SignalInstance) -> None:
         if self._entry is not None:
