@@ -36,10 +36,12 @@ class EngineController(QObject):
         self._window, self._view = window, view
         self._crashed = safe_start.crashed()  # asked before anything is loaded
         self._told = ""  # what the banner says of an engine that failed
+        self._ended: StoredMessage | None = None  # the answer that ended last with the engine that runs now
         self._used: int | None = None
         host.statusChanged.connect(self._show)
         answers.began.connect(self._show_pending)
         answers.grew.connect(self._grew)
+        answers.ended.connect(self._note_end)
         conversation.metered.connect(self._meter)
         conversation.opened.connect(self._show_pending)
         conversation.modelNeeded.connect(self._need)
@@ -78,13 +80,12 @@ class EngineController(QObject):
         self._window.action("restart-engine").setEnabled(status.source is not None)
         if status.kind == "failed":
             self._window.banner.withdraw(self._told)
-            self._told = status.sentence
-            self._window.banner.show_notice(
-                status.sentence, button=self.tr("Restart"), action=self.restart, lasting=True
-            )
-        elif self._told and status.kind in ("loading", "ready"):
+            told = self._is_told_in_chat(status.sentence)
+            self._told = self.tr("{name} stopped.").format(name=name) if told else status.sentence
+            self._window.banner.show_notice(self._told, button=self.tr("Restart"), action=self.restart, lasting=True)
+        elif status.kind in ("loading", "ready"):
             self._window.banner.withdraw(self._told)
-            self._told = ""
+            self._told, self._ended = "", None
         if status.kind == "ready" and status.source is not None:
             self.loaded.emit(status.source.key)
         self._meter(self._used)
@@ -108,8 +109,7 @@ class EngineController(QObject):
 
     def _show_pending(self, _of: object = None) -> None:
         """Under an answer without text: what it waits for."""
-        chat = self._conversation.chat
-        waiting = None if chat is None else self._answers.in_chat(chat.id)
+        waiting = self._waiting()
         if waiting is None or self._answers.text(waiting):
             return
         status = self._host.status
@@ -120,6 +120,21 @@ class EngineController(QObject):
             self._view.show_pending(waiting, sentence)
         elif status.kind == "answering":
             self._view.show_pending(waiting, self.tr("Reading the conversation…"))
+
+    def _waiting(self) -> int | None:
+        """The answer in progress of the chat that is shown."""
+        chat = self._conversation.chat
+        return None if chat is None else self._answers.in_chat(chat.id)
+
+    def _is_told_in_chat(self, sentence: str) -> bool:
+        """Whether an answer in the chat that is shown says why the engine failed, or is about to as it waits for it."""
+        chat, ended = self._conversation.chat, self._ended
+        if chat is None:
+            return False
+        return self._waiting() is not None or (ended is not None and (ended.chat, ended.error) == (chat.id, sentence))
+
+    def _note_end(self, message: StoredMessage) -> None:
+        self._ended = message
 
     def _grew(self, _message: StoredMessage, progress: AnswerProgress) -> None:
         if progress.prefilled is not None:

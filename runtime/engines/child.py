@@ -153,15 +153,18 @@ class Child:
             self.gone.wait(1)
 
     def describe_end(self) -> str:
-        """What became of it: the middle of a sentence."""
+        """What became of it: the end of a sentence about it."""
         if self.killed_because:
             return f"was stopped, as {self.killed_because}"
+        when = " while it loaded the model" if self.info is None else ""
         code = self._process.returncode or 0
-        if code < 0:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-            end = f"died of {name}" + (", as processes do when memory runs out" if name == "SIGKILL" else "")
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        if code >= 0:
+            end = f"ended{when} with exit code {code}"
+        elif name == "SIGKILL":
+            end = f"was killed{when} ({name}), as happens when memory runs out"
         else:
-            end = f"ended with exit code {code}"
+            end = f"crashed{when} ({name})"
         line = _last_line(self._printed.decode(errors="replace"))
         return f"{end}; its last words were {line!r}" if line else end
 

@@ -211,9 +211,9 @@ class ProcessEngine(BundleEngine):
             wait = limits.crash_seconds - (now - self._deaths[0])
             folder = self._arguments["folder"]
             raise EngineError(
-                f"The process that runs the model ended {len(self._deaths)} times within {limits.crash_seconds:,.0f} s;"
-                f" the last one {child.describe_end()}; find out more with `python -m runtime doctor {folder}`, or"
-                f" wait {wait:,.0f} s and ask again."
+                f"The model's process ended {len(self._deaths)} times within {limits.crash_seconds:,.0f} s; the last "
+                f"time it {child.describe_end()}; find out more with `python -m runtime doctor {folder}`, or wait "
+                f"{wait:,.0f} s and ask again."
             )
 
     def _why_it_ended(self, child: Child) -> Exception:
@@ -221,8 +221,7 @@ class ProcessEngine(BundleEngine):
         self._note_end(child)
         if child.failure is not None:
             return child.failure
-        when = " while it loaded it" if child.info is None else ""
-        return EngineError(f"The process that runs the model{when} {child.describe_end()}; ask again: it starts anew.")
+        return EngineError(f"The model's process {child.describe_end()}; ask again: it starts anew.")
 
     def _replace(self, child: Child) -> None:
         """Start another one for `child`, which was killed for not stopping: it loads while someone reads."""

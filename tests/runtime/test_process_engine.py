@@ -93,7 +93,11 @@ def inject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(signal.SIGKILL, "died of SIGKILL, .* memory"), (signal.SIGSEGV, "SIGSEGV.*Fatal Python")]
+    ("number", "words"),
+    [
+        (signal.SIGKILL, r"^The model's process was killed \(SIGKILL\), as .* memory"),
+        (signal.SIGSEGV, r"^The model's process crashed \(SIGSEGV\); .*Fatal Python"),
+    ],
 )
 def test_a_killed_child_is_a_sentence_and_the_next_call_has_another(
     engine: ProcessEngine, number: signal.Signals, words: str
@@ -241,7 +245,9 @@ def test_a_child_that_cannot_be_started_is_a_sentence_and_the_next_call_tries_ag
 
 def test_children_that_keep_dying_are_not_started_for_ever(inject: Any) -> None:
     inject("import os, sys\nif '-P' in sys.orig_argv:\n    os.write(2, b'out of order\\n')\n    os._exit(3)\n")
-    with pytest.raises(EngineError, match=r"while it loaded it ended with exit code 3; .*'out of order'"):
+    with pytest.raises(
+        EngineError, match=r"^The model's process ended while it loaded the model with exit code 3; .*'out of order'"
+    ):
         ProcessEngine.open(talker())
     engine = ProcessEngine.open(talker(), wait=False, limits=Limits(crash_seconds=HANG))
     for _ in range(3):
