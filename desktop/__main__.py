@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
         return run(options.data.absolute() if options.data else data_folder(), _check if options.check else painted)
     except UserFacingError as error:
         print(error, file=sys.stderr)
-        if getattr(sys, "frozen", False) and not options.check:
+        if not options.check and not _is_in_terminal():
             _show(str(error))
         return 1
     except ModuleNotFoundError as error:
@@ -60,11 +60,15 @@ def _unloadable(error: ImportError) -> str:
     return f"Qt cannot be loaded: {error}; install that library{how} and start Falconet again."
 
 
+def _is_in_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _show(sentence: str) -> None:
-    """A packaged program that was started by its icon has no terminal: a box says why there is no window."""
+    """For a program that was started by its icon, where nobody reads what it prints."""
     from PySide6.QtWidgets import QApplication, QMessageBox
 
-    if QApplication.instance() is not None:
+    if QApplication.instance() is not None and QApplication.platformName() != "offscreen":  # else nobody closes it
         QMessageBox.critical(None, "Falconet", sentence)
 
 

@@ -333,27 +333,51 @@ def test_after_the_welcome_the_chat_is_shown_and_the_welcome_not_again(
     assert shell.settings.welcomed
 
 
-def test_a_packaged_program_says_in_a_box_why_there_is_no_window(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    code = (
-        "import sys; sys.frozen = True\n"
-        "from PySide6.QtCore import QTimer\n"
-        "from PySide6.QtWidgets import QApplication, QMessageBox\n"
-        "shown = QMessageBox.critical\n"
-        "def critical(*arguments):\n"
-        "    QTimer.singleShot(0, lambda: QApplication.activeModalWidget().close())\n"
-        "    print(arguments[2]); return shown(*arguments)\n"
-        "QMessageBox.critical = critical\n"
-        "from desktop.__main__ import main\n"
-        "sys.exit(main(['--data', sys.argv[1]]))"
-    )
+REFUSED = """
+import os, sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox
+shown = QMessageBox.critical
+def critical(*arguments):
+    QTimer.singleShot(0, lambda: QApplication.activeModalWidget().close())
+    print(arguments[2]); return shown(*arguments)
+QMessageBox.critical = critical
+from desktop.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def refused(folder: Path, *more: str, platform: str = "minimal", terminal: bool = False) -> tuple[str, str]:
+    """What a program that cannot write to `folder` said in a box and on stderr, which is a terminal or a pipe."""
+    (folder / "file").write_text("no folder", encoding="utf-8")
+    reader, writer = os.openpty() if terminal else os.pipe()
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "file" / "data")],
-        capture_output=True,
+        [sys.executable, "-c", REFUSED, "--data", str(folder / "file" / "data"), *more],
+        env=os.environ | {"QT_QPA_PLATFORM": platform},
+        stdout=subprocess.PIPE,
+        stderr=writer,
         text=True,
         timeout=patience.SECONDS,
         check=False,
     )
+    os.close(writer)
+    said = os.read(reader, 65_536).decode()
+    os.close(reader)
     assert done.returncode == 1
-    assert done.stderr.startswith(done.stdout)
-    assert done.stdout.startswith(f"Falconet cannot write to {tmp_path / 'file' / 'data'}")
+    return done.stdout.strip(), said
+
+
+def test_a_program_that_no_terminal_started_says_in_a_box_why_there_is_no_window(tmp_path: Path) -> None:
+    box, said = refused(tmp_path)
+    assert box.startswith(f"Falconet cannot write to {tmp_path / 'file' / 'data'}")
+    assert box in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_there_is_no_box_in_a_terminal(tmp_path: Path) -> None:
+    assert refused(tmp_path, terminal=True)[0] == ""
+
+
+def test_there_is_no_box_where_nobody_could_close_it(tmp_path: Path) -> None:
+    assert refused(tmp_path, "--check")[0] == ""
+    assert refused(tmp_path, platform="offscreen")[0] == ""
