@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -25,6 +25,7 @@ from desktop.views.window_state import WindowState
 
 _SIDEBAR_WIDTH = 264
 _LEAST_SIDEBAR, _MOST_OF_IT = 200, 320  # pixels: it grows with the text, up to where the chat needs the room
+_LEAST_CHAT = 300  # pixels at the system's text size: with less beside it the panel takes the chat's place
 
 
 class MainWindow(QMainWindow):
@@ -103,10 +104,10 @@ class MainWindow(QMainWindow):
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         if widget is not self._sidebar:
             self.splitter.replaceWidget(0, widget)  # which takes over the width
-            widget.setVisible(self.action("sidebar").isChecked())
             self._sidebar.deleteLater()
             self._sidebar = widget
             self._on_theme()
+            self._arrange()
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
 
@@ -121,7 +122,8 @@ class MainWindow(QMainWindow):
         self._panel = panel
         self.splitter.addWidget(panel)
         self.splitter.setStretchFactor(2, 0)
-        panel.setVisible(self.action("chat-settings").isChecked())
+        theme().changed.connect(self._arrange)  # after the panel's own part in it
+        self._arrange()
 
     def show_welcome(self, widget: QWidget) -> None:
         """Show a page instead of the chat, until `show_chat`."""
@@ -151,9 +153,8 @@ class MainWindow(QMainWindow):
     def keep_state(self, state: WindowState) -> None:
         """Put the window where `state` says, and tell it at the end."""
         self._state = state
-        shown = state.restore(self, self.splitter)
-        self.action("sidebar").setChecked(shown)
-        self._sidebar.setVisible(shown)
+        self.action("sidebar").setChecked(state.restore(self, self.splitter))
+        self._arrange()
 
     def bring_to_front(self) -> None:
         """Show it over other windows, out of the dock too."""
@@ -178,6 +179,10 @@ class MainWindow(QMainWindow):
             self.retranslate()
         elif event.type() == QEvent.Type.WindowStateChange:
             self.action("full-screen").setChecked(self.isFullScreen())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes list, header, conversation, banner, composer, panel, and round again.
@@ -205,7 +210,7 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_Escape:
             if self._busy:
                 self.composer.stopRequested.emit()
-            self.composer.setFocus()
+            self._compose()
             self.escaped.emit()
             return
         super().keyPressEvent(event)
@@ -220,20 +225,18 @@ class MainWindow(QMainWindow):
     def _on_command(self, command: str) -> None:
         match command:
             case "sidebar":
-                shown = self.action(command).isChecked()
-                if not shown and self._state is not None:
+                if not self.action(command).isChecked() and self._state is not None:
                     self._state.keep_division(self.splitter)
-                self._set_shown(self._sidebar, shown)
+                self._arrange()
             case "chat-settings":
                 self.commandTriggered.emit(command)  # the panel may not have been made yet
-                if self._panel is not None:
-                    self._set_shown(self._panel, self.action(command).isChecked())
+                self._arrange()
             case "next-pane":
                 self._cycle(1)
             case "previous-pane":
                 self._cycle(-1)
             case "compose":
-                self.composer.setFocus()
+                self._compose()
             case "full-screen":
                 self.showFullScreen() if self.action(command).isChecked() else self.showNormal()
             case "stop":
@@ -244,13 +247,36 @@ class MainWindow(QMainWindow):
             case _:
                 self.commandTriggered.emit(command)
 
-    def _set_shown(self, pane: QWidget, shown: bool) -> None:
-        """Of a pane that goes, the focus goes to the message that is written, not to what happens to come next."""
+    def _arrange(self) -> None:
+        """Show what was asked for. Where the panel has no room beside the chat it takes the chat's place, and where it
+        has none beside the list, that of the list, too."""
+        panel = self._panel if self.action("chat-settings").isChecked() else None
+        sidebar = self.action("sidebar").isChecked()
+        room = self.width() - 2 * self.splitter.handleWidth() - (0 if panel is None else panel.minimumWidth())
+        room -= self._sidebar.minimumWidth() if sidebar else 0
+        chat = panel is None or room >= theme().scaled(_LEAST_CHAT)
+        taken = self._has_chat() and not chat
+        width = self.splitter.sizes()[0]
         focused = QApplication.focusWidget()
-        leaves = not shown and focused is not None and pane.isAncestorOf(focused)
-        pane.setVisible(shown)
-        if leaves:
-            self.composer.setFocus()
+        self._pages.setVisible(chat)
+        self._sidebar.setVisible(sidebar and (chat or room >= 0))
+        if self._panel is not None:
+            self._panel.setVisible(panel is not None)
+        if taken:
+            self.splitter.setSizes([width, 0, self.width()])
+        if focused is not None and self.isAncestorOf(focused) and not focused.isVisibleTo(self):
+            # Not to what happens to come next.
+            target = self.composer if chat or self._panel is None else _first_focusable(self._panel)
+            if target is not None:
+                target.setFocus()
+
+    def _has_chat(self) -> bool:
+        return not self._pages.isHidden()
+
+    def _compose(self) -> None:
+        if not self._has_chat():
+            self.action("chat-settings").trigger()
+        self.composer.setFocus()
 
     def _cycle(self, step: int) -> None:
         panes = self.panes()

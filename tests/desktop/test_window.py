@@ -8,10 +8,22 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QAccessible, QAction, QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QScrollArea,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
+from desktop.settings import Settings
+from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.commands import COMMANDS
+from desktop.views.theme import theme
 from desktop.views.window import MainWindow
 from desktop.views.window_state import WindowState
 
@@ -280,3 +292,77 @@ def test_a_page_takes_the_chats_place_and_gives_it_back(window: MainWindow) -> N
     window.show_chat()
     assert window.composer.isVisible()
     assert focused(window) == "composer"
+
+
+@pytest.mark.parametrize(("width", "percent"), [(640, 100), (560, 100), (1180, 200), (700, 200), (560, 200)])
+def test_settings_of_a_chat_that_have_no_room_beside_it_take_its_place(
+    application: QApplication, window: MainWindow, width: int, percent: int
+) -> None:
+    theme().apply(Settings(text_size=percent))
+    window.resize(width, 480)
+    panel = ChatSettingsPanel()
+    window.set_chat_settings(panel)
+    panel.closeRequested.connect(window.action("chat-settings").trigger)
+    sidebar, scrolled = window.splitter.widget(0), panel.findChild(QScrollArea)
+    assert sidebar is not None
+    assert scrolled is not None
+    window.action("chat-settings").trigger()
+    QApplication.processEvents()
+    assert not window.header.isVisible()
+    assert sidebar.isVisible() == (panel.minimumWidth() + sidebar.minimumWidth() + 2 <= width)
+    inside = scrolled.viewport()
+    for part, around in ((panel, window), (panel.close_button, window), (panel.preset_menu_button, inside)):
+        assert around.rect().contains(QRect(part.mapTo(around, QPoint()), part.size()))
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    assert panel.isAncestorOf(focus)
+    panel.close_button.click()
+    assert window.header.isVisible()
+    assert sidebar.isVisible()
+    assert not panel.isVisible()
+    assert window.composer.edit.hasFocus()
+
+
+def test_settings_of_a_chat_move_beside_it_and_back_as_the_window_is_resized(window: MainWindow) -> None:
+    panel = ChatSettingsPanel()
+    window.set_chat_settings(panel)
+    window.resize(1180, 700)
+    window.action("chat-settings").trigger()
+    assert panel.isVisible()
+    assert window.header.isVisible()
+    window.resize(640, 480)
+    assert panel.isVisible()
+    assert not window.header.isVisible()
+    QTest.keyClick(panel, Qt.Key.Key_Escape)  # what is written then is seen
+    assert window.header.isVisible()
+    assert window.composer.edit.hasFocus()
+    window.action("chat-settings").trigger()
+    window.resize(1180, 700)
+    assert panel.isVisible()
+    assert window.header.isVisible()
+
+
+def test_a_window_closed_without_room_for_the_chat_opens_with_it(
+    application: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    def opened() -> MainWindow:
+        made = MainWindow()
+        qtbot.addWidget(made)
+        made.keep_state(WindowState(tmp_path / "window.ini"))
+        made.set_chat_settings(ChatSettingsPanel())
+        made.show()
+        return made
+
+    theme().apply(Settings(text_size=200))
+    first = opened()
+    first.resize(860, 480)
+    first.splitter.setSizes([400, 460, 0])
+    QApplication.processEvents()
+    width = first.splitter.sizes()[0]
+    first.action("chat-settings").trigger()
+    assert not first.header.isVisible()
+    first.close()
+    second = opened()
+    QApplication.processEvents()
+    assert second.header.isVisible()
+    assert second.splitter.sizes()[0] == width
