@@ -9,6 +9,7 @@ changes can be missing. The file itself stays sound in every case.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ _JOURNAL_BYTES = 4 << 20  # what stays of the write-ahead log between checkpoint
 
 def connect(file: Path) -> sqlite3.Connection:
     """A connection with everything set that a session needs, not yet checked or upgraded. Raises sqlite3.Error."""
+    make_private(file)
     connection = sqlite3.connect(file, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
@@ -46,6 +48,12 @@ def connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def make_private(file: Path) -> None:
+    """Make an empty file that only its user can read, where there is none: what SQLite puts beside it is as private."""
+    with contextlib.suppress(OSError):  # SQLite meets it again, and says so
+        os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
 def _text(data: bytes) -> str:

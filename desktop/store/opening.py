@@ -9,7 +9,7 @@ from pathlib import Path
 
 from desktop.files import unused
 from desktop.store import rescue
-from desktop.store.database import Database, connect
+from desktop.store.database import Database, connect, make_private
 from desktop.store.errors import StoreError, explain, is_damage, primary_code, unwritable
 from desktop.store.lock import UseLock
 from desktop.store.migrations import APPLICATION, LATEST, migrate, version_of
@@ -142,6 +142,7 @@ def _back_up(connection: sqlite3.Connection, file: Path) -> str:
     making = copy.with_suffix(".making")
     making.unlink(missing_ok=True)
     try:
+        make_private(making)
         target = sqlite3.connect(making, isolation_level=None)
         try:
             connection.backup(target)

@@ -285,3 +285,16 @@ def fill(file: Path, *, leave: int) -> None:
             while True:
                 stream.write(bytes(4096))
         stream.truncate(stream.tell() - leave)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a user's files from others by their folder")
+def test_nobody_else_can_read_the_chats(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    filled(file, LATEST - 1)
+    store = Store.open(tmp_path)  # which keeps a copy of the older file
+    store.new_chat()
+    made = list(tmp_path.glob(f"{file.stem}*.sqlite3*"))
+    assert {".sqlite3", ".sqlite3-wal", ".sqlite3-shm"} <= {other.suffix for other in made}
+    assert len(list(tmp_path.glob(f"{file.stem}-version-*"))) == 1
+    assert {other.name: other.stat().st_mode & 0o077 for other in made} == dict.fromkeys([o.name for o in made], 0)
+    store.close()
