@@ -27,6 +27,7 @@ from desktop.views.welcome import WelcomeChoice
 from runtime import machine_memory
 
 _BUNDLE = "bundle:"
+_EMBEDDED_BYTES = 3_500_000  # of its bundle, which is made when it is first loaded
 _LARGER = KnownModel(name="falcon-7b-instruct", hub="tiiuae/falcon-7b-instruct", parameters="6.9 B")
 _LARGER_WEIGHTS = "lut4"
 _EXPORT = "export"  # key of the welcome's choice that exports
@@ -92,7 +93,9 @@ class ModelsController(QObject):
         takes = estimate(_LARGER, _LARGER_WEIGHTS)
         assert takes is not None
         fits, memory = judge(takes.memory, machine_memory())
-        small = self.tr("Comes with Falconet: 10 MB, quick, good for simple questions. It is ready at once.")
+        small = self.tr("Comes with Falconet: {size}, quick, good for simple questions. It is ready at once.").format(
+            size=disk_size(_EMBEDDED_BYTES)
+        )
         large = self.tr(
             "Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background "
             "while the small one answers. {memory}"

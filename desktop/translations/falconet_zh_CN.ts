@@ -826,6 +826,10 @@
         <source>It is prepared once, when it is first used.</source>
         <translation>首次使用时会准备一次。</translation>
     </message>
+    <message>
+        <source>Its folder holds more than a model: remove it in the file manager.</source>
+        <translation>它的文件夹里不只有模型：请在文件管理器中删除。</translation>
+    </message>
 </context>
 <context>
     <name>DoctorJob</name>
@@ -858,6 +862,10 @@
     <message>
         <source>not loaded</source>
         <translation>未加载</translation>
+    </message>
+    <message>
+        <source>{name} stopped.</source>
+        <translation>{name} 已停止。</translation>
     </message>
     <message>
         <source>Restart</source>
@@ -1013,8 +1021,8 @@
 <context>
     <name>ExportProgress</name>
     <message>
-        <source>How far this stage is</source>
-        <translation>此阶段的进度</translation>
+        <source>How far the export is</source>
+        <translation>导出的进度</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -1449,6 +1457,10 @@
         <translation>{folder} 中已没有模型，未移除任何内容。</translation>
     </message>
     <message>
+        <source>{folder} holds more than a model; nothing was removed. Remove it in the file manager.</source>
+        <translation>{folder} 里不只有模型，什么都没有删除。请在文件管理器中删除它。</translation>
+    </message>
+    <message>
         <source>{folder} could not be moved to the trash; delete it for good instead.</source>
         <translation>无法将 {folder} 移到回收站；请改为永久删除。</translation>
     </message>
@@ -1638,8 +1650,8 @@
         <translation>上次使用的服务</translation>
     </message>
     <message>
-        <source>Comes with Falconet: 10 MB, quick, good for simple questions. It is ready at once.</source>
-        <translation>Falconet 自带：10 MB，速度快，适合简单的问题，马上就能使用。</translation>
+        <source>Comes with Falconet: {size}, quick, good for simple questions. It is ready at once.</source>
+        <translation>Falconet 自带：{size}，速度快，适合简单的问题，马上就能使用。</translation>
     </message>
     <message>
         <source>Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background while the small one answers. {memory}</source>

@@ -24,12 +24,17 @@ class Dialog(QDialog):
         """Take this size, or what of it the screen has room for."""
         self.resize(QSize(width, height).boundedTo(self.screen().availableSize()))
 
+    def least_width(self) -> int:
+        """Pixels that its parts need beside each other."""
+        layout = self.layout()
+        return 0 if layout is None else layout.totalMinimumSize().width()
+
     def _fit(self, *, exact: bool = False) -> None:
         """Grow where the texts need it; `exact`: become no taller than they need, either."""
         layout = self.layout()
         if layout is None:
             return
-        width = max(self.width(), layout.totalMinimumSize().width())
+        width = max(self.width(), self.least_width())
         wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
         height = min(wanted, self.screen().availableSize().height())
         height = height if exact else max(height, self.height())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -14,6 +14,9 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QScrollArea,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -156,7 +159,8 @@ class ClearableEdit(QLineEdit):
 
 
 class Choice(QComboBox):
-    """A box of choices that looks like the fields around it and takes the width that it is given."""
+    """A box of choices that looks like the fields around it and takes the width that it is given: a text that is wider
+    ends in an ellipsis there, and is whole in its list."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -165,11 +169,28 @@ class Choice(QComboBox):
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
+    def shown_text(self) -> str:
+        """What of the chosen text there is room for."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        parts = QStyle.SubControl
+        field = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, parts.SC_ComboBoxEditField, self)
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, field.width())
+
+    def showPopup(self) -> None:
+        view = self.view()
+        view.setMinimumWidth(min(view.sizeHintForColumn(0) + theme().scaled(24), self.screen().availableSize().width()))
+        super().showPopup()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         if theme().native:
             return
         side, edge = theme().scaled(14), theme().scaled(10)
         left = edge if self.layoutDirection() == Qt.LayoutDirection.RightToLeft else self.width() - side - edge
-        painter = QPainter(self)
         icon("chevron-down", "muted").paint(painter, QRect(left, (self.height() - side) // 2, side, side))

@@ -97,6 +97,12 @@ class SettingsDialog(Dialog):
             self.tr("What the model reads of a new chat once it is longer than its context. Nothing is ever deleted.")
         )
 
+    def least_width(self) -> int:
+        """As wide as the longest choice, where the screen is."""
+        layout = self.layout()
+        assert layout is not None
+        return min(layout.totalSizeHint().width(), self.screen().availableSize().width())
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
@@ -104,6 +110,7 @@ class SettingsDialog(Dialog):
 
     def _choices(self, field: str) -> Choice:
         box = Choice()
+        box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         for value in _VALUES[field]:
             box.addItem("", value)
         box.setCurrentIndex(box.findData(getattr(self._settings, field)))

@@ -94,6 +94,7 @@ def _fusion(t: Tokens, scale: float) -> str:
     unit = round(4 * scale)
     return f"""
 QDialog, QMessageBox {{ background: {t.window}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QPushButton {{
     background: {t.raised}; color: {t.text}; border: 1px solid {t.outline};
     border-radius: {2 * unit}px; padding: {unit + 1}px {4 * unit + 1}px;

@@ -10,16 +10,18 @@ from pathlib import Path
 import keyring
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED
-from desktop.library import ExportState
+from desktop.library import ExportRequest, ExportState, overall
 from desktop.shell import Shell
 from desktop.store.records import StoredMessage
 from desktop.views.models.dialog import ModelsDialog
+from desktop.views.models.export_progress import ExportProgress
 from desktop.views.models.service_dialog import ServiceDialog
+from desktop.views.welcome import Welcome
 from tests.desktop.engines import GREEDY, end, wait
 from tests.desktop.test_keychain import SECRET, InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
@@ -119,6 +121,12 @@ def test_the_embedded_model_stands_in_the_list_with_what_it_is_and_that_it_fits(
     note = local.list.currentItem().data(Qt.ItemDataRole.AccessibleTextRole)
     assert note.startswith("falcon-tiny-instruct, In use · ")
     assert not local.details.remove_button.isEnabled()
+    desk.models.welcome()
+    page = desk.shell.window.findChild(Welcome)
+    assert isinstance(page, Welcome)
+    notes = [choice.accessibleDescription() for choice in page.findChildren(QRadioButton)]
+    assert notes[0].startswith(f"Comes with Falconet: {shown['disk']}, quick")
+    desk.shell.window.show_chat()
 
 
 def test_a_model_is_unloaded_and_loaded_again_and_the_header_says_so(
@@ -264,6 +272,47 @@ def test_a_service_with_a_key_is_added_answers_and_its_key_is_in_the_keychain_al
     desk.models.services.remove(service)
     wait(qtbot, lambda: answers_now(desk) == EMBEDDED.key)
     wait(qtbot, lambda: keychain.kept == {})
+
+
+def test_the_bar_of_an_export_and_the_header_tell_of_one_share(qtbot: QtBot) -> None:
+    progress = ExportProgress()
+    qtbot.addWidget(progress)
+    request = ExportRequest(model="falcon-7b", output=Path("falcon-7b-lut4"))
+    for stage, done in (("download", 50), ("verify", 0), ("verify", 25)):
+        state = ExportState(kind="running", request=request, stage=stage, done=done, total=100)
+        progress.set_state(state)
+        share = overall(state)
+        assert share is not None
+        assert progress.bar.value() / progress.bar.maximum() == pytest.approx(share, abs=0.001)
+    progress.set_state(ExportState(kind="running", request=request))
+    assert progress.bar.maximum() == 0  # it moves to and fro until a share is known
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_enter_after_a_test_of_a_service_saves_what_was_typed(qtbot: QtBot, by_key: bool) -> None:
+    dialog = ServiceDialog()
+    qtbot.addWidget(dialog)
+    dialog.open()
+    dialog.activateWindow()
+    wait(qtbot, dialog.isActiveWindow)
+    dialog.key.setFocus()
+    dialog.url.setText("https://example.com/v1")
+    asked: list[object] = []
+    kept: list[object] = []
+    dialog.testRequested.connect(asked.append)
+    dialog.agreed.connect(kept.append)
+    if by_key:
+        dialog.test_button.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.keyClick(dialog.test_button, Qt.Key.Key_Return)
+    else:
+        qtbot.mouseClick(dialog.test_button, Qt.MouseButton.LeftButton)
+        assert dialog.focusWidget() is dialog.key
+    assert asked == [dialog.form()]
+    focused = dialog.focusWidget()
+    assert focused is not None
+    qtbot.keyClick(focused, Qt.Key.Key_Return)
+    assert kept == asked
+    assert dialog.result() == dialog.DialogCode.Accepted
 
 
 def test_a_preset_is_deleted_from_its_menu(qtbot: QtBot, desk: Desk, chat: int) -> None:

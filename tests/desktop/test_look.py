@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.library import KnownModel
 from desktop.library.sizes import disk_size, memory_size
 from desktop.settings import Settings
 from desktop.store.records import Chat, Folder
@@ -18,8 +19,9 @@ from desktop.views.about import AboutDialog
 from desktop.views.banner import Banner
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
+from desktop.views.models.export_form import ExportForm
 from desktop.views.models.service_dialog import ServiceDialog
-from desktop.views.parts import Paragraph
+from desktop.views.parts import Choice, Paragraph
 from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.sidebar.rows import ChatRow, rows
 from desktop.views.theme import theme
@@ -179,3 +181,43 @@ def test_good_news_have_no_sign_of_a_warning(application: QApplication, qtbot: Q
 def test_a_number_and_its_unit_stay_on_one_line(qapp: QApplication) -> None:
     assert disk_size(3_600_000_000) == "3.6\u00a0GB"
     assert " " not in memory_size(16 * 1024**3)
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_every_choice_in_the_settings_shows_its_text(
+    application: QApplication, qtbot: QtBot, percent: int, language: str
+) -> None:
+    set_language(application, language)
+    theme().apply(Settings(text_size=percent))
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    for box in dialog.findChildren(Choice):
+        for index in range(box.count()):
+            box.setCurrentIndex(index)
+            assert box.shown_text() == box.currentText()
+
+
+def test_a_choice_that_is_wider_than_its_box_is_elided_there_and_whole_in_its_list(qtbot: QtBot) -> None:
+    box = Choice()
+    qtbot.addWidget(box)
+    box.addItem("a choice of very many words " * 3)
+    box.setFixedWidth(200)
+    box.show()
+    assert box.shown_text().endswith("…")
+    box.showPopup()
+    assert box.view().viewport().width() >= box.view().sizeHintForColumn(0)
+    box.hidePopup()
+
+
+def test_the_names_in_the_form_of_an_export_are_not_cut(qtbot: QtBot) -> None:
+    form = ExportForm()
+    qtbot.addWidget(form)
+    form.resize(820, 500)
+    form.set_known([KnownModel(name="falcon-tiny-instruct", hub="", parameters="embedded")])
+    form.show()
+    for box in (form.model_box, form.weights_box):
+        for index in range(box.count()):
+            box.setCurrentIndex(index)
+            assert box.shown_text() == box.currentText()

@@ -21,6 +21,7 @@ from desktop.library.entries import judge
 from desktop.views.models.words import FORMATS, format_title
 from desktop.views.parts import Choice, Paragraph, reading_column
 from desktop.views.sheet import set_kind
+from desktop.views.theme import theme
 from runtime import install_command, machine_memory
 
 
@@ -69,6 +70,11 @@ class ExportForm(QWidget):
         buttons.addWidget(self.export_button)
         buttons.addStretch(1)
         inside = reading_column(self, 20)
+        column = inside.parentWidget()
+        assert column is not None
+        column.setMaximumWidth(theme().measure() + self.folder_button.sizeHint().width())
+        for text in (self.about, self.takes):
+            text.setMaximumWidth(theme().measure())
         inside.addWidget(self.about)
         inside.addLayout(form)
         inside.addLayout(buttons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from desktop.library import ExportState
+from desktop.library import ExportState, overall
 from desktop.views.models.words import pace, stage_title
 from desktop.views.parts import Paragraph, label, reading_column
 from desktop.views.sheet import set_kind
@@ -29,7 +29,7 @@ class ExportProgress(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName(self.tr("How far this stage is"))
+        self.bar.setAccessibleName(self.tr("How far the export is"))
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.load_button = QPushButton(self.tr("Load"))
         self.go_on_button = QPushButton(self.tr("Go On"))
@@ -66,9 +66,10 @@ class ExportProgress(QWidget):
             }[state.kind].format(name=name)
         )
         self.stage.setText(f"{stage_title(state.stage)}…")
-        self.bar.setRange(0, _STEPS if state.fraction is not None else 0)
-        if state.fraction is not None:
-            self.bar.setValue(round(state.fraction * _STEPS))
+        share = overall(state)
+        self.bar.setRange(0, _STEPS if share is not None else 0)
+        if share is not None:
+            self.bar.setValue(round(share * _STEPS))
         self.pace.setText(pace(state))
         self.sentence.set_plain(self._sentence(state))
         set_kind(self.sentence, "danger" if state.kind == "failed" else "muted")

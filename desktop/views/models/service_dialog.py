@@ -71,6 +71,9 @@ class ServiceDialog(Dialog):
         self.test_button.setToolTip(self.tr("Send the word “Hello” to the service and wait for its answer."))
         self.save_button = self.buttons.button(QDialogButtonBox.StandardButton.Save)
         set_kind(self.save_button, "primary")
+        self.save_button.setDefault(True)
+        self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)  # what was typed is not lost
+        self.test_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(32, 28, 32, 24)
         layout.setSpacing(16)
@@ -110,6 +113,8 @@ class ServiceDialog(Dialog):
     def _on_test(self) -> None:
         if self._is_right():
             self.tell(self.tr("Asking the service…"), well=True)
+            if self.test_button.hasFocus():  # which Qt would give to what comes next
+                self.save_button.setFocus()
             self.test_button.setEnabled(False)
             self.testRequested.emit(self.form())
 
