@@ -15,9 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.shell import Shell
-from desktop.store.errors import StoreError
 from desktop.store.records import Step, StoredMessage
-from desktop.views.deleted_dialog import DeletedDialog
 from runtime import GenerationOptions, SamplingConfig
 from tests.desktop.engines import GREEDY, frozen_models, kill_model, lasting, wait
 
@@ -253,28 +251,6 @@ def test_a_deleted_chat_comes_back_with_undo(qtbot: QtBot, desk: Desk, chat: int
     assert desk.sidebar.list.rows.place_of(chat) is not None
 
 
-def test_a_deleted_chat_comes_back_weeks_later_or_goes_for_good(qtbot: QtBot, desk: Desk, chat: int) -> None:
-    say(qtbot, desk, chat, CAPITAL)
-    other = desk.store.new_chat()
-    desk.store.rename(other.id, "Another")
-    desk.chats.delete([chat, other.id])
-    desk.shell.window.action("deleted-chats").trigger()
-    (dialog,) = desk.shell.window.findChildren(DeletedDialog)
-    titles = [item.text(0) for item in dialog.list.findItems("", Qt.MatchFlag.MatchContains)]
-    assert titles[:2] == ["Another", desk.store.chat(chat).title]
-    assert dialog.chosen() == [other.id]
-    qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)
-    with pytest.raises(StoreError, match="deleted for good"):
-        desk.store.chat(other.id)
-    assert dialog.chosen() == [chat]
-    qtbot.mouseClick(dialog.restore_button, Qt.MouseButton.LeftButton)
-    assert desk.conversation.chat is not None
-    assert desk.conversation.chat.id == chat
-    assert desk.sidebar.list.rows.place_of(chat) is not None
-    assert chat not in dialog.chosen()
-    dialog.close()
-
-
 def test_a_message_that_was_found_is_shown_on_its_own_path(qtbot: QtBot, desk: Desk, chat: int) -> None:
     say(qtbot, desk, chat, CAPITAL)
     desk.view.editRequested.emit(path(desk, chat)[0].id, "What is the opposite of xylophone hot?")
@@ -400,27 +376,3 @@ def test_a_new_chat_leaves_out_what_the_settings_say(desk: Desk) -> None:
             assert desk.shell.chat_settings().defaults.context_policy == policy
     finally:
         desk.shell.change(before)
-
-
-def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: Desk, chat: int) -> None:
-    other = desk.store.new_chat()
-    desk.store.rename(other.id, "Another")
-    desk.chats.refresh()
-    window = desk.shell.window
-    edit = window.composer.edit
-    chats = desk.sidebar.list
-    place = chats.rows.place_of(other.id)
-    assert place is not None
-    where = chats.visualRect(chats.rows.index(place)).center()
-    qtbot.mouseClick(chats.viewport(), Qt.MouseButton.LeftButton, pos=where)
-    assert desk.conversation.chat is not None
-    assert desk.conversation.chat.id == other.id
-    assert window.focusWidget() is edit
-    chats.setFocus()
-    qtbot.keyClick(chats, Qt.Key.Key_Down)
-    assert window.focusWidget() is chats, "arrow keys go on choosing"
-    qtbot.keyClick(chats, Qt.Key.Key_Return)
-    assert window.focusWidget() is edit
-    chats.setFocus()
-    qtbot.mouseClick(desk.sidebar.new_button, Qt.MouseButton.LeftButton)
-    assert window.focusWidget() is edit

@@ -1,0 +1,86 @@
+"""The window's list of chats at work: what is typed after one was chosen, and chats that were deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop.desk import Desk
+from desktop.shell import Shell
+from desktop.store.errors import StoreError
+from desktop.views.deleted_dialog import DeletedDialog
+from tests.desktop.engines import end
+
+
+@pytest.fixture
+def desk(qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
+    shell = Shell(qapp, tmp_path)
+    shell.change(replace(shell.settings, language="en", welcomed=True))
+    desk = Desk(shell, tmp_path)
+    shell.window.resize(1000, 700)
+    shell.window.show()
+    yield desk
+    end(desk)
+
+
+@pytest.fixture
+def chat(desk: Desk) -> int:
+    """The chat that is shown, with a question in it; there is another, untitled one."""
+    desk.chats.begin()
+    shown = desk.conversation.chat
+    assert shown is not None
+    desk.store.add(shown.id, None, "user", "What is the capital of France?")
+    desk.store.rename(shown.id, "Capitals")
+    desk.chats.refresh()
+    return shown.id
+
+
+def test_a_deleted_chat_comes_back_weeks_later_or_goes_for_good(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    other = desk.store.new_chat()
+    desk.store.rename(other.id, "Another")
+    desk.chats.delete([chat, other.id])
+    desk.shell.window.action("deleted-chats").trigger()
+    (dialog,) = desk.shell.window.findChildren(DeletedDialog)
+    titles = [item.text(0) for item in dialog.list.findItems("", Qt.MatchFlag.MatchContains)]
+    assert titles[:2] == ["Another", desk.store.chat(chat).title]
+    assert dialog.chosen() == [other.id]
+    qtbot.mouseClick(dialog.remove_button, Qt.MouseButton.LeftButton)
+    with pytest.raises(StoreError, match="deleted for good"):
+        desk.store.chat(other.id)
+    assert dialog.chosen() == [chat]
+    qtbot.mouseClick(dialog.restore_button, Qt.MouseButton.LeftButton)
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.id == chat
+    assert desk.sidebar.list.rows.place_of(chat) is not None
+    assert chat not in dialog.chosen()
+    dialog.close()
+
+
+def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    other = desk.store.new_chat()
+    desk.store.rename(other.id, "Another")
+    desk.chats.refresh()
+    window = desk.shell.window
+    edit = window.composer.edit
+    chats = desk.sidebar.list
+    place = chats.rows.place_of(other.id)
+    assert place is not None
+    where = chats.visualRect(chats.rows.index(place)).center()
+    qtbot.mouseClick(chats.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.id == other.id
+    assert window.focusWidget() is edit
+    chats.setFocus()
+    qtbot.keyClick(chats, Qt.Key.Key_Down)
+    assert window.focusWidget() is chats, "arrow keys go on choosing"
+    qtbot.keyClick(chats, Qt.Key.Key_Return)
+    assert window.focusWidget() is edit
+    chats.setFocus()
+    qtbot.mouseClick(desk.sidebar.new_button, Qt.MouseButton.LeftButton)
+    assert window.focusWidget() is edit
