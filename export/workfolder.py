@@ -88,6 +88,11 @@ def work_folder(output: Path) -> Iterator[WorkFolder]:
             _undo_replacement(output)
             yield work
         except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise ExportError(
+                    "The export has more files open at once than this system allows; allow it more, as with "
+                    "`ulimit -n 4096`, and run the same command again to go on."
+                ) from None
             if error.errno not in _DISK_FULL:
                 raise
             raise disk_full(output.parent) from None
@@ -138,7 +143,7 @@ def behind_link(output: Path) -> Path:
     if not output.is_symlink():
         return output
     place = Path(os.path.realpath(output))
-    if not place.exists():
+    if not place.exists() and not set_aside_path(place).exists():  # the latter after a kill: see `work_folder`
         raise OptionError(f"{output} is a link to {place}, which does not exist; remove it, or name another --output.")
     return place
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -145,7 +146,8 @@ class Manifest:
 
 
 def set_aside_path(folder: Path) -> Path:
-    """Where an old bundle lies for the moment in which a new one takes its place."""
+    """Where an old bundle lies for the moment in which a new one takes its place: beside what a link leads to."""
+    folder = Path(os.path.realpath(folder)) if folder.is_symlink() else folder
     return folder.parent / f".{folder.name}.falconet-old"
 
 

@@ -12,6 +12,7 @@ from desktop.controllers.conversation import ConversationController
 from desktop.store.records import Chat
 from desktop.store.store import Store
 from desktop.views.deleted_dialog import DeletedDialog
+from desktop.views.models.asking import ask
 from desktop.views.sidebar.rows import rows
 from desktop.views.sidebar.sidebar import Sidebar
 
@@ -136,6 +137,15 @@ class ChatsController(QObject):
                 self.open(chats[0])
 
         def remove(chats: list[int]) -> None:
+            ask(
+                dialog,
+                self.tr("Delete %n chat(s) for good?", "", len(chats)),
+                detail=self.tr("They cannot be had back."),
+                button=self.tr("Delete for Good"),
+                action=lambda: removed(chats),
+            )
+
+        def removed(chats: list[int]) -> None:
             self._store.remove(chats)
             dialog.set_chats(self._store.deleted_chats())
 

@@ -279,10 +279,13 @@ class Runner:
             options = replace(options, context_policy="stop")
         ask = engine.continue_answer if request.continues else engine.chat
         whole, short = joined(request.messages), latest(request.messages)
+        began = False
         try:
-            yield from ask(whole, options, cancelled=cancelled)
-        except ContextFullError:  # nothing was said yet
-            if short == whole:
+            for event in ask(whole, options, cancelled=cancelled):
+                began = True
+                yield event
+        except ContextFullError:
+            if began or short == whole:
                 raise
             yield from ask(short, options, cancelled=cancelled)
 

@@ -87,10 +87,10 @@ def looks_like_bundle(folder: Path) -> bool:
 
 
 def is_removable(folder: Path) -> bool:
-    """Whether a folder of a bundle may go as it is: a whole bundle that no other folder lies in, or a damaged one with
-    nothing in it but what bundles have. Raises OSError where it cannot be read."""
-    others = [item for item in folder.iterdir() if item.name not in (_OWN_FOLDERS if item.is_dir() else _OWN_FILES)]
-    return not others or (_is_whole(folder) and not any(item.is_dir() for item in others))
+    """Whether a bundle's folder may go as it is: there is a package in it, and nothing beside it but what bundles have.
+    Raises OSError where it cannot be read."""
+    own = _OWN_FILES | _OWN_FOLDERS | {name.partition("/")[0] for name in _files_of(folder)}
+    return (folder / _PACKAGE).is_dir() and all(item.name in own for item in folder.iterdir())
 
 
 def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> ModelEntry:
@@ -162,11 +162,15 @@ def judge(needs: int, memory: Memory) -> tuple[Fits, str]:
 
 
 def _is_whole(folder: Path) -> bool:
+    return bool(_files_of(folder))
+
+
+def _files_of(folder: Path) -> tuple[str, ...]:
+    """Names of the files of a whole bundle; none of what is damaged."""
     try:
-        Bundle.open(folder, hashes=False)
+        return tuple(Bundle.open(folder, hashes=False).manifest.files)
     except (UserFacingError, OSError):
-        return False
-    return True
+        return ()
 
 
 def _can_go(folder: Path) -> bool:

@@ -77,7 +77,7 @@ def set_options(db: Database, chat: int, options: GenerationOptions) -> None:
 
 def list_deleted(db: Database) -> list[DeletedChat]:
     """Chats that are deleted and can be had back, the last one first."""
-    rows = db.rows("SELECT * FROM chats WHERE deleted IS NOT NULL ORDER BY deleted DESC, id DESC")
+    rows = db.rows("SELECT * FROM chats WHERE typeof(deleted) IN ('real', 'integer') ORDER BY deleted DESC, id DESC")
     return [DeletedChat(chat=to_chat(row), kept_until=row["deleted"] + KEPT_SECONDS) for row in rows]
 
 
@@ -94,8 +94,8 @@ def remove(db: Database, chats: Sequence[int]) -> None:
 
 def purge(db: Database, now: float) -> None:
     """Remove for good what was deleted more than KEPT_SECONDS ago."""
-    if old := [deleted.chat.id for deleted in list_deleted(db) if deleted.kept_until < now]:
-        remove(db, old)
+    if old := db.rows("SELECT id FROM chats WHERE deleted < ?", now - KEPT_SECONDS):
+        remove(db, [row["id"] for row in old])
 
 
 def list_folders(db: Database) -> list[Folder]:

@@ -53,7 +53,7 @@ def connect(file: Path) -> sqlite3.Connection:
 def make_private(file: Path) -> None:
     """Make an empty file that only its user can read, where there is none: what SQLite puts beside it is as private."""
     with contextlib.suppress(OSError):  # SQLite meets it again, and says so
-        os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
+        os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _text(data: bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from desktop.store.database import Database
 from desktop.store.records import Hit
-from desktop.store.words import clean, compose, fold, pattern, tokens
+from desktop.store.words import clean, compose, composed_starts, fold, pattern, tokens
 
 _LONGEST_QUERY = 400  # characters; more is no search but a text that was pasted
 _RANKED = 2000  # messages: of words that more of them hold, ranks say nothing and take long, so the newest come first
@@ -125,7 +125,9 @@ def places(query: str, text: str) -> list[tuple[int, int]]:
     understood = understand(query)
     if understood is None:
         return []
-    return [match.span() for match in understood.pattern.finditer(fold(text)) if match.end() > match.start()]
+    starts = composed_starts(text)
+    found = [match.span() for match in understood.pattern.finditer(fold(compose(text)))]
+    return [(starts[begin], starts[end]) for begin, end in found if end > begin]
 
 
 def excerpt(text: str, found: re.Pattern[str]) -> tuple[str, tuple[tuple[int, int], ...]]:

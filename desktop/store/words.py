@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _ALONE = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Myanmar, Hangul's parts, Khmer
@@ -43,6 +44,25 @@ def clean(text: str) -> str:
 def compose(text: str) -> str:
     """The form that `fold` gives places in: accents and their letters are one character where there is one."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def composed_starts(text: str) -> Sequence[int]:
+    """Where in `text` each character of `compose(text)` begins, and at last where it ends."""
+    composed = compose(text)
+    if composed == text:
+        return range(len(text) + 1)
+    starts: list[int] = []
+    begin = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or _is_whole(text[begin:end], text[end]):
+            starts += [begin] * len(compose(text[begin:end]))
+            begin = end
+    return [*starts, len(text)]
+
+
+def _is_whole(piece: str, following: str) -> bool:
+    """Whether `piece` composes alone as before `following`: no accent, nor a letter that one of Hangul takes."""
+    return not unicodedata.combining(following) and compose(piece + following) == compose(piece) + compose(following)
 
 
 def fold(composed: str) -> str:

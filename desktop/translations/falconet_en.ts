@@ -24,6 +24,13 @@
             <numerusform>%n chats deleted.</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>Delete %n chat(s) for good?</source>
+        <translation>
+            <numerusform>Delete %n chat for good?</numerusform>
+            <numerusform>Delete %n chats for good?</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>EngineController</name>

@@ -176,6 +176,20 @@
             <numerusform>已删除 %n 个对话。</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>Delete %n chat(s) for good?</source>
+        <translation>
+            <numerusform>永久删除 %n 个对话？</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>They cannot be had back.</source>
+        <translation>删除后无法恢复。</translation>
+    </message>
+    <message>
+        <source>Delete for Good</source>
+        <translation>永久删除</translation>
+    </message>
     <message>
         <source>New Folder</source>
         <translation>新建文件夹</translation>

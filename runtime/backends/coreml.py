@@ -79,17 +79,10 @@ def _load(program: CompiledProgram, units: str) -> Any:
         import coremltools as ct
         from coremltools.models.utils import compile_model
 
-        def load() -> Any:
-            return ct.models.CompiledMLModel(str(program.path), compute_units=ct.ComputeUnit[units.upper()])
-
-        if program.path.exists():
-            try:
-                return load()
-            except RuntimeError:  # damaged, perhaps: what is made once more tells
-                program.remove()
-        with quiet_output():  # Core ML's compiler speaks on standard output
-            program.make(compile_model)
-        return load()
+        if not program.is_whole:
+            with quiet_output():  # Core ML's compiler speaks on standard output
+                program.make(compile_model)
+        return ct.models.CompiledMLModel(str(program.path), compute_units=ct.ComputeUnit[units.upper()])
 
 
 class _CoreML:

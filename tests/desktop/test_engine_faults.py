@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.engine import EMBEDDED, EngineHost, LocalModel, RemoteModel, SafeStart
 from desktop.settings import Settings
-from runtime import GenerationOptions
+from runtime import GenerationOptions, Message
 from tests.desktop.engines import GREEDY, Told, children, kill_model, lasting, question, wait
 from tests.held import HeldModels
 from tests.runtime.openai_server import Handler, OpenAIServer
@@ -180,6 +180,23 @@ def test_a_service_that_hangs_at_its_first_word_is_left_behind(
         assert "is not a bundle" in host.status.sentence
     assert "secret-key" not in repr(told.statuses)
     assert mark.crashed() is None
+
+
+def test_a_service_that_finds_an_answer_too_long_in_its_midst_is_not_asked_again(
+    qtbot: QtBot, host: EngineHost
+) -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Half an answer.")
+        handler.event({"error": {"message": "too long", "code": "context_length_exceeded"}})
+
+    told = Told.by(host)
+    with OpenAIServer(behave) as server:
+        host.load(RemoteModel(url=server.url, name="service", model="m"))
+        host.ask(1, [Message("user", "one"), Message("user", "two")], GREEDY)
+        wait(qtbot, lambda: bool(told.ends))
+        asked = len(server.requests)
+    assert (told.end(1).state, told.end(1).text, asked) == ("failed", "Half an answer.", 1)
 
 
 def test_a_service_answers_and_one_that_breaks_off_fails_that_answer_alone(qtbot: QtBot, host: EngineHost) -> None:

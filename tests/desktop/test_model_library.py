@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,15 +170,18 @@ def test_a_bundle_that_was_named_itself_is_found_with_what_lies_in_it(bundle: Pa
     assert look_at(inner, machine_memory()).removable
 
 
-def test_a_damaged_bundle_can_go_only_where_it_holds_nothing_else(bundle: Path) -> None:
+def test_a_bundle_can_go_only_where_it_holds_nothing_else(bundle: Path) -> None:
+    assert look_at(bundle, machine_memory()).removable
     (bundle / "notes.txt").write_text("mine", encoding="utf-8")
-    assert look_at(bundle, machine_memory()).removable  # it is a bundle by its manifest
+    assert not look_at(bundle, machine_memory()).removable
     (bundle / "manifest.json").write_text("{}", encoding="utf-8")
     entry = look_at(bundle, machine_memory())
     assert entry.damaged is not None
     assert not entry.removable
     (bundle / "notes.txt").unlink()
     assert look_at(bundle, machine_memory()).removable
+    shutil.rmtree(bundle / "model.mlpackage")
+    assert not look_at(bundle, machine_memory()).removable, "another program's manifest.json"
 
 
 def test_a_folder_that_took_in_more_than_a_model_is_not_removed(

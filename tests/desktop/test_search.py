@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from desktop.store.opening import FILE_NAME
+from desktop.store.search import places
 from desktop.store.store import Store
 from desktop.store.trees import ChatTree, Node
-from desktop.store.words import fold, tokens
+from desktop.store.words import compose, composed_starts, fold, tokens
 
 TEXTS = (
     "The quick brown fox jumps over the lazy dog",
@@ -105,6 +107,25 @@ def test_any_text_is_a_safe_query_and_ranges_lie_within_snippets(store: Store, q
 def test_places_in_folded_text_are_places_in_the_text(text: str) -> None:
     assert len(fold(text)) == len(text)
     assert all(token and not any(character.isspace() for character in token) for token in tokens(text))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("ae\u0301\u0323\u0316\u0327o 한하x\u0345") | st.characters(), max_size=12))
+def test_each_character_of_the_composed_text_has_its_place_in_the_text(text: str) -> None:
+    composed, starts = compose(text), list(composed_starts(text))
+    assert len(starts) == len(composed) + 1
+    assert starts == sorted(starts)
+    assert (starts[0], starts[-1]) == (0, len(text))
+    cuts = sorted(set(starts))
+    assert "".join(compose(text[begin:end]) for begin, end in pairwise(cuts)) == composed
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("résumé", ["re\u0301sume\u0301"]), ("là", ["la\u0300"]), ("한글", ["\u1112\u1161\u11ab글"])]
+)
+def test_words_are_marked_in_text_whose_accents_stand_alone(query: str, found: list[str]) -> None:
+    text = "A re\u0301sume\u0301, la\u0300; \u1112\u1161\u11ab글."
+    assert [text[begin:end] for begin, end in places(query, text)] == found
 
 
 def test_titles_come_before_messages(store: Store) -> None:

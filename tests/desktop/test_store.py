@@ -94,6 +94,16 @@ def test_chats_are_listed_pinned_first_then_newest_without_deleted_and_archived(
     assert [chat.id for chat in store.chats()] == [pinned, new, old, deleted]
 
 
+def test_a_chat_whose_deletion_has_no_date_stops_no_start(store: Store, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    store.delete([chat])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as raw:
+        raw.execute("UPDATE chats SET deleted = 'yesterday'")
+    store = reopened(store, tmp_path)
+    assert (store.chats(), store.deleted_chats()) == ([], [])
+    store.close()
+
+
 def test_a_deleted_chat_is_gone_for_good_at_a_start_30_days_later_however_deep(store: Store, tmp_path: Path) -> None:
     deep = tuple(  # deeper than SQLite lets deletions call each other
         Node(parent=number - 1 if number else None, role="user", text=f"forgettable{number}", created=1.0)

@@ -192,7 +192,7 @@ def test_activations_beyond_half_precision_are_refused_and_nothing_is_left(tmp_p
     save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(VerificationError, match="float16 ends at 65,504"):
         export(str(source), ExportOptions(output=tmp_path / "out" / "x", weights="fp16"), SilentProgress())
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_divergence_is_torchs() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from export.space import DiskError
-from export.workfolder import WorkFolder, work_folder
-from runtime.manifest import set_aside_path
+from export.workfolder import WorkFolder, behind_link, work_folder
+from runtime.errors import BundleError
+from runtime.manifest import Manifest, set_aside_path
 
 
 @pytest.fixture
@@ -137,6 +138,17 @@ def test_a_replacement_that_fails_leaves_the_old_bundle(output: Path) -> None:
         work.finish(output)  # there is no new one
     assert (output / "manifest.json").read_text() == "old"
     assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_replacement_through_a_link_that_was_killed_is_put_right_too(output: Path, tmp_path: Path) -> None:
+    make(set_aside_path(output), "old")
+    link = tmp_path / "link"
+    link.symlink_to(output)
+    with pytest.raises(BundleError, match=rf"the old bundle is in {set_aside_path(output)}: rename it back"):
+        Manifest.read(link)
+    assert behind_link(link) == output
+    with work_folder(behind_link(link)):
+        assert (link / "manifest.json").read_text() == "old"
 
 
 @pytest.mark.parametrize("after", ["one rename", "both"])

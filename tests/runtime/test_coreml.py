@@ -39,7 +39,11 @@ def bundle(bundle_folder: Path) -> Bundle:
 
 
 def kept(bundle: Bundle) -> list[str]:
-    return sorted(path.name for path in (bundle.folder / FOLDER).iterdir())
+    """Compiled programs in the bundle, each with its record."""
+    names = sorted(path.name for path in (bundle.folder / FOLDER).iterdir())
+    programs = [name for name in names if name.endswith(".mlmodelc")]
+    assert names == sorted([*programs, *(name.replace(".mlmodelc", ".json") for name in programs)])
+    return programs
 
 
 def test_no_input_is_ever_freed_by_core_ml(core_ml: StandIn, bundle: Bundle) -> None:
@@ -103,8 +107,8 @@ def test_after_an_update_of_the_system_it_is_compiled_again_and_the_old_one_goes
 
 def test_a_damaged_one_is_compiled_once_more(core_ml: StandIn, bundle: Bundle) -> None:
     open_backend(bundle)
-    (path,) = (bundle.folder / FOLDER).iterdir()
-    shutil.rmtree(path / "Data")
+    (name,) = kept(bundle)
+    shutil.rmtree(bundle.folder / FOLDER / name / "Data")
     open_backend(bundle)
     assert len(core_ml.compiled) == 2
     open_backend(bundle)
@@ -117,7 +121,9 @@ def test_what_core_ml_says_is_told_in_one_sentence(core_ml: StandIn, bundle: Bun
         CoreMLError, match=r"^Core ML cannot load 7b with --compute-units cpu_and_ne: .*error code: -14"
     ):
         open_backend(bundle, "coreml", compute_units="cpu_and_ne")
+    assert len(core_ml.compiled) == 1
     backend = open_backend(bundle, "coreml", compute_units="cpu_only")
+    assert len(core_ml.compiled) == 1, "what one unit refuses is kept for the others"
     core_ml.failing = "{\n    NSLocalizedDescription = 'Unable to compute';\n}"
     with pytest.raises(CoreMLError, match=r"^Core ML could not compute: \{ NSLocal.* or --backend torch\.$"):
         backend.feed([1], backend.new_state())
@@ -126,13 +132,13 @@ def test_what_core_ml_says_is_told_in_one_sentence(core_ml: StandIn, bundle: Bun
 def test_a_read_only_bundle_s_program_is_kept_in_the_cache(core_ml: StandIn, bundle: Bundle, tmp_path: Path) -> None:
     (bundle.folder / FOLDER).write_text("no folder")
     open_backend(bundle)
-    (found,) = (tmp_path / "cache" / "compiled").iterdir()
+    (found,) = (tmp_path / "cache" / "compiled").glob("*.mlmodelc")
     assert found.name == f"{bundle.hash[:16]}-24G90.mlmodelc"
     other = found.with_name("0123456789abcdef-24G90.mlmodelc")
     other.mkdir()
     core_ml.build = "25A354"
     open_backend(bundle)
-    left = {path.name for path in found.parent.iterdir()}
+    left = {path.name for path in found.parent.glob("*.mlmodelc")}
     assert left == {other.name, f"{bundle.hash[:16]}-25A354.mlmodelc"}, "another bundle's stays"
 
 

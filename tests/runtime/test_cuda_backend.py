@@ -227,5 +227,7 @@ class TestPlacement:
 
     @pytest.mark.parametrize("cards", [1, 2])
     def test_too_little_memory_on_all_cards_is_said_with_what_is_needed(self, bundles: Bundles, cards: int) -> None:
-        with pytest.raises(BackendUnavailableError, match=r"7b needs .* and the cards? ha(s|ve) 1 kB( and 1 kB)? free"):
+        with pytest.raises(
+            BackendUnavailableError, match=r"7b needs .* and the cards? ha(s|ve) 1000 bytes( and 1000 bytes)? free"
+        ):
             stages_for(model(bundles), "7b", dict.fromkeys(range(cards), 1000))
