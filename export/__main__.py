@@ -96,7 +96,7 @@ def _parser() -> Parser:
         description="Export a Falcon to a verified Core ML bundle. `list` names the models, `inspect` shows a bundle.",
         epilog="Exit codes: 0 done, 1 what the last line says is to be mended, 130 stopped by Ctrl-C.",
     )
-    parser.add_argument("model", help="a known name, or a folder in Hugging Face layout")
+    parser.add_argument("model", help="a known name, OWNER/NAME of the Hub, or a folder in Hugging Face layout")
     parser.add_argument("--output", type=Path, help="folder to make (default: bundles/NAME-WEIGHTS)")
     bits = parser.add_mutually_exclusive_group()
     bits.add_argument(

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 
-def chat_format(folder: Path, known: Mapping[str, str]) -> str:
-    """The name of a format in runtime.chat; `known` has those of known models by name and repository, in lower case.
+def chat_format(folder: Path, known: Mapping[str, str], *, name: str) -> str:
+    """The name of a format in runtime.chat, for the model called `name` in `folder`; `known` has those of known models
+    by name and repository, in lower case.
 
     A chat template in the tokenizer's files goes first. Then comes the model that config.json says it was made from, if
-    that one chats: of a base model, a tuned one may have been made. Then the folder's name.
+    that one chats: of a base model, a tuned one may have been made. Then the name.
     """
     written = _recognize(_own_template(folder))
     origin = known.get(str(_json(folder / "config.json").get("_name_or_path")).lower(), "raw")
     if written or origin != "raw":
         return written or origin
-    name = folder.resolve().name.lower()
+    name = name.lower()
     if name in known:
         return known[name]
     if "instruct" in name:

@@ -106,7 +106,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             raise
         check_output(place, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
         work.finish(place)
-    if source.chat_template == "raw" and source.revision is None:
+    if source.chat_template == "raw" and not source.is_known:
         progress.note(
             f"No chat format is known for {source.name}: `chat` continues its text, unless --template names a format."
         )

@@ -1,4 +1,4 @@
-"""Sources: the models known by name, and any folder in Hugging Face's layout."""
+"""Sources: the models known by name, any repository of the Hub, and any folder in Hugging Face's layout."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 _REVISION = re.compile(r"\w[\w+-]*([./][\w+-]+)*")  # names a file of the cache, so no way out of it may hide in it
+
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?![.-]))*/[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?![.-]))*")
 
 
 class SourceError(UserFacingError):
@@ -121,6 +124,7 @@ class ResolvedSource:
     chat_template: str
     folder: Path
     revision: str | None = None
+    is_known: bool = False  # its chat format is no guess
     missing_bytes: int = field(default=0, compare=False)
     fetch_weights: Callable[[], None] = field(default=lambda: None, compare=False)
 
@@ -133,7 +137,8 @@ def resolve(
     progress: Progress | None = None,
     hub: Hub | None = None,
 ) -> ResolvedSource:
-    """The folder for a path or a known name; of the latter, config and tokenizer are fetched from `hub`, if need be.
+    """The folder for a path, a known name or a repository (`owner/name`); config and tokenizer of the latter two are
+    fetched from `hub`, if need be.
 
     `hub` None is the one that the environment names, `revision` None what the name stands for. With `offline` only what
     the cache holds is used. Raises SourceError, with the nearest known names, for a name that is not known, OptionError
@@ -148,7 +153,11 @@ def resolve(
         if revision is not None:
             raise OptionError(f"{known.name} comes with Falconet; leave out --revision.")
         return ResolvedSource(
-            name=known.name, hub_name=known.hub_name, chat_template=known.chat_template, folder=known.folder
+            name=known.name,
+            hub_name=known.hub_name,
+            chat_template=known.chat_template,
+            folder=known.folder,
+            is_known=True,
         )
     path = _expanded(named)
     if path.is_dir():
@@ -159,20 +168,31 @@ def resolve(
         return ResolvedSource(
             name=name,
             hub_name=same.hub_name if same else name,
-            chat_template=chat_format(path, _KNOWN_FORMATS),
+            chat_template=chat_format(path, _KNOWN_FORMATS, name=name),
             folder=path,
+            is_known=same is not None,
         )
-    if known:
-        from export.hub import begin_fetch  # not above: folders do without huggingface_hub, which is slow to import
+    if known or (_REPOSITORY.fullmatch(named) and not path.exists()):
+        # Not above: folders do without huggingface_hub, which is slow to import.
+        from export.hub import HubError, begin_fetch
 
-        chosen = revision or known.revision
-        snapshot = begin_fetch(known.hub_name, chosen, progress or SilentProgress(), offline=offline, hub=hub)
+        repository = known.hub_name if known else named
+        chosen = revision or (known.revision if known else None)
+        try:
+            snapshot = begin_fetch(repository, chosen, progress or SilentProgress(), offline=offline, hub=hub)
+        except HubError as error:
+            if known:
+                raise
+            raise HubError(f"There is no folder {named}; as a model of the Hub: {error}") from None
+        name = known.name if known else named.partition("/")[2]
+        template = known.chat_template if known else chat_format(snapshot.folder, _KNOWN_FORMATS, name=name)
         return ResolvedSource(
-            name=known.name,
-            hub_name=known.hub_name,
-            chat_template=known.chat_template,
+            name=name,
+            hub_name=repository,
+            chat_template=template,
             folder=snapshot.folder,
             revision=snapshot.revision,
+            is_known=known is not None,
             missing_bytes=snapshot.missing_bytes,
             fetch_weights=snapshot.fetch_weights,
         )
@@ -181,7 +201,8 @@ def resolve(
     near = difflib.get_close_matches(named.lower(), KNOWN, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise SourceError(
-        f"{named!r} is neither a folder nor a known model; {hint}`python -m export list` names those that are known."
+        f"{named!r} is neither a folder nor a known model; {hint}`python -m export list` names those that are known, "
+        "OWNER/NAME any other of the Hub."
     )
 
 

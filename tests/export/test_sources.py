@@ -76,6 +76,30 @@ def test_every_name_is_fetched_from_its_repository(tmp_path: Path, name: str) ->
     assert source.revision == commit
 
 
+@pytest.mark.parametrize(
+    ("name", "template"), [("their-falcon.v2", "raw"), ("Falcon-7B-instruct-tuned", "falcon-instruct")]
+)
+def test_any_repository_of_the_hub_is_fetched_by_owner_and_name(tmp_path: Path, name: str, template: str) -> None:
+    files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"weights"}
+    with HubServer(files, repo=f"someone/{name}", commit=COMMIT) as server:
+        hub = Hub(endpoint=server.endpoint, cache=tmp_path, pause=0.0)
+        source = resolve(f"someone/{name}", hub=hub)
+        source.fetch_weights()
+        with pytest.raises(
+            HubError, match=r"^There is no folder someone/other; as a model of the Hub: someone/other is not on "
+        ):
+            resolve("someone/other", hub=hub)
+        asked = len(server.requests)
+        for no_repository in ("someone/../up", "some one/else", "a/b/c", "a//b", "-a/b", "a/b--c", "/a"):
+            with pytest.raises(SourceError, match="neither a folder nor a known model"):
+                resolve(no_repository, hub=hub)
+        assert len(server.requests) == asked
+    assert files_of(source.folder) == files
+    assert (source.name, source.hub_name, source.revision) == (name, f"someone/{name}", COMMIT)
+    assert (source.chat_template, source.is_known) == (template, False)
+    assert resolve(f"someone/{name}", offline=True, hub=hub) == source
+
+
 def test_a_name_that_is_not_in_the_cache_is_not_fetched_offline(tmp_path: Path) -> None:
     hub = Hub(endpoint="http://hub.example", cache=tmp_path)
     with pytest.raises(HubError, match=r"tiiuae/falcon-11B is not in .*; run the same command without --offline"):
