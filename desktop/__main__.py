@@ -69,7 +69,9 @@ def _show(sentence: str) -> None:
     from PySide6.QtWidgets import QApplication, QMessageBox
 
     if QApplication.instance() is not None and QApplication.platformName() != "offscreen":  # else nobody closes it
-        QMessageBox.critical(None, "Falconet", sentence)
+        box = QMessageBox(QMessageBox.Icon.Critical, "Falconet", "Falconet cannot be opened.")
+        box.setInformativeText(sentence)  # which wraps, as a box's text does not
+        box.exec()
 
 
 def _check() -> None:

@@ -139,7 +139,10 @@ class Runner:
                 if isinstance(engine, ProcessEngine) and not engine.ready(_POLL_SECONDS):
                     continue
                 if engine is not None:
-                    return engine.count_tokens(joined(messages))
+                    count = engine.count_tokens(joined(messages))
+                    most = engine.info.context_length
+                    fits = count is None or most is None or count < most
+                    return count if fits else engine.count_tokens(latest(messages))
                 if self._thread.is_alive():
                     self._leaving.wait(_POLL_SECONDS)
                 else:
@@ -279,15 +282,20 @@ class Runner:
             options = replace(options, context_policy="stop")
         ask = engine.continue_answer if request.continues else engine.chat
         whole, short = joined(request.messages), latest(request.messages)
-        began = False
-        try:
-            for event in ask(whole, options, cancelled=cancelled):
-                began = True
-                yield event
-        except ContextFullError:
-            if began or short == whole:
-                raise
-            yield from ask(short, options, cancelled=cancelled)
+        if whole != short:
+            try:
+                begun = False
+                for event in ask(whole, options, cancelled=cancelled):
+                    if not begun and isinstance(event, Trimmed):
+                        break  # the first event: what was not answered takes the place of what was
+                    begun = True
+                    yield event
+                else:
+                    return
+            except ContextFullError:
+                if begun:
+                    raise
+        yield from ask(short, options, cancelled=cancelled)
 
     def _close(self) -> None:
         with self._closing:  # one thread after the other: the second finds it closed

@@ -19,8 +19,8 @@ def joined(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def latest(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Of user's messages that follow each other the last one: where all of them are too long together, what could not
-    be answered must not stop what is asked now."""
+    """Of user's messages that follow each other the last one: where there is no room for all of them, what could not
+    be answered must stop nothing that is asked now, nor take the place of what was answered."""
     following = [*messages[1:], None][: len(messages)]
     return tuple(
         message

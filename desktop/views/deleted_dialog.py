@@ -47,6 +47,7 @@ class DeletedDialog(Dialog):
         self.list.itemSelectionChanged.connect(self._on_selection)
         self.list.itemActivated.connect(lambda *_: self.restoreRequested.emit(self.chosen()))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)  # Enter restores, and no more
         self.restore_button = self._button(buttons, self.tr("Restore"), self.restoreRequested.emit)
         self.remove_button = self._button(buttons, self.tr("Delete for Good"), self.removeRequested.emit)
         buttons.rejected.connect(self.reject)

@@ -90,7 +90,8 @@ class SamplingForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._options = GenerationOptions()
+        self._options = self._settled = GenerationOptions()
+        """What was told last, and what it was when the last field was left."""
         self.fields: dict[str, QLineEdit] = {}
         self.errors: dict[str, QLabel] = {}
         self._names: dict[str, QLabel] = {}
@@ -101,6 +102,7 @@ class SamplingForm(QWidget):
             self.fields[number.name] = QLineEdit()
             self._add(number.name, self.fields[number.name])
             self.fields[number.name].textEdited.connect(self._check)
+            self.fields[number.name].editingFinished.connect(self._settle)
         self.policy = Choice()
         for policy in POLICIES:
             self.policy.addItem("", policy)
@@ -117,7 +119,7 @@ class SamplingForm(QWidget):
 
     def set_options(self, options: GenerationOptions) -> None:
         """Show `options`; nothing is emitted."""
-        self._options = options
+        self._options = self._settled = options
         for number in NUMBERS:
             value = getattr(_holder(options, number.name), number.name)
             self.fields[number.name].setText("" if value is None else f"{value:g}" if not number.whole else str(value))
@@ -127,13 +129,13 @@ class SamplingForm(QWidget):
             error.hide()
 
     def options(self) -> GenerationOptions:
-        """What the fields say; of one that is wrong, which it then says, what it said before."""
+        """What the fields say; of one that is wrong, which it then says, what it said before it was edited."""
         sampling: dict[str, Any] = {}
         whole: dict[str, Any] = {"context_policy": self.policy.currentData()}
         for number in NUMBERS:
             self._read(number.name, partial(self._number, number, sampling, whole))
         self._read("stop", partial(self._stop_texts, whole))
-        return replace(self._options, sampling=replace(self._options.sampling, **sampling), **whole)
+        return replace(self._settled, sampling=replace(self._settled.sampling, **sampling), **whole)
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
@@ -212,6 +214,9 @@ class SamplingForm(QWidget):
         if options != self._options:
             self._options = options
             self.optionsChanged.emit(options)
+
+    def _settle(self) -> None:
+        self._settled = self._options
 
     def _on_theme(self) -> None:
         self.stop.setFixedHeight(self.stop.fontMetrics().lineSpacing() * _STOP_LINES + theme().scaled(18))

@@ -255,7 +255,7 @@ class MainWindow(QMainWindow):
         room = self.width() - 2 * self.splitter.handleWidth() - (0 if panel is None else panel.minimumWidth())
         room -= self._sidebar.minimumWidth() if sidebar else 0
         chat = panel is None or room >= theme().scaled(_LEAST_CHAT)
-        taken = self._has_chat() and not chat
+        taken, given_back = self._has_chat() and not chat, chat and not self._has_chat()
         width = self.splitter.sizes()[0]
         focused = QApplication.focusWidget()
         self._pages.setVisible(chat)
@@ -264,6 +264,8 @@ class MainWindow(QMainWindow):
             self._panel.setVisible(panel is not None)
         if taken:
             self.splitter.setSizes([width, 0, self.width()])
+        elif given_back and panel is not None:
+            self.splitter.setSizes([width, self.width() - width - panel.minimumWidth(), panel.minimumWidth()])
         if focused is not None and self.isAncestorOf(focused) and not focused.isVisibleTo(self):
             # Not to what happens to come next.
             target = self.composer if chat or self._panel is None else _first_focusable(self._panel)

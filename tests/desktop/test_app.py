@@ -336,12 +336,13 @@ def test_after_the_welcome_the_chat_is_shown_and_the_welcome_not_again(
 REFUSED = """
 import os, sys
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QMessageBox
-shown = QMessageBox.critical
-def critical(*arguments):
-    QTimer.singleShot(0, lambda: QApplication.activeModalWidget().close())
-    print(arguments[2]); return shown(*arguments)
-QMessageBox.critical = critical
+from PySide6.QtWidgets import QMessageBox
+shown = QMessageBox.exec
+def exec(box):
+    QTimer.singleShot(0, box.close)
+    print(box.informativeText())
+    return shown(box)
+QMessageBox.exec = exec
 from desktop.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

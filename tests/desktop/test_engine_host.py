@@ -98,7 +98,14 @@ def test_a_message_that_was_too_long_does_not_stop_the_next(
     long = Message("user", "word " * 2500)
     ready.ask(1, [long], options)
     ready.ask(2, [long, *question("What is the capital of France?")], options)
-    wait(qtbot, lambda: len(told.ends) == 2)
+    name = [long, Message("user", "My name is Mia."), Message("assistant", "Nice to meet you, Mia.")]
+    ready.ask(3, [*name, *question("What is my name?")], options)
+    counts: list[int | None] = []
+    ready.count([long, *question("What is the capital of France?")], counts.append)
+    wait(qtbot, lambda: len(told.ends) == 3 and bool(counts))
+    assert "Mia" in told.end(3).text, "what was refused takes the place of nothing that was answered"
+    assert counts[0] is not None
+    assert counts[0] < 30
     assert told.end(1).state == "failed"
     assert "shorten" in (told.end(1).error or "")
     assert (told.end(2).state, "Paris" in told.end(2).text) == ("complete", True)

@@ -126,6 +126,21 @@ def test_a_wrong_value_is_said_under_its_field_and_not_told(
     assert not form.errors[name].isVisible()
 
 
+def test_a_number_that_turns_out_wrong_leaves_what_was_there_before_it(form: SamplingForm) -> None:
+    form.set_options(OPTIONS)
+    field = form.fields["top_k"]
+    told = told_by(form)
+    field.selectAll()
+    QTest.keyClicks(field, "25.5")
+    assert told[-1] == form.options() == OPTIONS
+    field.selectAll()
+    QTest.keyClicks(field, "33")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    field.selectAll()
+    QTest.keyClicks(field, "1.5")
+    assert told[-1].sampling.top_k == 33
+
+
 def test_empty_fields_mean_no_limit_and_no_seed(form: SamplingForm) -> None:
     form.set_options(OPTIONS)
     for name in ("max_new_tokens", "seed"):

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QLabel, QPushButton, QStyle, QToolButton, QWidget
 from desktop.views.conversation.style import Style
 from desktop.views.icons import icon
 
+_LEAST_CHARACTERS = 30  # of a line beside a button; with less room the button is below
+
 
 def action(parent: QWidget, name: str, label: str, act: Callable[[], object], style: Style) -> QToolButton:
     """A flat button with icon `name`; `label` is its tool tip and what a screen reader says."""
@@ -84,9 +86,16 @@ class Notice(QWidget):
         """Take a width in pixels; the height that the sentence then needs."""
         left, gap = self._style.gap(5), self._style.gap(2)
         size = self.button.sizeHint() if self.button else QSize(0, 0)
-        room = width - left - (size.width() + gap if self.button else 0)
-        height = max(self.label.heightForWidth(room), size.height(), self._icon.sizeHint().height())
         picture = self._icon.sizeHint()
+        room = width - left - (size.width() + gap if self.button else 0)
+        if self.button and room < _LEAST_CHARACTERS * self.label.fontMetrics().averageCharWidth():
+            height = max(self.label.heightForWidth(width - left), picture.height())
+            place(self._icon, QRect(QPoint(0, 0), picture), width)
+            place(self.label, QRect(left, 0, width - left, height), width)
+            place(self.button, QRect(QPoint(left, height + gap), size), width)
+            self.resize(width, height + gap + size.height())
+            return self.height()
+        height = max(self.label.heightForWidth(room), size.height(), picture.height())
         place(self._icon, QRect(QPoint(0, (height - picture.height()) // 2), picture), width)
         place(self.label, QRect(left, 0, room, height), width)
         if self.button:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QListWidget,
@@ -55,6 +55,11 @@ class RowList(QListWidget):
         self.currentItemChanged.connect(self._on_current)
         self.itemActivated.connect(lambda item: self.meant.emit(item.data(_RowRole).key))
         theme().changed.connect(self.scheduleDelayedItemsLayout)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()  # else the dialog's first button takes it as well
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these; what was chosen stays so where it is still here."""

@@ -165,6 +165,17 @@ def test_what_is_said_of_an_answer_keeps_its_place_while_another_is_written(
     assert shown.button.isEnabled()
 
 
+def test_where_there_is_little_room_the_button_stands_below_what_is_said(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "a"), answer(2, "", state="failed", error="The engine has stopped, as it does at times.")])
+    shown = notice(view, 2)
+    assert shown.button is not None
+    assert shown.button.geometry().left() > shown.label.geometry().right()
+    view.window().resize(300, 500)
+    wait(qtbot, lambda: shown.button is not None and shown.button.geometry().top() > shown.label.geometry().bottom())
+    assert shown.label.width() > shown.button.width()
+    assert shown.rect().contains(shown.button.geometry())
+
+
 def test_turns_that_were_left_out_are_named(view: ConversationView) -> None:
     view.set_items([user(1, "a"), answer(2, "b", dropped=Dropped(policy="window", messages=3, tokens=500))])
     assert "3 earlier" in words(view, 2)
