@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QApplication, QDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.library import KnownModel
@@ -20,6 +20,8 @@ from desktop.views.banner import Banner
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
 from desktop.views.models.export_form import ExportForm
+from desktop.views.models.rows import Row as RowItem
+from desktop.views.models.rows import RowList
 from desktop.views.models.service_dialog import ServiceDialog
 from desktop.views.parts import Choice, Paragraph
 from desktop.views.settings_dialog import SettingsDialog
@@ -221,3 +223,18 @@ def test_the_names_in_the_form_of_an_export_are_not_cut(qtbot: QtBot) -> None:
         for index in range(box.count()):
             box.setCurrentIndex(index)
             assert box.shown_text() == box.currentText()
+
+
+def test_enter_in_a_list_of_a_dialog_means_the_row_and_no_button(qtbot: QtBot) -> None:
+    dialog = QDialog()
+    qtbot.addWidget(dialog)
+    rows, pressed = RowList(dialog), QPushButton("Export", dialog)
+    meant: list[str] = []
+    rows.set_rows([RowItem(key="a", name="a", note="", icon="cpu")])
+    rows.meant.connect(meant.append)
+    clicked: list[bool] = []
+    pressed.clicked.connect(lambda: clicked.append(True))
+    dialog.show()
+    rows.setFocus()
+    qtbot.keyClick(rows, Qt.Key.Key_Return)
+    assert (meant, clicked) == (["a"], [])

@@ -340,6 +340,8 @@ def test_settings_of_a_chat_move_beside_it_and_back_as_the_window_is_resized(win
     window.resize(1180, 700)
     assert panel.isVisible()
     assert window.header.isVisible()
+    QApplication.processEvents()
+    assert panel.width() <= panel.minimumWidth() + 4, "the chat has its room back"
 
 
 def test_a_window_closed_without_room_for_the_chat_opens_with_it(
