@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 _OTHERS = 256  # of Python, libraries and the system
-_EACH = (
-    8  # of a tensor: a mapped array keeps its file open, and coremltools holds all of them until the package is saved
-)
+_EACH = 8  # of a tensor: a mapped array keeps its file open, and coremltools keeps the array until the end
 
 
 def allow_open_files(tensors: int) -> None:
@@ -13,8 +11,8 @@ def allow_open_files(tensors: int) -> None:
     import resource  # not above: Windows, which has none, is refused in a sentence
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = _OTHERS + _EACH * tensors
-    if resource.RLIM_INFINITY not in (soft, hard):
-        needed = min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    wanted = _OTHERS + _EACH * tensors
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

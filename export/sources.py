@@ -124,9 +124,13 @@ class ResolvedSource:
     chat_template: str
     folder: Path
     revision: str | None = None
-    is_known: bool = False  # its chat format is no guess
     missing_bytes: int = field(default=0, compare=False)
     fetch_weights: Callable[[], None] = field(default=lambda: None, compare=False)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is one of the models that are known by name: its chat format is no guess."""
+        return any(model.hub_name == self.hub_name for model in KNOWN.values())
 
 
 def resolve(
@@ -153,11 +157,7 @@ def resolve(
         if revision is not None:
             raise OptionError(f"{known.name} comes with Falconet; leave out --revision.")
         return ResolvedSource(
-            name=known.name,
-            hub_name=known.hub_name,
-            chat_template=known.chat_template,
-            folder=known.folder,
-            is_known=True,
+            name=known.name, hub_name=known.hub_name, chat_template=known.chat_template, folder=known.folder
         )
     path = _expanded(named)
     if path.is_dir():
@@ -170,32 +170,9 @@ def resolve(
             hub_name=same.hub_name if same else name,
             chat_template=chat_format(path, _KNOWN_FORMATS, name=name),
             folder=path,
-            is_known=same is not None,
         )
     if known or (_REPOSITORY.fullmatch(named) and not path.exists()):
-        # Not above: folders do without huggingface_hub, which is slow to import.
-        from export.hub import HubError, begin_fetch
-
-        repository = known.hub_name if known else named
-        chosen = revision or (known.revision if known else None)
-        try:
-            snapshot = begin_fetch(repository, chosen, progress or SilentProgress(), offline=offline, hub=hub)
-        except HubError as error:
-            if known:
-                raise
-            raise HubError(f"There is no folder {named}; as a model of the Hub: {error}") from None
-        name = known.name if known else named.partition("/")[2]
-        template = known.chat_template if known else chat_format(snapshot.folder, _KNOWN_FORMATS, name=name)
-        return ResolvedSource(
-            name=name,
-            hub_name=repository,
-            chat_template=template,
-            folder=snapshot.folder,
-            revision=snapshot.revision,
-            is_known=known is not None,
-            missing_bytes=snapshot.missing_bytes,
-            fetch_weights=snapshot.fetch_weights,
-        )
+        return _of_the_hub(named, known, revision, progress or SilentProgress(), offline=offline, hub=hub)
     if path.exists():
         raise SourceError(f"{named} is a file; name the folder that holds a model's config.json and weights.")
     near = difflib.get_close_matches(named.lower(), KNOWN, n=3, cutoff=0.5)
@@ -203,6 +180,39 @@ def resolve(
     raise SourceError(
         f"{named!r} is neither a folder nor a known model; {hint}`python -m export list` names those that are known, "
         "OWNER/NAME any other of the Hub."
+    )
+
+
+def _of_the_hub(
+    named: str,
+    known: KnownModel | None,
+    revision: str | None,
+    progress: Progress,
+    *,
+    offline: bool,
+    hub: Hub | None,
+) -> ResolvedSource:
+    """A known model, or the repository that is called `named`."""
+    from export.hub import HubError, begin_fetch  # not above: folders do without huggingface_hub, slow to import
+
+    if known:
+        snapshot = begin_fetch(known.hub_name, revision or known.revision, progress, offline=offline, hub=hub)
+        name, template = known.name, known.chat_template
+    else:
+        try:
+            snapshot = begin_fetch(named, revision, progress, offline=offline, hub=hub)
+        except HubError as error:
+            raise HubError(f"There is no folder {named}; as a model of the Hub: {error}") from None
+        name = named.partition("/")[2]
+        template = chat_format(snapshot.folder, _KNOWN_FORMATS, name=name)
+    return ResolvedSource(
+        name=name,
+        hub_name=known.hub_name if known else named,
+        chat_template=template,
+        folder=snapshot.folder,
+        revision=snapshot.revision,
+        missing_bytes=snapshot.missing_bytes,
+        fetch_weights=snapshot.fetch_weights,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
 from PySide6.QtWidgets import (
     QDialogButtonBox,
-    QHeaderView,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -17,8 +16,7 @@ from PySide6.QtWidgets import (
 
 from desktop.store.records import DeletedChat
 from desktop.views.dialog import Dialog
-from desktop.views.parts import label
-from desktop.views.sheet import set_kind
+from desktop.views.parts import label, two_columns
 from desktop.views.theme import theme
 
 
@@ -32,18 +30,10 @@ class DeletedDialog(Dialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Deleted Chats"))
         self.sentence = label("muted")
-        self.list = QTreeWidget()
-        self.list.setColumnCount(2)
-        self.list.setRootIsDecorated(False)
+        self.list = two_columns(self.windowTitle())
         self.list.setUniformRowHeights(True)
         self.list.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self.list.setHeaderLabels([self.tr("Chat"), self.tr("Kept until")])
-        self.list.setAccessibleName(self.windowTitle())
-        set_kind(self.list, "list")
-        header = self.list.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.list.itemSelectionChanged.connect(self._on_selection)
         self.list.itemActivated.connect(lambda *_: self.restoreRequested.emit(self.chosen()))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QScrollArea,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QStyleOptionComboBox,
     QStylePainter,
     QToolButton,
+    QTreeWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -38,6 +40,19 @@ def label(kind: str = "", text: str = "") -> QLabel:
     result.setWordWrap(True)
     if kind:
         set_kind(result, kind)
+    return result
+
+
+def two_columns(name: str) -> QTreeWidget:
+    """A list of rows, called `name` to assistive technology, whose first column has what the second leaves."""
+    result = QTreeWidget()
+    result.setColumnCount(2)
+    result.setRootIsDecorated(False)
+    result.setAccessibleName(name)
+    set_kind(result, "list")
+    result.header().setStretchLastSection(False)
+    result.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    result.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
     return result
 
 

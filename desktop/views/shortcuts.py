@@ -6,8 +6,6 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QBrush, QKeySequence
 from PySide6.QtWidgets import (
     QDialogButtonBox,
-    QHeaderView,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -15,8 +13,7 @@ from PySide6.QtWidgets import (
 
 from desktop.views.commands import COMMANDS, MENU_TITLES
 from desktop.views.dialog import Dialog
-from desktop.views.parts import ClearableEdit
-from desktop.views.sheet import set_kind
+from desktop.views.parts import ClearableEdit, two_columns
 from desktop.views.theme import theme
 
 _GROUP_GAP = 28  # pixels that a heading keeps of the group before it
@@ -32,16 +29,9 @@ class ShortcutSheet(Dialog):
         self.filter.setPlaceholderText(self.tr("Find a command or a key"))
         self.filter.setAccessibleName(self.filter.placeholderText())
         self.filter.textChanged.connect(self._find)
-        self.list = QTreeWidget()
-        self.list.setColumnCount(2)
+        self.list = two_columns(self.windowTitle())
         self.list.setHeaderHidden(True)
-        self.list.setRootIsDecorated(False)
         self.list.setIndentation(0)
-        set_kind(self.list, "list")
-        self.list.setAccessibleName(self.windowTitle())
-        self.list.header().setStretchLastSection(False)
-        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self._fill()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from runtime.doctor.plan import Job
 from runtime.launch import module_command
+from runtime.process_end import kill_group, signal_name
 
 Scores = npt.NDArray[np.float32]
 Notice = Callable[[str], None]
@@ -174,7 +174,7 @@ def _note_exit(process: subprocess.Popen[bytes], watch: _Watch) -> None:
         return
     result.end = End.CRASHED
     if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        name = signal_name(code)
         killed = ", as the system does when memory runs out" if name == "SIGKILL" else ""
         result.reason = f"the process died of {name}{killed}"
     else:
@@ -204,11 +204,7 @@ def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's, where all of the group are zombies
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
+        kill_group(process)
     process.wait()
 
 

@@ -11,7 +11,6 @@ import logging
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from runtime.engines.base import EngineInfo
 from runtime.engines.wire import from_line, to_line, unpack, unpack_error
 from runtime.errors import EngineError
 from runtime.launch import module_command
+from runtime.process_end import kill_group, signal_name
 
 _log = logging.getLogger(__name__)
 _PRINTED_BYTES = 16_384  # of the end of what a child printed
@@ -135,11 +135,8 @@ class Child:
     def kill(self, reason: str) -> None:
         """End it at once."""
         self.killed_because = self.killed_because or reason
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS's, where all of the group are zombies
-            if sys.platform == "win32":
-                self._process.kill()
-            elif self._process.returncode is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.returncode is None:
+            kill_group(self._process)
 
     def leave(self) -> None:
         """Let it leave when it can. Waits for nothing."""
@@ -158,7 +155,7 @@ class Child:
             return f"was stopped, as {self.killed_because}"
         when = " while it loaded the model" if self.info is None else ""
         code = self._process.returncode or 0
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        name = signal_name(code)
         if code >= 0:
             end = f"ended{when} with exit code {code}"
         elif name == "SIGKILL":
