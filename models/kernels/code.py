@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 I64, F32, PTR = "i64", "float", "ptr"
+B32, W16, D8, F8 = "<32 x i8>", "<16 x i16>", "<8 x i32>", "<8 x float>"
 
 
 class Value:
@@ -86,11 +88,24 @@ class Value:
 Operand = Value | int | float
 
 
+class Instructions(Protocol):
+    """What LLVM's language has no word for, in a processor's own. Vectors are 256 bits, two halves of 128."""
+
+    def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
+        """Products of the 16-bit numbers of each pair, added up within their halves to eight of 32 bits, exactly."""
+
+    def look_up(self, table: Value, index: Value) -> Value:
+        """Bytes of a table of 16, the same in both halves, or of 64, by each byte of `index`, below their number."""
+
+    def nearest(self, numbers: Value) -> Value:
+        """Eight float32 numbers as the nearest whole ones, ties to even."""
+
+
 class Code:
     """One function `void name(ptr job)` whose body is being written, instruction by instruction."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, cpu: Instructions) -> None:
+        self.name, self.cpu = name, cpu
         self.job = Value(self, PTR, "%job")
         self._lines: list[str] = ["entry:"]
         self._declared: dict[str, str] = {}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.kernels.code import F32, I64, Code, Value
+from models.kernels.code import B32, D8, F8, F32, I64, W16, Code, Value
 
 SPAN = 64  # columns worked on together; a matrix has a multiple of it
-B32, W16, D8, F8 = "<32 x i8>", "<16 x i16>", "<8 x i32>", "<8 x float>"
 
 
 class Job:
@@ -47,16 +46,6 @@ class WholeForm:
         raise NotImplementedError
 
 
-def madd(a: Value, b: Value) -> Value:
-    """Products of 16-bit numbers, added in pairs."""
-    return a.code.call(D8, "llvm.x86.avx2.pmadd.wd", a, b)
-
-
-def look_up(table: Value, index: Value) -> Value:
-    """Entries of `table`, the same 16 in both lanes, by each byte of `index`, which is below 16."""
-    return table.code.call(B32, "llvm.x86.avx2.pshuf.b", table, index)
-
-
 def interleave(low: Value, high: Value) -> list[Value]:
     """16-bit numbers from their low and high bytes, two vectors."""
     first = [place for lane in (0, 16) for k in range(8) for place in (lane + k, 32 + lane + k)]
@@ -72,10 +61,6 @@ _NIBBLES = (*_order(range(0, 64, 2)), *_order(range(1, 64, 2)))
 _BYTES = (*_order(range(32)), *_order(range(32, 64)))
 
 
-def _both_lanes(pointer: Value, offset: int) -> Value:
-    return pointer.code.load(pointer, offset, "<16 x i8>").pick([*range(16), *range(16)])
-
-
 def _nibbles(code: Code, weights: Value, span: Value) -> tuple[Value, Value]:
     """Low and high halves of a span's 32 bytes, as bytes below 16."""
     packed = code.load(weights, span * 32, W16)
@@ -89,14 +74,15 @@ class Lut4(WholeForm):
     order = _NIBBLES
 
     def open(self, record: Value) -> list[Value]:
-        return [_both_lanes(record, 0), _both_lanes(record, 16), record.code.load(record, 32, F32)]
+        low, high = (record.code.load(record, at, "<16 x i8>").pick([*range(16)] * 2) for at in (0, 16))
+        return [low, high, record.code.load(record, 32, F32)]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         out = []
         for (low, high, _), row in zip(opened, weights, strict=True):
             vectors = []
             for index in _nibbles(code, row, span):
-                vectors += interleave(look_up(low, index), look_up(high, index))
+                vectors += interleave(code.cpu.look_up(low, index), code.cpu.look_up(high, index))
             out.append(Numbers(vectors))
         return out
 
@@ -105,10 +91,7 @@ class Lut4(WholeForm):
 
 
 class Lut6(WholeForm):
-    """64 entries a group: record of all low bytes, all high bytes, scale.
-
-    Sixteen entries fit a byte shuffle; the index's upper bits choose between shuffles, one bit a level.
-    """
+    """64 entries a group: record of all low bytes, all high bytes, scale."""
 
     order = _BYTES
     span_bytes = 48
@@ -120,20 +103,13 @@ class Lut6(WholeForm):
         vectors: list[list[Value]] = [[] for _ in weights]
         for half in (0, 1):
             indices = [self._indices(code, row, span, half) for row in weights]
-            low, high = (self._entries(opened[0][0], 64 * plane, indices) for plane in (0, 1))
-            for vector, *bytes_ in zip(vectors, low, high, strict=True):
+            planes = []
+            for plane in (0, 64):  # one after the other: a table of 64 takes four registers
+                table = code.load(opened[0][0], plane, "<64 x i8>")
+                planes.append([code.cpu.look_up(table, index) for index in indices])
+            for vector, *bytes_ in zip(vectors, *planes, strict=True):
                 vector += interleave(*bytes_)
         return [Numbers(vector) for vector in vectors]
-
-    def _entries(self, record: Value, at: int, indices: list[Value]) -> list[Value]:
-        """One byte of the entry of each index, for each row."""
-        tables = [_both_lanes(record, at + 16 * table) for table in range(4)]
-        out = []
-        for index in indices:
-            first, second, third, fourth = (look_up(table, index & 15) for table in tables)
-            bit4, bit5 = ((index.bits(W16) << shift).bits(B32) for shift in (3, 2))
-            out.append(_choose(_choose(first, second, bit4), _choose(third, fourth, bit4), bit5))
-        return out
 
     def _indices(self, code: Code, weights: Value, span: Value, half: int) -> Value:
         """32 indices as bytes: each three bytes, four indices, go to a 32-bit number whose parts move to its bytes."""
@@ -147,11 +123,6 @@ class Lut6(WholeForm):
 
     def close(self, opened: list[Value], total: Value) -> Value:
         return total * opened[1]
-
-
-def _choose(left: Value, right: Value, mask: Value) -> Value:
-    """Bytes of `right` where the mask's have their top bit set."""
-    return left.code.call(B32, "llvm.x86.avx2.pblendvb", left, right, mask)
 
 
 class Lut8(WholeForm):

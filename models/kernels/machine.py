@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 
+from models.kernels.code import Instructions
+from models.kernels.instructions import instructions_of
+
 Job = ctypes.Array[ctypes.c_int64]
-_NEEDED = ("avx2", "fma", "f16c")
 _Kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -53,16 +55,28 @@ class Kernel:
 
 
 @functools.cache
-def supported() -> bool:
-    """Whether kernels can be compiled and run here: llvmlite is there, and an x86 processor with AVX2."""
+def instructions() -> Instructions | None:
+    """Of this machine's processor; None where kernels cannot be compiled or run here."""
     try:
         from llvmlite import binding
     except ImportError:
-        return False
-    if not binding.get_process_triple().startswith("x86_64"):
-        return False
-    features = binding.get_host_cpu_features()
-    return all(features.get(name) for name in _NEEDED)
+        return None
+    return instructions_of(binding.get_process_triple(), _features())
+
+
+def supported() -> bool:
+    """Whether kernels can be compiled and run here: llvmlite is there, and AVX2 or 64-bit ARM."""
+    return instructions() is not None
+
+
+def _features() -> Any:
+    """Of this processor, by LLVM's names; none where the system does not tell, as macOS may not."""
+    from llvmlite import binding
+
+    try:
+        return binding.get_host_cpu_features()
+    except RuntimeError:
+        return binding.FeatureMap()
 
 
 def _target_machine() -> Any:
@@ -73,15 +87,22 @@ def _target_machine() -> Any:
     binding.initialize_native_asmprinter()
     # AVX-512 would change nothing here but the clock.
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3
+        cpu=binding.get_host_cpu_name(), features=_features().flatten(), opt=3
     )
 
 
 @functools.cache
 def _openmp() -> Callable[[int, int, int, int], None] | None:
-    """The parallel region of the OpenMP library that torch has loaded, whose threads are then the same; or None."""
-    for file in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
-        function = ctypes.CDLL(str(file)).GOMP_parallel
+    """The parallel region of the OpenMP library that torch has loaded, whose threads are then the same; or None.
+
+    GNU's has it, and LLVM's, which a Mac's torch has, under the same name.
+    """
+    folder = Path(torch.__file__).parent / "lib"
+    for file in sorted([*folder.glob("libgomp*.so*"), *folder.glob("libomp*.dylib")]):
+        try:  # only if torch has loaded it: LLVM's ends a process that loads a second one
+            function = ctypes.CDLL(str(file), mode=os.RTLD_NOW | os.RTLD_NOLOAD).GOMP_parallel
+        except (OSError, AttributeError):
+            continue
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         function.restype = None
         call: Callable[[int, int, int, int], None] = function

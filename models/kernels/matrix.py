@@ -8,8 +8,9 @@ import functools
 import torch
 from torch import Tensor
 
+from models.kernels.code import Instructions
 from models.kernels.forms import SPAN, WHOLE_FORMS, Job
-from models.kernels.machine import Kernel, supported
+from models.kernels.machine import Kernel, instructions
 from models.kernels.products import DENSE_FORMS, write_product, write_quantize
 
 MOST_TOKENS = 8  # more are multiplied faster by expanding the matrix
@@ -98,12 +99,12 @@ def dense_matrix(values: Tensor) -> Matrix | None:
 
 
 def _fits(shape: tuple[int, int], stored: Tensor) -> bool:
-    return shape[1] % SPAN == 0 and stored.device.type == "cpu" and stored.stride(1) == 1 and supported()
+    return shape[1] % SPAN == 0 and stored.device.type == "cpu" and stored.stride(1) == 1 and instructions() is not None
 
 
 @functools.cache
 def _product(form: str, tokens: int, rows: int) -> Kernel:
-    return Kernel(write_product(form, tokens, rows), "product")
+    return Kernel(write_product(_cpu(), form, tokens, rows), "product")
 
 
 def _quantize(form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64], tokens: int) -> None:
@@ -116,4 +117,10 @@ def _quantize(form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64], tokens: i
 
 @functools.cache
 def _quantizer(order: tuple[int, ...]) -> Kernel:
-    return Kernel(write_quantize(order), "quantize")
+    return Kernel(write_quantize(_cpu(), order), "quantize")
+
+
+def _cpu() -> Instructions:
+    cpu = instructions()
+    assert cpu is not None  # no matrix fits where there are none
+    return cpu

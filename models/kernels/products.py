@@ -1,7 +1,7 @@
 """Kernels that multiply a few vectors by a stored matrix, reading each of its rows once. T tokens, I columns.
 
-Codebooks and integers take activations as whole numbers of 15 bits with a scale for 32 columns: vpmaddwd multiplies
-and adds 16 of them exactly, and four products of 15 by 16 bits fit the 32 bits of a sum. Dense forms multiply in
+Codebooks and integers take activations as whole numbers of 15 bits with a scale for 32 columns: products of 15 by 16
+bits are exact, and four of them fit the 32 bits of a sum. Dense forms multiply in
 float32.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.kernels.code import F32, Code, Value
-from models.kernels.forms import D8, F8, SPAN, WHOLE_FORMS, Job, WholeForm, madd
+from models.kernels.code import F8, F32, Code, Instructions, Value
+from models.kernels.forms import SPAN, WHOLE_FORMS, Job, WholeForm
 
 _BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
 DENSE_FORMS = {_BF16: 2, _FP16: 2, _FP32: 4}  # bytes an element
@@ -18,9 +18,9 @@ AHEAD = 6144  # bytes at which memory is asked for: its own guess ends with each
 _CHAINS = 8  # sums kept apart, so that one need not wait for another
 
 
-def write_product(form: str, tokens: int, rows: int) -> str:
+def write_product(cpu: Instructions, form: str, tokens: int, rows: int) -> str:
     """The module of kernel `product`: `tokens` vectors times the matrix, `rows` of its rows at once."""
-    code = Code("product")
+    code = Code("product", cpu)
     columns = _Columns(code)
     if form in DENSE_FORMS:
         _write_dense(code, form, tokens, rows, columns)
@@ -61,8 +61,8 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
                 vectors = [code.load(x, 32 * k, "<16 x i16>") for k in range(4)]
                 x_scale = code.load(columns.x_scales, index * 32 + scale_bytes * t, F8)
                 for r in range(rows):
-                    a, b, c, d = (madd(w, v) for w, v in zip(numbers[r].vectors, vectors, strict=True))
-                    total = (a + b).cast("sitofp", F8) + (c + d).cast("sitofp", F8)
+                    pairs = list(zip(numbers[r].vectors, vectors, strict=True))
+                    total = code.cpu.dot(pairs[:2]).cast("sitofp", F8) + code.cpu.dot(pairs[2:]).cast("sitofp", F8)
                     weight_scale = numbers[r].scale
                     scale = x_scale if weight_scale is None else x_scale * weight_scale
                     sums[t * rows + r] = code.fma(total, scale, sums[t * rows + r])
@@ -141,12 +141,12 @@ def sum_of(vector: Value) -> Value:
     return two.at(0) + two.at(1)
 
 
-def write_quantize(order: tuple[int, ...]) -> str:
+def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
     """The module of kernel `quantize`: float32 rows to whole numbers in `order`, with the scales of each span's lanes.
 
     The job's units are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
     """
-    code = Code("quantize")
+    code = Code("quantize", cpu)
     spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
     scales = code.field(Job.X_SCALES, "ptr")
     # Which eights of columns stand in each lane of the four vectors.
@@ -182,6 +182,6 @@ def _quantized(code: Code, parts: list[Value]) -> tuple[Value, list[Value]]:
     most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))  # not zero: it divides
     largest = code.constant(F32, float(Job.LARGEST))
     inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
-    rounded = [code.call(D8, "llvm.x86.avx.cvt.ps2dq.256", part * inverse) for part in parts]
+    rounded = [code.cpu.nearest(part * inverse) for part in parts]
     step = code.emit(F32, f"fdiv float {most.name}, {largest.name}")
     return step, [numbers.cast("trunc", "<8 x i16>") for numbers in rounded]

@@ -1,9 +1,11 @@
-"""Kernels against torch's product with the matrix that a weight expands to."""
+"""Kernels, this machine's and those for ARM, against torch's product with the matrix that a weight expands to."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
-from models.kernels import machine
+from models.kernels import machine, matrix
+from models.kernels.instructions import Avx2, Neon, instructions_of
 from models.kernels.weight import KernelWeight, with_kernels
+from tests.models.arm import ArmProduct, ArmQuantizer
 
-needs_kernels = pytest.mark.skipif(not machine.supported(), reason="kernels need an x86 processor with AVX2")
+needs_kernels = pytest.mark.skipif(not machine.supported(), reason="kernels need AVX2 or 64-bit ARM")
+LIBRARIES = Path(torch.__file__).parent / "lib"
 GROUP = 4
 WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of 16 (seen: 5e-5)
 DENSE = 2e-6  # relative: float32 sums in another order
@@ -52,6 +57,18 @@ FORMS: dict[str, Callable[[int, int], Weight]] = {
 }
 
 
+@pytest.fixture(params=["here", "arm"])
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whose kernels multiply."""
+    if request.param == "arm":
+        monkeypatch.setattr(matrix, "instructions", Neon)
+        monkeypatch.setattr(matrix, "_product", functools.cache(ArmProduct))
+        monkeypatch.setattr(matrix, "_quantizer", functools.cache(ArmQuantizer))
+    elif not machine.supported():
+        pytest.skip("kernels need AVX2 or 64-bit ARM")
+    return str(request.param)
+
+
 @pytest.fixture(params=FORMS)
 def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -78,6 +95,17 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 @pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9, 21, 33])
 @pytest.mark.parametrize(("rows", "columns"), [(4, 64), (36, 192), (100, 320)])
 def test_the_product_is_torchs_with_the_expanded_matrix(form: str, rows: int, columns: int, tokens: int) -> None:
+    check_product(form, rows, columns, tokens)
+
+
+@pytest.mark.parametrize("processor", ["arm"], indirect=True)
+@pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.usefixtures("processor")
+def test_so_it_is_on_arm(form: str, tokens: int) -> None:
+    check_product(form, 36, 192, tokens)
+
+
+def check_product(form: str, rows: int, columns: int, tokens: int) -> None:
     stored, weight = made(form, rows, columns)
     assert isinstance(weight, KernelWeight)
     x, bias = torch.randn(1, tokens, columns), torch.randn(rows)
@@ -87,7 +115,7 @@ def test_the_product_is_torchs_with_the_expanded_matrix(form: str, rows: int, co
     assert relative_error(got, wanted) < (DENSE if form in ("fp16", "bf16", "fp32") else WHOLE)
 
 
-@needs_kernels
+@pytest.mark.usefixtures("processor")
 @pytest.mark.parametrize("form", ["int4", "int8", "fp16", "bf16", "fp32"])
 @pytest.mark.parametrize("rows", [1, 7, 33])
 def test_an_odd_number_of_rows_is_multiplied(form: str, rows: int) -> None:
@@ -103,7 +131,7 @@ def test_columns_that_kernels_do_not_take_are_left_to_torch(form: str) -> None:
 
 
 def test_without_kernels_a_weight_stays_as_it_is(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.kernels.matrix.supported", lambda: False)
+    monkeypatch.setattr(matrix, "instructions", lambda: None)
     stored, weight = made(form, 8, 64)
     assert weight is stored
 
@@ -158,7 +186,7 @@ def test_a_small_matrix_is_one_thread_s_and_a_large_one_all_threads(
     assert taken == [3]
 
 
-@needs_kernels
+@pytest.mark.usefixtures("processor")
 @pytest.mark.parametrize("form", ["lut4", "lut6", "lut8", "int4", "int8"])
 def test_tokens_multiplied_together_give_the_same_bits_as_alone(form: str) -> None:
     _, weight = made(form, 36, 192)
@@ -167,7 +195,7 @@ def test_tokens_multiplied_together_give_the_same_bits_as_alone(form: str) -> No
     assert all(torch.equal(together[k], weight.linear(x[k : k + 1], None)[0]) for k in range(len(x)))
 
 
-@needs_kernels
+@pytest.mark.usefixtures("processor")
 def test_the_largest_numbers_do_not_overflow(form: str) -> None:
     stored, _ = made(form, 4, 64)
     if isinstance(stored, BlockWeight):
@@ -181,7 +209,7 @@ def test_the_largest_numbers_do_not_overflow(form: str) -> None:
     assert relative_error(got, F.linear(x, stored.dense(torch.float32))) < WHOLE
 
 
-@needs_kernels
+@pytest.mark.usefixtures("processor")
 def test_zeros_and_single_large_activations_stay_exact_enough(form: str) -> None:
     stored, weight = made(form, 36, 128)
     x = torch.zeros(2, 128)
@@ -205,3 +233,46 @@ def test_dense_matrices_of_many_tiles_are_multiplied_by_tiles(monkeypatch: pytes
     stored, weight = made("bf16", 10, 64)
     x = torch.randn(40, 64)
     torch.testing.assert_close(weight.linear(x, None), F.linear(x, stored.dense(torch.float32)))
+
+
+@pytest.mark.parametrize("cpu", ["generic", "cortex-a72", "neoverse-n1", "apple-m4"])
+def test_arm_processors_of_other_years_run_the_same(form: str, cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "instructions", Neon)
+    monkeypatch.setattr(matrix, "_product", functools.partial(ArmProduct, cpu=cpu))
+    monkeypatch.setattr(matrix, "_quantizer", functools.partial(ArmQuantizer, cpu=cpu))
+    stored, weight = made(form, 8, 128)
+    x = torch.randn(2, 128)
+    assert relative_error(weight.linear(x, None), F.linear(x, stored.dense(torch.float32))) < WHOLE
+
+
+@pytest.mark.parametrize(
+    ("triple", "features", "wanted"),
+    [
+        ("x86_64-unknown-linux-gnu", {"avx2": True, "fma": True, "f16c": True}, Avx2),
+        ("x86_64-unknown-linux-gnu", {"avx2": False, "fma": True, "f16c": True}, None),
+        ("arm64-apple-darwin24.6.0", {}, Neon),
+        ("aarch64-unknown-linux-gnu", {"neon": True}, Neon),
+        ("aarch64_be-unknown-linux-gnu", {"neon": True}, None),
+        ("armv7l-unknown-linux-gnueabihf", {"neon": True}, None),
+        ("riscv64-unknown-linux-gnu", {}, None),
+    ],
+)
+def test_a_processor_has_its_instructions(triple: str, features: dict[str, bool], wanted: type | None) -> None:
+    assert type(instructions_of(triple, features)) is (wanted or type(None))
+
+
+@pytest.mark.skipif(not list(LIBRARIES.glob("libgomp*.so*")), reason="this torch has no OpenMP library of GNU's")
+def test_torchs_own_threads_are_found_under_either_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> bool:
+        return machine._openmp.__wrapped__() is not None
+
+    folder = tmp_path / "torch" / "lib"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(torch, "__file__", str(folder.parent / "__init__.py"))
+    assert not found()
+    (folder / "libomp.0.dylib").symlink_to(LIBRARIES / "libc10.so")  # loaded, yet not what it is called
+    (folder / "libomp.1.dylib").write_bytes(b"")  # not loaded
+    assert not found()
+    [openmp] = LIBRARIES.glob("libgomp*.so*")
+    (folder / "libomp.dylib").symlink_to(openmp)
+    assert found()
