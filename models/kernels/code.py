@@ -91,6 +91,8 @@ Operand = Value | int | float
 class Instructions(Protocol):
     """What LLVM's language has no word for, in a processor's own. Vectors are 256 bits, two halves of 128."""
 
+    in_passes: int  # tokens up to which passes over a packed matrix take less time than float32's product of it
+
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         """Products of the 16-bit numbers of each pair, added up within their halves to eight of 32 bits, exactly."""
 

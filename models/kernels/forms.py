@@ -20,7 +20,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Numbers:
-    """64 columns in a form's order, and the scale of the two lanes where weights have one."""
+    """64 columns in a form's order, and the scale of the two lanes, four times each, where weights have one."""
 
     vectors: list[Value]
     scale: Value | None = None
@@ -41,8 +41,8 @@ class WholeForm:
         """A span of each of the rows at `weights`."""
         raise NotImplementedError
 
-    def close(self, opened: list[Value], total: Value) -> Value:
-        """A row's sum in its true scale."""
+    def scale(self, opened: list[Value]) -> Value:
+        """A row's own, of its numbers, beside those of its spans."""
         raise NotImplementedError
 
 
@@ -86,8 +86,8 @@ class Lut4(WholeForm):
             out.append(Numbers(vectors))
         return out
 
-    def close(self, opened: list[Value], total: Value) -> Value:
-        return total * opened[2]
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[2]
 
 
 class Lut6(WholeForm):
@@ -121,8 +121,8 @@ class Lut6(WholeForm):
         a, b, c, d = ((words << 2 * k) & (0x3F << 8 * k) for k in range(4))
         return (a | b | c | d).bits(B32)
 
-    def close(self, opened: list[Value], total: Value) -> Value:
-        return total * opened[1]
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[1]
 
 
 class Lut8(WholeForm):
@@ -146,8 +146,8 @@ class Lut8(WholeForm):
             out.append(Numbers(vectors))
         return out
 
-    def close(self, opened: list[Value], total: Value) -> Value:
-        return total * opened[1]
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[1]
 
 
 class Int4(WholeForm):
@@ -171,8 +171,8 @@ class Int4(WholeForm):
             out.append(Numbers(vectors, scales))
         return out
 
-    def close(self, opened: list[Value], total: Value) -> Value:  # noqa: ARG002
-        return total * (1.0 / 4096)
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[0].code.constant(F32, 1.0 / 4096)
 
 
 class Int8(WholeForm):
@@ -200,8 +200,8 @@ class Int8(WholeForm):
             out.append(Numbers(interleave(zero, halves[0]) + interleave(zero, halves[1])))
         return out
 
-    def close(self, opened: list[Value], total: Value) -> Value:
-        return total * opened[0] * (1.0 / 256)
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[0] * (1.0 / 256)
 
 
 WHOLE_FORMS: dict[str, WholeForm] = {

@@ -11,12 +11,14 @@ from torch import Tensor
 from models.kernels.code import Instructions
 from models.kernels.forms import SPAN, WHOLE_FORMS, Job
 from models.kernels.machine import Kernel, instructions
-from models.kernels.products import DENSE_FORMS, write_product, write_quantize
+from models.kernels.products import DENSE_FORMS, write_expand, write_product, write_quantize
 
-MOST_TOKENS = 8  # more are multiplied faster by expanding the matrix
+MOST_TOKENS = 8  # in one pass
+_DENSE_IN_PASSES = 32  # tokens, of dense matrices of 16 bits; of packed ones it is the processor's
 _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 # Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
 _PIECE_BYTES = 1 << 18
+_EXPANDED_BYTES = 1 << 20  # the same of rows that are expanded
 _LEAST_PIECES = 16
 # Of the matrix, for each thread at least: two gain 10 of 46 µs on 512 KiB where both have a processor, 1 of 21 on
 # 200 KiB, and wait for each other where another program has one of them.
@@ -33,6 +35,7 @@ class Matrix:
         self.rows_at_once = 2 if shape[0] % 2 == 0 and (group % 2 == 0 or group == 1) else 1
         self._kept = weights, aux
         self._whole = form in WHOLE_FORMS
+        self.in_passes = _cpu().in_passes if self._whole else _DENSE_IN_PASSES  # tokens; more are faster by `expand`
         self._spans = shape[1] // SPAN
         row_bytes = weights.stride(0) * weights.element_size()
         fields = [0] * Job.FIELDS
@@ -60,6 +63,27 @@ class Matrix:
             _quantize(self.form, x, job, tokens)
         _product(self.form, tokens, rows).run_shared(job, self._threads)
         return out
+
+    def expand(self, first: int, out: Tensor) -> Tensor:
+        """Rows `first` and on in `out` [N, I], float32, columns as `ordered` has them. `first` and N are multiples of
+        `rows_at_once`."""
+        if not self._whole:
+            return out.copy_(self._kept[0][first : first + len(out)])
+        job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
+        rows = self.rows_at_once
+        units, out_bytes = len(out) // rows, out.stride(0) * 4
+        job[Job.NEXT], job[Job.UNITS] = first // rows, first // rows + units
+        job[Job.PIECE] = max(1, min(_EXPANDED_BYTES // (out_bytes * rows), units // _LEAST_PIECES))
+        job[Job.OUT], job[Job.OUT_BYTES] = out.data_ptr() - first * out_bytes, out_bytes
+        _expander(self.form, rows).run_shared(job, max(1, len(out) * self._row_bytes // _THREAD_BYTES))
+        return out
+
+    def ordered(self, x: Tensor) -> Tensor:
+        """x [T, I] with its columns as those of expanded rows stand: packed forms have an order of their own."""
+        if not self._whole:
+            return x
+        order = torch.tensor(WHOLE_FORMS[self.form].order)
+        return x.reshape(len(x), self._spans, SPAN)[:, :, order].view(len(x), self.shape[1])
 
 
 def lut_matrix(indices: Tensor, codebook: Tensor, bits: int) -> Matrix | None:
@@ -100,6 +124,11 @@ def dense_matrix(values: Tensor) -> Matrix | None:
 
 def _fits(shape: tuple[int, int], stored: Tensor) -> bool:
     return shape[1] % SPAN == 0 and stored.device.type == "cpu" and stored.stride(1) == 1 and instructions() is not None
+
+
+@functools.cache
+def _expander(form: str, rows: int) -> Kernel:
+    return Kernel(write_expand(_cpu(), form, rows), "expand")
 
 
 @functools.cache

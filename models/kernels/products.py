@@ -1,8 +1,7 @@
 """Kernels that multiply a few vectors by a stored matrix, reading each of its rows once. T tokens, I columns.
 
 Codebooks and integers take activations as whole numbers of 15 bits with a scale for 32 columns: products of 15 by 16
-bits are exact, and four of them fit the 32 bits of a sum. Dense forms multiply in
-float32.
+bits are exact, and four of them fit the 32 bits of a sum. Dense forms multiply in float32.
 """
 
 from __future__ import annotations
@@ -41,14 +40,12 @@ class _Columns:
 
 
 def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _Columns) -> None:
-    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
+    opened_at = _opened(code, form, rows)
     x_bytes, scale_bytes = columns.spans * (2 * SPAN), columns.spans * 32
     zero = code.constant(F8, 0.0)
 
     def rows_at(first: Value) -> None:
-        row = first * rows
-        record = code.shifted(aux, row // group * aux_bytes)
-        opened = [form.open(code.shifted(record, aux_bytes * k) if form.aux_a_row else record) for k in range(rows)]
+        row, opened = opened_at(first)
         weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
 
         def span(index: Value, sums: list[Value]) -> list[Value]:
@@ -71,10 +68,56 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
         sums = code.loop(columns.spans, [zero] * (tokens * rows), span)
         for t in range(tokens):
             for r in range(rows):
-                total = form.close(opened[r], sum_of(sums[t * rows + r]))
+                total = sum_of(sums[t * rows + r]) * form.scale(opened[r])
                 code.store(total, columns.out, (row + r) * 4 + columns.out_bytes * t)
 
     _each(code, rows_at)
+
+
+def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
+    """The module of kernel `expand`: a packed matrix in float32, the columns of each span in the form's order.
+
+    OUT [rows, I] is where to, OUT_BYTES from row to row. Numbers are those that products multiply.
+    """
+    code = Code("expand", cpu)
+    form, columns = WHOLE_FORMS[form_name], _Columns(code)
+    opened_at = _opened(code, form, rows)
+
+    def rows_at(first: Value) -> None:
+        row, opened = opened_at(first)
+        weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
+        outs = [code.shifted(columns.out, (row + k) * columns.out_bytes) for k in range(rows)]
+        scales = [code.splat(form.scale(record), 16) for record in opened]
+
+        def span(index: Value, nothing: list[Value]) -> list[Value]:
+            for r, numbers in enumerate(form.numbers(code, opened, weights, index)):
+                code.prefetch(weights[r], index * form.span_bytes + AHEAD)
+                scale = scales[r]
+                if numbers.scale is not None:
+                    scale = scale * numbers.scale.pick([0] * 8 + [4] * 8)
+                for k, vector in enumerate(numbers.vectors):
+                    floats = vector.cast("sext", "<16 x i32>").cast("sitofp", "<16 x float>")
+                    code.store(floats * scale, outs[r], index * (SPAN * 4) + 64 * k)
+            return nothing
+
+        code.loop(columns.spans, [], span)
+
+    _each(code, rows_at)
+    code.stop()
+    return code.text()
+
+
+def _opened(code: Code, form: WholeForm, rows: int) -> Callable[[Value], tuple[Value, list[list[Value]]]]:
+    """Of a unit: its first row, and what each row needs throughout."""
+    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
+
+    def opened_at(unit: Value) -> tuple[Value, list[list[Value]]]:
+        row = unit * rows
+        record = code.shifted(aux, row // group * aux_bytes)
+        records = [code.shifted(record, aux_bytes * k) if form.aux_a_row else record for k in range(rows)]
+        return row, [form.open(one) for one in records]
+
+    return opened_at
 
 
 def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Columns) -> None:

@@ -11,9 +11,8 @@ from torch import Tensor
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.kernels.matrix import MOST_TOKENS, Matrix, block_matrix, dense_matrix, lut_matrix
 
-# Of a dense matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
+# Of a matrix in float32, expanded at once. Smaller tiles stay in cache, but threads meet after each of them.
 _TILE_BYTES = 1 << 25
-_IN_PASSES = 32  # tokens; of a 16-bit dense matrix more are multiplied faster by expanding it
 
 
 def with_kernels(weight: Weight) -> Weight:
@@ -49,28 +48,30 @@ class KernelWeight(Weight):
         flat = x.reshape(-1, self.shape[1])
         if len(flat) <= MOST_TOKENS:
             out = self.matrix.product(flat)
-        elif isinstance(self.stored, DenseWeight) and (len(flat) > _IN_PASSES or self.stored.values.dtype == x.dtype):
-            out = self._by_tiles(flat, self.stored.values)
+        elif isinstance(self.stored, DenseWeight) and self.stored.values.dtype == x.dtype:
+            out = F.linear(flat, self.stored.values)
+        elif len(flat) > self.matrix.in_passes:
+            out = self._by_tiles(flat)
         else:
-            # Of packed forms any number: 16-bit whole numbers are multiplied at twice the rate of float32.
             firsts = range(0, len(flat), MOST_TOKENS)
             out = torch.cat([self.matrix.product(flat[first : first + MOST_TOKENS]) for first in firsts])
         if bias is not None:
             out += bias
         return out.view(*x.shape[:-1], self.shape[0])
 
-    def _by_tiles(self, x: Tensor, values: Tensor) -> Tensor:
+    def _by_tiles(self, x: Tensor) -> Tensor:
         """x Wᵀ with a part of W at a time in float32."""
-        if values.dtype == x.dtype:
-            return F.linear(x, values)
-        step = max(1, min(_TILE_BYTES // (4 * self.shape[1]), self.shape[0]))
-        tile = _scratch.tile(step * self.shape[1]).view(step, self.shape[1])
-        if step == self.shape[0]:
-            return F.linear(x, tile.copy_(values))
-        out = torch.empty((len(x), self.shape[0]), dtype=x.dtype)
-        for first in range(0, self.shape[0], step):
-            last = min(first + step, self.shape[0])
-            out[:, first:last] = F.linear(x, tile[: last - first].copy_(values[first:last]))
+        rows, columns = self.shape
+        x = self.matrix.ordered(x)
+        unit = self.matrix.rows_at_once
+        step = min(rows, max(1, _TILE_BYTES // (4 * columns * unit)) * unit)
+        tile = _scratch.tile(step * columns).view(step, columns)
+        if step == rows:
+            return F.linear(x, self.matrix.expand(0, tile))
+        out = torch.empty((len(x), rows), dtype=x.dtype)
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            out[:, first:last] = F.linear(x, self.matrix.expand(first, tile[: last - first]))
         return out
 
 

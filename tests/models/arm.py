@@ -17,7 +17,7 @@ from unicorn.arm64_const import UC_ARM64_REG_LR, UC_ARM64_REG_SP, UC_ARM64_REG_X
 
 from models.kernels.forms import SPAN, WHOLE_FORMS, Job
 from models.kernels.instructions import Neon
-from models.kernels.products import DENSE_FORMS, write_product, write_quantize
+from models.kernels.products import DENSE_FORMS, write_expand, write_product, write_quantize
 
 _PAGE = 4096
 _CODE, _STACK, _STACK_BYTES = 0x10_0000, 0x80_0000, 0x1_0000
@@ -83,20 +83,28 @@ class ArmProduct(ArmKernel):
         self._form, self._tokens, self._rows = form, tokens, rows
 
     def arrays(self, job: Sequence[int]) -> list[tuple[int, int, bool]]:
-        rows, columns = job[Job.UNITS] * self._rows, job[Job.SPANS] * SPAN
-        found = [
-            (job[Job.WEIGHTS], rows * job[Job.ROW_BYTES], False),
-            (job[Job.OUT], self._tokens * job[Job.OUT_BYTES], True),
-        ]
+        columns = job[Job.SPANS] * SPAN
+        found = [*_matrix(self._form, job, self._rows), (job[Job.OUT], self._tokens * job[Job.OUT_BYTES], True)]
         if self._form in DENSE_FORMS:
             return [*found, (job[Job.X], self._tokens * columns * 4, False)]
-        records = rows if WHOLE_FORMS[self._form].aux_a_row else rows // job[Job.GROUP]
         return [
             *found,
-            (job[Job.AUX], records * job[Job.AUX_BYTES], False),
             (job[Job.X], self._tokens * columns * 2, False),
             (job[Job.X_SCALES], self._tokens * columns // 2, False),
         ]
+
+
+class ArmExpander(ArmKernel):
+    """A packed matrix to float32."""
+
+    def __init__(self, form: str, rows: int, cpu: str = "apple-m1") -> None:
+        super().__init__(write_expand(Neon(), form, rows), "expand", cpu)
+        self._form, self._rows = form, rows
+
+    def arrays(self, job: Sequence[int]) -> list[tuple[int, int, bool]]:
+        first, last = job[Job.NEXT] * self._rows, job[Job.UNITS] * self._rows
+        out = job[Job.OUT] + first * job[Job.OUT_BYTES], (last - first) * job[Job.OUT_BYTES], True
+        return [*_matrix(self._form, job, self._rows), out]
 
 
 class ArmQuantizer(ArmKernel):
@@ -112,6 +120,16 @@ class ArmQuantizer(ArmKernel):
             (job[Job.OUT], numbers * 2, True),
             (job[Job.X_SCALES], numbers // 2, True),
         ]
+
+
+def _matrix(form: str, job: Sequence[int], row_count: int) -> list[tuple[int, int, bool]]:
+    """The packed rows and what stands beside them, up to the job's last unit of `row_count`."""
+    rows = job[Job.UNITS] * row_count
+    weights = (job[Job.WEIGHTS], rows * job[Job.ROW_BYTES], False)
+    if form in DENSE_FORMS:
+        return [weights]
+    records = rows if WHOLE_FORMS[form].aux_a_row else -(-rows // job[Job.GROUP])
+    return [weights, (job[Job.AUX], records * job[Job.AUX_BYTES], False)]
 
 
 def _compiled(text: str, cpu: str) -> bytes:

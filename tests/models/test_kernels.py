@@ -16,7 +16,7 @@ from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.kernels import machine, matrix
 from models.kernels.instructions import Avx2, Neon, instructions_of
 from models.kernels.weight import KernelWeight, with_kernels
-from tests.models.arm import ArmProduct, ArmQuantizer
+from tests.models.arm import ArmExpander, ArmProduct, ArmQuantizer
 
 needs_kernels = pytest.mark.skipif(not machine.supported(), reason="kernels need AVX2 or 64-bit ARM")
 LIBRARIES = Path(torch.__file__).parent / "lib"
@@ -64,6 +64,7 @@ def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(matrix, "instructions", Neon)
         monkeypatch.setattr(matrix, "_product", functools.cache(ArmProduct))
         monkeypatch.setattr(matrix, "_quantizer", functools.cache(ArmQuantizer))
+        monkeypatch.setattr(matrix, "_expander", functools.cache(ArmExpander))
     elif not machine.supported():
         pytest.skip("kernels need AVX2 or 64-bit ARM")
     return str(request.param)
@@ -228,11 +229,31 @@ def test_rows_and_parts_are_the_stored_weights(form: str) -> None:
     assert torch.equal(weight.part(0, 4, torch.float32), stored.part(0, 4, torch.float32))
 
 
-def test_dense_matrices_of_many_tiles_are_multiplied_by_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.kernels.weight._TILE_BYTES", 4 * 64 * 3)
-    stored, weight = made("bf16", 10, 64)
-    x = torch.randn(40, 64)
-    torch.testing.assert_close(weight.linear(x, None), F.linear(x, stored.dense(torch.float32)))
+@pytest.mark.parametrize("tile_rows", [1, 3, 6, 100])
+@pytest.mark.usefixtures("processor")
+def test_many_tokens_are_multiplied_by_tiles(form: str, tile_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.kernels.weight._TILE_BYTES", 4 * 192 * tile_rows)
+    stored, weight = made(form, 36, 192)
+    assert isinstance(weight, KernelWeight)
+    x, bias = torch.randn(weight.matrix.in_passes + 1, 192), torch.randn(36)
+    got = weight.linear(x, bias)
+    wanted = F.linear(x.double(), stored.dense(torch.float64), bias.double())
+    # Activations stay float32; codebooks are whole numbers of 16 bits.
+    assert relative_error(got, wanted) < (3e-5 if form.startswith("lut") else DENSE)
+
+
+@needs_kernels
+def test_tiles_do_not_depend_on_threads(
+    form: str, threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.kernels.matrix._THREAD_BYTES", 1)
+    _, weight = made(form, 100, 128)
+    assert isinstance(weight, KernelWeight)
+    tiles = []
+    for count in (1, 3):
+        threads(count)
+        tiles.append(weight.matrix.expand(40, torch.zeros(60, 128)))
+    assert torch.equal(*tiles)
 
 
 @pytest.mark.parametrize("cpu", ["generic", "cortex-a72", "neoverse-n1", "apple-m4"])
