@@ -20,11 +20,13 @@ _STOP_LINES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A field for a number. `whole`: no fraction; `empty`: what an empty field means, None where it may not be."""
+    """A field for a number. `wanted` is said of what runtime's options refuse, by the name that the field has here.
+    `whole`: no fraction; `empty`: what an empty field means, None where it may not be."""
 
     name: str  # of SamplingConfig, or of GenerationOptions
     label: str
     help: str
+    wanted: str
     whole: bool = False
     empty: str | None = None
 
@@ -41,16 +43,19 @@ NUMBERS = (
         name="temperature",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Temperature"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "0 always takes the likeliest word; higher is more varied."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a number from 0 to 100."),
     ),
     Number(
         name="top_p",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Top-p"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "Only the likeliest words that together have this share; 1 keeps all."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a number above 0 and no more than 1."),
     ),
     Number(
         name="top_k",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Top-k"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "Only this many of the likeliest words; 0 keeps all."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number, 0 or more."),
         whole=True,
     ),
     Number(
@@ -59,16 +64,19 @@ NUMBERS = (
         help=QT_TRANSLATE_NOOP(
             "SamplingForm", "Only words at least this likely, as a share of the likeliest; 0 keeps all."
         ),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a number from 0 to 1."),
     ),
     Number(
         name="repetition_penalty",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Repetition penalty"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "Above 1, words that were just used become less likely; 1 is off."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a number from 0.1 to 10."),
     ),
     Number(
         name="max_new_tokens",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Longest answer"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "In tokens, about three quarters of a word each."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number above 0."),
         whole=True,
         empty=QT_TRANSLATE_NOOP("SamplingForm", "until the context is full"),
     ),
@@ -76,6 +84,7 @@ NUMBERS = (
         name="seed",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Seed"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "The same seed gives the same answer to the same chat."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number, 0 or more."),
         whole=True,
         empty=QT_TRANSLATE_NOOP("SamplingForm", "another each time"),
     ),
@@ -154,6 +163,8 @@ class SamplingForm(QWidget):
             self.policy.setItemText(index, text)
         help_text = self.tr("Each line ends the answer where it appears; \\n stands for a new line.")
         self._name("stop", self.tr("Stop texts"), help_text, self.stop)
+        if not all(error.isHidden() for error in self.errors.values()):
+            self.options()  # says again what is wrong
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -180,15 +191,14 @@ class SamplingForm(QWidget):
     def _number(self, number: Number, sampling: dict[str, Any], whole: dict[str, Any]) -> None:
         try:
             value = number.read(self.fields[number.name].text())
-        except ValueError:
-            wanted = self.tr("Write a whole number.") if number.whole else self.tr("Write a number, such as 0.7.")
-            raise _FieldError(wanted) from None
-        if number.name == "max_new_tokens":
-            GenerationOptions(max_new_tokens=value)
-            whole[number.name] = value
-        else:
-            SamplingConfig(**{number.name: value})
-            sampling[number.name] = value
+            if number.name == "max_new_tokens":
+                GenerationOptions(max_new_tokens=value)
+                whole[number.name] = value
+            else:
+                SamplingConfig(**{number.name: value})
+                sampling[number.name] = value
+        except ValueError:  # OptionError is one, too
+            raise _FieldError(self.tr(number.wanted).format(name=self.tr(number.label))) from None
 
     def _stop_texts(self, into: dict[str, Any]) -> None:
         lines = [line for line in self.stop.toPlainText().split("\n") if line]
@@ -228,7 +238,7 @@ class SamplingForm(QWidget):
 
 
 class _FieldError(UserFacingError):
-    """A text that is no number."""
+    """A text that is no number, or none that the field takes."""
 
 
 def _holder(options: GenerationOptions, name: str) -> SamplingConfig | GenerationOptions:

@@ -10,11 +10,12 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings
 from desktop.store.records import Preset
+from desktop.translation import set_language
 from desktop.views.about import AboutDialog
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.commands import COMMANDS
@@ -93,15 +94,15 @@ def test_a_comma_is_a_decimal_point(form: SamplingForm) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("temperature", "-1", "temperature must be a number from 0 to 100"),
-        ("temperature", "warm", "Write a number"),
-        ("temperature", "nan", "temperature must be a number"),
-        ("top_p", "0", "top_p must be above 0"),
-        ("top_k", "2.5", "Write a whole number"),
-        ("min_p", "2", "min_p must be a number from 0 to 1"),
-        ("repetition_penalty", "0", "repetition_penalty must be a number from 0.1 to 10"),
-        ("max_new_tokens", "0", "max_new_tokens must be a whole number above 0"),
-        ("seed", "-3", "seed must be a whole number"),
+        ("temperature", "-1", "Temperature must be a number from 0 to 100."),
+        ("temperature", "warm", "Temperature must be a number from 0 to 100."),
+        ("temperature", "nan", "Temperature must be a number from 0 to 100."),
+        ("top_p", "0", "Top-p must be a number above 0 and no more than 1."),
+        ("top_k", "2.5", "Top-k must be a whole number, 0 or more."),
+        ("min_p", "2", "Min-p must be a number from 0 to 1."),
+        ("repetition_penalty", "0", "Repetition penalty must be a number from 0.1 to 10."),
+        ("max_new_tokens", "0", "Longest answer must be a whole number above 0."),
+        ("seed", "-3", "Seed must be a whole number, 0 or more."),
     ],
 )
 def test_a_wrong_value_is_said_under_its_field_and_not_told(
@@ -124,6 +125,36 @@ def test_a_wrong_value_is_said_under_its_field_and_not_told(
     assert form.errors[name].isVisible()
     form.set_options(OPTIONS)
     assert not form.errors[name].isVisible()
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("temperature", ("0", "100"), ("-0.01", "100.01")),
+        ("top_p", ("0.01", "1"), ("0", "1.01")),
+        ("top_k", ("0",), ("-1",)),
+        ("min_p", ("0", "1"), ("-0.01", "1.01")),
+        ("repetition_penalty", ("0.1", "10"), ("0.09", "10.01")),
+        ("max_new_tokens", ("1",), ("0",)),
+        ("seed", ("0",), ("-1",)),
+    ],
+)
+def test_the_range_that_is_said_is_the_range_that_is_taken(
+    form: SamplingForm, name: str, taken: tuple[str, ...], refused: tuple[str, ...]
+) -> None:
+    for text in (*taken, *refused):
+        form.fields[name].selectAll()
+        QTest.keyClicks(form.fields[name], text)
+        assert form.errors[name].isHidden() == (text in taken), text
+
+
+def test_what_is_wrong_is_said_in_the_language_of_now(application: QApplication, form: SamplingForm) -> None:
+    form.fields["top_p"].selectAll()
+    QTest.keyClicks(form.fields["top_p"], "3")
+    assert form.errors["top_p"].text().startswith("Top-p must be")
+    set_language(application, "zh_CN")
+    application.processEvents()
+    assert form.errors["top_p"].text() == "Top-p 必须是大于 0 且不大于 1 的数。"
 
 
 def test_a_number_that_turns_out_wrong_leaves_what_was_there_before_it(form: SamplingForm) -> None:
