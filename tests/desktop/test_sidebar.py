@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -145,6 +145,94 @@ def test_an_empty_title_is_no_change(qtbot: QtBot, sidebar: Sidebar) -> None:
     with qtbot.assertNotEmitted(sidebar.list.renameRequested):
         sidebar.list.rows.setData(sidebar.list.rows.index(1), "   ")
         sidebar.list.rows.setData(sidebar.list.rows.index(1), "One")
+
+
+def test_a_chat_without_a_title_is_not_named_as_it_is_shown(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1)])
+    with qtbot.assertNotEmitted(sidebar.list.renameRequested):
+        sidebar.list.rows.setData(sidebar.list.rows.index(1), "New chat")
+
+
+def center(sidebar: Sidebar, row: int) -> QPoint:
+    return sidebar.list.visualRect(sidebar.list.rows.index(row)).center()
+
+
+def beside_all(sidebar: Sidebar) -> QPoint:
+    return sidebar.list.viewport().rect().bottomLeft() + QPoint(20, -20)
+
+
+@pytest.mark.parametrize("button", [Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton])
+@pytest.mark.parametrize("place", ["beside all", "day", "folder"])
+def test_a_click_on_no_chat_leaves_the_one_marked_that_is_shown(
+    qtbot: QtBot, sidebar: Sidebar, place: str, button: Qt.MouseButton
+) -> None:
+    fill(sidebar, [chat(1, "One"), chat(2, "Two")], [WORK])
+    assert shown(sidebar.list.rows.rows) == ["[Work]", "[Today]", "One", "Two"]
+    sidebar.set_current(2)
+    where = {"beside all": beside_all(sidebar), "day": center(sidebar, 1), "folder": center(sidebar, 0)}[place]
+    qtbot.mouseClick(sidebar.list.viewport(), button, pos=where)
+    assert sidebar.list.selected() == [2]
+
+
+def test_a_click_beside_several_that_are_chosen_leaves_the_one_that_is_shown(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One"), chat(2, "Two")])
+    sidebar.set_current(2)
+    sidebar.list.selectAll()
+    assert sidebar.list.selected() == [1, 2]
+    qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=beside_all(sidebar))
+    assert sidebar.list.selected() == [2]
+
+
+def test_chats_that_are_drawn_around_stay_chosen(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One"), chat(2, "Two"), chat(3, "Three")])
+    sidebar.set_current(1)
+    viewport, left = sidebar.list.viewport(), Qt.MouseButton.LeftButton
+    qtbot.mousePress(viewport, left, pos=beside_all(sidebar))
+    QTest.mouseMove(viewport, center(sidebar, 3))
+    QTest.mouseMove(viewport, center(sidebar, 2))
+    QTest.mouseMove(viewport, center(sidebar, 2) + QPoint(1, 1))
+    chosen = sidebar.list.selected()
+    qtbot.mouseRelease(viewport, left, pos=beside_all(sidebar))
+    assert chosen == sidebar.list.selected() == [2, 3]
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Delete, Qt.Key.Key_Backspace])
+def test_a_key_at_a_folder_deletes_no_chat(qtbot: QtBot, sidebar: Sidebar, key: Qt.Key) -> None:
+    fill(sidebar, [chat(1, "One")], [WORK])
+    sidebar.set_current(1)
+    qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
+    with qtbot.assertNotEmitted(sidebar.list.deleteRequested):
+        qtbot.keyClick(sidebar.list, key)
+
+
+def test_enter_at_a_folder_folds_it_and_goes_to_no_chat(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One")], [WORK])
+    sidebar.set_current(1)
+    qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
+    with qtbot.assertNotEmitted(sidebar.list.entered), qtbot.waitSignal(sidebar.list.foldRequested):
+        qtbot.keyClick(sidebar.list, Qt.Key.Key_Return)
+
+
+def test_a_double_click_has_the_title_edited_and_escape_leaves_it(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One"), chat(2, "Two")])
+    viewport, entered = sidebar.list.viewport(), []
+    sidebar.list.entered.connect(lambda: entered.append(True))
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 2))
+    qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 2))
+    editor = viewport.findChild(QLineEdit)
+    assert editor is not None
+    assert editor.text() == editor.selectedText() == "Two"
+    assert entered == [True], "the first click; the second does not take the focus away again"
+    with qtbot.assertNotEmitted(sidebar.list.renameRequested):
+        qtbot.keyClicks(editor, "Three")
+        qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    wait(qtbot, lambda: viewport.findChild(QLineEdit) is None)
+
+
+def test_a_double_click_on_a_folder_edits_nothing(qtbot: QtBot, sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One")], [WORK])
+    qtbot.mouseDClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
+    assert sidebar.list.viewport().findChild(QLineEdit) is None
 
 
 def test_chats_are_dropped_on_a_folder_or_out_of_it(qtbot: QtBot, sidebar: Sidebar) -> None:

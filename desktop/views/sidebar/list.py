@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QMenu, QWidget
 
@@ -44,7 +44,8 @@ class ChatList(QListView):
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        triggers = QAbstractItemView.EditTrigger
+        self.setEditTriggers(triggers.EditKeyPressed | triggers.DoubleClicked)  # one click has opened the chat already
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -132,27 +133,43 @@ class ChatList(QListView):
             where = event.globalPos() if by_mouse else self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
             self._open(menu, where)
 
+    def selectionCommand(
+        self, index: QModelIndex | QPersistentModelIndex, event: QEvent | None = None
+    ) -> QItemSelectionModel.SelectionFlag:
+        """A click beside all chats, or on a header, leaves marked what is: the chat is still shown."""
+        presses = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease)
+        if event is not None and event.type() in presses and not self._is_chat(index):
+            return QItemSelectionModel.SelectionFlag.NoUpdate
+        return super().selectionCommand(index, event)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        dragged = self.state() == self.State.DragSelectingState
         super().mouseReleaseEvent(event)
         index = self.indexAt(event.position().toPoint())
-        if event.button() == Qt.MouseButton.LeftButton and index.isValid():
+        if event.button() == Qt.MouseButton.LeftButton and not index.isValid():
+            if not dragged:
+                self.set_current(self._shown)  # where several were chosen they no longer are
+        elif event.button() == Qt.MouseButton.LeftButton:
             self._fold(index)
             alone = event.modifiers() == Qt.KeyboardModifier.NoModifier and len(self.selected()) == 1
-            if alone and self.state() != self.State.EditingState and isinstance(self.rows.rows[index.row()], ChatRow):
+            if alone and self.state() != self.State.EditingState and self._is_chat(index):
                 self.entered.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
         match event.key():
-            case Qt.Key.Key_Delete | Qt.Key.Key_Backspace if self.selected():
+            case Qt.Key.Key_Delete | Qt.Key.Key_Backspace if self.selected() and self._is_chat(index):
                 self.deleteRequested.emit(self.selected())
             case Qt.Key.Key_Return | Qt.Key.Key_Enter if index.isValid() and self.state() != self.State.EditingState:
                 self._fold(index)
-                if len(self.selected()) == 1:
+                if len(self.selected()) == 1 and self._is_chat(index):
                     self.chatSelected.emit(self.selected()[0])
                     self.entered.emit()
             case _:
                 super().keyPressEvent(event)
+
+    def _is_chat(self, index: QModelIndex | QPersistentModelIndex) -> bool:
+        return index.isValid() and isinstance(self.rows.rows[index.row()], ChatRow)
 
     def _menu_at(self, index: QModelIndex) -> QMenu:
         row = self.rows.rows[index.row()]

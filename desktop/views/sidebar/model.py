@@ -80,7 +80,7 @@ class ChatListModel(QAbstractListModel):
     def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         row = self.rows[index.row()]
         title = " ".join(str(value).split())
-        if role == Qt.ItemDataRole.EditRole and isinstance(row, ChatRow) and title and title != row.chat.title:
+        if role == Qt.ItemDataRole.EditRole and isinstance(row, ChatRow) and title and title != text_of(row):
             self.renameRequested.emit(row.chat.id, title)
         return False  # the store decides; the row changes when it has
 
