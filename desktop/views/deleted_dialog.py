@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDialogButtonBox,
     QPushButton,
@@ -17,11 +18,13 @@ from PySide6.QtWidgets import (
 from desktop.store.records import DeletedChat
 from desktop.views.dialog import Dialog
 from desktop.views.parts import label, two_columns
+from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
 
 class DeletedDialog(Dialog):
-    """Several can be chosen. What it asks for is done by others, who then call `set_chats`."""
+    """Several can be chosen. Enter or a double click restores, Delete deletes for good. What it asks for is done by
+    others, who then call `set_chats`."""
 
     restoreRequested = Signal(object)  # ids of chats
     removeRequested = Signal(object)
@@ -35,11 +38,13 @@ class DeletedDialog(Dialog):
         self.list.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self.list.setHeaderLabels([self.tr("Chat"), self.tr("Kept until")])
         self.list.itemSelectionChanged.connect(self._on_selection)
-        self.list.itemActivated.connect(lambda *_: self.restoreRequested.emit(self.chosen()))
+        self.list.itemDoubleClicked.connect(lambda *_: self.restoreRequested.emit(self.chosen()))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)  # Enter restores, and no more
         self.restore_button = self._button(buttons, self.tr("Restore"), self.restoreRequested.emit)
         self.remove_button = self._button(buttons, self.tr("Delete for Good"), self.removeRequested.emit)
+        set_kind(self.restore_button, "primary")
+        self.restore_button.setDefault(True)
+        self._close_button = buttons.button(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(32, 28, 32, 24)
@@ -48,10 +53,12 @@ class DeletedDialog(Dialog):
         layout.addWidget(self.list, 1)
         layout.addWidget(buttons)
         self.set_chats(chats)
+        self.list.setFocus()
         self.ask_size(theme().scaled(560), theme().scaled(460))
 
     def set_chats(self, chats: Sequence[DeletedChat]) -> None:
-        """Show these; the first is chosen."""
+        """Show these; what comes after those that are gone is chosen, at first the first."""
+        place = min((self.list.indexOfTopLevelItem(item) for item in self.list.selectedItems()), default=0)
         self.list.clear()
         for deleted in chats:
             until = QDateTime.fromSecsSinceEpoch(int(deleted.kept_until)).date()
@@ -62,14 +69,27 @@ class DeletedDialog(Dialog):
             item = QTreeWidgetItem(self.list, words)
             item.setData(0, Qt.ItemDataRole.UserRole, deleted.chat.id)
             item.setToolTip(0, words[0])
-        if (first := self.list.topLevelItem(0)) is not None:
-            self.list.setCurrentItem(first)
+        if (next_one := self.list.topLevelItem(min(place, len(chats) - 1))) is not None:
+            self.list.setCurrentItem(next_one)
         self.sentence.setText(
             self.tr("Deleted chats are kept for 30 days.")
             if chats
             else self.tr("No chat was deleted in the last 30 days.")
         )
         self._on_selection()
+        if not chats:
+            self._close_button.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Reached by keys that the list leaves: a Mac's has no use for Enter.
+        listed = self.list.hasFocus() and bool(self.list.selectedItems())
+        match event.key():
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter if listed:
+                self.restoreRequested.emit(self.chosen())
+            case Qt.Key.Key_Delete | Qt.Key.Key_Backspace if listed:
+                self.removeRequested.emit(self.chosen())
+            case _:
+                super().keyPressEvent(event)
 
     def chosen(self) -> list[int]:
         """Ids of the chats that are chosen."""
@@ -77,7 +97,6 @@ class DeletedDialog(Dialog):
 
     def _button(self, box: QDialogButtonBox, text: str, ask: Callable[[list[int]], None]) -> QPushButton:
         button = box.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
-        button.setAutoDefault(False)
         button.clicked.connect(lambda: ask(self.chosen()))
         return button
 

@@ -144,6 +144,9 @@ QSlider::handle:horizontal:focus {{ background: {t.text}; }}
 QTreeWidget[kind="list"] {{ background: transparent; border: none; outline: none; }}
 QTreeWidget[kind="list"]::item {{ padding: {unit + 1}px {unit}px; }}
 QTreeWidget[kind="list"]::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+QTreeWidget[kind="list"] QHeaderView {{ background: transparent; }}
+QTreeWidget[kind="list"] QHeaderView::section {{ background: transparent; border: none; color: {t.muted};
+    padding: {unit + 1}px {unit}px; }}
 QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; min-width: {90 * unit}px; }}
 QMenuBar {{ background: {t.sidebar}; color: {t.text}; border: none; padding: 2px {unit}px; }}
 QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; border-radius: {unit}px; }}

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.shell import Shell
 from desktop.store.errors import StoreError
+from desktop.store.records import Chat, DeletedChat
 from desktop.views.deleted_dialog import DeletedDialog
 from tests.desktop.engines import end
 
@@ -64,6 +65,69 @@ def test_a_deleted_chat_comes_back_weeks_later_or_goes_for_good(qtbot: QtBot, de
     assert desk.sidebar.list.rows.place_of(chat) is not None
     assert chat not in dialog.chosen()
     dialog.close()
+
+
+def deleted_chats(*numbers: int) -> list[DeletedChat]:
+    return [
+        DeletedChat(chat=Chat(id=n, title=f"Chat {n}", titled_by_user=True, created=0, updated=0), kept_until=2e9)
+        for n in numbers
+    ]
+
+
+@pytest.fixture
+def deleted(qtbot: QtBot) -> DeletedDialog:
+    dialog = DeletedDialog(deleted_chats(1, 2, 3, 4))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitActive(dialog)
+    return dialog
+
+
+def told_by(dialog: DeletedDialog) -> list[tuple[str, list[int]]]:
+    told: list[tuple[str, list[int]]] = []
+    dialog.restoreRequested.connect(lambda chats: told.append(("restore", chats)))
+    dialog.removeRequested.connect(lambda chats: told.append(("remove", chats)))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("key", "asks"),
+    [
+        (Qt.Key.Key_Return, "restore"),
+        (Qt.Key.Key_Enter, "restore"),
+        (Qt.Key.Key_Delete, "remove"),
+        (Qt.Key.Key_Backspace, "remove"),
+    ],
+)
+def test_keys_in_the_list_of_deleted_chats(qtbot: QtBot, deleted: DeletedDialog, key: Qt.Key, asks: str) -> None:
+    told = told_by(deleted)
+    assert deleted.list.hasFocus()
+    qtbot.keyClick(deleted.list, key)
+    qtbot.keyClick(deleted.list, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(deleted.list, key)
+    assert told == [(asks, [1]), (asks, [1, 2, 3, 4])], "once for each key, of all that are chosen"
+    assert deleted.isVisible()
+
+
+def test_enter_on_a_button_of_the_deleted_chats_presses_it_alone(qtbot: QtBot, deleted: DeletedDialog) -> None:
+    told = told_by(deleted)
+    deleted.remove_button.setFocus()
+    qtbot.keyClick(deleted.remove_button, Qt.Key.Key_Return)
+    assert told == [("remove", [1])]
+
+
+def test_what_comes_after_a_deleted_chat_that_is_gone_is_chosen(qtbot: QtBot, deleted: DeletedDialog) -> None:
+    qtbot.keyClick(deleted.list, Qt.Key.Key_Down)
+    qtbot.keyClick(deleted.list, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert deleted.chosen() == [2, 3]
+    deleted.set_chats(deleted_chats(1, 4))
+    assert deleted.chosen() == [4]
+    deleted.set_chats(deleted_chats(1))
+    assert deleted.chosen() == [1]
+    deleted.set_chats([])
+    assert deleted.focusWidget() is not deleted.list
+    qtbot.keyClick(deleted.focusWidget(), Qt.Key.Key_Return)
+    assert not deleted.isVisible(), "what is left to do is to close it"
 
 
 def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: Desk, chat: int) -> None:
