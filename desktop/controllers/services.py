@@ -99,6 +99,8 @@ class ServicesController(QObject):
         if form.key is not None:
             self.keychain.set(_account(kept), form.key, self._tell)
         self._refresh()
+        if self._page is not None:
+            self._page.choose(kept.id)
 
     def remove(self, service: Service) -> None:
         """Remove a service and its key."""

@@ -53,13 +53,14 @@ class RowList(QListWidget):
         self.viewport().setAutoFillBackground(False)
         self._filling = False
         self.currentItemChanged.connect(self._on_current)
-        self.itemActivated.connect(lambda item: self.meant.emit(item.data(_RowRole).key))
+        self.itemDoubleClicked.connect(lambda item: self.meant.emit(item.data(_RowRole).key))
         theme().changed.connect(self.scheduleDelayedItemsLayout)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            event.accept()  # else the dialog's first button takes it as well
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif self.key():  # not by Qt's `activated`, which a Mac's Enter does not emit
+            self.meant.emit(self.key())
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these; what was chosen stays so where it is still here."""
@@ -89,10 +90,11 @@ class RowList(QListWidget):
         return [item.data(_RowRole).key for item in self._items()]
 
     def choose(self, key: str) -> bool:
-        """Choose a row; whether it is here."""
+        """Choose a row and bring it into sight; whether it is here."""
         for item in self._items():
             if item.data(_RowRole).key == key:
                 self.setCurrentItem(item)
+                self.scrollToItem(item)
                 return True
         return False
 

@@ -70,6 +70,10 @@ class ServicesPage(QWidget):
         self._services = tuple(services)
         self._draw()
 
+    def choose(self, service: int) -> None:
+        """Choose a service that is listed."""
+        self.list.choose(str(service))
+
     def set_status(self, status: EngineStatus) -> None:
         """How the engine is: which service answers."""
         self._status = status

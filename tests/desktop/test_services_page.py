@@ -1,0 +1,57 @@
+"""The page of remote services: which of them is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop.controllers.services import ServicesController
+from desktop.store.store import Store
+from desktop.views.models.service_dialog import ServiceForm
+from desktop.views.models.services_page import ServicesPage
+
+
+@pytest.fixture
+def services(qapp: QApplication, tmp_path: Path) -> Iterator[ServicesController]:
+    store = Store.open(tmp_path)
+    controller = ServicesController(store)
+    yield controller
+    controller.close()
+    store.close()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, services: ServicesController) -> ServicesPage:
+    made = ServicesPage()
+    qtbot.addWidget(made)
+    services.join(made)
+    made.resize(500, 320)
+    made.show()
+    return made
+
+
+def form(name: str) -> ServiceForm:
+    return ServiceForm(name=name, url=f"http://{name}.example/v1", model=None)
+
+
+def chosen(page: ServicesPage) -> str:
+    item = page.list.currentItem()
+    assert page.list.viewport().rect().contains(page.list.visualItemRect(item)), "it is in sight"
+    return item.text()
+
+
+def test_a_service_that_was_added_or_changed_is_chosen_and_in_sight(
+    services: ServicesController, page: ServicesPage
+) -> None:
+    names = [f"service{number:02}" for number in range(12)]
+    for name in names:
+        services.save(form(name), None)
+        assert chosen(page) == name
+    first = services._store.services()[0]
+    services.save(form("zebra"), first)
+    assert chosen(page) == "zebra"
+    assert page.list.count() == len(names)
