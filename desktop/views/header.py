@@ -4,46 +4,34 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QLocale, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from desktop.views.icons import icon
-from desktop.views.parts import IconButton, StartLabel, beside_icon
+from desktop.views.parts import ElidedLabel, IconButton, beside_icon
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
+Room = Literal["all", "some", "none"]
 ModelState = Literal["none", "loading", "ready", "answering", "failed", "unloaded"]
 _NEARLY_FULL = 0.9
-_SHORTEST_TITLE = 80  # pixels
+_SHORTEST_TITLE = 80  # pixels at the system's text size: before it is cut to less, others are shortened
 _NARROW = 560  # pixels at the system's text size: below, the model is an icon alone
-
-
-class ElidedLabel(StartLabel):
-    """One line, cut with an ellipsis where it has no room; whole for a screen reader and in its tool tip."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._whole = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setMinimumWidth(_SHORTEST_TITLE)
-
-    def set_whole(self, text: str) -> None:
-        self._whole = text
-        self.setAccessibleName(text)
-        self.setToolTip(text)
-        self._elide()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._elide()
-
-    def _elide(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
+_BEFORE_BUTTONS = 8  # pixels
+_STEPS: tuple[tuple[bool, Room, bool], ...] = (
+    (True, "all", True),
+    (False, "all", True),
+    (False, "some", True),
+    (False, "some", False),
+    (False, "none", False),
+)
+"""Whether the model is told in words, how much of the tokens, and whether an export is: with ever less room."""
 
 
 class ContextMeter(QWidget):
-    """A thin bar with the tokens in words. Hidden where nothing is known, or said."""
+    """A thin bar under the tokens, or under the share of the context that they fill. Hidden where nothing is known, or
+    said, or has room."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +39,9 @@ class ContextMeter(QWidget):
         self._used: int | None = None
         self._total: int | None = None
         self._note = ""
+        self._room: Room = "all"
+        self.words = ""
+        """What it shows, for people; empty where nothing is known."""
         self._label = QLabel()
         set_kind(self._label, "muted")
         layout = QHBoxLayout(self)
@@ -63,23 +54,34 @@ class ContextMeter(QWidget):
     def set_usage(self, used: int | None, total: int | None, note: str = "") -> None:
         """Tokens of the conversation and of the context; None for what is not known. `note`: what was left out."""
         self._used, self._total, self._note = used, total, note
-        self.setVisible(bool(used))
-        if used is None:
-            return
-        self._share = min(used / total, 1.0) if total else 0.0
-        locale = QLocale()
-        if total:
-            self._label.setText(f"{locale.toString(used)} / {locale.toString(total)}")
-            words = self.tr("Context: {used} of {total} tokens used.").format(
-                used=locale.toString(used), total=locale.toString(total)
-            )
-        else:
-            self._label.setText(locale.toString(used))
-            words = self.tr("Context: {used} tokens used.").format(used=locale.toString(used))
-        words = f"{words} {note}".strip()
-        self.setAccessibleName(words)
-        self.setToolTip(words)
+        self.words = ""
+        if used:
+            self._share = min(used / total, 1.0) if total else 0.0
+            locale = QLocale()
+            if total:
+                words = self.tr("Context: {used} of {total} tokens used.").format(
+                    used=locale.toString(used), total=locale.toString(total)
+                )
+            else:
+                words = self.tr("Context: {used} tokens used.").format(used=locale.toString(used))
+            self.words = f"{words} {note}".strip()
+        self.setAccessibleName(self.words)
+        self.setToolTip(self.words)
+        self.set_room(self._room)
         self.update()
+
+    def set_room(self, room: Room) -> None:
+        """How much it may show."""
+        self._room = room
+        locale = QLocale()
+        used, total = locale.toString(self._used or 0), locale.toString(self._total or 0)
+        if not self._total:
+            self._label.setText(used)
+        elif room == "all":
+            self._label.setText(f"{used} / {total}")
+        else:
+            self._label.setText(f"{int(100 * self._share)} %")
+        self.setVisible(bool(self._used) and room != "none")
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
@@ -116,6 +118,7 @@ class Header(QWidget):
         self._remote = False
         self.sidebar_button = IconButton("menu")
         self.title = ElidedLabel()
+        self.title.setMinimumWidth(1)  # less than any letter's: what a row of no room leaves
         set_kind(self.title, "title")
         self.model_button = IconButton("cpu")
         self.model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -125,13 +128,13 @@ class Header(QWidget):
         self.meter = ContextMeter()
         self.settings_button = IconButton("sliders")
         self.settings_button.setCheckable(True)
-        layout = QHBoxLayout(self)
+        self._row = layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
         layout.addWidget(self.sidebar_button)
         layout.addWidget(self.title, 1)
         layout.addWidget(self.meter)
-        layout.addSpacing(8)
+        layout.addSpacing(_BEFORE_BUTTONS)
         layout.addWidget(self.export_button)
         layout.addWidget(self.model_button)
         layout.addWidget(self.settings_button)
@@ -139,6 +142,7 @@ class Header(QWidget):
         self.model_button.clicked.connect(self.modelRequested)
         self.export_button.clicked.connect(self.exportRequested)
         self.settings_button.clicked.connect(self.chatSettingsRequested)
+        theme().changed.connect(self._fit)
         self.retranslate()
 
     def set_title(self, title: str) -> None:
@@ -156,19 +160,19 @@ class Header(QWidget):
         self.model_button.setText(beside_icon(shown))
         token = {"failed": "danger", "ready": "accent", "answering": "accent"}.get(state, "muted")
         self.model_button.setIcon(icon("alert" if state == "failed" else "cloud" if remote else "cpu", token))
-        source = self.tr("Remote service: {name}. {state}") if remote else self.tr("Model: {name}. {state}")
-        words = source.format(name=name or self.tr("none"), state=sentence).strip()
-        self.model_button.set_name(words)
+        self._fit()
 
     def set_export(self, text: str, words: str = "") -> None:
         """An export that is under way, as short as "12 %" and in `words`; an empty text for none."""
         self.export_button.setVisible(bool(text))
         self.export_button.setText(beside_icon(text))
         self.export_button.set_name(words or text)
+        self._fit()
 
     def set_context(self, used: int | None, total: int | None, note: str = "") -> None:
         """See ContextMeter.set_usage."""
         self.meter.set_usage(used, total, note)
+        self._fit()
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
@@ -178,6 +182,16 @@ class Header(QWidget):
         self.set_title(self._title)
         self.set_model(self._model, self._state, self._sentence, remote=self._remote)
         self.meter.retranslate()
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it can become, whatever it shows now."""
+        icons = (self.sidebar_button, self.export_button, self.model_button, self.settings_button)
+        margins = self._row.contentsMargins()
+        least = margins.left() + margins.right() + _BEFORE_BUTTONS + self._row.spacing() * self._row.count()
+        # A button with an icon alone is a square.
+        least += sum(button.minimumSizeHint().height() for button in icons if not button.isHidden())
+        return QSize(least, super().minimumSizeHint().height())
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -186,6 +200,29 @@ class Header(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten what matters least, until the row has room: the model to its icon, the tokens to a share, an export
+        to its icon; at last the tokens are told with the model's name only."""
+        alone, beside = Qt.ToolButtonStyle.ToolButtonIconOnly, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         narrow = self.width() < theme().scaled(_NARROW)
-        styles = Qt.ToolButtonStyle
-        self.model_button.setToolButtonStyle(styles.ToolButtonIconOnly if narrow else styles.ToolButtonTextBesideIcon)
+        for model, room, export in _STEPS:
+            self.model_button.setToolButtonStyle(beside if model and not narrow else alone)
+            self.export_button.setToolButtonStyle(beside if export else alone)
+            self.meter.set_room(room)
+            if self._wanted() <= self.width():
+                break
+        self._name_model(with_tokens=self.meter.isHidden())
+
+    def _wanted(self) -> int:
+        """Pixels for all that is shown, and a title that still says something."""
+        parts = (self.sidebar_button, self.meter, self.export_button, self.model_button, self.settings_button)
+        shown = [part.sizeHint().width() + self._row.spacing() for part in parts if not part.isHidden()]
+        margins = self._row.contentsMargins()
+        return sum(shown) + margins.left() + margins.right() + _BEFORE_BUTTONS + theme().scaled(_SHORTEST_TITLE)
+
+    def _name_model(self, *, with_tokens: bool) -> None:
+        source = self.tr("Remote service: {name}. {state}") if self._remote else self.tr("Model: {name}. {state}")
+        words = source.format(name=self._model or self.tr("none"), state=self._sentence).strip()
+        self.model_button.set_name(f"{words}\n{self.meter.words}" if with_tokens and self.meter.words else words)

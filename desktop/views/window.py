@@ -180,6 +180,12 @@ class MainWindow(QMainWindow):
         elif event.type() == QEvent.Type.WindowStateChange:
             self.action("full-screen").setChecked(self.isFullScreen())
 
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # the chat may need more room than before, or less
+            self._sidebar.setMinimumWidth(self._least_sidebar())
+        return done
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._arrange()
@@ -250,6 +256,7 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         """Show what was asked for. Where the panel has no room beside the chat it takes the chat's place, and where it
         has none beside the list, that of the list, too."""
+        self._sidebar.setMinimumWidth(self._least_sidebar())
         panel = self._panel if self.action("chat-settings").isChecked() else None
         sidebar = self.action("sidebar").isChecked()
         room = self.width() - 2 * self.splitter.handleWidth() - (0 if panel is None else panel.minimumWidth())
@@ -272,6 +279,11 @@ class MainWindow(QMainWindow):
             if target is not None:
                 target.setFocus()
 
+    def _least_sidebar(self) -> int:
+        """Pixels: as much as its text asks for, of what the chat leaves."""
+        left = self.width() - self._chat.minimumSizeHint().width() - self.splitter.handleWidth()
+        return max(min(theme().scaled(_LEAST_SIDEBAR), _MOST_OF_IT, left), self._sidebar.minimumSizeHint().width())
+
     def _has_chat(self) -> bool:
         return not self._pages.isHidden()
 
@@ -293,7 +305,7 @@ class MainWindow(QMainWindow):
 
     def _on_theme(self) -> None:
         self._foot.setMaximumWidth(theme().measure())
-        self._sidebar.setMinimumWidth(min(theme().scaled(_LEAST_SIDEBAR), _MOST_OF_IT))
+        self._sidebar.setMinimumWidth(self._least_sidebar())
         edge = theme().scaled(EDGE)
         self._foot_row.setContentsMargins(edge, 8, edge, 16)
 

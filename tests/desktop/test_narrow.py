@@ -1,0 +1,105 @@
+"""A narrow window with large text: nothing is cut, and what has no room is reached in another way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.settings import Settings
+from desktop.views.header import Header
+from desktop.views.sidebar.sidebar import Sidebar
+from desktop.views.theme import theme
+from desktop.views.window import MainWindow
+
+TOKENS = "Context: 1,834 of 2,048 tokens used."
+
+
+def enlarge(percent: int) -> None:
+    theme().apply(replace(Settings(), text_size=percent))
+    QApplication.processEvents()
+
+
+class Pane(QWidget):
+    """Around a header: a window of its own becomes no narrower than it wants to be."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.header = Header(self)
+        self.header.set_title("What is the capital of Japan?")
+        self.header.set_model("falcon-7b-instruct-lut4", "ready", "ready")
+        self.header.set_export("12 %", "Exporting")
+        self.header.set_context(1834, 2048)
+        self.show()
+        self.header.resize(max(width, self.header.minimumSizeHint().width()), 80)
+        QApplication.processEvents()
+
+
+def parts(header: Header) -> list[QWidget]:
+    every = (header.sidebar_button, header.title, header.meter, header.export_button, header.model_button)
+    return [part for part in (*every, header.settings_button) if part.isVisible()]
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+@pytest.mark.parametrize("width", [240, 320, 400, 480, 640, 900, 1400])
+def test_no_part_of_the_header_is_cut(application: QApplication, qtbot: QtBot, percent: int, width: int) -> None:
+    enlarge(percent)
+    pane = Pane(width)
+    qtbot.addWidget(pane)
+    shown = pane.header
+    right = 0
+    for part in parts(shown):
+        assert part.x() >= right, "beside the one before"
+        right = part.x() + part.width()
+        assert part is shown.title or part.width() >= part.sizeHint().width(), type(part)
+    assert right <= shown.width()
+    told = shown.meter.toolTip() if shown.meter.isVisible() else shown.model_button.toolTip()
+    assert TOKENS in told
+    assert shown.meter.isVisible() != (TOKENS in shown.model_button.accessibleName())
+
+
+def test_the_header_says_all_again_once_there_is_room(application: QApplication, qtbot: QtBot) -> None:
+    pane = Pane(1000)
+    qtbot.addWidget(pane)
+    shown = pane.header
+
+    def said() -> str:
+        (label,) = shown.meter.findChildren(QLabel)
+        return label.text() if shown.meter.isVisible() else ""
+
+    assert said() == "1,834 / 2,048"
+    assert "falcon-7b" in shown.model_button.text()
+    words = []
+    for width in (1000, 460, 320, 460, 1000):
+        shown.resize(width, 80)
+        QApplication.processEvents()
+        words.append(said())
+    assert words == ["1,834 / 2,048", "1,834 / 2,048", "89 %", "1,834 / 2,048", "1,834 / 2,048"]
+
+
+def test_a_header_that_was_wide_lets_its_pane_become_narrow(application: QApplication, qtbot: QtBot) -> None:
+    wide, narrow = Pane(1400), Pane(300)
+    qtbot.addWidget(wide)
+    qtbot.addWidget(narrow)
+    assert wide.header.minimumSizeHint().width() == narrow.header.minimumSizeHint().width() <= 280
+
+
+@pytest.mark.parametrize("width", [560, 640, 800])
+def test_the_list_of_chats_is_not_cut_beside_the_chat(application: QApplication, qtbot: QtBot, width: int) -> None:
+    enlarge(200)
+    window = MainWindow()
+    qtbot.addWidget(window)
+    sidebar = Sidebar()
+    window.set_sidebar(sidebar)
+    window.resize(width, 600)
+    window.show()
+    QApplication.processEvents()
+    beside = window.splitter.widget(1)
+    assert isinstance(beside, QWidget)
+    assert sidebar.geometry().right() < beside.geometry().left()
+    for button in (sidebar.new_button, sidebar.archive_button):
+        assert sidebar.rect().contains(QRect(button.mapTo(sidebar, button.rect().topLeft()), button.size()))
+        assert button.width() >= button.sizeHint().width()
