@@ -104,7 +104,7 @@ def test_a_speaker_and_what_can_be_done_stand_at_the_sides_that_the_language_has
     begins_left = language == "en"
     middle = question.width() // 2
     assert (question._who.geometry().center().x() < middle) == begins_left
-    copy = {widget: widget.footer._actions["copy"] for widget in (question, answer)}
+    copy = {widget: widget.footer._buttons["copy"] for widget in (question, answer)}
     assert (copy[answer].mapTo(answer, QPoint()).x() < middle) == begins_left
     assert (copy[question].mapTo(question, QPoint()).x() > middle) == begins_left
     assert copy[question].mapTo(question, QPoint()).y() < question.body.y()

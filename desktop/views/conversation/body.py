@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QWidget
 
@@ -76,6 +76,7 @@ class Body(QWidget):
             segment.anchorClicked.connect(lambda address: self.linkClicked.emit(address.toString()))
             segment.outdated.connect(self._outdated)
         text = text_of(segment)
+        text.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)  # the message's is shown
         text.pressed.connect(self.selectionStarted)
         text.dragged.connect(self._drag)
         self._fill(segment, group)
@@ -195,6 +196,13 @@ class Body(QWidget):
         """What is selected, over all segments."""
         pieces = (text_of(segment).selected_text() for segment in self.segments)
         return "\n\n".join(piece for piece in pieces if piece)
+
+    def link_at(self, where: QPoint) -> str:
+        """The address of the link at a place; empty where there is none."""
+        for segment in self.segments:
+            if isinstance(segment, Prose) and segment.geometry().contains(where):
+                return segment.anchorAt(segment.viewport().mapFrom(self, where))
+        return ""
 
     def clear_selection(self) -> None:
         """Select nothing."""

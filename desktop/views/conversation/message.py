@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 
 from desktop.text import Markdown, plain_text, typed
@@ -14,7 +24,9 @@ from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.marks import Sought
+from desktop.views.conversation.menu import message_menu
 from desktop.views.conversation.style import Style
+from desktop.views.parts import ElidedLabel
 
 
 class MessageWidget(QGroupBox):
@@ -42,7 +54,9 @@ class MessageWidget(QGroupBox):
         self._sought: Sought = ""
         self.item = item
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
-        self._who, self._model = QLabel(self), sentence(self, style)
+        self._who, self._model = QLabel(self), ElidedLabel(self)
+        self._model.setFont(style.small_font)
+        tint(self._model, style.muted)
         self._dropped: Notice | None = None
         self._notice: Notice | None = None
         self._told = ("", "", "")  # what the notice says and offers, and of which state
@@ -102,7 +116,7 @@ class MessageWidget(QGroupBox):
         self._who.setFont(font)
         tint(self._who, self._style.text)
         self._who.setText(self.speaker())
-        self._model.setText(self.item.model or "")
+        self._model.set_whole(self.item.model or "")
 
     def speaker(self) -> str:
         """Who says it, to be shown."""
@@ -226,8 +240,8 @@ class MessageWidget(QGroupBox):
         name = self._who.sizeHint().width()
         place(self._who, QRect(left, y, name, header), width)
         start = left + name + style.gap(2)
-        model = min(self._model.fontMetrics().horizontalAdvance(self._model.text()) + 2, room - start + left)
-        place(self._model, QRect(start, y, model, header), width)
+        model = self._model.fontMetrics().horizontalAdvance(self.item.model or "") + 2
+        place(self._model, QRect(start, y, max(min(model, room - start + left), 0), header), width)
         row, edge = self.footer.height_wanted(), style.gap(1.2)  # so much is free around an icon in its button
         if self.item.role == "user":
             place(self.footer, QRect(start, y + (header - row) // 2, room + left - start + edge, row), width)
@@ -340,6 +354,16 @@ class MessageWidget(QGroupBox):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             event.ignore()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """What can be done, at the pointer, or for a key at the top of what is in sight of the message."""
+        if self.editor:
+            event.ignore()
+            return
+        corner = self.visibleRegion().boundingRect().topLeft() + QPoint(inset(self._style), self._who.height())
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        where = event.globalPos() if by_mouse else self.mapToGlobal(corner)
+        message_menu(self, self.body, self.footer, self.body.mapFromGlobal(where)).popup(where)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """The bubble of one's own words, and the ring of the focus; no frame of a group."""
