@@ -16,6 +16,7 @@ from export.filehash import FileHashes
 from export.progress import Progress, SilentProgress, advance_from
 from runtime.errors import OptionError, UserFacingError
 from runtime.paths import cache_folder
+from runtime.repository import is_repository
 
 if TYPE_CHECKING:
     from export.hub import Hub
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 
 _REVISION = re.compile(r"\w[\w+-]*([./][\w+-]+)*")  # names a file of the cache, so no way out of it may hide in it
-
-
-_REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?![.-]))*/[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?![.-]))*")
 
 
 class SourceError(UserFacingError):
@@ -171,7 +169,7 @@ def resolve(
             chat_template=chat_format(path, _KNOWN_FORMATS, name=name),
             folder=path,
         )
-    if known or (_REPOSITORY.fullmatch(named) and not path.exists()):
+    if known or (is_repository(named) and not path.exists()):
         return _of_the_hub(named, known, revision, progress or SilentProgress(), offline=offline, hub=hub)
     if path.exists():
         raise SourceError(f"{named} is a file; name the folder that holds a model's config.json and weights.")

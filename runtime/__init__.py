@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runtime.packages import check_python as check_python
     from runtime.packages import install_command as install_command
     from runtime.packages import missing_package as missing_package
+    from runtime.repository import is_repository as is_repository
     from runtime.sampling import SamplingConfig as SamplingConfig
     from runtime.sampling import TokenLogprobs as TokenLogprobs
     from runtime.session import Session as Session
@@ -78,6 +79,7 @@ _HOMES = {
     "embedded_folder": "runtime.embedded",
     "generate": "runtime.generation",
     "install_command": "runtime.packages",
+    "is_repository": "runtime.repository",
     "machine_memory": "runtime.measure.memory",
     "memory_needs": "runtime.measure.needs",
     "missing_package": "runtime.packages",

@@ -18,8 +18,8 @@ _NOTES = 50  # that are kept
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """What to export: a known name or a folder in Hugging Face layout. `size`, such as 3.6GB, takes the place of
-    `weights`."""
+    """What to export: a known name, OWNER/NAME of the Hub or a folder in Hugging Face layout. `size`, such as 3.6GB,
+    takes the place of `weights`."""
 
     model: str
     output: Path

@@ -16,7 +16,7 @@ from desktop.views.models.export_progress import ExportProgress
 class ExportPage(QWidget):
     """Draws what it is told; the form shows while nothing is under way."""
 
-    exportRequested = Signal(str, str)  # a known name or a folder, weights format
+    exportRequested = Signal(str, str)  # a known name, a repository of the Hub or a folder; weights format
     cancelRequested = Signal()
     goOnRequested = Signal()  # with the export that was stopped, or failed
     forgetRequested = Signal()  # what was stopped: show the form
