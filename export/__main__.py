@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop(sys.stdout)
         return 1
     except OSError as error:
-        _report(arguments, "error: ", _describe(error))
+        more = {"kind": "DiskError"} if error.errno == errno.ENOSPC else {}
+        _report(arguments, "error: ", _describe(error), **more)
         return 1
     except KeyboardInterrupt:
         _report(arguments, "\n", "Stopped; run the same command again to go on from here.")
@@ -190,7 +192,7 @@ def _version() -> int:
 
 def _describe(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno == 28:  # ENOSPC
+    if error.errno == errno.ENOSPC:
         return f"The disk is full{where}; free some space and run the same command again to go on."
     return f"{error.strerror or error}{where}; check the path and its permissions."
 

@@ -19,8 +19,14 @@ __all__ = [
     "ContextFullError",
     "DeviceMemoryError",
     "EngineError",
+    "KeyRefusedError",
+    "MachineMemoryError",
     "ModelOutputError",
     "OptionError",
+    "ProcessEndedError",
+    "ProcessKilledError",
+    "ServiceError",
+    "ServiceUnreachableError",
     "SessionFileError",
     "TokenizerError",
     "UserFacingError",
@@ -57,6 +63,30 @@ class ChatError(UserFacingError):
 
 class EngineError(UserFacingError):
     """The process or the service that runs the model failed: what happened to it, and how to go on."""
+
+
+class ProcessEndedError(EngineError):
+    """The process that runs the model ended: it crashed, or was ended as it hung."""
+
+
+class ProcessKilledError(ProcessEndedError):
+    """The process that runs the model was killed from outside, which systems do when memory runs out."""
+
+
+class MachineMemoryError(EngineError):
+    """The machine's memory ran out, and the process that runs the model lives."""
+
+
+class ServiceError(EngineError):
+    """A remote service failed, refused, or is none."""
+
+
+class ServiceUnreachableError(ServiceError):
+    """There is no connection to a remote service, or it broke."""
+
+
+class KeyRefusedError(ServiceError):
+    """A remote service takes no key like the one that it was given, or wants one."""
 
 
 class OptionError(UserFacingError, ValueError):

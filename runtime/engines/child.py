@@ -149,6 +149,12 @@ class Child:
             self.kill("it was closed")
             self.gone.wait(1)
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether another than this side killed it."""
+        code = self._process.returncode or 0
+        return not self.killed_because and code < 0 and signal_name(code) == "SIGKILL"
+
     def describe_end(self) -> str:
         """What became of it: the end of a sentence about it."""
         if self.killed_because:

@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from runtime.engines.openai_reply import Chunk, read_chunk, refusal
 from runtime.engines.sse import EventStream
-from runtime.errors import EngineError, OptionError, UserFacingError
+from runtime.errors import EngineError, OptionError, ServiceError, ServiceUnreachableError, UserFacingError
 from runtime.packages import install_command
 
 if TYPE_CHECKING:
@@ -162,9 +162,11 @@ class Connection:
                 chosen = chosen or not chunk.empty
                 arrivals.put(Arrival(monotonic(), chunk))
         if not finished:
-            raise EngineError(f"The connection to {self.address} broke before the answer was complete; ask again.")
+            raise ServiceUnreachableError(
+                f"The connection to {self.address} broke before the answer was complete; ask again."
+            )
         if not chosen:
-            raise EngineError(f"{self.address} gave no answer: it sent no choice; look at its log, or ask again.")
+            raise ServiceError(f"{self.address} gave no answer: it sent no choice; look at its log, or ask again.")
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[str, None]:
         """The data of the body's events; a body of JSON, of a service that does not stream, is one."""
@@ -184,9 +186,9 @@ class Connection:
         if size and not stream.fields:
             raise self.no_service()
 
-    def no_service(self) -> EngineError:
+    def no_service(self) -> ServiceError:
         """The sentence for a body that such a service would not send."""
-        return EngineError(
+        return ServiceError(
             f"{self.address} does not answer as an OpenAI-compatible service does; check the address, which often ends "
             "in /v1."
         )
@@ -203,7 +205,7 @@ class Connection:
                 raise type(error)(str(error).replace(self._key, "***")) from None
             raise
         except (httpx.HTTPError, httpx.StreamError, OSError, ssl.SSLError) as error:
-            raise EngineError(self._describe(error)) from None
+            raise ServiceUnreachableError(self._describe(error)) from None
 
     def _describe(self, error: Exception) -> str:
         import httpx

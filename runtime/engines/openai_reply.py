@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import ContextFullError, EngineError, UserFacingError
+from runtime.errors import ContextFullError, KeyRefusedError, ServiceError, UserFacingError
 from runtime.options import Grammar
 from runtime.sampling import TokenLogprobs
 
@@ -78,7 +78,7 @@ def first_model(body: object) -> tuple[str, int | None]:
     if not isinstance(models, list):
         raise ValueError("no list of models")  # noqa: TRY004
     if not models:
-        raise EngineError("The service offers no model; load one there and ask again.")
+        raise ServiceError("The service offers no model; load one there and ask again.")
     model = models[0]
     if not isinstance(model, dict) or not isinstance(model.get("id"), str) or not model["id"]:
         raise ValueError("a model without a name")
@@ -96,36 +96,36 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
     said = f" ({told})" if told else ""
     match status:
         case 401 | 403:
-            return EngineError(
+            return KeyRefusedError(
                 f"{address} refused the API key{said}; give a valid one (api_key; on the command line, "
                 "FALCONET_API_KEY)."
             )
         case 404 | 405:
-            return EngineError(
+            return ServiceError(
                 f"{address} has no such model or path{said}; check the model's name and that the address ends as the "
                 "service says, often in /v1."
             )
         case 429:
             after = headers.get("retry-after", "")
             when = f"in {after} s" if after.isascii() and after.isdigit() else "later"
-            return EngineError(f"{address} has too many requests at the moment{said}; ask again {when}.")
+            return ServiceError(f"{address} has too many requests at the moment{said}; ask again {when}.")
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in told.lower()):
         return ContextFullError(f"The conversation is too long for {address}{said}; shorten it.")
     if 300 <= status < 400:
         target = headers.get("location", "").partition("?")[0]
-        return EngineError(f"{address} redirects to {target or 'another address'}; use that address.")
+        return ServiceError(f"{address} redirects to {target or 'another address'}; use that address.")
     if status >= 500:
-        return EngineError(f"{address} failed with HTTP status {status}{said}; look at its log, or ask again later.")
-    return EngineError(f"{address} refused the request with HTTP status {status}{said}; change what it names.")
+        return ServiceError(f"{address} failed with HTTP status {status}{said}; look at its log, or ask again later.")
+    return ServiceError(f"{address} refused the request with HTTP status {status}{said}; change what it names.")
 
 
 def check_form(text: str, grammar: Grammar) -> None:
-    """EngineError where a finished answer has not the form that was asked for: services ignore much."""
+    """ServiceError where a finished answer has not the form that was asked for: services ignore much."""
     if grammar.kind == "json_schema":
         try:
             json.loads(text)
         except (ValueError, RecursionError):
-            raise EngineError(
+            raise ServiceError(
                 "The service did not keep to the JSON schema; it seems not to know response_format: leave the grammar "
                 "out, or use another service."
             ) from None
@@ -135,7 +135,7 @@ def check_form(text: str, grammar: Grammar) -> None:
     except re.error:
         return  # the service's dialect is another one
     if not kept:
-        raise EngineError(
+        raise ServiceError(
             "The service did not keep to the regular expression, which vLLM alone is known to do; leave the grammar "
             "out, or use another service."
         )
@@ -145,7 +145,7 @@ def _told(body: dict[str, Any]) -> UserFacingError:
     message, code = _message(body), _code(body)
     if code == "context_length_exceeded":
         return ContextFullError(f"The conversation is too long for the service ({message}); shorten it.")
-    return EngineError(f"The service broke off the answer ({message or 'it gave no reason'}); ask again.")
+    return ServiceError(f"The service broke off the answer ({message or 'it gave no reason'}); ask again.")
 
 
 def _message(body: object) -> str:

@@ -15,7 +15,7 @@ from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import CLOSED, BundleEngine, EngineInfo, checked_opening
 from runtime.engines.child import Call, Child, Limits, Reply
 from runtime.engines.wire import pack
-from runtime.errors import EngineError, OptionError
+from runtime.errors import EngineError, OptionError, ProcessEndedError, ProcessKilledError
 from runtime.events import Event
 from runtime.options import GenerationOptions
 from runtime.session import never
@@ -210,7 +210,7 @@ class ProcessEngine(BundleEngine):
         if len(self._deaths) >= limits.crashes:
             wait = limits.crash_seconds - (now - self._deaths[0])
             folder = self._arguments["folder"]
-            raise EngineError(
+            raise ProcessEndedError(
                 f"The model's process ended {len(self._deaths)} times within {limits.crash_seconds:,.0f} s; the last "
                 f"time it {child.describe_end()}; find out more with `python -m runtime doctor {folder}`, or wait "
                 f"{wait:,.0f} s and ask again."
@@ -221,7 +221,8 @@ class ProcessEngine(BundleEngine):
         self._note_end(child)
         if child.failure is not None:
             return child.failure
-        return EngineError(f"The model's process {child.describe_end()}; ask again: it starts anew.")
+        kind = ProcessKilledError if child.was_killed else ProcessEndedError
+        return kind(f"The model's process {child.describe_end()}; ask again: it starts anew.")
 
     def _replace(self, child: Child) -> None:
         """Start another one for `child`, which was killed for not stopping: it loads while someone reads."""

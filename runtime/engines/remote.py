@@ -15,7 +15,7 @@ from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
 from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields, option_fields
-from runtime.errors import EngineError, OptionError
+from runtime.errors import OptionError, ServiceError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
 from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs
@@ -203,7 +203,7 @@ class _RemoteAnswer(Answer):
                     return "context"
                 return "length"
             case "abort" | "error":
-                raise EngineError("The service broke off the answer; ask again.")
+                raise ServiceError("The service broke off the answer; ask again.")
         return "stop"
 
     def _finished(self, reason: FinishReason) -> Finished:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from runtime.errors import EngineError
+from runtime.errors import ServiceError
 
 _LONGEST = 16 * 2**20  # bytes of a line or an event: more is no chunk of an answer
 
@@ -21,7 +21,7 @@ class EventStream:
         self.fields = 0  # lines that any such stream may have; still 0 at the end: it was none
 
     def feed(self, data: bytes) -> list[str]:
-        """The data of the events that end in `data`. Raises EngineError for a line of more than 16 MiB."""
+        """The data of the events that end in `data`. Raises ServiceError for a line of more than 16 MiB."""
         if self._after_return and data[:1] == b"\n":
             data = data[1:]
         if data:
@@ -56,4 +56,4 @@ class EventStream:
 
     def _check(self, size: int) -> None:
         if size > _LONGEST:
-            raise EngineError("The service sent an event of more than 16 MiB, which is no part of an answer.")
+            raise ServiceError("The service sent an event of more than 16 MiB, which is no part of an answer.")

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from runtime.backends.threads import suit_threads
 from runtime.engines.local import LocalEngine
 from runtime.engines.wire import from_line, pack, pack_error, to_line, unpack
-from runtime.errors import EngineError, UserFacingError
+from runtime.errors import EngineError, MachineMemoryError, UserFacingError
 
 Message = dict[str, Any]
 _ANSWERS = frozenset(("chat", "continue_answer", "complete"))
@@ -119,7 +119,7 @@ class Worker:
             self._channel.say(call, "error", value=pack_error(error))
         except MemoryError:
             sentence = "The machine's memory ran out; close other programs, or choose a smaller bundle, and ask again."
-            self._channel.say(call, "error", value=pack_error(EngineError(sentence)))
+            self._channel.say(call, "error", value=pack_error(MachineMemoryError(sentence)))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             sentence = f"{error.strerror or error}{where}; check the path, its permissions and the free space."

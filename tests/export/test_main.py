@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -310,6 +311,19 @@ def test_progress_as_json_tells_a_failure_in_its_last_line(
     assert event["kind"] == "OptionError"
     assert event["event"] == "error"
     assert said in event["message"]
+
+
+def test_a_full_disk_that_nobody_expected_is_told_by_its_kind(
+    run: Run, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("export.pipeline.export", export)
+    code, _, err = run(checkpoints("7b"), "--progress", "json")
+    event = json.loads(err.splitlines()[-1])
+    assert (code, event["kind"]) == (1, "DiskError")
+    assert event["message"].startswith("The disk is full")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,18 @@ from runtime.chat import Message
 from runtime.engines.child import Limits
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
-from runtime.errors import BackendUnavailableError, BundleError, ContextFullError, EngineError, OptionError
+from runtime.engines.wire import unpack_error
+from runtime.engines.worker import Worker
+from runtime.errors import (
+    BackendUnavailableError,
+    BundleError,
+    ContextFullError,
+    EngineError,
+    MachineMemoryError,
+    OptionError,
+    ProcessEndedError,
+    ProcessKilledError,
+)
 from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions
 from runtime.sampling import SamplingConfig
@@ -93,14 +105,14 @@ def inject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "words", "kind"),
     [
-        (signal.SIGKILL, r"^The model's process was killed \(SIGKILL\), as .* memory"),
-        (signal.SIGSEGV, r"^The model's process crashed \(SIGSEGV\); .*Fatal Python"),
+        (signal.SIGKILL, r"^The model's process was killed \(SIGKILL\), as .* memory", ProcessKilledError),
+        (signal.SIGSEGV, r"^The model's process crashed \(SIGSEGV\); .*Fatal Python", ProcessEndedError),
     ],
 )
 def test_a_killed_child_is_a_sentence_and_the_next_call_has_another(
-    engine: ProcessEngine, number: signal.Signals, words: str
+    engine: ProcessEngine, number: signal.Signals, words: str, kind: type[EngineError]
 ) -> None:
     alone = finish(engine.complete("The capital", GREEDY)).text
     answer = engine.complete("The capital", LONG)
@@ -109,11 +121,25 @@ def test_a_killed_child_is_a_sentence_and_the_next_call_has_another(
     os.kill(pid(engine), number)
     with pytest.raises(EngineError, match=words) as caught:
         said += list(answer)
+    assert type(caught.value) is kind
     assert str(caught.value).endswith("ask again: it starts anew.")
     assert "\n" not in str(caught.value)
     assert "".join(event.text for event in said if isinstance(event, TextDelta)).startswith(alone[:2])
     assert list(answer) == []
     assert finish(engine.complete("The capital", GREEDY)).text == alone
+
+
+def test_memory_that_ran_out_in_a_child_is_an_error_of_its_own_kind() -> None:
+    said: list[dict[str, str]] = []
+    worker = Worker.__new__(Worker)
+    channel: Any = SimpleNamespace(say=lambda *_, value: said.append(value))
+    worker._channel = channel
+
+    def full() -> None:
+        raise MemoryError
+
+    worker._guarded(1, full)
+    assert type(unpack_error(said[0])) is MachineMemoryError
 
 
 def test_a_child_that_died_while_nobody_asked_is_replaced_without_a_word(engine: ProcessEngine) -> None:
@@ -153,7 +179,7 @@ def test_a_silent_child_is_given_up() -> None:
         next(answer)
         os.kill(hung, signal.SIGSTOP)
         engine._child._limits = replace(PATIENT, silence_seconds=0.5)  # only now: a busy child is silent, too
-        with pytest.raises(EngineError, match=r"was stopped, as nothing was heard of it for 0\.5 s; ask again"):
+        with pytest.raises(ProcessEndedError, match=r"was stopped, as nothing was heard of it for 0\.5 s; ask again"):
             list(answer)
         assert gone(hung)
 
@@ -253,7 +279,7 @@ def test_children_that_keep_dying_are_not_started_for_ever(inject: Any) -> None:
     for _ in range(3):
         with pytest.raises(EngineError, match="exit code 3"):
             engine.chat(HELLO)
-    with pytest.raises(EngineError, match=rf"ended 3 times within {HANG:.0f} s.*python -m runtime doctor"):
+    with pytest.raises(ProcessEndedError, match=rf"ended 3 times within {HANG:.0f} s.*python -m runtime doctor"):
         engine.chat(HELLO)
     engine.close()
     with pytest.raises(EngineError, match="closed"):

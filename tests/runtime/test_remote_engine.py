@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runtime.chat import Message
 from runtime.engines.remote import RemoteEngine
 from runtime.engines.sse import EventStream
-from runtime.errors import ContextFullError, EngineError, OptionError, UserFacingError
+from runtime.errors import ContextFullError, EngineError, OptionError, ServiceUnreachableError, UserFacingError
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
@@ -112,12 +112,12 @@ def test_where_nobody_listens_the_address_is_named() -> None:
     with socket.socket() as deaf:  # bound, so that nobody else gets the port meanwhile
         deaf.bind(("127.0.0.1", 0))
         port = deaf.getsockname()[1]
-        with pytest.raises(EngineError, match=f"no connection to http://127.0.0.1:{port}/v1"):
+        with pytest.raises(ServiceUnreachableError, match=f"no connection to http://127.0.0.1:{port}/v1"):
             RemoteEngine.open(f"http://127.0.0.1:{port}/v1")
 
 
 def test_a_service_that_hangs_is_given_up_after_the_time_that_was_set() -> None:
-    with pytest.raises(EngineError, match="sent nothing for too long"):
+    with pytest.raises(ServiceUnreachableError, match="sent nothing for too long"):
         asked(lambda handler: handler.hang(), read_seconds=0.3)
 
 

@@ -15,7 +15,14 @@ import pytest
 from runtime.chat import Message
 from runtime.engines.remote import RemoteEngine
 from runtime.engines.sse import EventStream
-from runtime.errors import EngineError, OptionError, UserFacingError
+from runtime.errors import (
+    EngineError,
+    KeyRefusedError,
+    OptionError,
+    ServiceError,
+    ServiceUnreachableError,
+    UserFacingError,
+)
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.packages import install_command
@@ -193,6 +200,8 @@ def test_each_failure_is_one_sentence_without_the_key(
     with pytest.raises(EngineError, match=words) as caught:
         said(behave)
     sentence = str(caught.value)
+    refused, broken = "refused the API key" in sentence, re.search("broke before|does not speak", sentence)
+    assert type(caught.value) is (KeyRefusedError if refused else ServiceUnreachableError if broken else ServiceError)
     assert "\n" not in sentence
     assert KEY not in sentence + caplog.text
     assert "127.0.0.1" in sentence or "The service" in sentence
