@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication, QDialog
 
 from desktop.settings import Settings, SettingsFile
+from desktop.told import told
 from desktop.translation import set_language
 from desktop.views.theme import LARGEST_TEXT, SMALLEST_TEXT, theme
 from desktop.views.window import MainWindow
@@ -65,7 +66,7 @@ class Shell(QObject):
         try:
             self._file.save(settings)
         except UserFacingError as error:
-            self.window.banner.show_notice(str(error))
+            self.window.banner.show_notice(told(error))
         self.settingsChanged.emit(settings)
 
     def settings_dialog(self) -> SettingsDialog:

@@ -11,6 +11,11 @@ FOLDER = Path(__file__).with_name("translations")
 _translators: list[QTranslator] = []
 
 
+def QT_TRANSLATE_NOOP(context: str, source: str) -> str:  # noqa: ARG001
+    """`source`, marked for pyside6-lupdate, which knows this name. (PySide6's own function is not typed.)"""
+    return source
+
+
 def locale_of(language: str) -> QLocale:
     """The locale of a language of the settings: `system`, or a name as `zh_CN` or `ar`."""
     return QLocale.system() if language == "system" else QLocale(language)

@@ -15,6 +15,7 @@ from desktop.engine.host import EngineHost
 from desktop.store.errors import StoreError
 from desktop.store.records import StoredMessage
 from desktop.store.store import Store
+from desktop.told import told
 from runtime import GenerationOptions, Message
 
 KEEP_SECONDS = 1.0
@@ -115,7 +116,7 @@ class Answers(QObject):
                 answer.kept = answer.text
         except StoreError as error:
             self._in_trouble = True
-            self.troubled.emit(str(error))
+            self.troubled.emit(told(error))
             return
         if self._in_trouble:
             self._in_trouble = False

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication
 
+from desktop.told import told
 from desktop.views.banner import Banner
 from runtime import UserFacingError
 
@@ -35,7 +36,7 @@ class ErrorTeller:
 
     def _tell(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, UserFacingError):
-            self._banner.show_notice(str(error))
+            self._banner.show_notice(told(error))
             return
         self._before(kind, error, trace)
         if not isinstance(error, Exception):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.store.store import Store
 from desktop.store.transfer import Kind, export_chats, import_file, render
+from desktop.told import told
 from desktop.views.pdf import write_pdf
 from runtime import GenerationOptions, UserFacingError
 
@@ -70,7 +71,7 @@ class TransferController(QObject):
             try:
                 chats += import_file(self._store, file, context_policy=self.context_policy)
             except UserFacingError as error:
-                sentences.append(str(error))
+                sentences.append(told(error))
         if chats:
             self.imported.emit(chats)
         failed = bool(sentences)

@@ -15,6 +15,7 @@ from desktop.engine.runner import Begun, Broke, Exporting, Failed, Loaded, Reque
 from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import RemoteModel, Source
 from desktop.mailbox import Mailbox
+from desktop.told import told
 from runtime import GenerationOptions, Message
 
 TICK_MILLISECONDS = 33
@@ -189,8 +190,9 @@ class EngineHost(QObject):
                 kind: StatusKind = "answering" if self._answers else "ready"
                 source = self._status.source
                 self._set_status(EngineStatus(kind=kind, source=source, seconds=seconds, info=info))
-            case Failed(sentence):
+            case Failed(error):
                 self._leave_runner()
+                sentence = told(error)
                 self._set_status(EngineStatus(kind="failed", source=self._status.source, sentence=sentence))
                 for answer in list(self._answers.values()):
                     self._end(answer.failed(sentence))
@@ -202,9 +204,9 @@ class EngineHost(QObject):
                     end = due.take(event, self._status.info)
                     if end is not None:
                         self._end(end)
-            case Broke(request, sentence):
+            case Broke(request, error):
                 if (due := self._answer(request)) is not None:
-                    self._end(due.failed(sentence))
+                    self._end(due.failed(told(error)))
 
     def _answer(self, request: Request) -> Answer | None:
         """The answer to a request; None where it was ended already."""

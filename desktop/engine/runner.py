@@ -71,7 +71,7 @@ class Loaded:
 class Failed:
     """The engine is gone, while it loaded, answered or rested; the runner ends."""
 
-    sentence: str
+    error: UserFacingError
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Broke:
-    """A request's answer ended in an error: a sentence."""
+    """A request's answer ended in an error."""
 
     request: Request
-    sentence: str
+    error: UserFacingError
 
 
 Word = Exporting | Loaded | Failed | Begun | Said | Broke
@@ -183,10 +183,10 @@ class Runner:
                 if self._load():
                     self._serve()
             except UserFacingError as error:
-                self._say(Failed(str(error)))
+                self._say(Failed(error))
             except Exception as error:  # noqa: BLE001  (a bug: the window shows one line of it, the log the rest)
                 _log.exception("the engine of %s broke down", self.source.key)
-                self._say(Failed(_bug_sentence(error)))
+                self._say(Failed(_fault(error)))
 
     def _load(self) -> bool:
         """Open the engine and wait until it answers; False where it was told to leave."""
@@ -264,10 +264,10 @@ class Runner:
             for event in self._events(request):
                 self._say(Said(request, event))
         except UserFacingError as error:
-            self._say(Broke(request, str(error)))
+            self._say(Broke(request, error))
         except Exception as error:  # noqa: BLE001  (a bug, which ends this answer only)
             _log.exception("an answer of %s broke off", self.source.key)
-            self._say(Broke(request, _bug_sentence(error)))
+            self._say(Broke(request, _fault(error)))
         self._check_alive()
 
     def _events(self, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
@@ -303,7 +303,7 @@ class Runner:
                 self._engine.close()
 
 
-def _bug_sentence(error: Exception) -> str:
-    return (
+def _fault(error: Exception) -> EngineError:
+    return EngineError(
         f"The program has a fault ({type(error).__name__}: {error}); restart the engine, and report it if it returns."
     )

@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication
 
 from desktop.engine import EMBEDDED, EmbeddedModel, LocalModel
 from desktop.library.sizes import memory_size
+from desktop.told import told
 from runtime import Bundle, Memory, UserFacingError, embedded_folder, memory_needs
 
 translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
@@ -102,7 +103,7 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         needs = memory_needs(manifest).total
     except UserFacingError as error:
         return ModelEntry(
-            source=source, path=folder, last_used=last_used, damaged=str(error), removable=_can_go(folder)
+            source=source, path=folder, last_used=last_used, damaged=told(error), removable=_can_go(folder)
         )
     except OSError as error:
         why = translate("ModelEntry", "{folder} cannot be read ({reason}).").format(

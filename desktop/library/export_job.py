@@ -12,6 +12,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from desktop.library.processes import CLOSE_MILLISECONDS, ModuleProcess
+from desktop.told import told_as
 
 _NOTES = 50  # that are kept
 
@@ -120,7 +121,8 @@ class ExportJob(QObject):
             case "note":
                 self._set(replace(state, notes=(*state.notes, str(event.get("text", "")))[-_NOTES:]))
             case "error":
-                self._state = replace(state, error=str(event.get("message", "")).strip())
+                message = str(event.get("message", "")).strip()
+                self._state = replace(state, error=told_as([str(event.get("kind"))], message))
             case "done":
                 self._state = replace(state, bundle=Path(str(event.get("bundle", ""))))
             case _:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.engine.sources import RemoteModel
+from desktop.told import told
 from runtime import Finished, GenerationOptions, Message, RemoteEngine, TextDelta, UserFacingError
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
@@ -69,7 +70,7 @@ class ServiceCheck(QObject):
             finally:
                 engine.close()
         except UserFacingError as error:
-            return ServiceVerdict(well=False, sentence=str(error))
+            return ServiceVerdict(well=False, sentence=told(error))
         except Exception as error:  # noqa: BLE001  (whatever a library raises, the user gets a sentence)
             sentence = self.tr("The service could not be asked ({reason}); check the address.")
             return ServiceVerdict(well=False, sentence=sentence.format(reason=type(error).__name__))

@@ -10,7 +10,7 @@ from pathlib import Path
 from desktop.files import unused
 from desktop.store import rescue
 from desktop.store.database import Database, connect, make_private
-from desktop.store.errors import StoreError, explain, is_damage, primary_code, unwritable
+from desktop.store.errors import HeldError, StoreError, explain, is_damage, primary_code, unwritable
 from desktop.store.lock import UseLock
 from desktop.store.migrations import APPLICATION, LATEST, migrate, version_of
 
@@ -62,9 +62,7 @@ def _open(file: Path, lock: UseLock) -> Opened:
             if _state(connection, file, thorough=False) == "ready":
                 return Opened(Database(connection, file), lock, None, alone=False)
             connection.close()
-    raise StoreError(
-        "The chats must be upgraded or repaired, but another window has them open; close it and try again."
-    )
+    raise HeldError("The chats must be upgraded or repaired, but another window has them open; close it and try again.")
 
 
 def _prepare(file: Path) -> tuple[sqlite3.Connection, str | None]:

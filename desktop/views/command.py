@@ -13,11 +13,6 @@ Key = QKeySequence.StandardKey
 Role = QAction.MenuRole
 
 
-def QT_TRANSLATE_NOOP(context: str, source: str) -> str:  # noqa: ARG001
-    """`source`, marked for pyside6-lupdate, which knows this name. (PySide6's own function is not typed.)"""
-    return source
-
-
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """`text` and `help` are English sources; `title` and `explanation` say them in the user's language.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from desktop.views.command import QT_TRANSLATE_NOOP, Command, Key, Menu, Role
+from desktop.translation import QT_TRANSLATE_NOOP
+from desktop.views.command import Command, Key, Menu, Role
 
 MENU_TITLES: dict[Menu, str] = {
     "file": QT_TRANSLATE_NOOP("Commands", "&File"),

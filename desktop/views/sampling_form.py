@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
-from desktop.views.command import QT_TRANSLATE_NOOP
+from desktop.translation import QT_TRANSLATE_NOOP
 from desktop.views.parts import Choice, label
 from desktop.views.theme import theme
 from runtime import GenerationOptions, SamplingConfig, UserFacingError

@@ -26,7 +26,7 @@ DESKTOP = FOLDER.parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SAME_IN_CHINESE = {"Top-p", "Top-k", "Min-p", "Enter", "Ctrl+Enter", "Cmd+Enter", "Falcon", "%1/%2"}
 SAME_IN_CHINESE |= {"Markdown (*.md)", "PDF (*.pdf)", "{name}: {why}"}
-MARKED_ELSEWHERE = {"command.py", "menus.py", "shortcuts.py", "sampling_form.py"}
+MARKED_ELSEWHERE = {"command.py", "menus.py", "shortcuts.py", "sampling_form.py", "told.py"}
 """They say texts of tables in which each is marked with QT_TRANSLATE_NOOP."""
 TOOLS = Path(sys.executable).parent
 
