@@ -981,6 +981,10 @@
         <translation>模型(&amp;M)</translation>
     </message>
     <message>
+        <source>Its &amp;name there</source>
+        <translation>其在 Hub 上的名称(&amp;N)</translation>
+    </message>
+    <message>
         <source>&amp;Weights</source>
         <translation>权重(&amp;W)</translation>
     </message>
@@ -993,12 +997,20 @@
         <translation>Falconet 自带</translation>
     </message>
     <message>
+        <source>Another model of the Hub…</source>
+        <translation>Hub 上的其他模型…</translation>
+    </message>
+    <message>
         <source>A checkpoint in Hugging Face layout</source>
         <translation>Hugging Face 格式的检查点</translation>
     </message>
     <message>
         <source>The exporter is not installed here: run `{command}` and start again.</source>
         <translation>此处未安装导出工具：请运行 `{command}`，然后重新启动。</translation>
+    </message>
+    <message>
+        <source>Write the name of a Falcon as its page of the Hub has it, such as {example}.</source>
+        <translation>请按 Hub 页面上的写法输入一个 Falcon 模型的名称，例如 {example}。</translation>
     </message>
     <message>
         <source>Asking the exporter which models it knows…</source>
@@ -1186,6 +1198,10 @@
     <message>
         <source>Copy message</source>
         <translation>复制消息</translation>
+    </message>
+    <message>
+        <source>What else can be done</source>
+        <translation>其他操作</translation>
     </message>
     <message>
         <source>Edit message</source>
@@ -1382,6 +1398,21 @@
     <message>
         <source>The answer could not be written.</source>
         <translation>无法写出回答。</translation>
+    </message>
+</context>
+<context>
+    <name>MessageMenu</name>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy link address</source>
+        <translation>复制链接地址</translation>
+    </message>
+    <message>
+        <source>Select all</source>
+        <translation>全选</translation>
     </message>
 </context>
 <context>
@@ -1754,12 +1785,20 @@
         <translation>为 0 时总是选择可能性最大的词；数值越大，回答越多样。</translation>
     </message>
     <message>
+        <source>{name} must be a number from 0 to 100.</source>
+        <translation>{name} 必须是 0 到 100 之间的数。</translation>
+    </message>
+    <message>
         <source>Top-p</source>
         <translation>Top-p</translation>
     </message>
     <message>
         <source>Only the likeliest words that together have this share; 1 keeps all.</source>
         <translation>只保留合计达到此概率的最可能的词；为 1 时全部保留。</translation>
+    </message>
+    <message>
+        <source>{name} must be a number above 0 and no more than 1.</source>
+        <translation>{name} 必须是大于 0 且不大于 1 的数。</translation>
     </message>
     <message>
         <source>Top-k</source>
@@ -1770,12 +1809,20 @@
         <translation>只保留这么多个最可能的词；为 0 时全部保留。</translation>
     </message>
     <message>
+        <source>{name} must be a whole number, 0 or more.</source>
+        <translation>{name} 必须是不小于 0 的整数。</translation>
+    </message>
+    <message>
         <source>Min-p</source>
         <translation>Min-p</translation>
     </message>
     <message>
         <source>Only words at least this likely, as a share of the likeliest; 0 keeps all.</source>
         <translation>只保留概率不低于最可能的词的这一比例的词；为 0 时全部保留。</translation>
+    </message>
+    <message>
+        <source>{name} must be a number from 0 to 1.</source>
+        <translation>{name} 必须是 0 到 1 之间的数。</translation>
     </message>
     <message>
         <source>Repetition penalty</source>
@@ -1786,12 +1833,20 @@
         <translation>大于 1 时，刚用过的词可能性降低；为 1 时不起作用。</translation>
     </message>
     <message>
+        <source>{name} must be a number from 0.1 to 10.</source>
+        <translation>{name} 必须是 0.1 到 10 之间的数。</translation>
+    </message>
+    <message>
         <source>Longest answer</source>
         <translation>回答的最大长度</translation>
     </message>
     <message>
         <source>In tokens, about three quarters of a word each.</source>
         <translation>以词元为单位，一个词元约为四分之三个英文单词。</translation>
+    </message>
+    <message>
+        <source>{name} must be a whole number above 0.</source>
+        <translation>{name} 必须是大于 0 的整数。</translation>
     </message>
     <message>
         <source>until the context is full</source>
@@ -1836,14 +1891,6 @@
     <message>
         <source>Stop texts</source>
         <translation>停止文本</translation>
-    </message>
-    <message>
-        <source>Write a whole number.</source>
-        <translation>请输入整数。</translation>
-    </message>
-    <message>
-        <source>Write a number, such as 0.7.</source>
-        <translation>请输入数字，例如 0.7。</translation>
     </message>
 </context>
 <context>
@@ -2156,6 +2203,93 @@
     <message>
         <source>Text size in percent</source>
         <translation>文字大小（百分比）</translation>
+    </message>
+</context>
+<context>
+    <name>Told</name>
+    <message>
+        <source>The files of the model cannot be used.</source>
+        <translation>模型的文件无法使用。</translation>
+    </message>
+    <message>
+        <source>The conversation is longer than the model can read: begin a new chat, or let the oldest be left out.</source>
+        <translation>对话超出了模型能读取的长度：请新建对话，或让最早的内容被省略。</translation>
+    </message>
+    <message>
+        <source>The memory of the graphics card is full: close other programs, or choose a smaller model.</source>
+        <translation>显卡内存已满：请关闭其他程序，或选择较小的模型。</translation>
+    </message>
+    <message>
+        <source>The computer&apos;s memory is full: close other programs, or choose a smaller model.</source>
+        <translation>电脑内存已满：请关闭其他程序，或选择较小的模型。</translation>
+    </message>
+    <message>
+        <source>The system ended the model, as happens when memory runs out: close other programs, or choose a smaller model.</source>
+        <translation>系统结束了模型的进程，这通常是因为内存不足：请关闭其他程序，或选择较小的模型。</translation>
+    </message>
+    <message>
+        <source>The model stopped working: restart it.</source>
+        <translation>模型已停止工作：请重新启动它。</translation>
+    </message>
+    <message>
+        <source>This computer cannot run the model in this way.</source>
+        <translation>这台电脑无法以这种方式运行该模型。</translation>
+    </message>
+    <message>
+        <source>The remote service cannot be reached: check its address and the network.</source>
+        <translation>无法连接远程服务：请检查其地址和网络。</translation>
+    </message>
+    <message>
+        <source>The remote service refused the key: enter a valid one.</source>
+        <translation>远程服务拒绝了密钥：请输入有效的密钥。</translation>
+    </message>
+    <message>
+        <source>The remote service gave no answer.</source>
+        <translation>远程服务没有给出回答。</translation>
+    </message>
+    <message>
+        <source>A part of the program is not installed.</source>
+        <translation>程序的某个部分尚未安装。</translation>
+    </message>
+    <message>
+        <source>The disk is full: free some space.</source>
+        <translation>磁盘已满：请释放一些空间。</translation>
+    </message>
+    <message>
+        <source>The folder of your chats cannot be written.</source>
+        <translation>无法写入保存对话的文件夹。</translation>
+    </message>
+    <message>
+        <source>Another program holds your chats: close it, and try again.</source>
+        <translation>另一个程序正在占用您的对话：请关闭它后重试。</translation>
+    </message>
+    <message>
+        <source>The file of your chats is damaged: start the program again.</source>
+        <translation>保存对话的文件已损坏：请重新启动程序。</translation>
+    </message>
+    <message>
+        <source>The disk has too little room for this export.</source>
+        <translation>磁盘空间不足，无法完成此次导出。</translation>
+    </message>
+    <message>
+        <source>This computer has too little memory for this export.</source>
+        <translation>这台电脑的内存不足，无法完成此次导出。</translation>
+    </message>
+    <message>
+        <source>The model could not be downloaded from the Hugging Face Hub.</source>
+        <translation>无法从 Hugging Face Hub 下载该模型。</translation>
+    </message>
+    <message>
+        <source>No model was found there.</source>
+        <translation>没有找到该模型。</translation>
+    </message>
+    <message>
+        <source>This is no Falcon, or its config.json is damaged.</source>
+        <translation>这不是 Falcon 模型，或者它的 config.json 已损坏。</translation>
+    </message>
+    <message>
+        <source>The export did not pass the comparison with the original.</source>
+        <translation>导出的模型未通过与原模型的比对。</translation>
     </message>
 </context>
 <context>
