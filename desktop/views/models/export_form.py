@@ -67,26 +67,7 @@ class ExportForm(QWidget):
         self.takes.setMinimumHeight(4 * self.takes.fontMetrics().lineSpacing())  # the button below stays in its place
         self.export_button = QPushButton(self.tr("Export"))
         set_kind(self.export_button, "primary")
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(12)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        models = QHBoxLayout()
-        models.setSpacing(8)
-        models.addWidget(self.model_box, 1)
-        models.addWidget(self.folder_button)
-        rows: tuple[tuple[QLabel, QWidget, QWidget | QHBoxLayout], ...] = (
-            (QLabel(self.tr("&Model")), self.model_box, models),
-            (QLabel(self.tr("Its &name there")), self.name, self.name),
-            (QLabel(self.tr("&Weights")), self.weights_box, self.weights_box),
-        )
-        for caption, field, row in rows:
-            caption.setBuddy(field)
-            field.setAccessibleName(caption.text().replace("&", ""))
-            form.addRow(caption, row)
-        form.addRow("", self.takes)
-        self._form = form
+        self._form = self._rows()
         buttons = QHBoxLayout()
         buttons.addWidget(self.export_button)
         buttons.addStretch(1)
@@ -97,7 +78,7 @@ class ExportForm(QWidget):
         for text in (self.about, self.takes):
             text.setMaximumWidth(theme().measure())
         inside.addWidget(self.about)
-        inside.addLayout(form)
+        inside.addLayout(self._form)
         inside.addLayout(buttons)
         inside.addStretch(1)
         self.model_box.currentIndexChanged.connect(self._show_takes)
@@ -153,6 +134,28 @@ class ExportForm(QWidget):
             self.name.setText(model)
         self.model_box.setCurrentIndex(place)
         self.weights_box.setCurrentIndex(self.weights_box.findData(weights))
+
+    def _rows(self) -> QFormLayout:
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(12)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        models = QHBoxLayout()
+        models.setSpacing(8)
+        models.addWidget(self.model_box, 1)
+        models.addWidget(self.folder_button)
+        rows: tuple[tuple[QLabel, QWidget, QWidget | QHBoxLayout], ...] = (
+            (QLabel(self.tr("&Model")), self.model_box, models),
+            (QLabel(self.tr("Its &name there")), self.name, self.name),
+            (QLabel(self.tr("&Weights")), self.weights_box, self.weights_box),
+        )
+        for caption, field, row in rows:
+            caption.setBuddy(field)
+            field.setAccessibleName(caption.text().replace("&", ""))
+            form.addRow(caption, row)
+        form.addRow("", self.takes)
+        return form
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, self.tr("A checkpoint in Hugging Face layout"))
