@@ -16,6 +16,7 @@ from desktop.controllers.engine import EngineController
 from desktop.controllers.errors import ErrorTeller
 from desktop.controllers.models import ModelsController
 from desktop.controllers.transfer import TransferController
+from desktop.devices import device
 from desktop.engine.host import EngineHost
 from desktop.engine.safe_start import SafeStart
 from desktop.settings import Settings
@@ -101,6 +102,7 @@ class Desk(QObject):
     def _take_settings(self, settings: Settings) -> None:
         self.conversation.new_options = GenerationOptions(context_policy=settings.context_policy)
         self.transfer.context_policy = settings.context_policy
+        self.host.set_device(device(settings.compute_on))
 
     def _join_panel(self, panel: ChatSettingsPanel) -> None:
         ChatSettingsController(self.store, self.conversation, panel, self)

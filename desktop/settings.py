@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from desktop.devices import DeviceName
 from desktop.files import unused, write_whole
 from runtime import UserFacingError
 
@@ -37,6 +38,7 @@ class Settings:
     model: str | None = None  # key of the model that new chats begin with
     models_folders: tuple[str, ...] = ()  # where bundles are looked for, beside the usual places
     context_policy: ContextPolicy = "rolling"  # runtime's, of new chats
+    compute_on: DeviceName = "automatic"  # where models of this computer are computed
     welcomed: bool = False
 
     def __post_init__(self) -> None:

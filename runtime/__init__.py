@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.engines.process import ProcessEngine as ProcessEngine
     from runtime.engines.queue import Ticket as Ticket
     from runtime.engines.remote import RemoteEngine as RemoteEngine
+    from runtime.errors import BackendUnavailableError as BackendUnavailableError
     from runtime.errors import ContextFullError as ContextFullError
     from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from runtime.whole import write_whole as write_whole
 
 _HOMES = {
+    "BackendUnavailableError": "runtime.errors",
     "BatchEngine": "runtime.engines.batch",
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",

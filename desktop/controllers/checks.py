@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from desktop.devices import DeviceName, name_of
 from desktop.files import write_whole
 from desktop.library import DoctorJob, DoctorState
 from desktop.views.models.check_dialog import CheckDialog, report_text
@@ -17,11 +18,13 @@ class ChecksController(QObject):
     """The examination goes on when its dialog is closed; the window then says how it ended."""
 
     runningChanged = Signal(bool)
+    deviceRequested = Signal(str)  # DeviceName
 
     def __init__(self, window: MainWindow, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._window = window
         self._dialog: CheckDialog | None = None
+        self._device: DeviceName = "automatic"
         self.job = DoctorJob(self)
         self.job.changed.connect(self._show)
 
@@ -29,6 +32,11 @@ class ChecksController(QObject):
     def dialog(self) -> CheckDialog | None:
         """The one that is open."""
         return self._dialog
+
+    def set_device(self, name: DeviceName) -> None:
+        """Where models are computed now."""
+        self._device = name
+        self._offer()
 
     def start(self, bundle: Path, name: str) -> None:
         """Examine a bundle, which the user knows by `name`, unless one is being examined, and show how far that is."""
@@ -50,11 +58,25 @@ class ChecksController(QObject):
             self._dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self._dialog.cancelRequested.connect(self.job.cancel)
             self._dialog.saveRequested.connect(self.save)
+            self._dialog.deviceRequested.connect(self._take_device)
             self._dialog.finished.connect(self._closed)
         if self.job.state is not None:
             self._dialog.set_state(self.job.state)
+            self._offer()
         self._dialog.show()
         self._dialog.raise_()
+
+    def _offer(self) -> None:
+        if self._dialog is not None:
+            self._dialog.offer_device(self._better() is not None)
+
+    def _take_device(self) -> None:
+        if (name := self._better()) is not None:
+            self.deviceRequested.emit(name)
+
+    def _better(self) -> DeviceName | None:
+        state = self.job.state
+        return None if state is None or state.kind != "well" else better_device(state.report, self._device)
 
     def _closed(self) -> None:
         self._dialog = None
@@ -62,6 +84,7 @@ class ChecksController(QObject):
     def _show(self, state: DoctorState) -> None:
         if self._dialog is not None:
             self._dialog.set_state(state)
+            self._offer()
         if not state.over:
             return
         self.runningChanged.emit(False)
@@ -75,3 +98,13 @@ class ChecksController(QObject):
                 action=self._open,
                 well=state.kind == "well",
             )
+
+
+def better_device(report: dict[str, Any], chosen: DeviceName) -> DeviceName | None:
+    """What a report recommends, where that is not what is `chosen` already, by itself or as the best there is."""
+    advice = report.get("recommendation", {})
+    backend = advice.get("backend")
+    name = name_of(backend, advice.get("unit")) if backend else None
+    there = {check["name"] for check in report.get("checks", []) if check.get("status") != "unavailable"}
+    usual: DeviceName = "gpu" if there & {"coreml on gpu", "cuda"} else "processor"
+    return None if name == (usual if chosen == "automatic" else chosen) else name

@@ -68,6 +68,8 @@ class ModelsController(QObject):
         self.exports.loadRequested.connect(self._load_bundle)
         self.exports.shown.connect(lambda: self.open("export"))
         self.checks.runningChanged.connect(self._show_checking)
+        self.checks.set_device(shell.settings.compute_on)
+        self.checks.deviceRequested.connect(lambda name: self._change(compute_on=name))
         host.statusChanged.connect(self._show_status)
         engine.chooseRequested.connect(self.choose)
         shell.modelsRequested.connect(self.open)
@@ -307,6 +309,7 @@ class ModelsController(QObject):
             self._shell.change(settings)
 
     def _settings_changed(self, settings: Settings) -> None:
+        self.checks.set_device(settings.compute_on)
         folders = [Path(folder) for folder in settings.models_folders]
         if tuple(folders) != self.library.folders[1:]:
             self.library.set_folders(folders)

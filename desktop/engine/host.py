@@ -8,6 +8,7 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from desktop.devices import Device
 from desktop.engine.answers import Answer
 from desktop.engine.counter import Counted, Counter, Reply
 from desktop.engine.events import AnswerEnd, EngineStatus, StatusKind
@@ -16,7 +17,7 @@ from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import RemoteModel, Source
 from desktop.mailbox import Mailbox
 from desktop.told import told
-from runtime import GenerationOptions, Message
+from runtime import BackendUnavailableError, GenerationOptions, Message
 
 TICK_MILLISECONDS = 33
 _CLOSE_SECONDS = 1.9
@@ -38,6 +39,7 @@ class EngineHost(QObject):
         """`safe_start` is told what is being loaded; others decide what is loaded when the program starts."""
         super().__init__(parent)
         self._safe_start = safe_start
+        self._device = Device()
         self._status = EngineStatus(kind="none")
         self._runner: Runner | None = None
         self._left: Runner | None = None  # the one before, which may still be closing its engine
@@ -54,6 +56,15 @@ class EngineHost(QObject):
         """How the engine is now."""
         return self._status
 
+    def set_device(self, device: Device) -> None:
+        """Compute models of this machine there from now on; one that is there is loaded anew."""
+        if device == self._device:
+            return
+        self._device = device
+        source, kind = self._status.source, self._status.kind
+        if source is not None and not isinstance(source, RemoteModel) and kind != "unloaded":
+            self.load(source)
+
     def load(self, source: Source) -> None:
         """Load `source` in place of what is loaded. An answer in progress is interrupted; those that wait are written
         by the new model."""
@@ -63,7 +74,9 @@ class EngineHost(QObject):
         waiting = self._interrupt(begun_only=True)
         self._leave_runner()
         self._load_begun = monotonic()
-        self._runner = Runner(source, self._inbox.post, before=self._left, safe_start=self._safe_start)
+        self._runner = Runner(
+            source, self._inbox.post, device=self._device, before=self._left, safe_start=self._safe_start
+        )
         for answer in waiting:
             self._runner.ask(answer.request)
         self._set_status(EngineStatus(kind="loading", source=source, sentence=self._loading_sentence(source)))
@@ -193,6 +206,8 @@ class EngineHost(QObject):
             case Failed(error):
                 self._leave_runner()
                 sentence = told(error)
+                if isinstance(error, BackendUnavailableError) and self._device != Device():
+                    sentence += "\n" + self.tr("Settings, Compute on, says where models are computed.")
                 self._set_status(EngineStatus(kind="failed", source=self._status.source, sentence=sentence))
                 for answer in list(self._answers.values()):
                     self._end(answer.failed(sentence))

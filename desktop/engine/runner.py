@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from desktop.devices import Device
 from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import EmbeddedModel, LocalModel, RemoteModel, Source
 from desktop.engine.turns import joined, latest
@@ -102,17 +103,20 @@ Engine = ProcessEngine | RemoteEngine
 
 
 class Runner:
-    """See the module. `before` is closed first, so that two models never share the machine's memory."""
+    """See the module. Models of this machine are computed on `device`. `before` is closed first, so that two models
+    never share the machine's memory."""
 
     def __init__(
         self,
         source: Source,
         post: Callable[[tuple[Runner, Word]], None],
         *,
+        device: Device,
         before: Runner | None = None,
         safe_start: SafeStart | None = None,
     ) -> None:
         self.source = source
+        self._device = device
         self._post = post
         self._before = before
         self._safe_start = safe_start if not isinstance(source, RemoteModel) else None
@@ -200,7 +204,9 @@ class Runner:
             return True
         folder = self._folder(self.source)
         with self._marked():
-            engine = ProcessEngine.open(folder, backend=self.source.backend, wait=False)
+            engine = ProcessEngine.open(
+                folder, backend=self._device.backend, compute_units=self._device.compute_units, wait=False
+            )
             if not self._keep(engine):
                 return False
             while not engine.ready(_POLL_SECONDS):

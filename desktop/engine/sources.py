@@ -8,11 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class LocalModel:
-    """A bundle on this machine, run in a process of its own. `backend` None takes the best that the machine has."""
+    """A bundle on this machine, run in a process of its own."""
 
     path: Path
     name: str
-    backend: str | None = None
 
     @property
     def key(self) -> str:
@@ -25,7 +24,6 @@ class EmbeddedModel:
     """The model that comes with the program. Its bundle is exported into the user's cache when it is first loaded."""
 
     name: str = "falcon-tiny-instruct"
-    backend: str | None = None
 
     @property
     def key(self) -> str:

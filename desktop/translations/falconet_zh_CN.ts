@@ -214,6 +214,10 @@
         <translation>正在检查模型</translation>
     </message>
     <message>
+        <source>Compute There from Now On</source>
+        <translation>今后在那里计算</translation>
+    </message>
+    <message>
         <source>Save Report…</source>
         <translation>保存报告…</translation>
     </message>
@@ -941,6 +945,10 @@
     <message>
         <source>Preparing the embedded model, once: {stage}…</source>
         <translation>正在准备内置模型（仅此一次）：{stage}…</translation>
+    </message>
+    <message>
+        <source>Settings, Compute on, says where models are computed.</source>
+        <translation>在“设置”的“计算设备”中可以选择在哪里计算模型。</translation>
     </message>
     <message>
         <source>Asking {name}…</source>
@@ -2044,6 +2052,10 @@
         <translation>长对话(&amp;C)：</translation>
     </message>
     <message>
+        <source>Compute &amp;on:</source>
+        <translation>计算设备(&amp;O)：</translation>
+    </message>
+    <message>
         <source>&amp;High contrast</source>
         <translation>高对比度(&amp;H)</translation>
     </message>
@@ -2094,6 +2106,30 @@
     <message>
         <source>What the model reads of a new chat once it is longer than its context. Nothing is ever deleted.</source>
         <translation>新对话超出模型的上下文后，模型会读取其中的哪些部分。任何内容都不会被删除。</translation>
+    </message>
+    <message>
+        <source>Where models of this computer are computed. The one that is loaded is loaded anew.</source>
+        <translation>本机模型在哪里计算。已加载的模型会重新加载。</translation>
+    </message>
+    <message>
+        <source>The best there is</source>
+        <translation>自动选择最佳设备</translation>
+    </message>
+    <message>
+        <source>Graphics processor (Core ML)</source>
+        <translation>图形处理器（Core ML）</translation>
+    </message>
+    <message>
+        <source>NVIDIA graphics card</source>
+        <translation>NVIDIA 显卡</translation>
+    </message>
+    <message>
+        <source>Neural Engine (Core ML)</source>
+        <translation>神经网络引擎（Core ML）</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>处理器</translation>
     </message>
 </context>
 <context>

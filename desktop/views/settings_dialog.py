@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.devices import DeviceName, devices
 from desktop.settings import Settings
 from desktop.views.dialog import Dialog
 from desktop.views.parts import Choice, Paragraph
@@ -40,21 +41,27 @@ class SettingsDialog(Dialog):
         self.language_box = self._choices("language")
         self.send_box = self._choices("send_with")
         self.policy_box = self._choices("context_policy")
-        self._policy_help = Paragraph("muted")
-        self._labels = [QLabel() for _ in range(6)]
+        self.device_box = self._choices("compute_on")
+        self._policy_help, self._device_help = Paragraph("muted"), Paragraph("muted")
+        self._labels = [QLabel() for _ in range(7)]
         form = QGridLayout()  # a QFormLayout gives a text that wraps the height of its narrowest form
         form.setHorizontalSpacing(24)
         form.setVerticalSpacing(12)
         form.setColumnStretch(1, 1)
-        fields = (self.theme_box, self.text_size, self.motion_box, self.language_box, self.send_box, self.policy_box)
+        below: dict[QWidget, QWidget] = {
+            self.theme_box: self.contrast,
+            self.policy_box: self._policy_help,
+            self.device_box: self._device_help,
+        }
+        looks = (self.theme_box, self.text_size, self.motion_box, self.language_box)
+        fields = (*looks, self.send_box, self.policy_box, self.device_box)
         for name, field in zip(self._labels, fields, strict=True):
             row = form.rowCount()
             name.setBuddy(field)
             form.addWidget(name, row, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             form.addWidget(field, row, 1)
-            if field is self.theme_box:
-                form.addWidget(self.contrast, row + 1, 1)
-        form.addWidget(self._policy_help, form.rowCount(), 1)
+            if field in below:
+                form.addWidget(below[field], row + 1, 1)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self._buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -81,6 +88,7 @@ class SettingsDialog(Dialog):
             self.tr("&Language:"),
             self.tr("&Send with:"),
             self.tr("Long &chats:"),
+            self.tr("Compute &on:"),
         )
         for name, text in zip(self._labels, names, strict=True):
             name.setText(text)
@@ -95,6 +103,10 @@ class SettingsDialog(Dialog):
         self._name(self.policy_box, policies)
         self._policy_help.set_plain(
             self.tr("What the model reads of a new chat once it is longer than its context. Nothing is ever deleted.")
+        )
+        self._name(self.device_box, [self._device_name(name) for name in devices()])
+        self._device_help.set_plain(
+            self.tr("Where models of this computer are computed. The one that is loaded is loaded anew.")
         )
 
     def least_width(self) -> int:
@@ -113,9 +125,21 @@ class SettingsDialog(Dialog):
         box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         for value in _VALUES[field]:
             box.addItem("", value)
-        box.setCurrentIndex(box.findData(getattr(self._settings, field)))
+        box.setCurrentIndex(max(0, box.findData(getattr(self._settings, field))))
         box.currentIndexChanged.connect(lambda _: self._change(**{field: box.currentData()}))
         return box
+
+    def _device_name(self, name: DeviceName) -> str:
+        match name:
+            case "automatic":
+                return self.tr("The best there is")
+            case "gpu":
+                on_a_mac = sys.platform == "darwin"
+                return self.tr("Graphics processor (Core ML)") if on_a_mac else self.tr("NVIDIA graphics card")
+            case "neural_engine":
+                return self.tr("Neural Engine (Core ML)")
+            case "processor":
+                return self.tr("Processor")
 
     def _name(self, box: Choice, texts: list[str]) -> None:
         for index, text in enumerate(texts):
@@ -132,4 +156,5 @@ _VALUES = {
     "language": ("system", "en", "zh_CN"),
     "send_with": ("enter", "ctrl_enter"),
     "context_policy": ("rolling", "truncate-middle", "stop"),
+    "compute_on": tuple(devices()),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop.devices import Device
 from desktop.engine import EMBEDDED, EngineHost, LocalModel, RemoteModel, SafeStart
 from desktop.settings import Settings
 from runtime import GenerationOptions, Message
@@ -30,6 +31,7 @@ def mark(tmp_path: Path) -> SafeStart:
 @pytest.fixture
 def host(qtbot: QtBot, mark: SafeStart) -> Iterator[EngineHost]:
     made = EngineHost(safe_start=mark)
+    made.set_device(Device(backend="torch"))
     yield made
     made.close()
     wait(qtbot, lambda: children() == set())
@@ -42,7 +44,7 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldModels:
 
 @pytest.fixture
 def model(tiny: Path) -> LocalModel:
-    return LocalModel(path=tiny, name="falcon-tiny-instruct", backend="torch")
+    return LocalModel(path=tiny, name="falcon-tiny-instruct")
 
 
 @pytest.fixture

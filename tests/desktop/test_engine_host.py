@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.devices import Device
 from desktop.engine import EMBEDDED, EngineHost, LocalModel
 from desktop.settings import ContextPolicy
 from runtime import GenerationOptions, Message
@@ -20,6 +21,7 @@ from tests.desktop.engines import GREEDY, Told, lasting, question, wait
 @pytest.fixture(scope="module")
 def shared(qapp: QApplication) -> Iterator[EngineHost]:
     host = EngineHost()
+    host.set_device(Device(backend="torch"))
     yield host
     host.close()
 
@@ -28,7 +30,7 @@ def shared(qapp: QApplication) -> Iterator[EngineHost]:
 def ready(qtbot: QtBot, shared: EngineHost, tiny: Path) -> EngineHost:
     """A host that is loaded once for all tests which leave it so."""
     if shared.status.kind == "none":
-        shared.load(LocalModel(path=tiny, name="falcon-tiny-instruct", backend="torch"))
+        shared.load(LocalModel(path=tiny, name="falcon-tiny-instruct"))
     wait(qtbot, lambda: shared.status.kind == "ready")
     return shared
 

@@ -242,6 +242,7 @@ def test_every_setting_is_told_with_all_the_others(qtbot: QtBot) -> None:
     dialog.language_box.setCurrentIndex(2)
     dialog.send_box.setCurrentIndex(0)
     dialog.policy_box.setCurrentIndex(1)
+    dialog.device_box.setCurrentIndex(dialog.device_box.findData("processor"))
     dialog.text_size.slider.setValue(15)
     assert told[-1] == Settings(
         theme="dark",
@@ -250,9 +251,10 @@ def test_every_setting_is_told_with_all_the_others(qtbot: QtBot) -> None:
         language="zh_CN",
         send_with="enter",
         context_policy="truncate-middle",
+        compute_on="processor",
         text_size=150,
     )
-    assert len(told) == 7
+    assert len(told) == 8
 
 
 def test_the_dialog_shows_what_was_changed_elsewhere(qtbot: QtBot) -> None:

@@ -29,6 +29,7 @@ class CheckDialog(Dialog):
 
     cancelRequested = Signal()
     saveRequested = Signal(object, object)  # Path, the report as data
+    deviceRequested = Signal()  # that models are computed where the check found it best
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +55,8 @@ class CheckDialog(Dialog):
         scroll.setWidget(inside)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         role = QDialogButtonBox.ButtonRole.ActionRole
+        self.device_button = self.buttons.addButton(self.tr("Compute There from Now On"), role)
+        self.device_button.hide()
         self.save_button = self.buttons.addButton(self.tr("Save Report…"), role)
         self.cancel_button = self.buttons.addButton(self.tr("Stop"), role)
         layout = QVBoxLayout(self)
@@ -66,6 +69,7 @@ class CheckDialog(Dialog):
         self.buttons.rejected.connect(self.reject)
         self.cancel_button.clicked.connect(self.cancelRequested)
         self.save_button.clicked.connect(self._ask_save)
+        self.device_button.clicked.connect(self.deviceRequested)
         self.ask_size(theme().scaled(600), theme().scaled(440))
 
     def set_state(self, state: DoctorState) -> None:
@@ -80,6 +84,10 @@ class CheckDialog(Dialog):
         self.verdict.set_plain(self._verdict(state))
         set_kind(self.verdict, "danger" if state.kind in ("wrong", "failed") else "")
         self.findings.set_plain("\n".join(self.summary(state.report)))
+
+    def offer_device(self, offered: bool) -> None:
+        """Whether the check found a better device than the one that is set."""
+        self.device_button.setVisible(offered)
 
     def summary(self, report: dict[str, Any]) -> list[str]:
         """A line for each device: whether it works, and how fast."""
