@@ -17,10 +17,13 @@ from desktop.text.blocks import (
 from desktop.text.highlight import Kind, Mark, highlight
 from desktop.text.links import Link, check_link
 from desktop.text.markdown import Markdown
-from desktop.text.maths import maths_plugin, maths_source
+from desktop.text.maths import maths_source
+from desktop.text.parser import make_parser
 from desktop.text.plain import plain_text
+from desktop.text.tasks import TASKS
 
 __all__ = [
+    "TASKS",
     "Block",
     "Fence",
     "Formula",
@@ -37,7 +40,7 @@ __all__ = [
     "Table",
     "check_link",
     "highlight",
-    "maths_plugin",
+    "make_parser",
     "maths_source",
     "plain_text",
     "spans_of",

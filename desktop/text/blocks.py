@@ -28,7 +28,7 @@ class Place:
     quote: int = 0  # depth of quotes around it
     indent: int = 0  # depth of lists around it
     hang: int = 0  # of these, how many are around the outermost quote
-    marker: str | None = None  # "•" or "3." where it opens a list item
+    marker: str | None = None  # where it opens a list item: "•" or "3.", or of a task "☐" or "☑"
 
 
 NOWHERE = Place()

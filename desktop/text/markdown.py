@@ -6,22 +6,15 @@ import re
 from functools import cache
 from itertools import pairwise
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from desktop.text.blocks import Block
-from desktop.text.maths import maths_plugin
+from desktop.text.parser import make_parser
 from desktop.text.tokens import read_blocks
 
 _NUMBER = re.compile(r"\d{1,9}[.)]?")
 
-
-@cache
-def _parser() -> MarkdownIt:
-    """CommonMark with tables, strikethrough and mathematics. HTML is text."""
-    md = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    maths_plugin(md)
-    return md
+_parser = cache(make_parser)
 
 
 class Markdown:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from markdown_it.token import Token
 
 from desktop.text.blocks import Align, Block, Fence, Formula, Heading, Paragraph, Place, Rule, Span, Table
-from desktop.text.links import check_link
 
 _STYLES = {"strong", "em", "s"}
 _ALIGNS: dict[str, Align] = {f"text-align:{side}": side for side in ("left", "center", "right")}
@@ -103,7 +102,10 @@ class _Reader:
             self.blocks.append(Paragraph(spans=(), place=self._place()))
 
     def _inline(self, token: Token) -> None:
-        spans = read_spans(token.children or [])
+        children = token.children or []
+        if self.marker == "•" and children and children[0].type == "task":
+            self.marker, children = children[0].content, children[1:]
+        spans = read_spans(children)
         if self.rows is not None:
             self.rows[-1].append(spans)
         elif self.heading:
@@ -139,10 +141,9 @@ class _Reader:
 
 
 def read_spans(tokens: Sequence[Token]) -> tuple[Span, ...]:
-    """Inline tokens to spans. An image is its words and its address; a link that cannot be opened shows its address."""
+    """Inline tokens to spans. An image is its words and its address."""
     spans: list[Span] = []
     style = Span("")
-    refused = ""  # address of the link around, where it is no web or mail address
     for token in tokens:
         name, _, end = token.type.rpartition("_")
         match token.type:
@@ -157,15 +158,12 @@ def read_spans(tokens: Sequence[Token]) -> tuple[Span, ...]:
             case "image":
                 words, address = token.content.strip(), str(token.attrGet("src") or "")
                 spans.append(replace(style, text=f"{words} ({address})" if words else address))
+            case "task":
+                spans.append(replace(style, text=f"{token.content} "))
             case "link_open":
-                address = str(token.attrGet("href") or "")
-                link = check_link(address)
-                style, refused = replace(style, link=link.address if link else None), "" if link else address
+                style = replace(style, link=str(token.attrGet("href")))
             case "link_close":
                 style = replace(style, link=None)
-                if refused and not (spans and spans[-1].text == refused):
-                    spans.append(replace(style, text=f" ({refused})"))
-                refused = ""
             case _ if name in _STYLES:
                 style = _styled(style, name, end == "open")
             case _:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QMarginsF, QSizeF
-from PySide6.QtGui import QPagedPaintDevice, QPageLayout, QPageSize, QPdfWriter, QTextDocument, QTextOption
+from PySide6.QtGui import (
+    QFontMetricsF,
+    QPagedPaintDevice,
+    QPageLayout,
+    QPageSize,
+    QPdfWriter,
+    QTextBlock,
+    QTextCursor,
+    QTextDocument,
+    QTextListFormat,
+    QTextOption,
+)
 
+from desktop.text import TASKS
 from runtime import UserFacingError, write_whole
 
 _MARGIN = 18.0  # millimetres
@@ -56,5 +69,25 @@ def lay_out(html: str, paper: QPagedPaintDevice) -> QTextDocument:
     document.setDefaultTextOption(wrapping)
     document.setDefaultStyleSheet(_SHEET)
     document.setHtml(html)
+    _hang_boxes(document, paper)
     document.setPageSize(QSizeF(paper.width(), paper.height()))
     return document
+
+
+def _hang_boxes(document: QTextDocument, paper: QPagedPaintDevice) -> None:
+    """The box of a task in the place of its bullet, which Qt's style sheets cannot take away."""
+    for block in list(_blocks(document)):
+        items, box = block.textList(), block.text()[:2]
+        if items is None or items.format().style() == QTextListFormat.Style.ListDecimal or box.rstrip() not in TASKS:
+            continue
+        items.remove(block)
+        layout = block.blockFormat()
+        layout.setTextIndent(-QFontMetricsF(block.charFormat().font(), paper).horizontalAdvance(box))
+        QTextCursor(block).setBlockFormat(layout)
+
+
+def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
+    block = document.begin()
+    while block.isValid():
+        yield block
+        block = block.next()

@@ -53,3 +53,14 @@ def test_lines_and_spaces_of_a_question_stay(store: Store, writer: QPdfWriter) -
     store.add(chat, None, "user", "one\n    two   spaces")
     shown = lay_out(render(store, [chat], "html"), writer).toPlainText()
     assert "one\n    two   spaces" in shown.replace("\xa0", " ")
+
+
+def test_the_box_of_a_task_stands_in_the_place_of_its_bullet(store: Store, writer: QPdfWriter) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", f"- [x] done {'word ' * 60}\n- plain\n\n1. [ ] to do")
+    document = lay_out(render(store, [chat], "html"), writer)
+    done, plain, first = (document.find(text).block() for text in ("☑ done", "plain", "☐ to do"))
+    assert [block.textList() is None for block in (done, plain, first)] == [True, False, False]
+    box, text = (done.layout().lineAt(n).x() for n in range(2))
+    assert 0 < box < text - writer.resolution() / 20
+    assert text == plain.layout().lineAt(0).x()

@@ -67,6 +67,12 @@ Heading
 
 - a
 - b
+
+So https://example.com/a_(b)., **https://example.com/c**, (https://example.com).
+
+- [x] done: https://example.com
+- [ ] to do
+  1. [X] deep
 """
 
 
@@ -85,7 +91,12 @@ def test_text_that_grew_is_read_as_text_that_came_whole(step: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.sampled_from([*SAMPLE.split("\n"), "  - x", "> y", "```", "    z", "$$", "1) q", "---"]), max_size=14)
+    st.lists(
+        st.sampled_from(
+            [*SAMPLE.split("\n"), "  - x", "> y", "```", "    z", "$$", "1) q", "---", "- [ ] t", "- [x] https://a.b_"]
+        ),
+        max_size=14,
+    )
 )
 @example(["$$", "2. two", "---", *["# Title"] * 8, "$$"])  # a heading, until the formula ends
 @example(["\\]", "\\[", "1. one", "\\]"])

@@ -6,7 +6,6 @@ import html
 import re
 from collections.abc import Sequence
 
-from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -14,7 +13,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from desktop.store.transfer.markdown import UNTITLED, heading
 from desktop.store.transfer.times import shown
 from desktop.store.trees import ChatTree, Node
-from desktop.text import maths_plugin, maths_source
+from desktop.text import make_parser, maths_source
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1d1d1f; --page: #fff; --quiet: #6e6e73; --tint: #f2f2f5; --line: #d9d9de; }
@@ -33,6 +32,8 @@ article + article { margin-top: 4rem; break-before: page; }
 pre { background: var(--tint); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; }
 pre, code { font: .875em/1.5 ui-monospace, monospace; }
 table { border-collapse: collapse; } th, td { border: 1px solid var(--line); padding: .25rem .625rem; }
+ul > .task { list-style: none; } ul > .task > .box:first-child, ul > .task > p:first-child > .box {
+  display: inline-block; width: 1.25em; margin-inline-start: -1.5em; }
 blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1rem; color: var(--quiet); }
 @media print {
   body { margin: 0; max-width: none; font-size: 10.5pt; --text: #000; --page: #fff; }
@@ -49,11 +50,15 @@ def _formula(
     return f'<p class="math">{source}</p>\n' if tokens[index].block else f'<span class="math">{source}</span>'
 
 
+def _box(_renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
+    return f'<span class="box">{tokens[index].content}</span> '
+
+
 # An image would be fetched from wherever the model says, so it stays a link; HTML from a model stays text.
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-maths_plugin(_MARKDOWN)
+_MARKDOWN = make_parser().disable("image")
 for _kind in ("math_inline", "math_inline_double", "math_block"):
     _MARKDOWN.add_render_rule(_kind, _formula)
+_MARKDOWN.add_render_rule("task", _box)
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QTextListFormat,
 )
 
-from desktop.text import Block, Formula, Heading, Line, Paragraph, Rule, Span, spans_of
+from desktop.text import TASKS, Block, Formula, Heading, Line, Paragraph, Rule, Span, spans_of
 from desktop.views.conversation.maths import UNIT, drawings
 from desktop.views.conversation.style import Style, sized
 
@@ -88,7 +88,9 @@ def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
     plain = QTextCharFormat()
     plain.setFont(style.heading_font(block.level) if isinstance(block, Heading) else style.font)
     plain.setForeground(style.muted if block.place.quote else style.text)
-    if isinstance(block, Paragraph) and block.place.marker:
+    if isinstance(block, Paragraph) and block.place.marker in TASKS:
+        _write_box(cursor, block.place.marker, plain)
+    elif isinstance(block, Paragraph) and block.place.marker:
         _make_item(cursor, block.place.indent, block.place.marker)
         cursor.setBlockCharFormat(_marker_format(block.place.marker, plain))
     match block:
@@ -116,6 +118,15 @@ def _make_item(cursor: QTextCursor, indent: int, marker: str) -> None:
     layout.setIndent(0)  # the list indents
     cursor.setBlockFormat(layout)
     cursor.createList(kind)
+
+
+def _write_box(cursor: QTextCursor, sign: str, plain: QTextCharFormat) -> None:
+    """A task's box, hanging before its text. It is text itself: only so it is read aloud, found and copied."""
+    box = f"{sign} "
+    layout = cursor.blockFormat()
+    layout.setTextIndent(-QFontMetricsF(plain.font()).horizontalAdvance(box))
+    cursor.setBlockFormat(layout)
+    cursor.insertText(box, plain)
 
 
 def _marker_format(marker: str, plain: QTextCharFormat) -> QTextCharFormat:

@@ -167,6 +167,21 @@ def test_numbers_of_a_list_are_those_of_the_text(view: ConversationView) -> None
     assert [found.format().start() for found in lists[:2]] == [7, 8]
 
 
+def test_the_box_of_a_task_is_text_that_hangs_before_the_item(view: ConversationView) -> None:
+    (prose,) = body(view, f"- [x] done {'word ' * 60}\n- [ ] to do\n- plain").segments
+    document = text_of(prose).document()
+    done, _, plain = (document.findBlockByNumber(n) for n in range(3))
+    assert document.toPlainText().endswith("\n☐ to do\nplain")
+    assert done.textList() is None
+    first, second = (done.layout().lineAt(n).x() for n in range(2))
+    assert 0 < first < second == plain.layout().lineAt(0).x()
+    message(view, 2).body.select_all()
+    assert message(view, 2).body.selected_text().endswith("\n☐ to do\n• plain")
+    assert view.find_text("to do") == 1
+    (mark,) = text_of(prose).extraSelections()
+    assert mark.cursor.selectedText() == "to do"
+
+
 def test_each_paragraph_has_its_own_direction(view: ConversationView) -> None:
     (prose,) = body(view, "Hello\n\nمرحبا بالعالم\n\n- بند").segments
     document = text_of(prose).document()
