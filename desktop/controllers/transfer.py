@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.store.store import Store
-from desktop.store.transfer import Kind, export_chats, import_file, render
+from desktop.store.transfer import Kind, Paper, export_chats, import_file, render_paper
+from desktop.text import Drawing, draw
 from desktop.told import told
+from desktop.views.conversation.work import work
 from desktop.views.pdf import write_pdf
 from runtime import GenerationOptions, UserFacingError
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
 PDF = ".pdf"
+
+
+@dataclass(frozen=True)
+class _Print:
+    """A PDF under way: what of it was drawn so far."""
+
+    page: Paper
+    file: Path
+    chats: int
+    drawings: dict[tuple[str, bool], Drawing | None] = field(default_factory=dict)
 
 
 class TransferController(QObject):
@@ -49,10 +63,28 @@ class TransferController(QObject):
     def export(self, chats: Sequence[int], file: Path) -> None:
         """Write these chats to `file`, in the form that its ending names. Raises UserFacingError."""
         if file.suffix.lower() == PDF:
-            write_pdf(render(self._store, chats, "html"), file)
+            self._print(_Print(render_paper(self._store, chats), file, len(chats)))
         else:
             export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])
-        self.told.emit(self.tr("%n chat(s) written to {file}.", "", len(chats)).format(file=file), True)
+            self._tell_written(len(chats), file)
+
+    def _print(self, job: _Print) -> None:
+        """Draw what is still to be drawn, one formula at a time so that those in sight come between; then write."""
+        wanted = ((formula.source, formula.display) for formula in job.page.formulas)
+        key = next((key for key in wanted if key not in job.drawings), None)
+        if key is None:
+            write_pdf(job.page, job.drawings, job.file)
+            self._tell_written(job.chats, job.file)
+            return
+
+        def go_on(controller: TransferController, made: Drawing | None) -> None:
+            job.drawings[key] = made
+            controller._print(job)
+
+        work().submit(partial(draw, *key), self, go_on)
+
+    def _tell_written(self, chats: int, file: Path) -> None:
+        self.told.emit(self.tr("%n chat(s) written to {file}.", "", chats).format(file=file), True)
 
     def ask_import(self) -> None:
         """Ask which file, and add its chats."""

@@ -14,6 +14,7 @@ from desktop.text.blocks import (
     spans_of,
     typed,
 )
+from desktop.text.formulas import INK, UNIT, Drawing, draw, mathml
 from desktop.text.highlight import Kind, Mark, highlight
 from desktop.text.links import Link, check_link
 from desktop.text.markdown import Markdown
@@ -23,8 +24,11 @@ from desktop.text.plain import plain_text
 from desktop.text.tasks import TASKS
 
 __all__ = [
+    "INK",
     "TASKS",
+    "UNIT",
     "Block",
+    "Drawing",
     "Fence",
     "Formula",
     "Heading",
@@ -39,8 +43,10 @@ __all__ = [
     "Span",
     "Table",
     "check_link",
+    "draw",
     "highlight",
     "make_parser",
+    "mathml",
     "maths_source",
     "plain_text",
     "spans_of",

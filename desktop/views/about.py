@@ -14,7 +14,7 @@ from runtime import program_version
 
 PARTS = (
     f"Qt {qVersion()}, PySide6 (LGPL-3.0)",
-    "Lucide (ISC), markdown-it-py (MIT), ziamath (MIT)",
+    "Lucide (ISC), markdown-it-py (MIT), ziamath and latex2mathml (MIT)",
     "Pygments (BSD-2-Clause), NumPy (BSD-3-Clause)",
     "tokenizers (Apache-2.0), keyring (MIT)",
 )

@@ -1,25 +1,32 @@
-"""A page of HTML as a PDF."""
+"""A page for paper as a PDF."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QMarginsF, QSizeF
+from PySide6.QtCore import QBuffer, QMarginsF, QObject, QSizeF, Qt
 from PySide6.QtGui import (
+    QColor,
     QFontMetricsF,
     QPagedPaintDevice,
     QPageLayout,
     QPageSize,
     QPdfWriter,
     QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextListFormat,
     QTextOption,
 )
+from PySide6.QtSvg import QSvgRenderer
 
-from desktop.text import TASKS
+from desktop.store.transfer import Paper, PaperFormula
+from desktop.text import TASKS, Drawing
+from desktop.views.conversation.formulas import FORMULA, OBJECT, FormulaObject, formula_format
+from desktop.views.conversation.maths import painted
 from runtime import UserFacingError, write_whole
 
 _MARGIN = 18.0  # millimetres
@@ -27,26 +34,30 @@ _DOTS = 1200  # an inch, of the writer; text is laid out in points
 
 # Qt knows neither variables nor media of style sheets: all that a page says for browsers is lost on it.
 _SHEET = """
-pre, .user, .system, .math { white-space: pre-wrap; }
+pre, .user, .system { white-space: pre-wrap; }
 pre, .user { background-color: #f2f2f5; }
 .when, .system, blockquote { color: #6e6e73; }
 th, td { padding: 3px; }
 """
 
 
+Drawings = Mapping[tuple[str, bool], Drawing | None]
+"""Of formulas, given by their LaTeX and whether it stands on a line of its own; None where it is none."""
+
+
 class PdfError(UserFacingError):
     """The PDF cannot be written."""
 
 
-def write_pdf(html: str, file: Path) -> None:
-    """Write `html` on A4 pages. Whole or not at all; raises PdfError where the disk fails."""
+def write_pdf(page: Paper, drawings: Drawings, file: Path) -> None:
+    """Write `page` on A4 sheets. Whole or not at all; raises PdfError where the disk fails."""
     try:
-        write_whole(file, [_pdf(html)])
+        write_whole(file, [_pdf(page, drawings)])
     except OSError as error:
         raise PdfError(f"{file} cannot be written ({error.strerror}): choose another place.") from None
 
 
-def _pdf(html: str) -> bytes:
+def _pdf(page: Paper, drawings: Drawings) -> bytes:
     pages = QBuffer()
     pages.open(QBuffer.OpenModeFlag.WriteOnly)
     writer = QPdfWriter(pages)
@@ -54,22 +65,25 @@ def _pdf(html: str) -> bytes:
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
-    document = lay_out(html, writer)
+    document = lay_out(page, drawings, writer)
     document.print_(writer)
     del document, writer  # which write to the pages until they go
     return bytes(pages.data().data())
 
 
-def lay_out(html: str, paper: QPagedPaintDevice) -> QTextDocument:
-    """`html` on pages of `paper`: no line is wider than they are, and what was typed keeps its lines and spaces."""
+def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextDocument:
+    """`page` on sheets of `paper`: no line is wider than they are, and what was typed keeps its lines and spaces."""
     document = QTextDocument()
     document.documentLayout().setPaintDevice(paper)
     wrapping = QTextOption()
     wrapping.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     document.setDefaultTextOption(wrapping)
+    document.setDocumentMargin(0)
     document.setDefaultStyleSheet(_SHEET)
-    document.setHtml(html)
+    document.setHtml(page.html)
+    document.documentLayout().registerHandler(FORMULA, FormulaObject(document, _Drawn(drawings, document)))
     _hang_boxes(document, paper)
+    _write_formulas(document, page.formulas, drawings, paper)
     document.setPageSize(QSizeF(paper.width(), paper.height()))
     return document
 
@@ -91,3 +105,47 @@ def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
     while block.isValid():
         yield block
         block = block.next()
+
+
+class _Drawn(QObject):
+    """Drawings as a document asks for them."""
+
+    def __init__(self, drawings: Drawings, parent: QObject) -> None:
+        super().__init__(parent)
+        self._drawings = drawings
+
+    def find(self, source: str, display: bool) -> Drawing | None:
+        return self._drawings.get((source, display))
+
+    def renderer(self, source: str, display: bool, colour: QColor) -> QSvgRenderer | None:
+        drawing = self.find(source, display)
+        return painted(drawing, colour) if drawing else None
+
+
+def _write_formulas(
+    document: QTextDocument, formulas: tuple[PaperFormula, ...], drawings: Drawings, paper: QPagedPaintDevice
+) -> None:
+    """Formulas in the place of their pictures: drawings, or their source."""
+    cursor, left = QTextCursor(document), QTextBlockFormat()
+    left.setAlignment(Qt.AlignmentFlag.AlignLeft)
+    for position in reversed([found for block in _blocks(document) for found in _pictures(block)]):
+        cursor.setPosition(position)
+        cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
+        formula = formulas[int(cursor.charFormat().toImageFormat().name().removeprefix("formula:"))]
+        around = QTextCharFormat()
+        around.setFont(cursor.charFormat().font())
+        around.setForeground(cursor.charFormat().foreground())
+        drawing = drawings.get((formula.source, formula.display))
+        if drawing is None:
+            cursor.mergeBlockFormat(left)
+            cursor.insertText(formula.written.replace("\n", "\u2028"), around)
+        else:
+            cursor.insertText(OBJECT, formula_format(formula.source, formula.display, drawing, around, paper))
+
+
+def _pictures(block: QTextBlock) -> Iterator[int]:
+    """Positions of the pictures of a block, in their order; several of one name stand in one fragment."""
+    for entry in block.begin():  # type: ignore[attr-defined]
+        fragment = entry.fragment()
+        if fragment.charFormat().isImageFormat():
+            yield from range(fragment.position(), fragment.position() + fragment.length())

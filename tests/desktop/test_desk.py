@@ -278,7 +278,9 @@ def test_copying_the_last_answer_and_commands_without_a_chat(qtbot: QtBot, desk:
 def test_chats_go_out_and_come_in_as_files(qtbot: QtBot, desk: Desk, chat: int, tmp_path: Path) -> None:
     say(qtbot, desk, chat, CAPITAL)
     for name in ("chat.md", "chat.html", "chat.pdf", "chat.json"):
-        desk.transfer.export([chat], tmp_path / name)
+        with qtbot.waitSignal(desk.transfer.told) as told:
+            desk.transfer.export([chat], tmp_path / name)
+        assert told.args[1]
         assert (tmp_path / name).stat().st_size > 100
     assert (tmp_path / "chat.pdf").read_bytes().startswith(b"%PDF")
     assert "Paris" in (tmp_path / "chat.md").read_text(encoding="utf-8")

@@ -14,13 +14,14 @@ from desktop.files import write_whole
 from desktop.library.kept_export import KeptExport
 from desktop.library.usage import Usage
 from desktop.settings import Settings, SettingsError, SettingsFile
+from desktop.store.transfer import Paper
 from desktop.views.pdf import PdfError, write_pdf
 
 Write = Callable[[Path], None]
 WRITES: dict[str, Write] = {
     "text": lambda file: write_whole(file, "new"),
     "settings": lambda file: SettingsFile(file).save(Settings(theme="dark")),
-    "pdf": lambda file: write_pdf("<p>new</p>", file),
+    "pdf": lambda file: write_pdf(Paper("<p>new</p>", ()), {}, file),
     "usage": lambda file: Usage(file).note("model"),
     "mark of a start": lambda file: SafeStart(file).begin("model"),
 }

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QPdfWriter, QTextBlock, QTextDocument
+from PySide6.QtGui import QFontMetricsF, QPdfWriter, QTextBlock, QTextDocument, QTextFragment
 from PySide6.QtWidgets import QApplication
 
 from desktop.store.store import Store
-from desktop.store.transfer import render
-from desktop.views.pdf import lay_out
+from desktop.store.transfer import render_paper
+from desktop.text import draw
+from desktop.views.conversation.formulas import FORMULA, SCALE, SOURCE
+from desktop.views.pdf import lay_out, write_pdf
 
 
 @pytest.fixture
@@ -28,6 +32,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+def on_paper(store: Store, chat: int, writer: QPdfWriter) -> QTextDocument:
+    page = render_paper(store, [chat])
+    drawings = {(formula.source, formula.display): draw(formula.source, formula.display) for formula in page.formulas}
+    return lay_out(page, drawings, writer)
+
+
 def blocks(document: QTextDocument) -> Iterator[QTextBlock]:
     block = document.begin()
     while block.isValid():
@@ -41,7 +51,7 @@ def blocks(document: QTextDocument) -> Iterator[QTextBlock]:
 def test_no_line_is_cut_off_at_the_margin(store: Store, writer: QPdfWriter, text: str) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", text)
-    document = lay_out(render(store, [chat], "html"), writer)
+    document = on_paper(store, chat, writer)
     laid = [block.layout() for block in blocks(document)]
     assert max(layout.lineCount() for layout in laid) > 1
     widest = max(layout.lineAt(n).naturalTextWidth() for layout in laid for n in range(layout.lineCount()))
@@ -51,16 +61,81 @@ def test_no_line_is_cut_off_at_the_margin(store: Store, writer: QPdfWriter, text
 def test_lines_and_spaces_of_a_question_stay(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "user", "one\n    two   spaces")
-    shown = lay_out(render(store, [chat], "html"), writer).toPlainText()
+    shown = on_paper(store, chat, writer).toPlainText()
     assert "one\n    two   spaces" in shown.replace("\xa0", " ")
 
 
 def test_the_box_of_a_task_stands_in_the_place_of_its_bullet(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", f"- [x] done {'word ' * 60}\n- plain\n\n1. [ ] to do")
-    document = lay_out(render(store, [chat], "html"), writer)
+    document = on_paper(store, chat, writer)
     done, plain, first = (document.find(text).block() for text in ("☑ done", "plain", "☐ to do"))
     assert [block.textList() is None for block in (done, plain, first)] == [True, False, False]
     box, text = (done.layout().lineAt(n).x() for n in range(2))
     assert 0 < box < text - writer.resolution() / 20
     assert text == plain.layout().lineAt(0).x()
+
+
+MATHS = r"""So $\frac{a}{b}$, \(x\)$x$ and $\foo{y}$.
+
+$$
+\begin{pmatrix}1\\2\end{pmatrix}^2
+$$
+
+\[
+\bar{
+\]
+"""
+
+
+def formulas(document: QTextDocument) -> dict[str, QTextFragment]:
+    fragments = [entry.fragment() for block in blocks(document) for entry in block.begin()]  # type: ignore[attr-defined]
+    return {
+        str(fragment.charFormat().property(SOURCE)): fragment
+        for fragment in fragments
+        if fragment.charFormat().objectType() == FORMULA
+    }
+
+
+def test_formulas_are_drawn_or_stand_as_their_source(store: Store, writer: QPdfWriter) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", MATHS)
+    document = on_paper(store, chat, writer)
+    assert list(formulas(document)) == [r"\frac{a}{b}", "x", r"\begin{pmatrix}1\\2\end{pmatrix}^2"]
+    assert document.toPlainText().endswith("So \ufffc, \ufffc\ufffc and $\\foo{y}$.\n\ufffc\n\\[\n\\bar{\n\\]")
+
+
+def test_a_formula_stands_on_the_base_line_and_is_as_high_as_the_letters(store: Store, writer: QPdfWriter) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", r"x $x$" + "\n\n" + r"y $\dfrac{1}{\dfrac{2}{3}}$")
+    document = on_paper(store, chat, writer)
+    plain = document.find("x \ufffc").block().layout().lineAt(0)
+    deep = document.find("y \ufffc").block().layout().lineAt(0)
+    assert plain.height() == pytest.approx(QFontMetricsF(document.defaultFont(), writer).height(), rel=0.15)
+    drawing = draw(r"\dfrac{1}{\dfrac{2}{3}}", False)
+    assert drawing is not None
+    size = formulas(document)[r"\dfrac{1}{\dfrac{2}{3}}"].charFormat().property(SCALE)
+    assert deep.descent() == pytest.approx(drawing.descent * size, rel=0.02)
+    assert deep.ascent() == pytest.approx(drawing.ascent * size, rel=0.02)
+
+
+def test_letters_of_a_formula_have_no_lines_around_them(store: Store, tmp_path: Path, qapp: QApplication) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$x$")
+    page = render_paper(store, [chat])
+    write_pdf(page, {("x", False): draw("x", False)}, tmp_path / "x.pdf")
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", (tmp_path / "x.pdf").read_bytes(), re.DOTALL)
+    drawn = b"".join(zlib.decompress(stream) for stream in streams if stream[:1] == b"x")
+    assert b" c\n" in drawn
+    pen = 0.0
+    for width, _ in re.findall(rb"^([\d.]+) w\b|^([BbSs]\*?)$", drawn, re.MULTILINE):
+        pen = float(width or pen)
+        assert width or pen == 0
+
+
+def test_a_formula_wider_than_the_page_is_made_smaller(store: Store, writer: QPdfWriter) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$$" + "a + " * 120 + "b$$")
+    document = on_paper(store, chat, writer)
+    line = document.find("\ufffc").block().layout().lineAt(0)
+    assert line.naturalTextWidth() <= writer.width() < line.naturalTextWidth() * 1.01

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from desktop.store.transfer.errors import TransferError
-from desktop.store.transfer.exporting import Kind, export_chats, render
+from desktop.store.transfer.exporting import Kind, export_chats, render, render_paper
+from desktop.store.transfer.html import Paper, PaperFormula
 from desktop.store.transfer.importing import import_file
 
-__all__ = ["Kind", "TransferError", "export_chats", "import_file", "render"]
+__all__ = ["Kind", "Paper", "PaperFormula", "TransferError", "export_chats", "import_file", "render", "render_paper"]

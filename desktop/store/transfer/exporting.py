@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from desktop.files import write_whole
 from desktop.store.store import Store
 from desktop.store.transfer.errors import TransferError
-from desktop.store.transfer.html import to_html
+from desktop.store.transfer.html import Paper, to_html, to_paper
 from desktop.store.transfer.markdown import to_markdown
 from desktop.store.transfer.own import to_json
 
@@ -23,6 +23,11 @@ def render(store: Store, chats: Sequence[int], kind: Kind) -> str:
     if kind not in get_args(Kind):
         raise ValueError(f"unknown kind {kind!r}")
     return _WRITERS[kind]([store.tree(chat) for chat in chats])
+
+
+def render_paper(store: Store, chats: Sequence[int]) -> Paper:
+    """The current path of chats, given by id, as a page that a PDF can be made of. Raises StoreError."""
+    return to_paper([store.tree(chat) for chat in chats])
 
 
 def export_chats(store: Store, chats: Sequence[int], file: Path, kind: Kind) -> None:

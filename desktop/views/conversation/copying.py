@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtGui import QTextCursor, QTextListFormat
 
-from desktop.views.conversation.writer import OBJECT, SOURCE
+from desktop.views.conversation.formulas import OBJECT, SOURCE
 
 
 def fragment_text(cursor: QTextCursor) -> str:

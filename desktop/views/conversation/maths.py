@@ -1,55 +1,18 @@
-"""Formulas: LaTeX to drawings by ziamath, made beside the window's thread and kept for a while."""
+"""Drawings of formulas, made beside the window's thread and kept for a while."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from PySide6.QtCore import QByteArray
 from PySide6.QtGui import QColor
 from PySide6.QtSvg import QSvgRenderer
 
+from desktop.text import INK, Drawing, draw
 from desktop.views.conversation.work import work
 
-UNIT = 24.0
-"""Size of the font that drawings are made at; they are scaled to any other."""
-
 _KEPT = 300  # drawings, about 10 kB each
-_INK = "#010203"  # stands for the colour of the text
-_UNKNOWN = re.compile(r">\s*\\[A-Za-z]")
-_LONGEST = 4000  # characters; nobody typesets more, and time grows with it
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A formula as SVG, in units of a font of size UNIT."""
-
-    svg: bytes
-    width: float
-    ascent: float  # above the base line
-    descent: float
-
-
-def draw(source: str, display: bool) -> Drawing | None:
-    """The drawing of LaTeX `source`; None where it cannot be parsed. `display`: as on a line of its own."""
-    from latex2mathml.converter import convert  # these take 0.4 s
-    from ziamath.config import config
-    from ziamath.zmath import Latex
-
-    if len(source) > _LONGEST:
-        return None
-    config.svg2 = False  # plain paths: what every version of Qt draws
-    try:
-        if _UNKNOWN.search(convert(source)):
-            return None
-        made = Latex(source, size=UNIT, color=_INK, inline=not display)
-        svg = made.svg()
-    except Exception:  # noqa: BLE001  # both parsers raise whatever their tables stumble on
-        return None
-    box = [float(number) for number in re.findall(r'viewBox="([^"]+)"', svg)[0].split()]
-    return Drawing(svg.encode(), box[2], -box[1], box[3] + box[1])
 
 
 class Drawings:
@@ -93,10 +56,17 @@ class Drawings:
             return None
         key = (source, display, colour.name())
         if key not in self._renderers:
-            self._renderers[key] = QSvgRenderer(QByteArray(drawing.svg.replace(_INK.encode(), colour.name().encode())))
+            self._renderers[key] = painted(drawing, colour)
             while len(self._renderers) > _KEPT:
                 self._renderers.popitem(last=False)
         return self._renderers[key]
+
+
+def painted(drawing: Drawing, colour: QColor) -> QSvgRenderer:
+    """What paints a drawing in `colour`."""
+    svg = drawing.svg.replace(INK.encode(), colour.name().encode())
+    # Where none is asked for, Qt's PDFs have lines around all letters, as wide as this.
+    return QSvgRenderer(QByteArray(svg.replace(b"<svg ", b'<svg stroke-width="0" ', 1)))
 
 
 drawings = Drawings()

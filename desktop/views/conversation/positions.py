@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from PySide6.QtGui import QTextDocument
 
-from desktop.views.conversation.writer import OBJECT, SOURCE
+from desktop.views.conversation.formulas import OBJECT, SOURCE
 
 
 def source_position(document: QTextDocument, position: int) -> int:

@@ -24,9 +24,10 @@ from shiboken6 import isValid
 
 from desktop.text import Block, Rule, plain_text, spans_of
 from desktop.views.conversation.copying import fragment_text
+from desktop.views.conversation.formulas import FORMULA, FormulaObject
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
-from desktop.views.conversation.writer import FORMULA, HANG, QUOTE, RULE, FormulaObject, formulas, leading, write_blocks
+from desktop.views.conversation.writer import HANG, QUOTE, RULE, formulas, leading, write_blocks
 
 _MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
 READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
@@ -140,7 +141,7 @@ class Prose(TextView):
         self._blocks: list[Block] = []
         self._starts: list[int] = []
         self._stale: set[tuple[str, bool]] = set()  # formulas that were drawn after they were written
-        self._formula = FormulaObject(self)
+        self._formula = FormulaObject(self, drawings)
         self._decorated = False
         self.document().documentLayout().registerHandler(FORMULA, self._formula)
         self.document().setDefaultFont(self._style.font)

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
-    QPainter,
-    QPyTextObject,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
-    QTextDocument,
     QTextFormat,
     QTextListFormat,
 )
 
 from desktop.text import TASKS, Block, Formula, Heading, Line, Paragraph, Rule, Span, spans_of
-from desktop.views.conversation.maths import UNIT, drawings
-from desktop.views.conversation.style import Style, sized
+from desktop.views.conversation.formulas import OBJECT, formula_format
+from desktop.views.conversation.maths import drawings
+from desktop.views.conversation.style import Style
 
 QUOTE = QTextFormat.Property.UserProperty + 1  # of a block: depth of quotes
 RULE = QTextFormat.Property.UserProperty + 2  # of a block: True for a line across
-SOURCE = QTextFormat.Property.UserProperty + 3  # of an object: its LaTeX
-DISPLAY = QTextFormat.Property.UserProperty + 4  # of an object: True on a line of its own
-SCALE = QTextFormat.Property.UserProperty + 5  # of an object: pixels for a unit of its drawing
 HANG = QTextFormat.Property.UserProperty + 6  # of a block: depth of lists around the outermost quote
-FORMULA = QTextFormat.ObjectTypes.UserObject + 1
 _BULLET_SPACE = 250  # percent of the width of a space
-OBJECT = "￼"
 
 
 def gap_before(block: Block, previous: Block | None, style: Style) -> int:
@@ -171,53 +164,7 @@ def _write_formula(cursor: QTextCursor, source: str, display: bool, plain: QText
         shape.setForeground(style.muted)
         cursor.insertText(source.replace("\n", "\u2028"), shape)
         return
-    shape = QTextCharFormat()
-    metrics = QFontMetricsF(plain.font())
-    scale = 1.1 * metrics.height() * 0.82 / UNIT
-    if metrics.descent() < drawing.descent * scale:
-        # The line keeps below its base as much as this font would: the only lever that a layout of Qt offers.
-        shape.setFont(sized(plain.font(), (drawing.descent * scale + 1) / metrics.descent()))
-    else:
-        shape.setFont(plain.font())
-    shape.setObjectType(FORMULA)
-    shape.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignBaseline)
-    shape.setForeground(plain.foreground())
-    shape.setProperty(SOURCE, source)
-    shape.setProperty(DISPLAY, display)
-    shape.setProperty(SCALE, scale)
-    shape.setToolTip(source)
-    cursor.insertText(OBJECT, shape)
-
-
-class FormulaObject(QPyTextObject):
-    """Measures and paints formulas in a document."""
-
-    def intrinsicSize(self, document: QTextDocument, _position: int, kind: QTextFormat) -> QSizeF:
-        """Width and height in pixels; a formula wider than the page is made smaller."""
-        drawing = drawings.find(kind.property(SOURCE), kind.property(DISPLAY))
-        if drawing is None:
-            return QSizeF(0, 0)
-        scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
-        descent = QFontMetricsF(kind.toCharFormat().font()).descent()
-        return QSizeF(drawing.width * scale, drawing.ascent * scale + descent)
-
-    def drawObject(
-        self, painter: QPainter, box: QRectF | QRect, document: QTextDocument, _position: int, kind: QTextFormat
-    ) -> None:
-        """Paint as vectors: sharp at every pixel ratio."""
-        source, display = kind.property(SOURCE), kind.property(DISPLAY)
-        drawing = drawings.find(source, display)
-        renderer = drawings.renderer(source, display, kind.foreground().color())
-        if drawing is None or renderer is None:
-            return
-        scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
-        size = QSizeF(drawing.width * scale, (drawing.ascent + drawing.descent) * scale)
-        renderer.render(painter, QRectF(QPointF(box.x(), box.y()), size))
-
-    @staticmethod
-    def _squeeze(document: QTextDocument, width: float) -> float:
-        room = document.textWidth()
-        return min(1.0, room / width) if room > 0 and width > 0 else 1.0
+    cursor.insertText(OBJECT, formula_format(source, display, drawing, plain))
 
 
 def formulas(blocks: Sequence[Block]) -> list[tuple[str, bool]]:

@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextDocument
 from pytestqt.qtbot import QtBot
 
+from desktop.views.conversation.formulas import FORMULA, OBJECT, SOURCE
 from desktop.views.conversation.positions import document_position, source_position
-from desktop.views.conversation.writer import FORMULA, OBJECT, SOURCE
 
 WORDS = ["aé", "🙂 b", "", "c"]
 SOURCES = ["x^2", "𝑥", "\\frac{1}{2}"]

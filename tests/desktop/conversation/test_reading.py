@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings
+from desktop.text import draw
 from desktop.views.conversation.body import Body, text_of
 from desktop.views.conversation.code import CodeBlock
-from desktop.views.conversation.maths import draw
 from desktop.views.conversation.table import TableView
 from desktop.views.conversation.view import ConversationView
 from desktop.views.theme import theme

@@ -1,0 +1,141 @@
+"""Formulas as MathML and as drawings: none can write into a page, none takes for ever, and their source goes along."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from contextlib import closing
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.controllers.transfer import TransferController
+from desktop.store.store import Store
+from desktop.store.transfer import render
+from desktop.text import draw, mathml
+from desktop.views.pdf import PdfError
+
+HOSTILE = [
+    r"a<b>c&d",
+    r"\text{<img src=x onerror=alert(1)>}",
+    r"\text{</math></span><script>alert(1)</script>}",
+    r"\text{&lt;script&gt;}",
+    r"\text{&amp;lt;script&amp;gt;}",
+    r"\unicode{x3c}script\unicode{x3e}",
+    r"\href{javascript:alert(1)}{x}",
+    r"\href{https://a.example}{x}",
+    r'\style{color:red" onload="alert(1)}{x}',
+    r'\class{user" onclick="alert(1)}{x}',
+    r'\textcolor{"><script>alert(1)</script>}{x}',
+    r'\color{red" onload="alert(1)}{x}',
+    r"\operatorname{</style><script>}",
+    r'\hspace{1em" onload="alert(1)}',
+]
+"""LaTeX that would write into a page if its texts or its attributes were taken as they are."""
+
+
+class Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page[page.index('class="assistant"') :])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs} if tag not in ("span", "div") else set()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store.open(tmp_path / "store")) as opened:
+        yield opened
+
+
+def page(store: Store, text: str) -> str:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", text)
+    return render(store, [chat], "html")
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+@pytest.mark.parametrize("around", ["${}$", "\\[\n{}\n\\]"])
+def test_no_formula_writes_into_a_page(store: Store, source: str, around: str) -> None:
+    made = Page(page(store, around.replace("{}", source, 1)))
+    assert {tag for tag in made.tags if not re.fullmatch("math|m[a-z]+", tag)} <= {"span", "div", "p"}
+    assert made.attributes <= {"display", "mathcolor", "stretchy", "width", "form", "fence"}
+    assert source in made.text
+
+
+def test_a_formula_is_mathml_with_its_source_for_whoever_copies_it(store: Store) -> None:
+    made = page(store, "so $x^2$ is\n\n$$\ny\n$$")
+    sup = "<msup><mi>x</mi><mn>2</mn></msup>"
+    assert f'$x^2$</span><math display="inline"><mrow>{sup}</mrow></math></span> is' in made
+    assert '$$\ny\n$$</span><math display="block"><mrow><mi>y</mi></mrow></math></div>' in made
+
+
+@pytest.mark.parametrize("source", [r"\foo{x}", r"\frac{1}", "x" * 5000, r"\begin{matrix}"])
+def test_what_is_no_latex_stands_as_its_source(store: Store, source: str) -> None:
+    made = page(store, f"so ${source}$ is")
+    assert f'<p>so <span class="source">${source}$</span> is</p>' in made
+
+
+def test_brackets_with_an_exponent_are_its_base() -> None:
+    made = mathml(r"\begin{pmatrix}a\end{pmatrix}^2", True)
+    assert made is not None
+    assert "<msup><mrow><mo>(</mo><mtable>" in made
+    assert "</mtable><mo>)</mo></mrow><mn>2</mn></msup>" in made
+    assert draw(r"\begin{pmatrix}a\end{pmatrix}^2", True) is not None
+
+
+def test_letters_that_a_page_is_written_with_are_drawn() -> None:
+    assert draw(r"\text{if } a < b \text{ or <b>}", True) is not None
+
+
+def test_definitions_that_ask_for_billions_of_signs_are_no_formula() -> None:
+    names = [rf"\zz{letter}" for letter in string.ascii_lowercase]
+    defined = "".join(rf"\newcommand{{{a}}}{{{{{b}}}{{{b}}}}}" for a, b in pairwise(names))
+    start = perf_counter()
+    for source in (defined + r"\newcommand{\zzz}{x}\zza", defined.replace(r"\newcommand{", r"\def{") + r"\zza"):
+        assert mathml(source, True) is None
+        assert draw(source, True) is None
+    assert perf_counter() - start < 5
+
+
+def controller(store: Store, qtbot: QtBot) -> TransferController:
+    window = QWidget()
+    qtbot.addWidget(window)
+    return TransferController(store, window, window)
+
+
+def test_a_pdf_is_written_when_its_formulas_are_drawn_and_the_window_goes_on(
+    store: Store, qtbot: QtBot, tmp_path: Path
+) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$a$ and $b$ and $a$")
+    transfer = controller(store, qtbot)
+    with qtbot.waitSignal(transfer.told) as told:
+        transfer.export([chat], tmp_path / "chat.pdf")
+        assert not (tmp_path / "chat.pdf").exists()
+    assert told.args[1]
+    assert (tmp_path / "chat.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_pdf_that_cannot_be_written_is_one_sentence(store: Store, qtbot: QtBot, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$a$")
+    transfer = controller(store, qtbot)
+    with qtbot.captureExceptions() as raised:
+        transfer.export([chat], tmp_path / "nowhere" / "chat.pdf")
+        qtbot.waitUntil(lambda: bool(raised), timeout=20_000)
+    assert [type(error) for _, error, _ in raised] == [PdfError]
