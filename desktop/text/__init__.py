@@ -14,6 +14,7 @@ from desktop.text.blocks import (
     spans_of,
     typed,
 )
+from desktop.text.direction import direction, is_mirrored
 from desktop.text.formulas import INK, UNIT, Drawing, draw, mathml
 from desktop.text.highlight import Kind, Mark, highlight
 from desktop.text.links import Link, check_link
@@ -43,8 +44,10 @@ __all__ = [
     "Span",
     "Table",
     "check_link",
+    "direction",
     "draw",
     "highlight",
+    "is_mirrored",
     "make_parser",
     "mathml",
     "maths_source",

@@ -18,8 +18,11 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextFrame,
+    QTextFrameFormat,
     QTextListFormat,
     QTextOption,
+    QTextTable,
 )
 from PySide6.QtSvg import QSvgRenderer
 
@@ -37,9 +40,12 @@ _SHEET = """
 pre, .user, .system { white-space: pre-wrap; }
 pre, .user { background-color: #f2f2f5; }
 .when, .system, blockquote { color: #6e6e73; }
-th, td { padding: 3px; }
+th, td { padding: 3px 8px; }
 """
 
+
+_ABOVE = 6.0  # a table, in pixels
+_LINES = QColor("#d9d9de")
 
 Drawings = Mapping[tuple[str, bool], Drawing | None]
 """Of formulas, given by their LaTeX and whether it stands on a line of its own; None where it is none."""
@@ -83,6 +89,7 @@ def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextD
     document.setHtml(page.html)
     document.documentLayout().registerHandler(FORMULA, FormulaObject(document, _Drawn(drawings, document)))
     _hang_boxes(document, paper)
+    _set_tables(document)
     _write_formulas(document, page.formulas, drawings, paper)
     document.setPageSize(QSizeF(paper.width(), paper.height()))
     return document
@@ -105,6 +112,33 @@ def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
     while block.isValid():
         yield block
         block = block.next()
+
+
+def _set_tables(document: QTextDocument) -> None:
+    """Lines around cells; tables that are read from the right begin there, whatever way the words of a cell run."""
+    for table in (frame for frame in _frames(document.rootFrame()) if isinstance(frame, QTextTable)):
+        layout = table.format()
+        layout.setBorder(1)
+        layout.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        layout.setBorderBrush(_LINES)
+        layout.setBorderCollapse(True)
+        layout.setTopMargin(_ABOVE)
+        mirrored = layout.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        if mirrored:
+            layout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        table.setFormat(layout)
+        for place in range(table.rows() * table.columns()) if mirrored else ():
+            cursor = table.cellAt(*divmod(place, table.columns())).firstCursorPosition()
+            cell = cursor.blockFormat()
+            cell.setAlignment(cell.alignment() | Qt.AlignmentFlag.AlignAbsolute)
+            cell.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+            cursor.setBlockFormat(cell)
+
+
+def _frames(frame: QTextFrame) -> Iterator[QTextFrame]:
+    for inner in frame.childFrames():
+        yield inner
+        yield from _frames(inner)
 
 
 class _Drawn(QObject):

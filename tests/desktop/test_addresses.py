@@ -30,6 +30,7 @@ ADDRESSES = [
     ("https://a.example/$b$ and $c$", ["https://a.example/$b$"]),
     ("[https://a.example](https://b.example)", ["https://b.example"]),
     ("[see https://a.example here](https://b.example)", ["https://b.example"]),
+    ("https[https://a.example](https://b.example)", ["https://b.example"]),
     ("# https://a.example\n|a|\n|---|\n|https://b.example|", ["https://a.example", "https://b.example"]),
 ]
 NO_ADDRESSES = [

@@ -87,7 +87,7 @@ def test_a_formula_is_mathml_with_its_source_for_whoever_copies_it(store: Store)
 @pytest.mark.parametrize("source", [r"\foo{x}", r"\frac{1}", "x" * 5000, r"\begin{matrix}"])
 def test_what_is_no_latex_stands_as_its_source(store: Store, source: str) -> None:
     made = page(store, f"so ${source}$ is")
-    assert f'<p>so <span class="source">${source}$</span> is</p>' in made
+    assert f'<p dir="ltr">so <span class="source">${source}$</span> is</p>' in made
 
 
 def test_brackets_with_an_exponent_are_its_base() -> None:

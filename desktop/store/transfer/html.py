@@ -13,6 +13,7 @@ from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from desktop.store.transfer.directions import MIRROR, directions_plugin
 from desktop.store.transfer.markdown import UNTITLED, heading
 from desktop.store.transfer.times import shown
 from desktop.store.trees import ChatTree, Node
@@ -26,7 +27,9 @@ _STYLE = """
 body { margin: 3rem auto; max-width: 42rem; padding: 0 1.25rem; color: var(--text); background: var(--page);
   font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { line-height: 1.25; margin: 0 0 .25rem; }
-h2 { font-size: .875rem; color: var(--quiet); margin: 2rem 0 .25rem; break-after: avoid; }
+.assistant h1 { font-size: 1.5rem; } .assistant h2 { font-size: 1.28rem; } .assistant h3 { font-size: 1.12rem; }
+.assistant :is(h1, h2, h3) { margin: 1.25em 0 .5em; } .assistant > :first-child { margin-top: .25em; }
+article > h2 { font-size: .875rem; color: var(--quiet); margin: 2rem 0 .25rem; break-after: avoid; }
 .when { color: var(--quiet); margin: 0; }
 .system { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--quiet); white-space: pre-wrap; }
 .user { background: var(--tint); border-radius: .75rem; padding: .5rem 1rem; white-space: pre-wrap; }
@@ -41,9 +44,11 @@ article + article { margin-top: 4rem; break-before: page; }
 pre { background: var(--tint); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; }
 pre, code { font: .875em/1.5 ui-monospace, monospace; }
 table { border-collapse: collapse; } th, td { border: 1px solid var(--line); padding: .25rem .625rem; }
+th, td { unicode-bidi: plaintext; } table[dir="rtl"] { margin-left: auto; } table[dir="rtl"] td { text-align: right; }
 ul > .task { list-style: none; } ul > .task > .box:first-child, ul > .task > p:first-child > .box {
   display: inline-block; width: 1.25em; margin-inline-start: -1.5em; }
-blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1rem; color: var(--quiet); }
+blockquote { border-inline-start: 3px solid var(--line); margin-inline: 0; padding-inline-start: 1rem;
+  color: var(--quiet); }
 @media print {
   body { margin: 0; max-width: none; font-size: 10.5pt; --text: #000; --page: #fff; }
   pre { white-space: pre-wrap; overflow: visible; } pre, table, blockquote { break-inside: avoid; }
@@ -94,6 +99,7 @@ def _box(_renderer: RendererProtocol, tokens: Sequence[Token], index: int, _opti
 
 # An image would be fetched from wherever the model says, so it stays a link; HTML from a model stays text.
 _MARKDOWN = make_parser().disable("image")
+directions_plugin(_MARKDOWN)
 for _kind in ("math_inline", "math_inline_double", "math_block"):
     _MARKDOWN.add_render_rule(_kind, _formula)
 _MARKDOWN.add_render_rule("task", _box)
@@ -115,7 +121,8 @@ def to_html(trees: Sequence[ChatTree]) -> str:
 def to_paper(trees: Sequence[ChatTree]) -> Paper:
     """All chats on one page for a PDF."""
     formulas: list[PaperFormula] = []
-    chats = "\n".join(_chat(tree, {_DRAWN: formulas}) for tree in trees)
+    chats = "\n".join(_chat(tree, {_DRAWN: formulas, MIRROR: True}) for tree in trees)
+    chats = chats.replace("\n</code></pre>", "</code></pre>")  # Qt would leave a line free there
     title = html.escape(_title(trees))
     return Paper(f"<html><head><title>{title}</title></head><body>{chats}</body></html>", tuple(formulas))
 
@@ -136,7 +143,7 @@ def _message(node: Node, env: dict[str, Any]) -> str:
     head = f"<h2>{html.escape(heading(node))}</h2>"
     if node.role == "user":  # what a person typed is shown as typed
         return f'{head}\n<div class="user" dir="auto">{html.escape(_typed(node.text))}</div>'
-    return f'{head}\n<div class="assistant" dir="auto">{_MARKDOWN.render(node.text, dict(env)).strip()}</div>'
+    return f'{head}\n<div class="assistant">{_MARKDOWN.render(node.text, dict(env)).strip()}</div>'
 
 
 def _typed(text: str) -> str:

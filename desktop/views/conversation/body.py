@@ -152,11 +152,7 @@ class Body(QWidget):
 
     def mark(self, sought: Sought, current: int | None) -> int | None:
         """Show what is sought, place number `current` as chosen, or the last; its distance from the top."""
-        places = [
-            (index, cursor)
-            for index, segment in enumerate(self.segments)
-            for cursor in find_all(text_of(segment).document(), sought)
-        ]
+        places = [(index, cursor) for index, segment in enumerate(self.segments) for cursor in _found(segment, sought)]
         chosen = None if current is None or not places else places[min(current, len(places) - 1)]
         for index, segment in enumerate(self.segments):
             marked = [(cursor, (index, cursor) == chosen) for where, cursor in places if where == index]
@@ -222,6 +218,11 @@ class Body(QWidget):
 def text_of(segment: Segment) -> Text:
     """The document's widget within a segment."""
     return segment.text if isinstance(segment, CodeBlock) else segment
+
+
+def _found(segment: Segment, sought: Sought) -> list[QTextCursor]:
+    places = find_all(text_of(segment).document(), sought)
+    return segment.in_order(places) if isinstance(segment, TableView) else places
 
 
 def _boxed(segment: Segment) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtGui import QTextCursor, QTextListFormat
 
 from desktop.views.conversation.formulas import OBJECT, SOURCE
@@ -9,8 +11,12 @@ from desktop.views.conversation.formulas import OBJECT, SOURCE
 
 def fragment_text(cursor: QTextCursor) -> str:
     """The selection of `cursor`, one line a block."""
+    return "\n".join(line for _, line in fragment_lines(cursor))
+
+
+def fragment_lines(cursor: QTextCursor) -> Iterator[tuple[int, str]]:
+    """Of each block in the selection of `cursor` its position and what is selected of it."""
     start, end = cursor.selectionStart(), cursor.selectionEnd()
-    lines = []
     block = cursor.document().findBlock(start)
     while block.isValid() and block.position() <= end and start < end:
         pieces = []
@@ -19,9 +25,8 @@ def fragment_text(cursor: QTextCursor) -> str:
             numbered = item.format().style() == QTextListFormat.Style.ListDecimal
             pieces.append(f"{item.format().start()}. " if numbered else "• ")
         pieces += _pieces(block.begin(), start, end)
-        lines.append("".join(pieces))
+        yield block.position(), "".join(pieces).replace("\u2028", "\n")
         block = block.next()
-    return "\n".join(lines).replace("\u2028", "\n")
 
 
 def _pieces(fragments: object, start: int, end: int) -> list[str]:

@@ -84,7 +84,11 @@ class TextView(QTextBrowser):
     def keep_start(self) -> None:
         """Text that was added has pushed the cursor to the end, and a view shows its cursor: back with it."""
         if not self.textCursor().hasSelection():
-            self.moveCursor(QTextCursor.MoveOperation.Start)
+            self.go_to_start()
+
+    def go_to_start(self) -> None:
+        """Move the cursor to where the text begins."""
+        self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def loadResource(self, kind: int, name: QUrl | str) -> None:
         """Nothing: no picture, no style sheet, no file."""
@@ -106,7 +110,7 @@ class TextView(QTextBrowser):
         """Whether arrow keys move a caret to select with, or scroll."""
         self.setTextInteractionFlags(CARET if shown else READING)
         if shown and not self.textCursor().hasSelection():
-            self.moveCursor(QTextCursor.MoveOperation.Start)
+            self.go_to_start()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

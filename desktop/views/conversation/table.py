@@ -1,4 +1,8 @@
-"""A table whose cells wrap; it scrolls sideways where its words alone are wider than the column of text."""
+"""A table whose cells wrap; it scrolls sideways where its words alone are wider than the column of text.
+
+One that is read from the right has its first column there. No layout of Qt does so: in its document, columns are in the
+order in which they are seen, and what reads them turns them round.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextEdit, QWidget
 
-from desktop.text import Block, Span, Table
+from desktop.text import Block, Span, Table, is_mirrored
 from desktop.views.conversation.columns import share
+from desktop.views.conversation.copying import fragment_lines
 from desktop.views.conversation.prose import Prose
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.writer import write_span
@@ -45,6 +50,8 @@ class TableView(Prose):
         super().__init__(parent, style)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self._grid: QTextTable | None = None
+        self._mirrored = False
+        self.horizontalScrollBar().rangeChanged.connect(self._show_first)
         self._least: list[int] = []  # pixels of each column: its widest word, up to a limit
         self._natural: list[int] = []  # pixels of each column where none of its cells wraps
 
@@ -55,6 +62,7 @@ class TableView(Prose):
         self.document().clear()
         table = blocks[0]
         if isinstance(table, Table):
+            self._mirrored = is_mirrored(table)
             self._grid = self._write_table(table)
             self._measure(table, self._grid)
         self.keep_start()
@@ -68,6 +76,8 @@ class TableView(Prose):
         layout.setCellPadding(style.gap(_PADDING))
         layout.setCellSpacing(0)
         layout.setMargin(0)
+        if self._mirrored:
+            layout.setAlignment(Qt.AlignmentFlag.AlignRight)
         layout.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
         cursor = QTextCursor(self.document())
         cursor.beginEditBlock()
@@ -81,16 +91,21 @@ class TableView(Prose):
         plain.setForeground(style.text)
         for row, cells in enumerate(table.rows):
             for column, spans in enumerate(cells):
-                cell = grid.cellAt(row, column)
+                cell = grid.cellAt(row, self._seen(column, grid))
                 cell.setFormat(line)
                 inside = cell.firstCursorPosition()
                 place = QTextBlockFormat()
-                if table.aligns[column]:
-                    place.setAlignment(_ALIGNMENTS[table.aligns[column]] | Qt.AlignmentFlag.AlignAbsolute)
+                side = table.aligns[column] or ("right" if self._mirrored else "")
+                if side:
+                    place.setAlignment(_ALIGNMENTS[side] | Qt.AlignmentFlag.AlignAbsolute)
                 inside.setBlockFormat(place)
                 self._write_cell(inside, spans, plain, header=row == 0)
         cursor.endEditBlock()
         return grid
+
+    def _seen(self, column: int, grid: QTextTable) -> int:
+        """Where a column of the table is seen, counted from the left, and the other way round."""
+        return grid.columns() - 1 - column if self._mirrored else column
 
     def _measure(self, table: Table, grid: QTextTable) -> None:
         """Find what each column needs: laid out without bounds, and as narrow as its words and formulas allow."""
@@ -106,7 +121,8 @@ class TableView(Prose):
         limit = ceil(self._letters(_WIDEST_WORD))
         self._least = []
         for column, word in enumerate(self._widest_lines(grid)):
-            has_maths = any(span.math for row in table.rows for span in row[column])  # which cannot be broken
+            cells = (row[self._seen(column, grid)] for row in table.rows)
+            has_maths = any(span.math for cell in cells for span in cell)  # which cannot be broken
             self._least.append(pad + (word if has_maths else min(word, limit)))
         document.setDefaultTextOption(usual)
 
@@ -147,6 +163,32 @@ class TableView(Prose):
         height = ceil(self.document().size().height()) + bar
         self.resize(width, height)
         return height
+
+    def _show_first(self, _least: int, most: int) -> None:
+        """The first column, where the bar begins at the other end."""
+        if self._mirrored:
+            self.horizontalScrollBar().setValue(most)
+
+    def go_to_start(self) -> None:
+        if self._grid and self._mirrored:
+            self.setTextCursor(self._grid.cellAt(0, self._seen(0, self._grid)).firstCursorPosition())
+        else:
+            super().go_to_start()
+
+    def selected_text(self) -> str:
+        """The selection as plain text, cell after cell as they are read."""
+        pieces = sorted(fragment_lines(self.textCursor()), key=lambda piece: self._read_at(piece[0]))
+        return "\n".join(text for _, text in pieces)
+
+    def in_order(self, places: Sequence[QTextCursor]) -> list[QTextCursor]:
+        """Places in the table as they are read."""
+        return sorted(places, key=lambda place: self._read_at(place.selectionStart()))
+
+    def _read_at(self, position: int) -> tuple[int, int, int]:
+        cell = self._grid.cellAt(position) if self._grid else None
+        if self._grid is None or cell is None or not cell.isValid():  # beside the table
+            return (self._grid.rows() if self._grid and position > self._grid.lastPosition() else -1, 0, position)
+        return cell.row(), self._seen(cell.column(), self._grid), position
 
     def _widths(self, room: int) -> list[int]:
         """Pixels of each column."""
