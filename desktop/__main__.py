@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None, painted: Callable[[], None] | None 
     """
     parser = _Parser(prog="python -m desktop", description="Chat with Falcon models on this computer.")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where chats and settings are (the system's place)")
-    parser.add_argument("--check", action="store_true", help="open the window, say when it was painted, and close it")
+    parser.add_argument("--check", action="store_true", help="open the window, say what of it works, and close it")
     parser.add_argument("--version", action="store_true", help="show the program's version and exit")
     options = parser.parse_args(arguments)
     if options.version:
@@ -75,10 +75,17 @@ def _show(sentence: str) -> None:
 
 
 def _check() -> None:
-    """What `--check` does when the window was painted: for whoever built a package of the program."""
+    """What `--check` does when the window was painted: for whoever built a package of the program, which may lack files
+    that formulas and code are drawn with."""
     from PySide6.QtWidgets import QApplication
 
-    print("The window was painted.", flush=True)
+    from desktop.text import draw, highlight
+
+    print("The window was painted.")
+    if draw(r"\frac{a}{b}", display=True) is not None:
+        print("A formula was drawn.")
+    if any(highlight("def f(): pass", "python")):
+        print("Code was coloured.", flush=True)
     QApplication.closeAllWindows()
 
 

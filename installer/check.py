@@ -25,7 +25,7 @@ def main(built: Path) -> int:
         }
         seen = []
         for arguments, wanted in (
-            (["--check"], "The window was painted."),
+            (["--check"], "The window was painted.\nA formula was drawn.\nCode was coloured."),
             (["--run-module", "runtime", "chat", "--temperature", "0"], ANSWER),
         ):
             begun = time.monotonic()
