@@ -31,6 +31,7 @@ LEADS = {
         "The system ended the model, as happens when memory runs out: close other programs, or choose a smaller model.",
     ),
     "ProcessEndedError": QT_TRANSLATE_NOOP("Told", "The model stopped working: restart it."),
+    "CoreMLError": QT_TRANSLATE_NOOP("Told", "Core ML could not run the model."),
     "BackendUnavailableError": QT_TRANSLATE_NOOP("Told", "This computer cannot run the model in this way."),
     "ServiceUnreachableError": QT_TRANSLATE_NOOP(
         "Told", "The remote service cannot be reached: check its address and the network."

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from runtime.engines.remote import RemoteEngine as RemoteEngine
     from runtime.errors import BackendUnavailableError as BackendUnavailableError
     from runtime.errors import ContextFullError as ContextFullError
+    from runtime.errors import CoreMLError as CoreMLError
+    from runtime.errors import DeviceMemoryError as DeviceMemoryError
     from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
     from runtime.events import Finished as Finished
@@ -55,6 +57,8 @@ _HOMES = {
     "Bundle": "runtime.bundle",
     "ChatTemplate": "runtime.chat",
     "ContextFullError": "runtime.errors",
+    "CoreMLError": "runtime.errors",
+    "DeviceMemoryError": "runtime.errors",
     "Engine": "runtime.engines.base",
     "EngineError": "runtime.errors",
     "EngineInfo": "runtime.engines.base",

@@ -17,7 +17,7 @@ from desktop.engine.safe_start import SafeStart
 from desktop.engine.sources import RemoteModel, Source
 from desktop.mailbox import Mailbox
 from desktop.told import told
-from runtime import BackendUnavailableError, GenerationOptions, Message
+from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, GenerationOptions, Message
 
 TICK_MILLISECONDS = 33
 _CLOSE_SECONDS = 1.9
@@ -206,7 +206,8 @@ class EngineHost(QObject):
             case Failed(error):
                 self._leave_runner()
                 sentence = told(error)
-                if isinstance(error, BackendUnavailableError) and self._device != Device():
+                chosen = isinstance(error, BackendUnavailableError) and self._device != Device()
+                if chosen or isinstance(error, CoreMLError | DeviceMemoryError):
                     sentence += "\n" + self.tr("Settings, Compute on, says where models are computed.")
                 self._set_status(EngineStatus(kind="failed", source=self._status.source, sentence=sentence))
                 for answer in list(self._answers.values()):

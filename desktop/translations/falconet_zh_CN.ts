@@ -2268,6 +2268,10 @@
         <translation>模型已停止工作：请重新启动它。</translation>
     </message>
     <message>
+        <source>Core ML could not run the model.</source>
+        <translation>Core ML 无法运行该模型。</translation>
+    </message>
+    <message>
         <source>This computer cannot run the model in this way.</source>
         <translation>这台电脑无法以这种方式运行该模型。</translation>
     </message>

@@ -15,8 +15,10 @@ from desktop.controllers.checks import better_device
 from desktop.desk import Desk
 from desktop.devices import Device, DeviceName, device, devices, name_of
 from desktop.engine import EngineHost, LocalModel
+from desktop.engine.runner import Failed
 from desktop.library import DoctorState
 from desktop.shell import Shell
+from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, EngineError, UserFacingError
 from tests.desktop.engines import GREEDY, Told, end, question, wait
 
 
@@ -75,6 +77,22 @@ def test_a_device_that_is_not_here_says_where_it_was_chosen(qtbot: QtBot, host: 
     assert host.status.sentence.endswith("Settings, Compute on, says where models are computed.")
     host.set_device(Device(backend="torch"))  # which needs no restart by hand
     wait(qtbot, lambda: host.status.kind == "ready")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told"),
+    [
+        (CoreMLError("No."), True),
+        (DeviceMemoryError("No."), True),
+        (BackendUnavailableError("No."), False),  # of no device in particular
+        (EngineError("No."), False),
+    ],
+)
+def test_what_another_device_may_mend_says_so(qtbot: QtBot, error: UserFacingError, is_told: bool) -> None:
+    host = EngineHost()
+    host._take_word(Failed(error))
+    assert ("Compute on" in host.status.sentence) == is_told
+    host.close()
 
 
 @pytest.fixture
