@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from desktop.devices import DeviceName, name_of
+from desktop.devices import Device, DeviceName, device, name_of
 from desktop.files import write_whole
 from desktop.library import DoctorJob, DoctorState
 from desktop.views.models.check_dialog import CheckDialog, report_text
@@ -107,4 +107,4 @@ def better_device(report: dict[str, Any], chosen: DeviceName) -> DeviceName | No
     name = name_of(backend, advice.get("unit")) if backend else None
     there = {check["name"] for check in report.get("checks", []) if check.get("status") != "unavailable"}
     usual: DeviceName = "gpu" if there & {"coreml on gpu", "cuda"} else "processor"
-    return None if name == (usual if chosen == "automatic" else chosen) else name
+    return None if name == (usual if device(chosen) == Device() else chosen) else name

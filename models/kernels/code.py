@@ -71,8 +71,8 @@ class Value:
         return self.code.call(self.type, f"llvm.fabs.{suffix(self.type)}", self)
 
     def most(self, other: Value) -> Value:
-        """The larger of both, element by element."""
-        return self.code.call(self.type, f"llvm.maxnum.{suffix(self.type)}", self, other)
+        """The larger of both, element by element; no number where one of them is none."""
+        return self.code.call(self.type, f"llvm.maximum.{suffix(self.type)}", self, other)
 
     def put(self, value: Value, place: int) -> Value:
         """This vector with one element replaced."""
@@ -92,6 +92,7 @@ class Instructions(Protocol):
     """What LLVM's language has no word for, in a processor's own. Vectors are 256 bits, two halves of 128."""
 
     in_passes: int  # tokens up to which passes over a packed matrix take less time than float32's product of it
+    piece: int  # tokens of a prompt that a large packed model reads at a time: a pass stays under some seconds
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         """Products of the 16-bit numbers of each pair, added up within their halves to eight of 32 bits, exactly."""

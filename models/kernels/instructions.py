@@ -15,7 +15,7 @@ class Avx2:
     needed = ("avx2", "fma", "f16c")
 
     def __init__(self, features: Mapping[str, bool]) -> None:
-        self.in_passes = 64 if features.get("avx512f") else 96
+        self.in_passes, self.piece = (64, 128) if features.get("avx512f") else (96, 64)
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         first, *rest = (a.code.call(D8, "llvm.x86.avx2.pmadd.wd", a, b) for a, b in pairs)
@@ -49,7 +49,7 @@ def _blended(left: Value, right: Value, mask: Value) -> Value:
 class Neon:
     """64-bit ARM: Apple Silicon, servers, small computers."""
 
-    in_passes = 32  # not measured: from counts of instructions 11 or less, and a Mac's float32 is faster still
+    in_passes, piece = 32, 64  # not measured: docs/decisions/013
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         # Multiplied in 32 bits and added in one chain: LLVM makes that one SMLAL for four numbers.

@@ -98,9 +98,11 @@ def _openmp() -> Callable[[int, int, int, int], None] | None:
     GNU's has it, and LLVM's, which a Mac's torch has, under the same name.
     """
     folder = Path(torch.__file__).parent / "lib"
-    for file in sorted([*folder.glob("libgomp*.so*"), *folder.glob("libomp*.dylib")]):
-        try:  # only if torch has loaded it: LLVM's ends a process that loads a second one
-            function = ctypes.CDLL(str(file), mode=os.RTLD_NOW | os.RTLD_NOLOAD).GOMP_parallel
+    # By its name alone on Linux: whoever loads a library of that name before torch has torch take it, too.
+    names = [file.name for file in folder.glob("libgomp*.so*")] + [str(file) for file in folder.glob("libomp*.dylib")]
+    for name in sorted(names):
+        try:  # only what is loaded: LLVM's ends a process that loads a second one
+            function = ctypes.CDLL(name, mode=os.RTLD_NOW | os.RTLD_NOLOAD).GOMP_parallel
         except (OSError, AttributeError):
             continue
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]

@@ -32,9 +32,10 @@ class Matrix:
         self, form: str, shape: tuple[int, int], weights: Tensor, aux: Tensor | None = None, *, group: int = 1
     ) -> None:
         self.form, self.shape = form, shape
-        self.rows_at_once = 2 if shape[0] % 2 == 0 and (group % 2 == 0 or group == 1) else 1
         self._kept = weights, aux
         self._whole = form in WHOLE_FORMS
+        share = self._whole and not WHOLE_FORMS[form].aux_a_row  # rows that are worked on at once share a codebook
+        self.rows_at_once = 2 if shape[0] % 2 == 0 and (group % 2 == 0 or not share) else 1
         self.in_passes = _cpu().in_passes if self._whole else _DENSE_IN_PASSES  # tokens; more are faster by `expand`
         self._spans = shape[1] // SPAN
         row_bytes = weights.stride(0) * weights.element_size()
@@ -65,8 +66,8 @@ class Matrix:
         return out
 
     def expand(self, first: int, out: Tensor) -> Tensor:
-        """Rows `first` and on in `out` [N, I], float32, columns as `ordered` has them. `first` and N are multiples of
-        `rows_at_once`."""
+        """Rows `first` and on in `out` [N, I], float32, each row's numbers side by side, columns as `ordered` has them.
+        `first` and N are multiples of `rows_at_once`."""
         if not self._whole:
             return out.copy_(self._kept[0][first : first + len(out)])
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
@@ -75,7 +76,7 @@ class Matrix:
         job[Job.NEXT], job[Job.UNITS] = first // rows, first // rows + units
         job[Job.PIECE] = max(1, min(_EXPANDED_BYTES // (out_bytes * rows), units // _LEAST_PIECES))
         job[Job.OUT], job[Job.OUT_BYTES] = out.data_ptr() - first * out_bytes, out_bytes
-        _expander(self.form, rows).run_shared(job, max(1, len(out) * self._row_bytes // _THREAD_BYTES))
+        _expander(self.form, rows).run_shared(job, max(1, len(out) * out_bytes // _THREAD_BYTES))
         return out
 
     def ordered(self, x: Tensor) -> Tensor:
@@ -83,7 +84,7 @@ class Matrix:
         if not self._whole:
             return x
         order = torch.tensor(WHOLE_FORMS[self.form].order)
-        return x.reshape(len(x), self._spans, SPAN)[:, :, order].view(len(x), self.shape[1])
+        return x.reshape(len(x), self._spans, SPAN)[:, :, order].reshape(len(x), self.shape[1])
 
 
 def lut_matrix(indices: Tensor, codebook: Tensor, bits: int) -> Matrix | None:

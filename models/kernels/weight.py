@@ -28,7 +28,7 @@ def with_kernels(weight: Weight) -> Weight:
 
 
 class KernelWeight(Weight):
-    """`stored` in whose place it stands, for float32 activations."""
+    """`stored` in whose place it stands; computes in float32."""
 
     def __init__(self, stored: Weight, matrix: Matrix) -> None:
         super().__init__(stored.shape)
@@ -45,8 +45,10 @@ class KernelWeight(Weight):
         return self.stored.dense(dtype)
 
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        flat = x.reshape(-1, self.shape[1])
-        if len(flat) <= MOST_TOKENS:
+        flat = x.reshape(-1, self.shape[1]).float()
+        if not len(flat):
+            out = flat.new_zeros(0, self.shape[0])
+        elif len(flat) <= MOST_TOKENS:
             out = self.matrix.product(flat)
         elif isinstance(self.stored, DenseWeight) and self.stored.values.dtype == x.dtype:
             out = F.linear(flat, self.stored.values)
@@ -84,7 +86,8 @@ class _Scratch(threading.local):
     def tile(self, elements: int) -> Tensor:
         """Float32 [elements], to be overwritten."""
         if len(self._tile) < elements:
-            self._tile = torch.empty(elements, dtype=torch.float32)
+            with torch.inference_mode(False):  # else only calls in that mode could write to it
+                self._tile = torch.empty(elements, dtype=torch.float32)
         return self._tile[:elements]
 
 

@@ -41,7 +41,8 @@ def recommend(verdicts: Sequence[Verdict], *, weights: str, bundle_bytes: int) -
     if not coreml:
         return Recommendation(backend=best.candidate.backend, unit=None, weights=None, sentences=tuple(sentences))
     sentences += _about_units(coreml)
-    sentences += _about_others([v for v in right if v not in coreml], rate or 0)
+    if rate:
+        sentences += _about_others([v for v in right if v not in coreml], rate)
     wanted, advice = _format_for(best, weights, bundle_bytes)
     return Recommendation(backend="coreml", unit=unit, weights=wanted, sentences=(*sentences, advice))
 
@@ -63,10 +64,7 @@ def _about_units(coreml: Sequence[Verdict]) -> Iterator[str]:
 def _about_others(others: Sequence[Verdict], rate: float) -> Iterator[str]:
     other = max(others, key=lambda v: v.run.decode_tokens_per_second or 0, default=None)
     if other is not None and (faster := other.run.decode_tokens_per_second or 0) > (1 + _ALIKE) * rate:
-        yield (
-            f"{other.candidate.name} was faster, {faster:.1f} tokens/s (--backend {other.candidate.backend}), and "
-            "keeps the processor from all else."
-        )
+        yield f"{other.candidate.name} was faster, at {faster:.1f} tokens/s (--backend {other.candidate.backend})."
 
 
 def _format_for(best: Verdict, weights: str, bundle_bytes: int) -> tuple[str, str]:

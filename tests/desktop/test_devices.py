@@ -121,6 +121,7 @@ def report(backend: str | None, unit: str | None = None, **statuses: str) -> dic
         ("gpu", report("torch", cuda="unavailable", torch="ok"), "processor"),
         ("gpu", report("reference"), None),
         ("processor", report(None), None),
+        ("neural_engine", report("cuda", cuda="ok", torch="ok"), None),  # settings that came from a Mac
     ],
 )
 def test_a_check_offers_what_is_better_than_the_choice(

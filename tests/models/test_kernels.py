@@ -25,9 +25,9 @@ WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of
 DENSE = 2e-6  # relative: float32 sums in another order
 
 
-def lut(bits: int, rows: int, columns: int) -> Weight:
+def lut(bits: int, rows: int, columns: int, group: int = GROUP) -> Weight:
     indices = torch.randint(0, 256, (rows, columns * bits // 8), dtype=torch.uint8)
-    codebook = torch.randn(rows // GROUP, 1 << bits).sort(dim=1).values.half()
+    codebook = torch.randn(rows // group, 1 << bits).sort(dim=1).values.half()
     return LutWeight(indices, codebook, index_bits=bits)
 
 
@@ -135,6 +135,49 @@ def test_without_kernels_a_weight_stays_as_it_is(form: str, monkeypatch: pytest.
     monkeypatch.setattr(matrix, "instructions", lambda: None)
     stored, weight = made(form, 8, 64)
     assert weight is stored
+
+
+@pytest.mark.usefixtures("processor")
+@pytest.mark.parametrize("bits", [4, 6, 8])
+@pytest.mark.parametrize("group", [1, 2, 3, 12, 36])
+def test_codebooks_of_any_number_of_rows_are_told_apart(bits: int, group: int) -> None:
+    torch.manual_seed(group)
+    stored = lut(bits, 36, 64, group)
+    weight = with_kernels(stored)
+    assert isinstance(weight, KernelWeight)
+    for tokens in (1, 5, weight.matrix.in_passes + 1):
+        x = torch.randn(tokens, 64)
+        assert relative_error(weight.linear(x, None), F.linear(x, stored.dense(torch.float32))) < WHOLE
+
+
+@pytest.mark.usefixtures("processor")
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+def test_what_is_no_number_makes_its_token_none_and_no_other(form: str, number: float) -> None:
+    _, weight = made(form, 8, 128)
+    assert isinstance(weight, KernelWeight)
+    for tokens in (2, weight.matrix.in_passes + 1):
+        x = torch.randn(tokens, 128)
+        x[1, 70] = number
+        got = weight.linear(x, None).isfinite()
+        assert not got[1].any()
+        assert got[0].all()
+
+
+@needs_kernels
+def test_other_shapes_types_and_modes_of_activations_are_taken(form: str) -> None:
+    stored, weight = made(form, 36, 192)
+    assert isinstance(weight, KernelWeight)
+    many = weight.matrix.in_passes + 1
+    with torch.inference_mode():
+        assert weight.linear(torch.zeros(0, 192), None).shape == (0, 36)
+        weight.linear(torch.randn(many, 192), None)
+    for x in (
+        torch.randn(192, many).t(),
+        torch.randn(192, 3).t(),
+        torch.randn(3, 192).double(),
+        torch.randn(many, 192),
+    ):
+        assert relative_error(weight.linear(x, None), F.linear(x.float(), stored.dense(torch.float32))) < WHOLE
 
 
 @needs_kernels
@@ -296,4 +339,7 @@ def test_torchs_own_threads_are_found_under_either_name(tmp_path: Path, monkeypa
     assert not found()
     [openmp] = LIBRARIES.glob("libgomp*.so*")
     (folder / "libomp.dylib").symlink_to(openmp)
+    assert found()
+    (folder / "libomp.dylib").unlink()
+    (folder / openmp.name).write_bytes(b"")  # whichever of its name is loaded
     assert found()
