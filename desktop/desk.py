@@ -74,6 +74,7 @@ class Desk(QObject):
         self.answers.close()
         self.host.close()
         self.models.close(deadline)
+        self.transfer.close()
         self.store.close()
         self._errors.end()
 

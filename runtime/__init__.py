@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from runtime.session import Session as Session
     from runtime.tokenizer import Tokenizer as Tokenizer
     from runtime.version import program_version as program_version
+    from runtime.whole import replaceable as replaceable
     from runtime.whole import write_whole as write_whole
 
 _HOMES = {
@@ -91,6 +92,7 @@ _HOMES = {
     "missing_package": "runtime.packages",
     "module_command": "runtime.launch",
     "program_version": "runtime.version",
+    "replaceable": "runtime.whole",
     "run_module": "runtime.launch",
     "write_whole": "runtime.whole",
 }

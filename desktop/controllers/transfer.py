@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,14 +16,16 @@ from desktop.store.transfer import Kind, Paper, export_chats, import_file, rende
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
-from desktop.views.pdf import write_pdf
+from desktop.views.pdf import check_place, write_pdf
 from runtime import GenerationOptions, UserFacingError
+
+_log = logging.getLogger(__name__)
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
 PDF = ".pdf"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Print:
     """A PDF under way: what of it was drawn so far."""
 
@@ -41,6 +44,7 @@ class TransferController(QObject):
     def __init__(self, store: Store, window: QWidget, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store, self._window = store, window
+        self._prints: list[_Print] = []  # under way
         self.context_policy = GenerationOptions().context_policy
         """Of chats that other programs wrote."""
 
@@ -63,23 +67,39 @@ class TransferController(QObject):
     def export(self, chats: Sequence[int], file: Path) -> None:
         """Write these chats to `file`, in the form that its ending names. Raises UserFacingError."""
         if file.suffix.lower() == PDF:
-            self._print(_Print(render_paper(self._store, chats), file, len(chats)))
+            check_place(file)
+            job = _Print(render_paper(self._store, chats), file, len(chats))
+            self._prints.append(job)
+            if job.page.formulas:
+                self.told.emit(self.tr("{file} is being written…").format(file=file), True)
+            self._print(job)
         else:
             export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])
             self._tell_written(len(chats), file)
+
+    def close(self) -> None:
+        """Write what is under way: formulas that were not drawn yet as their source."""
+        while self._prints:
+            job = self._prints.pop()
+            try:
+                write_pdf(job.page, job.drawings, job.file)
+            except UserFacingError:
+                _log.exception("a PDF was not written before the program ended")
 
     def _print(self, job: _Print) -> None:
         """Draw what is still to be drawn, one formula at a time so that those in sight come between; then write."""
         wanted = ((formula.source, formula.display) for formula in job.page.formulas)
         key = next((key for key in wanted if key not in job.drawings), None)
         if key is None:
+            self._prints.remove(job)
             write_pdf(job.page, job.drawings, job.file)
             self._tell_written(job.chats, job.file)
             return
 
         def go_on(controller: TransferController, made: Drawing | None) -> None:
             job.drawings[key] = made
-            controller._print(job)
+            if job in controller._prints:
+                controller._print(job)
 
         work().submit(partial(draw, *key), self, go_on)
 

@@ -24,6 +24,7 @@ _ADDRESS = re.compile(
     rf"{{1,{_LONGEST}}}",
     re.IGNORECASE,
 )
+_NEXT = re.compile(r"[,;](?=https?://)", re.IGNORECASE)  # between addresses of a list
 _TAIL = "?!.,:;*_~'"
 _ENTITY = re.compile(r"&[A-Za-z0-9]+;$")
 
@@ -41,7 +42,7 @@ def _address(state: StateInline, silent: bool) -> bool:
     found = scheme and _ADDRESS.match(state.src, state.pos - len(scheme[0]), state.posMax)
     if not scheme or not found or len(found[0]) > _LONGEST:
         return False
-    written = _without_tail(found[0])
+    written = _without_tail(_NEXT.split(found[0], maxsplit=1)[0])
     shown = unescapeAll(written)
     if not check_link(shown):
         return False

@@ -14,6 +14,11 @@ INK = "#010203"
 """Stands for the colour of the text in a drawing."""
 
 _LONGEST = 4000  # characters; nobody typesets more, and time grows with it
+_DEEPEST = 100  # elements within each other
+# ziamath draws what is in a row or a cell twice as often as that, so time doubles with each around it. A sign that is
+# drawn once is a unit, of 0.3 to 0.9 ms.
+_DEAREST = 6500
+_TWICE = {"mrow", "mtd", "mstyle"}
 _DEFINITION = re.compile(r"\\(new|renew|provide)(command|environment)|\\def|\\let|\\DeclareMath")
 _UNKNOWN = re.compile(r"\s*\\[A-Za-z]")
 
@@ -43,7 +48,7 @@ class Drawing:
 def draw(source: str, display: bool) -> Drawing | None:
     """The drawing of LaTeX `source`; None where it cannot be parsed. `display`: as on a line of its own."""
     element = _parsed(source, display)
-    if element is None:
+    if element is None or _units(element) > _DEAREST:
         return None
     svg = _svg(source, display) or _svg(element, display)
     if svg is None:
@@ -82,9 +87,26 @@ def _parsed(source: str, display: bool) -> Element | None:
         element = convert_to_element(source, display="block" if display else "inline")
     except Exception:  # noqa: BLE001  # it raises whatever its tables stumble on
         return None
+    if _depth(element) > _DEEPEST:
+        return None
     if any(_UNKNOWN.match(part.text or "") or len(part) < _PARTS.get(part.tag, 0) for part in element.iter()):
         return None
     return _cleaned(element)
+
+
+def _depth(element: Element) -> int:
+    """How many elements are within each other; counted without recursion, of which a formula may ask for too much."""
+    depth, level = 0, [element]
+    while level:
+        depth, level = depth + 1, [part for one in level for part in one]
+    return depth
+
+
+def _units(element: Element) -> int:
+    """What a drawing takes."""
+    if not len(element):
+        return 1
+    return (2 if element.tag in _TWICE else 1) * sum(map(_units, element))
 
 
 def _cleaned(element: Element) -> Element:

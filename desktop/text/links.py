@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 _UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 _ASCII = "!#$%&'()*+,/:;=?@[]~-._"
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")  # a name, or IPv6 in brackets
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ def check_link(address: str) -> Link | None:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return None
         host = parts.hostname.encode("idna").decode("ascii")
+        if not _HOST.fullmatch(host):
+            return None
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:  # a broken port or bracket, or a host that no name service knows (UnicodeError is a ValueError)
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from markdown_it.token import Token
 
@@ -25,7 +26,7 @@ class Markdown:
         self._offset = 0  # of the text behind the settled blocks
         self._settled: list[Block] = []
         self._number: int | None = None  # of the list item that comes first behind them
-        self._references: dict[str, object] = {}  # link definitions that were met so far
+        self._references: dict[str, dict[str, Any]] = {}  # link definitions in the settled blocks
         self.blocks: list[Block] = []
 
     def update(self, text: str, *, final: bool = False) -> list[Block]:
@@ -35,11 +36,12 @@ class Markdown:
             self._offset, self._settled, self._number, self._references = 0, [], None, {}
         self._text = text
         tail = text[self._offset :]
-        environment = {"references": self._references}
+        environment: dict[str, Any] = {"references": dict(self._references)}
         tokens = _parser().parse(tail, environment)
-        self._references = environment["references"]
         start, line = (0, 0) if final else _last_start(tokens)
         if line:
+            found = environment["references"].items()  # a definition that may still grow is none yet
+            self._references |= {name: one for name, one in found if one["map"][1] <= line}
             settled, number = read_blocks(tokens[:start], tail, final=True, first=self._number)
             self._settled += settled
             self._number = number if tokens[start].type == "list_item_open" else None

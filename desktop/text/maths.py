@@ -9,6 +9,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 ENDS = {r"\(": r"\)", r"\[": r"\]"}
+_ENDLESS = "endless_maths"  # in the environment of a reading: from which line on no formula ends, by a block's last one
 
 
 def maths_plugin(md: MarkdownIt) -> None:
@@ -48,6 +49,9 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
     start = state.bMarks[start_line] + state.tShift[start_line]
     if state.is_code_block(start_line) or not state.src.startswith(r"\[", start):
         return False
+    endless = state.env.setdefault(_ENDLESS, {})
+    if endless.get(end_line, start_line + 1) <= start_line:
+        return False
     for line in range(start_line, end_line):
         found = state.src.find(r"\]", start + 2 if line == start_line else state.bMarks[line], state.eMarks[line])
         if found < 0:
@@ -60,4 +64,5 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
             token.map, token.block = [start_line, line + 1], True
             state.line = line + 1
         return True
+    endless[end_line] = start_line
     return False

@@ -18,7 +18,7 @@ def tasks_plugin(md: MarkdownIt) -> None:
 
     mdit_py_plugins has them as fields of a form, in HTML, which are neither found, copied nor printed as text.
     """
-    md.core.ruler.push("tasks", _read)
+    md.core.ruler.before("text_join", "tasks", _read)  # as long as a bracket that is escaped is told apart
 
 
 def _read(state: StateCore) -> None:

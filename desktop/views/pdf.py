@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from desktop.store.transfer import Paper, PaperFormula
 from desktop.text import TASKS, Drawing
 from desktop.views.conversation.formulas import FORMULA, OBJECT, FormulaObject, formula_format
 from desktop.views.conversation.maths import painted
-from runtime import UserFacingError, write_whole
+from runtime import UserFacingError, replaceable, write_whole
 
 _MARGIN = 18.0  # millimetres
 _DOTS = 1200  # an inch, of the writer; text is laid out in points
@@ -55,12 +57,28 @@ class PdfError(UserFacingError):
     """The PDF cannot be written."""
 
 
+def check_place(file: Path) -> None:
+    """Raises PdfError where no file can be made, for whoever has much to do before it is written."""
+    try:
+        place = replaceable(file)
+        if not place.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if not os.access(place.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritable(file, error) from None
+
+
 def write_pdf(page: Paper, drawings: Drawings, file: Path) -> None:
     """Write `page` on A4 sheets. Whole or not at all; raises PdfError where the disk fails."""
     try:
         write_whole(file, [_pdf(page, drawings)])
     except OSError as error:
-        raise PdfError(f"{file} cannot be written ({error.strerror}): choose another place.") from None
+        raise _unwritable(file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> PdfError:
+    return PdfError(f"{file} cannot be written ({error.strerror}): choose another place.")
 
 
 def _pdf(page: Paper, drawings: Drawings) -> bytes:

@@ -26,6 +26,10 @@ ADDRESSES = [
         "官网：https://a.example/路，更多。看https://a.example/b。",
         ["https://a.example/%E8%B7%AF", "https://a.example/b"],
     ),
+    (
+        "https://a.example,https://b.example;https://c.example",
+        ["https://a.example", "https://b.example", "https://c.example"],
+    ),
     ("https://аpple.example", ["https://xn--pple-43d.example"]),
     ("https://a.example/$b$ and $c$", ["https://a.example/$b$"]),
     ("[https://a.example](https://b.example)", ["https://b.example"]),
@@ -127,6 +131,7 @@ def test_items_that_begin_with_a_box_are_tasks() -> None:
 
 
 def test_a_box_elsewhere_is_text() -> None:
+    assert plain_text(Markdown().update(r"- \[x] a")) == "• [x] a"
     assert plain_text(Markdown().update("[x] a\n\n- b\n\n  [x] c")) == "[x] a\n• b\n[x] c"
 
 

@@ -112,6 +112,28 @@ def test_definitions_that_ask_for_billions_of_signs_are_no_formula() -> None:
     assert perf_counter() - start < 5
 
 
+def nested(opening: str, closing: str, times: int) -> str:
+    return opening * times + "x" + closing * times
+
+
+NESTED = [(r"1+\frac{1}{", "}"), (r"\sqrt{", "}"), (r"\left(", r"\right)"), ("x^{", "}"), ("{", "}")]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [*NESTED, (r"\begin{cases}1&", r"\end{cases}")])
+def test_what_takes_twice_as_long_with_each_level_is_drawn_to_some_level_only(opening: str, closing: str) -> None:
+    assert draw(nested(opening, closing, 4), True) is not None
+    start = perf_counter()
+    for times in (16, 60, 400):
+        assert draw(nested(opening, closing, times), True) is None
+    assert perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(("opening", "closing"), NESTED)
+def test_a_page_has_formulas_of_any_depth_that_people_write(opening: str, closing: str) -> None:
+    assert mathml(nested(opening, closing, 14), True) is not None
+    assert mathml(nested(opening, closing, 400), True) is None
+
+
 def controller(store: Store, qtbot: QtBot) -> TransferController:
     window = QWidget()
     qtbot.addWidget(window)
@@ -123,19 +145,42 @@ def test_a_pdf_is_written_when_its_formulas_are_drawn_and_the_window_goes_on(
 ) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", "$a$ and $b$ and $a$")
-    transfer = controller(store, qtbot)
-    with qtbot.waitSignal(transfer.told) as told:
-        transfer.export([chat], tmp_path / "chat.pdf")
-        assert not (tmp_path / "chat.pdf").exists()
-    assert told.args[1]
-    assert (tmp_path / "chat.pdf").read_bytes().startswith(b"%PDF")
+    transfer, file = controller(store, qtbot), tmp_path / "chat.pdf"
+    told: list[tuple[str, bool]] = []
+    transfer.told.connect(lambda *said: told.append(said))
+    transfer.export([chat], file)
+    assert not file.exists()
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=20_000)
+    assert told == [(f"{file} is being written…", True), (f"1 chat written to {file}.", True)]
+    assert file.read_bytes().startswith(b"%PDF")
 
 
-def test_a_pdf_that_cannot_be_written_is_one_sentence(store: Store, qtbot: QtBot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["nowhere/chat.pdf", "file/chat.pdf", "."])
+def test_a_pdf_that_cannot_be_written_is_one_sentence_before_anything_is_drawn(
+    store: Store, qtbot: QtBot, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
     chat = store.new_chat().id
     store.add(chat, None, "assistant", "$a$")
-    transfer = controller(store, qtbot)
-    with qtbot.captureExceptions() as raised:
-        transfer.export([chat], tmp_path / "nowhere" / "chat.pdf")
-        qtbot.waitUntil(lambda: bool(raised), timeout=20_000)
-    assert [type(error) for _, error, _ in raised] == [PdfError]
+    with pytest.raises(PdfError, match="cannot be written"):
+        controller(store, qtbot).export(
+            [chat], (tmp_path / place).with_suffix(".pdf") if place != "." else folder(tmp_path)
+        )
+
+
+def folder(inside: Path) -> Path:
+    made = inside / "folder.pdf"
+    made.mkdir()
+    return made
+
+
+def test_a_pdf_under_way_is_written_when_the_program_ends(store: Store, qtbot: QtBot, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$a$ and $b$")
+    transfer, file = controller(store, qtbot), tmp_path / "chat.pdf"
+    transfer.export([chat], file)
+    transfer.close()
+    assert file.read_bytes().startswith(b"%PDF")
+    file.unlink()
+    qtbot.wait(300)  # what was being drawn then writes nothing more
+    assert not file.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -135,6 +137,21 @@ def test_text_that_is_replaced_is_read_anew() -> None:
     growing = Markdown()
     growing.update("one\n\ntwo\n\nthree")
     assert growing.update("other") == blocks("other")
+
+
+def test_the_address_of_a_definition_that_still_grows_is_not_kept() -> None:
+    text = "See [1].\n\n[1]: https://a.example/b\n\nAnd [1]."
+    growing = Markdown()
+    for end in range(len(text) + 1):
+        last = growing.update(text[:end])[-1:]
+    assert isinstance(last[0], Paragraph)
+    assert [(span.text, span.link) for span in last[0].spans if span.link] == [("1", "https://a.example/b")]
+
+
+def test_formulas_without_an_end_are_looked_for_once() -> None:
+    start = perf_counter()
+    blocks("\\[ x\n\n" * 20_000)  # a minute and more where each looks to the end of the text, else some seconds
+    assert perf_counter() - start < 30
 
 
 def test_html_is_text() -> None:
@@ -287,7 +304,18 @@ def test_a_link_shows_where_it_leads(address: str, shown: str, host: str) -> Non
 
 @pytest.mark.parametrize(
     "address",
-    ["javascript:alert(1)", "file:///etc/passwd", "ftp://a.b", "http://", "//a.b", "data:text/html,x", "http://a:b"],
+    [
+        *(
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "ftp://a.b",
+            "http://",
+            "//a.b",
+            "data:text/html,x",
+            "http://a:b",
+        ),
+        *("https://a.b,https://c.d", "https://a<b.c", "https://a b.c,d", "https://a;b"),
+    ],
 )
 def test_other_addresses_are_no_links(address: str) -> None:
     assert check_link(address) is None

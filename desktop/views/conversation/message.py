@@ -360,6 +360,7 @@ class MessageWidget(QGroupBox):
         if self.editor:
             event.ignore()
             return
+        self.footer.set_item(self.item, last=self._last, busy=self._busy)  # which an answer that grows does not do
         corner = self.visibleRegion().boundingRect().topLeft() + QPoint(inset(self._style), self._who.height())
         by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         where = event.globalPos() if by_mouse else self.mapToGlobal(corner)

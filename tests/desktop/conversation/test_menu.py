@@ -72,6 +72,15 @@ def test_while_an_answer_is_written_the_menu_only_copies(short: ConversationView
     menu.close()
 
 
+def test_what_an_answer_has_so_far_is_copied_while_it_is_written(view: ConversationView, qtbot: QtBot) -> None:
+    view.set_items([user(1, "Question"), answer(2, "", state="streaming")])
+    view.list.stream(2, "So far")
+    qtbot.waitUntil(lambda: bool(message(view, 2).item.text))
+    menu = opened(message(view, 2), QPoint(5, 5))
+    assert entries(menu) == {"Select all": True, "Copy message": True}
+    menu.close()
+
+
 def test_the_menu_does_what_it_says_with_its_message(short: ConversationView, qtbot: QtBot) -> None:
     with qtbot.waitSignal(short.copyRequested) as copied:
         choose(menu_of(short, 2), "Copy message")
