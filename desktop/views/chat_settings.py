@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.store.records import Preset
-from desktop.views.parts import Choice, IconButton, label, scrolled
+from desktop.views.parts import Choice, IconButton, Scrolled, label
 from desktop.views.sampling_form import SamplingForm
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
@@ -141,7 +141,7 @@ class ChatSettingsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
-        layout.addWidget(scrolled(inside), 1)
+        layout.addWidget(Scrolled(inside), 1)
         set_kind(self, "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 

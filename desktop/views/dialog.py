@@ -29,14 +29,17 @@ class Dialog(QDialog):
         layout = self.layout()
         return 0 if layout is None else layout.totalMinimumSize().width()
 
-    def _fit(self, *, exact: bool = False) -> None:
-        """Grow where the texts need it; `exact`: become no taller than they need, either."""
+    def wanted_height(self, width: int) -> int:
+        """Pixels that its texts need at this width."""
         layout = self.layout()
         if layout is None:
-            return
+            return self.height()
+        return layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
+
+    def _fit(self, *, exact: bool = False) -> None:
+        """Grow where the texts need it; `exact`: become no taller than they need, either."""
         width = max(self.width(), self.least_width())
-        wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
-        height = min(wanted, self.screen().availableSize().height())
+        height = min(self.wanted_height(width), self.screen().availableSize().height())
         height = height if exact else max(height, self.height())
         if (width, height) != (self.width(), self.height()):
             self.resize(width, height)

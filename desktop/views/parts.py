@@ -7,6 +7,7 @@ from html import escape
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -56,16 +57,26 @@ def two_columns(name: str) -> QTreeWidget:
     return result
 
 
-def scrolled(inside: QWidget) -> QScrollArea:
-    """`inside` as a page that scrolls up and down where it is taller than its place, with no frame around it."""
-    set_kind(inside, "page")
-    area = QScrollArea()
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(inside)
-    return area
+class Scrolled(QScrollArea):
+    """`inside` as a page that scrolls up and down where it is taller than its place, with no frame around it. What keys
+    take the focus to comes into view, also from outside, where Qt leaves it where it is."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        set_kind(inside, "page")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(inside)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._follow)
+
+    def _follow(self, _before: QWidget | None, now: QWidget | None) -> None:
+        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton  # what is pressed must not move
+        if now is not None and self.isAncestorOf(now) and not pressed:
+            self.ensureWidgetVisible(now)
 
 
 def reading_column(page: QWidget, spacing: int) -> QVBoxLayout:

@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialogButtonBox,
@@ -19,8 +20,10 @@ from PySide6.QtWidgets import (
 from desktop.devices import DeviceName, devices
 from desktop.settings import Settings
 from desktop.views.dialog import Dialog
-from desktop.views.parts import Choice, Paragraph
+from desktop.views.parts import Choice, Paragraph, Scrolled
 from desktop.views.text_size import TextSize
+
+_GAP = 8  # pixels between the fields and their scroll bar, where there is one
 
 
 class SettingsDialog(Dialog):
@@ -44,7 +47,9 @@ class SettingsDialog(Dialog):
         self.device_box = self._choices("compute_on")
         self._policy_help, self._device_help = Paragraph("muted"), Paragraph("muted")
         self._labels = [QLabel() for _ in range(7)]
-        form = QGridLayout()  # a QFormLayout gives a text that wraps the height of its narrowest form
+        inside = QWidget()
+        form = QGridLayout(inside)  # a QFormLayout gives a text that wraps the height of its narrowest form
+        form.setContentsMargins(0, 0, _GAP, 0)
         form.setHorizontalSpacing(24)
         form.setVerticalSpacing(12)
         form.setColumnStretch(1, 1)
@@ -62,13 +67,16 @@ class SettingsDialog(Dialog):
             form.addWidget(field, row, 1)
             if field in below:
                 form.addWidget(below[field], row + 1, 1)
+        form.setRowStretch(form.rowCount(), 1)
+        inside.installEventFilter(self)
+        self._form, self._scroll = form, Scrolled(inside)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self._buttons.setContentsMargins(0, 0, _GAP, 0)
         self._buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(32, 28, 32, 24)
+        layout.setContentsMargins(32, 28, 32 - _GAP, 24)
         layout.setSpacing(24)
-        layout.addLayout(form)
-        layout.addStretch(1)
+        layout.addWidget(self._scroll, 1)
         layout.addWidget(self._buttons)
         self.setMinimumWidth(520)
         self.retranslate()
@@ -111,14 +119,43 @@ class SettingsDialog(Dialog):
 
     def least_width(self) -> int:
         """As wide as the longest choice, where the screen is."""
-        layout = self.layout()
-        assert layout is not None
-        return min(layout.totalSizeHint().width(), self.screen().availableSize().width())
+        room = self.screen().availableSize()
+        width = self._form.totalSizeHint().width() + self._around().width()
+        if self.wanted_height(max(width, self.minimumWidth())) > room.height():
+            width += self._scroll.verticalScrollBar().sizeHint().width()
+        return min(width, room.width())
+
+    def wanted_height(self, width: int) -> int:
+        around = self._around()
+        return self._form.totalHeightForWidth(width - around.width()) + around.height()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:  # of the form, which the scrolling keeps from the dialog
+            self._fit()
+            self._scroll_where_needed()
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._scroll_where_needed()
+        super().resizeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+
+    def _around(self) -> QSize:
+        """What of the dialog is not the form."""
+        layout = self.layout()
+        assert layout is not None
+        margins = layout.contentsMargins()
+        height = margins.top() + layout.spacing() + self._buttons.sizeHint().height() + margins.bottom()
+        return QSize(margins.left() + margins.right(), height)
+
+    def _scroll_where_needed(self) -> None:
+        """Qt keeps a bar whose own width is what makes the texts too tall."""
+        policy, fits = Qt.ScrollBarPolicy, self.wanted_height(self.width()) <= self.height()
+        self._scroll.setVerticalScrollBarPolicy(policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded)
 
     def _choices(self, field: str) -> Choice:
         box = Choice()

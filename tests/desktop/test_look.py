@@ -201,6 +201,42 @@ def test_every_choice_in_the_settings_shows_its_text(
             assert box.shown_text() == box.currentText()
 
 
+@pytest.mark.parametrize(("percent", "scrolls"), [(100, False), (200, True)])
+def test_settings_that_are_taller_than_the_screen_scroll_above_the_button_that_closes_them(
+    application: QApplication, qtbot: QtBot, percent: int, scrolls: bool
+) -> None:
+    theme().apply(Settings(text_size=percent))
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    QApplication.processEvents()
+    assert dialog.height() <= dialog.screen().availableSize().height()
+    assert dialog.rect().contains(dialog._buttons.geometry())
+    for text in dialog.findChildren(Paragraph):
+        assert text.height() >= text.heightForWidth(text.width())
+    assert (dialog._scroll.verticalScrollBar().maximum() > 0) == scrolls
+
+
+def test_keys_bring_what_they_go_to_into_view(application: QApplication, qtbot: QtBot) -> None:
+    theme().apply(Settings(text_size=200))
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.activateWindow()
+    wait(qtbot, dialog.isActiveWindow)
+    dialog._buttons.buttons()[0].setFocus()
+    shown = dialog._scroll.viewport()
+    for key, field in (
+        (Qt.Key.Key_Backtab, dialog.device_box),
+        (Qt.Key.Key_Tab, None),
+        (Qt.Key.Key_Tab, dialog.theme_box),
+    ):
+        qtbot.keyClick(dialog.focusWidget(), key)
+        if field is not None:
+            assert dialog.focusWidget() is field
+            assert shown.rect().contains(field.rect().translated(field.mapTo(shown, QPoint())))
+
+
 def test_a_choice_that_is_wider_than_its_box_is_elided_there_and_whole_in_its_list(qtbot: QtBot) -> None:
     box = Choice()
     qtbot.addWidget(box)

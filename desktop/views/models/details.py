@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop.library import ModelEntry, disk_size
 from desktop.views.models.words import fits_title, used_title
-from desktop.views.parts import Paragraph, label, scrolled
+from desktop.views.parts import Paragraph, Scrolled, label
 from desktop.views.sheet import set_kind
 
 _EDGE = 20  # pixels between the facts and the line beside them
@@ -88,7 +88,7 @@ class Details(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(scrolled(inside), 1)
+        layout.addWidget(Scrolled(inside), 1)
         layout.addLayout(first)
         layout.addLayout(second)
         self.load_button.clicked.connect(lambda: self._tell(self.loadRequested))
