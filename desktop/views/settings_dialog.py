@@ -34,6 +34,7 @@ class SettingsDialog(Dialog):
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
+        self._boxes: dict[str, Choice] = {}
         self.theme_box = self._choices("theme")
         self.text_size = TextSize(settings.text_size)
         self.text_size.changed.connect(lambda percent: self._change(text_size=percent))
@@ -82,9 +83,16 @@ class SettingsDialog(Dialog):
         self.retranslate()
 
     def set_settings(self, settings: Settings) -> None:
-        """Show settings that were changed elsewhere, as by the keys for larger text."""
+        """Show settings that were changed elsewhere, as by the keys for larger text; nothing is emitted."""
         self._settings = settings
         self.text_size.set_percent(settings.text_size)
+        self.contrast.blockSignals(True)
+        self.contrast.setChecked(settings.high_contrast)
+        self.contrast.blockSignals(False)
+        for field, box in self._boxes.items():
+            box.blockSignals(True)
+            _choose(box, getattr(settings, field))
+            box.blockSignals(False)
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
@@ -162,8 +170,9 @@ class SettingsDialog(Dialog):
         box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         for value in _VALUES[field]:
             box.addItem("", value)
-        box.setCurrentIndex(max(0, box.findData(getattr(self._settings, field))))
+        _choose(box, getattr(self._settings, field))
         box.currentIndexChanged.connect(lambda _: self._change(**{field: box.currentData()}))
+        self._boxes[field] = box
         return box
 
     def _device_name(self, name: DeviceName) -> str:
@@ -185,6 +194,10 @@ class SettingsDialog(Dialog):
     def _change(self, **values: Any) -> None:
         self._settings = replace(self._settings, **values)
         self.settingsChanged.emit(self._settings)
+
+
+def _choose(box: Choice, value: str) -> None:
+    box.setCurrentIndex(max(0, box.findData(value)))  # a device of another system is shown as the best there is
 
 
 _VALUES = {

@@ -262,9 +262,29 @@ def test_the_dialog_shows_what_was_changed_elsewhere(qtbot: QtBot) -> None:
     qtbot.addWidget(dialog)
     told: list[Settings] = []
     dialog.settingsChanged.connect(told.append)
-    dialog.set_settings(Settings(text_size=120))
-    assert dialog.text_size.slider.value() == 12
+    changed = Settings(
+        theme="dark",
+        high_contrast=True,
+        reduced_motion="on",
+        language="zh_CN",
+        send_with="ctrl_enter",
+        context_policy="stop",
+        compute_on="processor",
+        text_size=120,
+    )
+    dialog.set_settings(changed)
     assert told == []
+    assert dialog.contrast.isChecked()
+    assert dialog.text_size.slider.value() == 12
+    boxes = (
+        dialog.theme_box,
+        dialog.motion_box,
+        dialog.language_box,
+        dialog.send_box,
+        dialog.policy_box,
+        dialog.device_box,
+    )
+    assert [box.currentData() for box in boxes] == ["dark", "on", "zh_CN", "ctrl_enter", "stop", "processor"]
 
 
 CHOICES = [
