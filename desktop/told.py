@@ -55,8 +55,8 @@ LEADS = {
 
 
 def told(error: UserFacingError) -> str:
-    """An error for people."""
-    return told_as([kind.__name__ for kind in type(error).__mro__], str(error))
+    """An error for people, who have no command line here."""
+    return told_as([kind.__name__ for kind in type(error).__mro__], error.sentence)
 
 
 def told_as(kinds: Iterable[str], sentence: str) -> str:

@@ -2,7 +2,16 @@
 
 
 class UserFacingError(Exception):
-    """One sentence that says what is wrong and what to do next; printed without a traceback, exit code 1."""
+    """One sentence that says what is wrong and what to do next; printed without a traceback, exit code 1.
+
+    `option` is what else helps at the command line, which a window has no place for: `str` has it, before the full stop
+    of `sentence`, which is whole without it.
+    """
+
+    def __init__(self, sentence: str = "", *, option: str = "") -> None:
+        super().__init__(f"{sentence.removesuffix('.')}{option}." if option else sentence)
+        self.sentence = sentence
+        self.option = option
 
 
 class ConfigError(UserFacingError):

@@ -82,7 +82,10 @@ class EngineController(QObject):
             self._window.banner.withdraw(self._told)
             told = self._is_told_in_chat(status.sentence)
             self._told = self.tr("{name} stopped.").format(name=name) if told else status.sentence
-            self._window.banner.show_notice(self._told, button=self.tr("Restart"), action=self.restart, lasting=True)
+            button, action = self.tr("Restart"), self.restart
+            if status.elsewhere:
+                button, action = self.tr("Settings…"), self._window.action("settings").trigger
+            self._window.banner.show_notice(self._told, button=button, action=action, lasting=True)
         elif status.kind in ("loading", "ready"):
             self._window.banner.withdraw(self._told)
             self._told, self._ended = "", None

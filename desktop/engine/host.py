@@ -209,7 +209,9 @@ class EngineHost(QObject):
                 chosen = isinstance(error, BackendUnavailableError) and self._device != Device()
                 if chosen or isinstance(error, CoreMLError | DeviceMemoryError):
                     sentence += "\n" + self.tr("Settings, Compute on, says where models are computed.")
-                self._set_status(EngineStatus(kind="failed", source=self._status.source, sentence=sentence))
+                elsewhere = chosen or isinstance(error, CoreMLError)  # room on a card comes back by itself
+                source = self._status.source
+                self._set_status(EngineStatus(kind="failed", source=source, sentence=sentence, elsewhere=elsewhere))
                 for answer in list(self._answers.values()):
                     self._end(answer.failed(sentence))
             case Begun(request):

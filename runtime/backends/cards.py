@@ -104,7 +104,7 @@ def free_card_bytes() -> dict[int, int]:
             if not memory_ended(error) and "busy" not in str(error):  # by a process that shares it with nobody
                 reason = _driver_reason(str(error), torch.version.cuda or "")
                 raise BackendUnavailableError(
-                    f"The cuda backend cannot run: {reason}; choose --backend torch."
+                    f"The cuda backend cannot run: {reason}.", option="; choose --backend torch"
                 ) from None
             free[card] = 0
     return free

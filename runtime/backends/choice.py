@@ -56,7 +56,7 @@ def open_backend(bundle: Bundle, name: str | None = None, *, compute_units: str 
         reason = unavailable_reason(name)
         if reason:
             raise BackendUnavailableError(
-                f"The {name} backend cannot run: {reason}; leave out --backend to take the best that can."
+                f"The {name} backend cannot run: {reason}.", option="; leave out --backend to take the best that can"
             )
         return _open(bundle, name, compute_units)
     reasons = {}

@@ -68,7 +68,8 @@ class CompiledProgram:
             size = sum(file.bytes for file in self._bundle.manifest.files.values())
             raise BackendUnavailableError(
                 f"The compiled program of {self._bundle.manifest.name}, about {data_size(size)}, cannot be "
-                f"kept in {self.path.parent} ({error.strerror or error}); free some space, or choose --backend torch."
+                f"kept in {self.path.parent} ({error.strerror or error}); free some space.",
+                option=", or choose --backend torch",
             ) from None
         finally:
             shutil.rmtree(compiled, ignore_errors=True)

@@ -62,8 +62,8 @@ def open_coreml(bundle: Bundle, *, compute_units: str | None = None) -> ProgramB
         raise OptionError(f"compute units are {', '.join(COMPUTE_UNITS)}, not {chosen}.")
     reason = unavailable_reason()
     if reason:
-        raise BackendUnavailableError(f"The coreml backend cannot run: {reason}; choose --backend torch.")
-    with _told(f"Core ML cannot load {bundle.manifest.name} with --compute-units {chosen}"):
+        raise BackendUnavailableError(f"The coreml backend cannot run: {reason}.", option="; choose --backend torch")
+    with _told(f"Core ML cannot load {bundle.manifest.name} on the units {chosen}"):
         model = _load(CompiledProgram(bundle), chosen)
     return ProgramBackend(
         "coreml",
@@ -112,5 +112,6 @@ def _told(what: str) -> Iterator[None]:
     except RuntimeError as error:
         said = " ".join(str(error).split())[:_LONGEST_REASON]
         raise CoreMLError(
-            f"{what}: {said}; choose other units (`python -m runtime doctor` says which work), or --backend torch."
+            f"{what}: {said}.",
+            option="; choose other units (`python -m runtime doctor` says which work), or --backend torch",
         ) from None

@@ -54,7 +54,7 @@ class CudaBackend(FalconBackend[CountedState[Caches]]):
             with _memory_told():
                 self._decoder: RowDecoder | None = RowDecoder(model, stages, kernels, early=early)
         except ValueError as error:
-            raise BackendUnavailableError(f"This model has {error}; choose --backend torch.") from None
+            raise BackendUnavailableError(f"This model has {error}.", option="; choose --backend torch") from None
         self._stages = tuple(stages)
         records = len(stages) == 1 and stages[0].device.type == "cuda"
         self._pool: tuple[int, int] | None = torch.cuda.graph_pool_handle() if records else None
@@ -251,7 +251,7 @@ def on_cards(model: Falcon, name: str) -> CudaBackend:
     if reason is None:
         return CudaBackend(model, stages_for(model, name))
     if not interpreted():
-        raise BackendUnavailableError(f"The cuda backend cannot run: {reason}; choose --backend torch.")
+        raise BackendUnavailableError(f"The cuda backend cannot run: {reason}.", option="; choose --backend torch")
     return CudaBackend(model, [Stage(torch.device("cpu"), 0, model.config.num_layers)])
 
 
@@ -267,6 +267,7 @@ def _memory_told() -> Iterator[None]:
         if not memory_ended(error):
             raise
         raise DeviceMemoryError(
-            "The card's memory is full: close other programs that use it or other conversations, choose a bundle of "
-            "fewer bits or a shorter context, or choose --backend torch."
+            "The card's memory is full: close other programs that use it or other conversations, or choose a "
+            "bundle of fewer bits or a shorter context.",
+            option=", or choose --backend torch",
         ) from None

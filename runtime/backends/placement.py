@@ -43,7 +43,8 @@ def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) 
         raise BackendUnavailableError(
             f"{name} needs {memory_size(needed)} of a card's memory (weights {memory_size(weights)}, a full context "
             f"{memory_size(cache)}, work {memory_size(WORK_BYTES)}) and {cards} free; close other programs that use "
-            "it, choose a bundle of fewer bits or a shorter context, or choose --backend torch."
+            "it, or choose a bundle of fewer bits or a shorter context.",
+            option=", or choose --backend torch",
         )
     return spread
 

@@ -76,14 +76,20 @@ def from_line(line: bytes) -> dict[str, Any] | None:
 
 
 def pack_error(error: UserFacingError) -> dict[str, str]:
-    """Where the error's class lives, and its sentence."""
-    return {"module": type(error).__module__, "name": type(error).__qualname__, "sentence": str(error)}
+    """Where the error's class lives, and its parts."""
+    kind = type(error)
+    return {
+        "module": kind.__module__,
+        "name": kind.__qualname__,
+        "sentence": error.sentence,
+        "option": error.option,
+    }
 
 
 def unpack_error(data: Mapping[str, str]) -> UserFacingError:
     """The error again: of its own class, or an EngineError where this process has no such class."""
     kind = _find_error(data["module"], data["name"]) or EngineError
-    return kind(data["sentence"])
+    return kind(data["sentence"], option=data.get("option", ""))
 
 
 def _find_error(module: str, name: str) -> type[UserFacingError] | None:

@@ -75,6 +75,8 @@ def test_a_device_that_is_not_here_says_where_it_was_chosen(qtbot: QtBot, host: 
     host.set_device(Device(backend="coreml", compute_units="cpu_and_tpu"))
     wait(qtbot, lambda: host.status.kind == "failed")
     assert host.status.sentence.endswith("Settings, Compute on, says where models are computed.")
+    assert "--backend" not in host.status.sentence
+    assert host.status.elsewhere
     host.set_device(Device(backend="torch"))  # which needs no restart by hand
     wait(qtbot, lambda: host.status.kind == "ready")
 
@@ -109,6 +111,19 @@ def desk(qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
 def report(backend: str | None, unit: str | None = None, **statuses: str) -> dict[str, Any]:
     checks = [{"name": name.replace("_", " "), "status": status} for name, status in statuses.items()]
     return {"recommendation": {"backend": backend, "unit": unit}, "checks": checks}
+
+
+def test_a_device_that_is_not_here_leads_to_the_settings_and_a_model_that_stopped_to_a_restart(desk: Desk) -> None:
+    desk.host.load(LocalModel(path=Path("nowhere"), name="model"))
+    desk.host.set_device(Device(backend="cuda"))
+    banner = desk.shell.window.banner
+    desk.host._take_word(Failed(EngineError("It stopped.")))
+    assert banner.button.text() == "Restart"
+    refused = BackendUnavailableError("There is no card.", option="; choose --backend torch")
+    desk.host._take_word(Failed(refused))
+    assert banner.sentence == "There is no card.\nSettings, Compute on, says where models are computed."
+    banner.button.click()
+    assert desk.shell.settings_dialog().isVisible()
 
 
 @pytest.mark.parametrize(

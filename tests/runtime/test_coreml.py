@@ -117,9 +117,7 @@ def test_a_damaged_one_is_compiled_once_more(core_ml: StandIn, bundle: Bundle) -
 
 def test_what_core_ml_says_is_told_in_one_sentence(core_ml: StandIn, bundle: Bundle) -> None:
     core_ml.refused["CPU_AND_NE"] = PLAN
-    with pytest.raises(
-        CoreMLError, match=r"^Core ML cannot load 7b with --compute-units cpu_and_ne: .*error code: -14"
-    ):
+    with pytest.raises(CoreMLError, match=r"^Core ML cannot load 7b on the units cpu_and_ne: .*error code: -14"):
         open_backend(bundle, "coreml", compute_units="cpu_and_ne")
     assert len(core_ml.compiled) == 1
     backend = open_backend(bundle, "coreml", compute_units="cpu_only")

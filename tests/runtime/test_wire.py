@@ -91,6 +91,10 @@ def test_an_error_arrives_as_its_class_or_as_an_engine_error() -> None:
     for kind in (PackageError, BundleError, EngineError):
         arrived = wire.unpack_error(wire.pack_error(kind("It is broken; mend it.")))
         assert (type(arrived), str(arrived)) == (kind, "It is broken; mend it.")
+    given = BundleError("It is broken; mend it.", option=", or leave out --it")
+    arrived = wire.unpack_error(wire.pack_error(given))
+    assert str(arrived) == str(given) == "It is broken; mend it, or leave out --it."
+    assert (arrived.sentence, arrived.option) == ("It is broken; mend it.", ", or leave out --it")
     for module in ("os", "runtime.nowhere", "runtime.chat"):
         arrived = wire.unpack_error({"module": module, "name": "system", "sentence": "x"})
         assert type(arrived) is EngineError
