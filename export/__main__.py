@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _inspect(arguments[1:])
         return _export(arguments)
     except UserFacingError as error:
-        message = " ".join(str(error).splitlines())  # libraries' own may have several lines
-        _report(arguments, "error: ", message, kind=type(error).__name__)
+        # A sentence that libraries had a part in may have several lines.
+        message, sentence = (" ".join(text.splitlines()) for text in (str(error), error.sentence))
+        more = {"sentence": sentence} if error.option else {}
+        _report(arguments, "error: ", message, kind=type(error).__name__, **more)
         return 1
     except ModuleNotFoundError as error:
         _report(arguments, "error: ", str(missing_package(error, "export")))
@@ -193,7 +195,7 @@ def _version() -> int:
 def _describe(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"The disk is full{where}; free some space and run the same command again to go on."
+        return f"The disk is full{where}; free some space and try again to go on."
     return f"{error.strerror or error}{where}; check the path and its permissions."
 
 

@@ -173,7 +173,7 @@ class Connection:
         if code == "GatedRepo":
             return HubError(
                 f"{repo} is gated: accept its terms at {hub.endpoint}/{repo}, set HF_TOKEN to a token of that account, "
-                "and run the same command again."
+                "and try again."
             )
         if code == "RevisionNotFound":
             return HubError(
@@ -200,10 +200,9 @@ class Connection:
             remedy = f"check the proxy {place} (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)"
         else:
             remedy = "check the network"
-        remedy += " and run the same command again"
-        if self._cached:
-            remedy += ", or with --offline to use the copy in the cache"
-        return HubError(f"{self._hub.host} cannot be reached ({reason}); {remedy}.")
+        remedy += " and try again"
+        option = ", or with --offline to use the copy in the cache" if self._cached else ""
+        return HubError(f"{self._hub.host} cannot be reached ({reason}); {remedy}.", option=option)
 
 
 def _is_address(endpoint: str) -> bool:

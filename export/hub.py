@@ -77,7 +77,7 @@ def begin_fetch(
         if snapshot is None:
             state = "only partly" if any(_storage(cache, repo).glob("blobs/*")) else "not"
             remedy = "without --offline" if offline else "with HF_HUB_OFFLINE unset"
-            raise HubError(f"{repo} is {state} in {cache}; run the same command {remedy} to fetch it.")
+            raise HubError(f"{repo} is {state} in {cache}; try again {remedy} to fetch it.")
         return snapshot
     return _Download(hub or Hub.from_environment(), repo, revision, progress).begin()
 
@@ -250,7 +250,7 @@ class _Download:
             partial.unlink()
             raise HubError(
                 f"{file.name} came damaged from {self._hub.host} (its checksum is wrong) and was deleted; "
-                "run the same command again to fetch it anew."
+                "try again to fetch it anew."
             )
         partial.replace(self._blob(file))
 
@@ -273,7 +273,7 @@ class _Download:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 raise HubError(
-                    f"The disk of {self._hub.cache} is full; free some space and run the same command again to go on."
+                    f"The disk of {self._hub.cache} is full; free some space and try again to go on."
                 ) from None
             if content.size >= file.size:
                 return
@@ -282,7 +282,7 @@ class _Download:
             if failures > RETRIES:
                 raise HubError(
                     f"{self._hub.host} does not send the rest of {file.name} ({failure}); {data_size(self._done)} of "
-                    f"{data_size(self._total)} are kept: run the same command again to go on."
+                    f"{data_size(self._total)} are kept: try again to go on."
                 )
             self._connection.wait(failures, failure)
 

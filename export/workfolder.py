@@ -91,7 +91,7 @@ def work_folder(output: Path) -> Iterator[WorkFolder]:
             if error.errno == errno.EMFILE:
                 raise ExportError(
                     "The export has more files open at once than this system allows; allow it more, as with "
-                    "`ulimit -n 4096`, and run the same command again to go on."
+                    "`ulimit -n 4096`, and try again to go on."
                 ) from None
             if error.errno not in _DISK_FULL:
                 raise
@@ -102,7 +102,7 @@ def work_folder(output: Path) -> Iterator[WorkFolder]:
 
 def disk_full(folder: Path) -> DiskError:
     """The sentence for a disk that fills up on the way."""
-    return DiskError(f"The disk of {folder} is full; free some space and run the same command again to go on.")
+    return DiskError(f"The disk of {folder} is full; free some space and try again to go on.")
 
 
 @contextlib.contextmanager

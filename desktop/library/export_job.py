@@ -121,7 +121,7 @@ class ExportJob(QObject):
             case "note":
                 self._set(replace(state, notes=(*state.notes, str(event.get("text", "")))[-_NOTES:]))
             case "error":
-                message = str(event.get("message", "")).strip()
+                message = str(event.get("sentence", event.get("message", ""))).strip()
                 self._state = replace(state, error=told_as([str(event.get("kind"))], message))
             case "done":
                 self._state = replace(state, bundle=Path(str(event.get("bundle", ""))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,13 @@ def test_an_export_that_cannot_be_is_the_exporters_own_sentence(qtbot: QtBot, jo
     wait(qtbot, lambda: states[-1].over)
     assert states[-1].kind == "failed"
     assert "model" in (states[-1].error or "")
+
+
+def test_an_option_of_the_exporters_is_not_told_in_the_window(job: ExportJob) -> None:
+    job._state = ExportState(kind="running", request=ExportRequest(model="7b", output=Path("b")))
+    event = {"event": "error", "kind": "HubError", "message": "Try again, or with --offline.", "sentence": "Try again."}
+    job._read(json.dumps(event))
+    assert job._state.error == "Try again."
 
 
 def test_leaving_stops_an_export_at_once_even_one_that_has_not_begun(

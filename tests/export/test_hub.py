@@ -153,7 +153,7 @@ def test_offline_uses_the_cache_and_asks_nothing(hub: Hub, server: HubServer, re
 
 def test_the_environment_can_forbid_the_network(hub: Hub, server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(HubError, match=r"is not in .*; run the same command with HF_HUB_OFFLINE unset to fetch it"):
+    with pytest.raises(HubError, match=r"is not in .*; try again with HF_HUB_OFFLINE unset to fetch it"):
         get(hub)
     assert server.requests == []
 
@@ -161,7 +161,7 @@ def test_the_environment_can_forbid_the_network(hub: Hub, server: HubServer, mon
 @pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model-00002-of-00002.safetensors"])
 def test_offline_refuses_a_folder_that_is_not_whole(hub: Hub, lost: str) -> None:
     (get(hub).folder / lost).unlink()
-    with pytest.raises(HubError, match=r"only partly in .*; run the same command without --offline to fetch it"):
+    with pytest.raises(HubError, match=r"only partly in .*; try again without --offline to fetch it"):
         fetch(REPO, "main", SilentProgress(), hub=hub, offline=True)
 
 
@@ -214,7 +214,7 @@ def test_a_busy_server_is_asked_again_when_it_says(
 
 def test_a_server_that_stays_away_ends_the_run_and_what_was_fetched_is_kept(hub: Hub, server: HubServer) -> None:
     server.faults.cut = {WEIGHTS: [100_000, *[0] * 5]}
-    with pytest.raises(HubError, match=r"does not send the rest of model-00001.* 105 kB of 505 kB are kept: run the s"):
+    with pytest.raises(HubError, match=r"does not send the rest of model-00001.* 105 kB of 505 kB are kept: try again"):
         get(hub)
     server.requests.clear()
     assert content(get(hub).folder) == FILES
@@ -224,7 +224,7 @@ def test_a_server_that_stays_away_ends_the_run_and_what_was_fetched_is_kept(hub:
 @pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json"])
 def test_a_file_with_other_bytes_than_announced_is_deleted(hub: Hub, server: HubServer, name: str) -> None:
     server.faults.corrupt = {name}
-    with pytest.raises(HubError, match=f"{name} came damaged .* was deleted; run the same command again"):
+    with pytest.raises(HubError, match=f"{name} came damaged .* was deleted; try again"):
         get(hub)
     assert not partial(hub, name).exists()
     assert not blob(hub, name).exists()
@@ -288,7 +288,7 @@ def deaf_port() -> Iterator[int]:
 
 def test_without_a_network_the_sentence_says_so_at_once(hub: Hub, deaf_port: int) -> None:
     away = Hub(endpoint=f"http://127.0.0.1:{deaf_port}", cache=hub.cache, pause=60.0)
-    with pytest.raises(HubError, match=r"cannot be reached .*; check the network and run the same command again\.$"):
+    with pytest.raises(HubError, match=r"cannot be reached .*; check the network and try again\.$"):
         get(away)
     get(hub)
     with pytest.raises(HubError, match=r"check the network .* or with --offline to use the copy in the cache\.$"):

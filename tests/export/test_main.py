@@ -17,6 +17,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
+from export.connection import HubError
 from runtime.bundle import Bundle
 from runtime.sizes import data_size
 from tests.conftest import Checkpoints
@@ -311,6 +312,19 @@ def test_progress_as_json_tells_a_failure_in_its_last_line(
     assert event["kind"] == "OptionError"
     assert event["event"] == "error"
     assert said in event["message"]
+
+
+def test_an_option_that_helps_is_told_apart_from_the_sentence(
+    run: Run, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(*_: object) -> Path:
+        raise HubError("The Hub cannot be reached; try again.", option=", or with --offline")
+
+    monkeypatch.setattr("export.pipeline.export", export)
+    _, _, err = run(checkpoints("7b"), "--progress", "json")
+    event = json.loads(err.splitlines()[-1])
+    assert event["message"] == "The Hub cannot be reached; try again, or with --offline."
+    assert event["sentence"] == "The Hub cannot be reached; try again."
 
 
 def test_a_full_disk_that_nobody_expected_is_told_by_its_kind(

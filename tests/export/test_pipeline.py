@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_next_run_goes_on(
             while True:
                 file.write(bytes(1 << 12))
 
-    with pytest.raises(DiskError, match=r"^The disk of .* is full; free some space and run the same command again"):
+    with pytest.raises(DiskError, match=r"^The disk of .* is full; free some space and try again"):
         export(str(checkpoints("7b")), options, At(stage, fill))
     (small_disk / "filler").unlink()
     work = work_folder(output)

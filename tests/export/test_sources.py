@@ -102,7 +102,7 @@ def test_any_repository_of_the_hub_is_fetched_by_owner_and_name(tmp_path: Path, 
 
 def test_a_name_that_is_not_in_the_cache_is_not_fetched_offline(tmp_path: Path) -> None:
     hub = Hub(endpoint="http://hub.example", cache=tmp_path)
-    with pytest.raises(HubError, match=r"tiiuae/falcon-11B is not in .*; run the same command without --offline"):
+    with pytest.raises(HubError, match=r"tiiuae/falcon-11B is not in .*; try again without --offline"):
         resolve("falcon-11b", offline=True, hub=hub)
 
 

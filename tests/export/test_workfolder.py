@@ -119,7 +119,7 @@ def test_another_key_clears_everything_and_the_same_only_the_bundle(output: Path
 
 
 def test_a_full_disk_is_one_sentence(output: Path) -> None:
-    with pytest.raises(DiskError, match=r"The disk of .*out is full; free some space and run the same command again"):
+    with pytest.raises(DiskError, match=r"The disk of .*out is full; free some space and try again"):
         fail(output, OSError(errno.ENOSPC, "No space left on device"), finished=False)
 
 
