@@ -890,6 +890,10 @@
         <translation>重启</translation>
     </message>
     <message>
+        <source>Settings…</source>
+        <translation>设置…</translation>
+    </message>
+    <message>
         <source>preparing, {percent} %</source>
         <translation>正在准备，{percent} %</translation>
     </message>
@@ -2276,6 +2280,22 @@
         <translation>这台电脑无法以这种方式运行该模型。</translation>
     </message>
     <message>
+        <source>The model cannot answer.</source>
+        <translation>模型无法回答。</translation>
+    </message>
+    <message>
+        <source>The model computed nothing that an answer can be chosen from.</source>
+        <translation>模型的计算结果无效，无法从中得出回答。</translation>
+    </message>
+    <message>
+        <source>The model cannot be asked this conversation as it is.</source>
+        <translation>这段对话目前的样子无法交给模型回答。</translation>
+    </message>
+    <message>
+        <source>A value that was given cannot be used.</source>
+        <translation>给出的某个值无法使用。</translation>
+    </message>
+    <message>
         <source>The remote service cannot be reached: check its address and the network.</source>
         <translation>无法连接远程服务：请检查其地址和网络。</translation>
     </message>
@@ -2308,6 +2328,22 @@
         <translation>保存对话的文件已损坏：请重新启动程序。</translation>
     </message>
     <message>
+        <source>The file of chats cannot be read or written.</source>
+        <translation>无法读取或写入对话文件。</translation>
+    </message>
+    <message>
+        <source>Your chats cannot be read or changed.</source>
+        <translation>无法读取或更改您的对话。</translation>
+    </message>
+    <message>
+        <source>The PDF cannot be written.</source>
+        <translation>无法写入 PDF 文件。</translation>
+    </message>
+    <message>
+        <source>The settings cannot be kept.</source>
+        <translation>无法保存设置。</translation>
+    </message>
+    <message>
         <source>The disk has too little room for this export.</source>
         <translation>磁盘空间不足，无法完成此次导出。</translation>
     </message>
@@ -2326,6 +2362,18 @@
     <message>
         <source>This is no Falcon, or its config.json is damaged.</source>
         <translation>这不是 Falcon 模型，或者它的 config.json 已损坏。</translation>
+    </message>
+    <message>
+        <source>The weights of this model cannot be exported.</source>
+        <translation>无法导出该模型的权重。</translation>
+    </message>
+    <message>
+        <source>The export cannot be made.</source>
+        <translation>无法完成导出。</translation>
+    </message>
+    <message>
+        <source>The exported program is not as it should be.</source>
+        <translation>导出的程序不符合要求。</translation>
     </message>
     <message>
         <source>The export did not pass the comparison with the original.</source>

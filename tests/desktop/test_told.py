@@ -11,11 +11,17 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+import desktop.settings
 import desktop.store.errors
+import desktop.store.transfer.errors
+import desktop.views.pdf
+import export.census
 import export.connection
+import export.halves
 import export.sources
 import export.space
 import export.verify
+import export.workfolder
 import models.errors
 import runtime.errors
 import runtime.packages
@@ -27,15 +33,22 @@ from desktop.store.errors import DiskFullError, StoreError, unwritable
 from desktop.told import LEADS, told, told_as
 from desktop.translation import set_language
 from runtime import GenerationOptions, Memory, UserFacingError
-from runtime.errors import EngineError, KeyRefusedError, OptionError, ProcessKilledError
+from runtime.errors import EngineError, KeyRefusedError, ProcessKilledError
 from tests.desktop.engines import question, wait
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 MODULES = (
     *(desktop.store.errors, export.connection, export.sources, export.space, export.verify),
-    *(models.errors, runtime.errors, runtime.packages),
+    *(export.census, export.halves, export.workfolder, desktop.settings, desktop.store.transfer.errors),
+    *(desktop.views.pdf, models.errors, runtime.errors, runtime.packages),
 )
 CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def kinds(kind: type[UserFacingError]) -> Iterator[type[UserFacingError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from kinds(child)
 
 
 @pytest.fixture
@@ -49,6 +62,18 @@ def test_every_class_that_is_known_by_its_name_is_one() -> None:
     found = {name: kind for module in MODULES for name, kind in vars(module).items() if name in LEADS}
     assert found.keys() == LEADS.keys()
     assert all(issubclass(kind, UserFacingError) for kind in found.values())
+
+
+def test_every_error_that_the_window_meets_is_known() -> None:
+    unmet = {
+        "DesktopError",  # there is no window yet
+        "SessionFileError",  # the window keeps no sessions
+        "PackageError", "WeightFileError", "UnsupportedOpError", "InputError",  # of the interpreter, which only checks
+    }  # fmt: skip
+    modules = {name for name in sys.modules if name.split(".")[0] in ("desktop", "export", "models", "runtime")}
+    for kind in kinds(UserFacingError):
+        if kind.__module__ in modules and not kind.__name__.startswith("_"):
+            assert kind.__name__ in unmet or any(base.__name__ in LEADS for base in kind.__mro__), kind
 
 
 def test_english_is_the_sentence_alone(application: QApplication) -> None:
@@ -70,7 +95,7 @@ def test_an_error_is_told_as_the_nearest_that_is_known(chinese: None) -> None:
 
 
 def test_an_error_that_is_not_known_is_its_sentence_in_every_language(chinese: None) -> None:
-    assert told(OptionError("top_k must be more.")) == "top_k must be more."
+    assert told(UserFacingError("It is so; mend it.")) == "It is so; mend it."
     assert told_as(["None"], "broken") == "broken"
 
 
