@@ -1394,6 +1394,13 @@
     </message>
 </context>
 <context>
+    <name>Menus</name>
+    <message>
+        <source>More menus</source>
+        <translation>更多菜单</translation>
+    </message>
+</context>
+<context>
     <name>MessageList</name>
     <message>
         <source>Conversation</source>

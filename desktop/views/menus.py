@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QCoreApplication, QObject, QSize
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu, QPlainTextEdit, QTextEdit
+from PySide6.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QMenuBar,
+    QPlainTextEdit,
+    QProxyStyle,
+    QStyle,
+    QStyleOption,
+    QTextEdit,
+    QToolButton,
+    QWidget,
+)
 
 from desktop.views.command import Command, Menu
 from desktop.views.commands import COMMANDS, MENU_TITLES
+from desktop.views.icons import icon
+from desktop.views.parts import ICON_SIDE
+from desktop.views.theme import theme
 
 _EDITING = {
     "undo": "undo",
@@ -30,6 +46,7 @@ class Menus(QObject):
         self.actions: dict[str, QAction] = {}
         self._menus: dict[Menu, QMenu] = {}
         bar = window.menuBar()
+        self._rest = _Rest(bar)
         for name in MENU_TITLES:
             self._menus[name] = bar.addMenu("")
         for command in COMMANDS:
@@ -45,6 +62,7 @@ class Menus(QObject):
         """Texts in the language of now."""
         for name, title in MENU_TITLES.items():
             self._menus[name].setTitle(QCoreApplication.translate("Commands", title))
+        self._rest.set_name(self.tr("More menus"))
         for command in COMMANDS:
             action = self.actions[command.id]
             shown = command.title()
@@ -68,6 +86,42 @@ class Menus(QObject):
         else:
             action.triggered.connect(lambda: self._triggered(command.id))
         return action
+
+
+class _Rest(QObject):
+    """Qt's own button for the menus that a narrow window has no room for: 12 pixels wide, whatever the text's size, and
+    without a picture that would fit."""
+
+    def __init__(self, bar: QMenuBar) -> None:
+        super().__init__(bar)
+        found = bar.findChild(QToolButton, "qt_menubar_ext_button")
+        self._button = found if isinstance(found, QToolButton) and not theme().native else None
+        if self._button is None:
+            return
+        self._style = _RestStyle()  # kept: a widget does not keep its style
+        self._button.setStyle(self._style)
+        self._button.setIcon(icon("more"))
+        theme().changed.connect(self._on_theme)
+        self._on_theme()
+
+    def set_name(self, text: str) -> None:
+        if self._button is not None:
+            self._button.setAccessibleName(text)
+            self._button.setToolTip(text)
+
+    def _on_theme(self) -> None:
+        assert self._button is not None
+        side = theme().scaled(ICON_SIDE)
+        self._button.setIconSize(QSize(side, side))
+
+
+class _RestStyle(QProxyStyle):
+    def pixelMetric(
+        self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
+    ) -> int:
+        if metric == QStyle.PixelMetric.PM_ToolBarExtensionExtent:
+            return theme().scaled(ICON_SIDE + 8)
+        return super().pixelMetric(metric, option, widget)
 
 
 def _edit(verb: str) -> None:

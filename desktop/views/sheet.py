@@ -151,6 +151,7 @@ QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; min-width: {90 * unit}px
 QMenuBar {{ background: {t.sidebar}; color: {t.text}; border: none; padding: 2px {unit}px; }}
 QMenuBar::item {{ background: transparent; padding: {unit}px {2 * unit}px; border-radius: {unit}px; }}
 QMenuBar::item:selected {{ background: {t.hover}; }}
+QMenuBar QToolButton {{ border: none; padding: 0; }}
 QMenu {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; padding: {unit}px; }}
 QMenu::item {{ padding: {unit + 2}px {6 * unit}px; border-radius: {unit}px; }}
 QMenu::icon {{ padding-left: {2 * unit}px; }}

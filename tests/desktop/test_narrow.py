@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QRect
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.settings import Settings
+from desktop.settings import Settings, ThemeName
 from desktop.views.header import Header
 from desktop.views.sidebar.sidebar import Sidebar
 from desktop.views.theme import theme
@@ -103,3 +103,24 @@ def test_the_list_of_chats_is_not_cut_beside_the_chat(application: QApplication,
     for button in (sidebar.new_button, sidebar.archive_button):
         assert sidebar.rect().contains(QRect(button.mapTo(sidebar, button.rect().topLeft()), button.size()))
         assert button.width() >= button.sizeHint().width()
+
+
+@pytest.mark.parametrize("chosen", ["light", "dark"])
+def test_the_menus_that_have_no_room_are_behind_a_button_that_is_seen(
+    application: QApplication, qtbot: QtBot, chosen: ThemeName
+) -> None:
+    theme().apply(replace(Settings(), text_size=200, theme=chosen))
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.resize(500, 700)
+    window.show()
+    QApplication.processEvents()
+    button = window.menuBar().findChild(QToolButton, "qt_menubar_ext_button")
+    assert isinstance(button, QToolButton)
+    assert button.isVisible()
+    assert button.width() >= theme().scaled(24)
+    assert window.menuBar().rect().contains(button.geometry())
+    assert button.accessibleName() == "More menus"
+    picture = window.menuBar().grab(button.geometry()).toImage()
+    drawn = {picture.pixelColor(x, y).lightness() for x in range(picture.width()) for y in range(picture.height())}
+    assert max(drawn) - min(drawn) > 100
