@@ -40,6 +40,7 @@ class EngineHost(QObject):
         super().__init__(parent)
         self._safe_start = safe_start
         self._device = Device()
+        self._best: dict[str, str] = {}  # backend that a source was given where the choice was left open, by its key
         self._status = EngineStatus(kind="none")
         self._runner: Runner | None = None
         self._left: Runner | None = None  # the one before, which may still be closing its engine
@@ -57,11 +58,14 @@ class EngineHost(QObject):
         return self._status
 
     def set_device(self, device: Device) -> None:
-        """Compute models of this machine there from now on; one that is there is loaded anew."""
+        """Compute models of this machine there from now on; one that is elsewhere is loaded anew."""
         if device == self._device:
             return
+        is_there = self._is_on(device)
         self._device = device
         source, kind = self._status.source, self._status.kind
+        if is_there:
+            return
         if source is not None and not isinstance(source, RemoteModel) and kind != "unloaded":
             self.load(source)
 
@@ -150,6 +154,13 @@ class EngineHost(QObject):
         if self._left is not None:
             self._left.join(_CLOSE_SECONDS)
 
+    def _is_on(self, device: Device) -> bool:
+        """Whether the model is known to be computed there already. An engine does not tell its compute units."""
+        source, info = self._status.source, self._status.info
+        if source is None or info is None or device.compute_units or self._device.compute_units:
+            return False
+        return info.backend == (device.backend or self._best.get(source.key))
+
     def _begin(self, answer: Answer) -> None:
         if self._closed:
             return
@@ -202,6 +213,8 @@ class EngineHost(QObject):
                 seconds = int(monotonic() - self._load_begun)
                 kind: StatusKind = "answering" if self._answers else "ready"
                 source = self._status.source
+                if source is not None and self._device == Device():
+                    self._best[source.key] = info.backend
                 self._set_status(EngineStatus(kind=kind, source=source, seconds=seconds, info=info))
             case Failed(error):
                 self._leave_runner()

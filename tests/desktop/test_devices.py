@@ -19,7 +19,7 @@ from desktop.engine.runner import Failed
 from desktop.library import DoctorState
 from desktop.shell import Shell
 from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, EngineError, UserFacingError
-from tests.desktop.engines import GREEDY, Told, end, question, wait
+from tests.desktop.engines import GREEDY, Told, end, lasting, question, wait
 
 
 @pytest.fixture
@@ -58,6 +58,28 @@ def test_another_device_loads_the_model_anew_and_the_same_one_does_nothing(qtbot
     wait(qtbot, lambda: host.status.kind == "ready")
     assert host.status.info is not None
     assert host.status.info.backend == "reference"
+
+
+def test_a_device_that_the_model_is_on_already_interrupts_no_answer(qtbot: QtBot, host: EngineHost, tiny: Path) -> None:
+    host.set_device(Device())
+    assert host.status.kind == "loading"  # nothing has shown what is the best here
+    wait(qtbot, lambda: host.status.kind == "ready")
+    assert host.status.info is not None
+    named, told = Device(backend=host.status.info.backend), Told.by(host)
+    host.ask(1, question(), lasting(tiny))
+    wait(qtbot, lambda: bool(told.progress))
+    for same in (named, Device(), named):
+        host.set_device(same)
+    assert told.kinds == ["answering"]
+    assert told.ends == []
+    host.set_device(Device(backend="reference"))
+    assert host.status.kind == "loading"
+    assert told.ends[0].state == "interrupted"
+
+
+def test_compute_units_are_not_known_from_the_model(qtbot: QtBot, host: EngineHost) -> None:
+    host.set_device(Device(backend="torch", compute_units="cpu_only"))
+    assert host.status.kind == "loading"
 
 
 def test_a_model_that_was_unloaded_is_loaded_there_by_the_next_question(qtbot: QtBot, host: EngineHost) -> None:
