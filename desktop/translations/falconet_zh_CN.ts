@@ -1828,10 +1828,6 @@
         <translation>只保留这么多个最可能的词；为 0 时全部保留。</translation>
     </message>
     <message>
-        <source>{name} must be a whole number, 0 or more.</source>
-        <translation>{name} 必须是不小于 0 的整数。</translation>
-    </message>
-    <message>
         <source>Min-p</source>
         <translation>Min-p</translation>
     </message>
@@ -1864,8 +1860,12 @@
         <translation>以词元为单位，一个词元约为四分之三个英文单词。</translation>
     </message>
     <message>
-        <source>{name} must be a whole number above 0.</source>
-        <translation>{name} 必须是大于 0 的整数。</translation>
+        <source>{name} must be a whole number from 0 to 1,000,000.</source>
+        <translation>{name} 必须是 0 到 1,000,000 之间的整数。</translation>
+    </message>
+    <message>
+        <source>{name} must be a whole number from 1 to 1,000,000.</source>
+        <translation>{name} 必须是 1 到 1,000,000 之间的整数。</translation>
     </message>
     <message>
         <source>until the context is full</source>
@@ -1878,6 +1878,10 @@
     <message>
         <source>The same seed gives the same answer to the same chat.</source>
         <translation>相同的种子对相同的对话给出相同的回答。</translation>
+    </message>
+    <message>
+        <source>{name} must be a whole number from 0 to 4,294,967,295.</source>
+        <translation>{name} 必须是 0 到 4,294,967,295 之间的整数。</translation>
     </message>
     <message>
         <source>another each time</source>

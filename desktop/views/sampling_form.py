@@ -21,21 +21,28 @@ _STOP_LINES = 3
 @dataclass(frozen=True, kw_only=True)
 class Number:
     """A field for a number. `wanted` is said of what runtime's options refuse, by the name that the field has here.
-    `whole`: no fraction; `empty`: what an empty field means, None where it may not be."""
+    `whole`: no fraction; `most`: the largest, where runtime takes any and services do not; `empty`: what an empty field
+    means, None where it may not be."""
 
     name: str  # of SamplingConfig, or of GenerationOptions
     label: str
     help: str
     wanted: str
     whole: bool = False
+    most: int | None = None
     empty: str | None = None
 
     def read(self, text: str) -> Any:
-        """The value of a text; ValueError where it is no number."""
+        """The value of a text; ValueError where it is no number, or too large a one."""
         text = text.strip()
         if not text and self.empty is not None:
             return None
-        return int(text) if self.whole else float(text.replace(",", "."))
+        if "_" in text:  # which Python takes between digits
+            raise ValueError(text)
+        value = int(text) if self.whole else float(text.replace(",", "."))
+        if self.most is not None and value > self.most:
+            raise ValueError(text)
+        return value
 
 
 NUMBERS = (
@@ -55,8 +62,9 @@ NUMBERS = (
         name="top_k",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Top-k"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "Only this many of the likeliest words; 0 keeps all."),
-        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number, 0 or more."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number from 0 to 1,000,000."),
         whole=True,
+        most=1_000_000,
     ),
     Number(
         name="min_p",
@@ -76,16 +84,18 @@ NUMBERS = (
         name="max_new_tokens",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Longest answer"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "In tokens, about three quarters of a word each."),
-        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number above 0."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number from 1 to 1,000,000."),
         whole=True,
+        most=1_000_000,
         empty=QT_TRANSLATE_NOOP("SamplingForm", "until the context is full"),
     ),
     Number(
         name="seed",
         label=QT_TRANSLATE_NOOP("SamplingForm", "Seed"),
         help=QT_TRANSLATE_NOOP("SamplingForm", "The same seed gives the same answer to the same chat."),
-        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number, 0 or more."),
+        wanted=QT_TRANSLATE_NOOP("SamplingForm", "{name} must be a whole number from 0 to 4,294,967,295."),
         whole=True,
+        most=2**32 - 1,
         empty=QT_TRANSLATE_NOOP("SamplingForm", "another each time"),
     ),
 )

@@ -98,11 +98,13 @@ def test_a_comma_is_a_decimal_point(form: SamplingForm) -> None:
         ("temperature", "warm", "Temperature must be a number from 0 to 100."),
         ("temperature", "nan", "Temperature must be a number from 0 to 100."),
         ("top_p", "0", "Top-p must be a number above 0 and no more than 1."),
-        ("top_k", "2.5", "Top-k must be a whole number, 0 or more."),
+        ("top_k", "2.5", "Top-k must be a whole number from 0 to 1,000,000."),
         ("min_p", "2", "Min-p must be a number from 0 to 1."),
         ("repetition_penalty", "0", "Repetition penalty must be a number from 0.1 to 10."),
-        ("max_new_tokens", "0", "Longest answer must be a whole number above 0."),
-        ("seed", "-3", "Seed must be a whole number, 0 or more."),
+        ("max_new_tokens", "0", "Longest answer must be a whole number from 1 to 1,000,000."),
+        ("seed", "-3", "Seed must be a whole number from 0 to 4,294,967,295."),
+        ("seed", "1_000", "Seed must be a whole number from 0 to 4,294,967,295."),
+        ("temperature", "1_0", "Temperature must be a number from 0 to 100."),
     ],
 )
 def test_a_wrong_value_is_said_under_its_field_and_not_told(
@@ -132,11 +134,11 @@ def test_a_wrong_value_is_said_under_its_field_and_not_told(
     [
         ("temperature", ("0", "100"), ("-0.01", "100.01")),
         ("top_p", ("0.01", "1"), ("0", "1.01")),
-        ("top_k", ("0",), ("-1",)),
+        ("top_k", ("0", "1000000"), ("-1", "1000001", "1_000", "9" * 20)),
         ("min_p", ("0", "1"), ("-0.01", "1.01")),
         ("repetition_penalty", ("0.1", "10"), ("0.09", "10.01")),
-        ("max_new_tokens", ("1",), ("0",)),
-        ("seed", ("0",), ("-1",)),
+        ("max_new_tokens", ("1", "1000000"), ("0", "1000001", "1_000", "9" * 20)),
+        ("seed", ("0", "4294967295"), ("-1", "4294967296", "1_000", "9" * 20)),
     ],
 )
 def test_the_range_that_is_said_is_the_range_that_is_taken(
