@@ -2413,6 +2413,10 @@
         <source>Export Chats</source>
         <translation>导出对话</translation>
     </message>
+    <message>
+        <source>{file} is being written…</source>
+        <translation>正在写入 {file}…</translation>
+    </message>
     <message numerus="yes">
         <source>%n chat(s) written to {file}.</source>
         <translation>
