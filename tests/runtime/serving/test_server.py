@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from runtime.errors import BackendUnavailableError, EngineError, ModelOutputErro
 from runtime.events import Finished
 from runtime.serving.app import Access
 from runtime.serving.bodies import MOST_BYTES
+from runtime.serving.responses import EventStream
 from runtime.serving.service import told
 from tests import patience
 from tests.runtime.bundles import talker
@@ -274,10 +276,23 @@ def test_a_server_whose_engine_was_closed_is_not_healthy() -> None:
 
 
 def test_a_stream_without_words_says_that_it_is_still_there(
-    server: RunningServer, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, client: httpx.Client, batch: BatchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = client.post("/v1/completions", json=completion(max_tokens=100)).json()["choices"][0]["text"]
-    monkeypatch.setattr("runtime.serving.service._SILENCE_SECONDS", 0.0005)
+    said = threading.Event()
+    still_here, choose_batch = EventStream.still_here, batch.model.backend.choose_batch
+
+    def say(stream: EventStream) -> None:
+        still_here(stream)
+        said.set()
+
+    def choose(*turn: Any) -> Any:
+        said.wait(patience.SECONDS)  # the model has nothing to say until the stream has said so
+        return choose_batch(*turn)
+
+    monkeypatch.setattr(EventStream, "still_here", say)
+    monkeypatch.setattr(batch.model.backend, "choose_batch", choose)
+    monkeypatch.setattr("runtime.serving.service._SILENCE_SECONDS", 0.01)
     with client.stream("POST", "/v1/completions", json=completion(max_tokens=100, stream=True)) as response:
         lines = list(response.iter_lines())
     assert ": still here" in lines
