@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from desktop.settings import Settings
+from desktop.store.store import Store
 from desktop.translation import set_language
 from desktop.views.theme import theme
 
@@ -69,3 +71,10 @@ def tiny(tiny_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setenv("FALCONET_CACHE", str(tiny_cache))
     return embedded_folder()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty one, in a folder of its own."""
+    with closing(Store.open(tmp_path / "store")) as opened:
+        yield opened

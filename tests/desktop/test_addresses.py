@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from html.parser import HTMLParser
-from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -47,12 +44,6 @@ NO_ADDRESSES = [
     "https://a:b",
     "https://a.example/" + "b" * 3000,
 ]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(tmp_path / "store")) as opened:
-        yield opened
 
 
 class Page(HTMLParser):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,12 +18,6 @@ from desktop.views.pdf import lay_out
 ARABIC = "|الاسم|الحجم|ملاحظات|\n|---|:--|:-:|\n|`Falcon` (7B).|7|سريع|"
 HEBREW = "|1 – שם|$x$|\n|---|---|\n|a|b|"
 ENGLISH = "|Name|قيمة|\n|---|---|\n|one|واحد|"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(tmp_path / "store")) as opened:
-        yield opened
 
 
 def answered(store: Store, text: str) -> int:

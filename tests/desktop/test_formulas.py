@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
-from contextlib import closing
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -54,12 +52,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(tmp_path / "store")) as opened:
-        yield opened
 
 
 def page(store: Store, text: str) -> str:

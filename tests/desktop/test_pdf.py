@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ def writer(qapp: QApplication, tmp_path: Path) -> QPdfWriter:
     writer = QPdfWriter(str(tmp_path / "page.pdf"))
     writer.setResolution(1200)
     return writer
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(tmp_path / "store")) as opened:
-        yield opened
 
 
 def on_paper(store: Store, chat: int, writer: QPdfWriter) -> QTextDocument:

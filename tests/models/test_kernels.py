@@ -18,7 +18,8 @@ from models.kernels.instructions import Avx2, Neon, instructions_of
 from models.kernels.weight import KernelWeight, with_kernels
 from tests.models.arm import ArmExpander, ArmProduct, ArmQuantizer
 
-needs_kernels = pytest.mark.skipif(not machine.supported(), reason="kernels need AVX2 or 64-bit ARM")
+NEEDED = "kernels need AVX2 or 64-bit ARM"
+needs_kernels = pytest.mark.skipif(not machine.supported(), reason=NEEDED)
 LIBRARIES = Path(torch.__file__).parent / "lib"
 GROUP = 4
 WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of 16 (seen: 5e-5)
@@ -66,7 +67,7 @@ def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(matrix, "_quantizer", functools.cache(ArmQuantizer))
         monkeypatch.setattr(matrix, "_expander", functools.cache(ArmExpander))
     elif not machine.supported():
-        pytest.skip("kernels need AVX2 or 64-bit ARM")
+        pytest.skip(NEEDED)
     return str(request.param)
 
 
