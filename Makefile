@@ -18,7 +18,8 @@ test: system $(STAMP) lint
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --platform linux
+	$(BIN)/mypy --platform darwin
 	$(BIN)/lint-imports
 
 install: $(STAMP)

@@ -17,10 +17,11 @@ _FIRST_PORT = 6000  # of X over TCP: display N listens at 6000 + N
 
 def check_screen() -> None:
     """Raise DesktopError where Qt would find no screen. Only Linux can be without one."""
-    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
-        return
-    if _wayland():
-        return
+    if sys.platform.startswith("linux") and not os.environ.get("QT_QPA_PLATFORM") and not _wayland():
+        _check_x11()
+
+
+def _check_x11() -> None:
     display = os.environ.get("DISPLAY", "")
     if not _answers(display):
         where = f"at DISPLAY={display}" if display else "to open a window on"

@@ -25,8 +25,10 @@ def _cache_folder() -> Path:
     if named:
         return Path(named).expanduser()
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "falconet"
-    if sys.platform == "win32":
+        folder = Path.home() / "Library" / "Caches" / "falconet"
+    elif sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "falconet" / "Cache"
-    return (Path(system) if system else Path.home() / ".cache") / "falconet"
+        folder = (Path(local) if local else Path.home() / "AppData" / "Local") / "falconet" / "Cache"
+    else:
+        folder = (Path(system) if system else Path.home() / ".cache") / "falconet"
+    return folder

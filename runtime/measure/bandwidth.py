@@ -14,10 +14,8 @@ _PASSES = 7
 
 def usable_cores() -> int:
     """Cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # macOS and Windows have none
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def thread_count() -> int:
