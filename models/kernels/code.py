@@ -4,10 +4,38 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 I64, F32, PTR = "i64", "float", "ptr"
-B32, W16, D8, F8 = "<32 x i8>", "<16 x i16>", "<8 x i32>", "<8 x float>"
+F8 = "<8 x float>"
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The types of a processor's vectors, of 256 or 512 bits: `lanes` parts of 128."""
+
+    lanes: int
+
+    @property
+    def bytes(self) -> str:
+        """Of 8 bits."""
+        return f"<{16 * self.lanes} x i8>"
+
+    @property
+    def words(self) -> str:
+        """Whole numbers of 16 bits."""
+        return f"<{8 * self.lanes} x i16>"
+
+    @property
+    def sums(self) -> str:
+        """Whole numbers of 32 bits."""
+        return f"<{4 * self.lanes} x i32>"
+
+    @property
+    def floats(self) -> str:
+        """Float32."""
+        return f"<{4 * self.lanes} x float>"
 
 
 class Value:
@@ -89,16 +117,19 @@ Operand = Value | int | float
 
 
 class Instructions(Protocol):
-    """What LLVM's language has no word for, in a processor's own. Vectors are 256 bits, two halves of 128."""
+    """What LLVM's language has no word for, in a processor's own."""
 
+    vectors: Vectors
+    two_rows: int  # tokens up to which two rows are worked on at once: their sums stay in registers
+    largest_table: int  # entries that `look_up` takes
     in_passes: int  # tokens up to which passes over a packed matrix take less time than float32's product of it
     piece: int  # tokens of a prompt that a large packed model reads at a time: a pass stays under some seconds
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
-        """Products of the 16-bit numbers of each pair, added up within their halves to eight of 32 bits, exactly."""
+        """Products of the 16-bit numbers of each pair, added up within their lanes to numbers of 32 bits, exactly."""
 
     def look_up(self, table: Value, index: Value) -> Value:
-        """Bytes of a table of 16, the same in both halves, or of 64, by each byte of `index`, below their number."""
+        """Bytes of a table of 16, 64 or 256, by each byte of `index`, below their number."""
 
     def nearest(self, numbers: Value) -> Value:
         """Eight float32 numbers as the nearest whole ones, ties to even."""
@@ -186,6 +217,13 @@ class Code:
         """The smaller of two numbers."""
         test = self.emit("i1", f"icmp slt {left.type} {left.name}, {right.name}")
         return self.emit(left.type, f"select i1 {test.name}, {left.type} {left.name}, {left.type} {right.name}")
+
+    def choose(self, sign: Value, below: Value, other: Value) -> Value:
+        """Of two vectors the elements of `below` where those of `sign` are negative, else those of `other`."""
+        test = self.emit(f"<{lanes(sign.type)} x i1>", f"icmp slt {sign.type} {sign.name}, zeroinitializer")
+        return self.emit(
+            below.type, f"select {test.type} {test.name}, {below.type} {below.name}, {other.type} {other.name}"
+        )
 
     def loop(
         self, count: Value, start: Sequence[Value], body: Callable[[Value, list[Value]], Sequence[Value]]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.kernels.code import B32, D8, F8, F32, I64, W16, Code, Value
+from models.kernels.code import F32, I64, Code, Value, lanes
 
 SPAN = 64  # columns worked on together; a matrix has a multiple of it
 
@@ -20,18 +19,30 @@ class Job:
 
 @dataclass(frozen=True)
 class Numbers:
-    """64 columns in a form's order, and the scale of the two lanes, four times each, where weights have one."""
+    """64 columns in a form's order, and the scales of even and odd lanes, four times each, where weights have them."""
 
     vectors: list[Value]
     scale: Value | None = None
 
 
 class WholeForm:
-    """One stored form. `order` says which column of a span stands where in the vectors."""
+    """One stored form."""
 
-    order: tuple[int, ...]
+    bytes_first: tuple[int, ...] = tuple(range(SPAN))  # columns as they stand before bytes become 16-bit numbers
     span_bytes = 32
     aux_a_row = False  # whether each row has its own record beside the weights, or a group shares one
+
+    def order(self, lanes: int) -> tuple[int, ...]:
+        """Which column of a span stands where in vectors of so many lanes, after `interleave`."""
+        wide, first = 16 * lanes, self.bytes_first
+        vectors = [first[at : at + wide] for at in range(0, SPAN, wide)]
+        return tuple(
+            vector[16 * lane + k]
+            for vector in vectors
+            for half in (0, 8)
+            for lane in range(lanes)
+            for k in range(half, half + 8)
+        )
 
     def open(self, record: Value) -> list[Value]:
         """What the rows need throughout, from their record."""
@@ -48,40 +59,42 @@ class WholeForm:
 
 def interleave(low: Value, high: Value) -> list[Value]:
     """16-bit numbers from their low and high bytes, two vectors."""
-    first = [place for lane in (0, 16) for k in range(8) for place in (lane + k, 32 + lane + k)]
-    return [low.pick([place + shift for place in first], high).bits(W16) for shift in (0, 8)]
+    wide = lanes(low.type)
+    first = [place for lane in range(0, wide, 16) for k in range(8) for place in (lane + k, wide + lane + k)]
+    return [low.pick([place + shift for place in first], high).bits(f"<{wide // 2} x i16>") for shift in (0, 8)]
 
 
-def _order(bytes_: Sequence[int]) -> list[int]:
-    """Columns in the order in which `interleave` leaves 32 bytes."""
-    return [bytes_[lane + k] for part in (0, 8) for lane in (0, 16) for k in range(part, part + 8)]
+_NIBBLES = (*range(0, SPAN, 2), *range(1, SPAN, 2))
 
 
-_NIBBLES = (*_order(range(0, 64, 2)), *_order(range(1, 64, 2)))
-_BYTES = (*_order(range(32)), *_order(range(32, 64)))
-
-
-def _nibbles(code: Code, weights: Value, span: Value) -> tuple[Value, Value]:
-    """Low and high halves of a span's 32 bytes, as bytes below 16."""
-    packed = code.load(weights, span * 32, W16)
-    low = packed.bits(B32) & 15
-    return low, (packed >> 4).bits(B32) & 15
+def _nibbles(code: Code, weights: Value, span: Value, *, upper: bool) -> list[Value]:
+    """The low halves of a span's 32 bytes, then the high ones, each in the upper or lower half of a byte of its own."""
+    vectors = code.cpu.vectors
+    packed = code.load(weights, span * 32, "<16 x i16>")
+    shifts = (4, 0) if upper else (0, 4)
+    if vectors.lanes == 4:
+        both = packed.pick([*range(16)] * 2)
+        by = code.constants("i16", [shifts[0]] * 16 + [shifts[1]] * 16)
+        parts = [both << by if upper else both >> by]
+    else:
+        parts = [(packed << by if upper else packed >> by) if by else packed for by in shifts]
+    return [part.bits(vectors.bytes) & (0xF0 if upper else 0x0F) for part in parts]
 
 
 class Lut4(WholeForm):
     """Sixteen entries a group: record of 16 low bytes, 16 high bytes, scale."""
 
-    order = _NIBBLES
+    bytes_first = _NIBBLES
 
     def open(self, record: Value) -> list[Value]:
-        low, high = (record.code.load(record, at, "<16 x i8>").pick([*range(16)] * 2) for at in (0, 16))
+        low, high = (record.code.load(record, at, "<16 x i8>") for at in (0, 16))
         return [low, high, record.code.load(record, 32, F32)]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         out = []
         for (low, high, _), row in zip(opened, weights, strict=True):
             vectors = []
-            for index in _nibbles(code, row, span):
+            for index in _nibbles(code, row, span, upper=False):
                 vectors += interleave(code.cpu.look_up(low, index), code.cpu.look_up(high, index))
             out.append(Numbers(vectors))
         return out
@@ -93,7 +106,6 @@ class Lut4(WholeForm):
 class Lut6(WholeForm):
     """64 entries a group: record of all low bytes, all high bytes, scale."""
 
-    order = _BYTES
     span_bytes = 48
 
     def open(self, record: Value) -> list[Value]:
@@ -101,35 +113,67 @@ class Lut6(WholeForm):
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         vectors: list[list[Value]] = [[] for _ in weights]
-        for half in (0, 1):
-            indices = [self._indices(code, row, span, half) for row in weights]
+        wide = lanes(code.cpu.vectors.bytes)
+        for first in range(0, SPAN, wide):
+            indices = [self._indices(code, row, span * 48 + first * 3 // 4) for row in weights]
             planes = []
-            for plane in (0, 64):  # one after the other: a table of 64 takes four registers
+            for plane in (0, 64):  # one after the other: a table of 64 may take four registers
                 table = code.load(opened[0][0], plane, "<64 x i8>")
                 planes.append([code.cpu.look_up(table, index) for index in indices])
             for vector, *bytes_ in zip(vectors, *planes, strict=True):
                 vector += interleave(*bytes_)
         return [Numbers(vector) for vector in vectors]
 
-    def _indices(self, code: Code, weights: Value, span: Value, half: int) -> Value:
-        """32 indices as bytes: each three bytes, four indices, go to a 32-bit number whose parts move to its bytes."""
-        triples = [3 * k + (j if j < 3 else 0) for k in range(4) for j in range(4)]
-        source = span * 48 + 24 * half
-        low = code.load(weights, source, "<12 x i8>").pick(triples)
-        high = code.load(weights, source + 12, "<12 x i8>").pick(triples)
-        words = low.pick(range(32), high).bits(D8)
+    def _indices(self, code: Code, weights: Value, source: Value) -> Value:
+        """A vector of indices as bytes: each three bytes, four indices, go to a 32-bit number whose parts move to its
+        bytes."""
+        vectors = code.cpu.vectors
+        if vectors.lanes == 4:
+            triples = _triples(16)
+            words = code.load(weights, source, "<48 x i8>").pick(triples).bits(vectors.sums)
+        else:
+            triples = _triples(4)
+            low, high = (code.load(weights, source + at, "<12 x i8>").pick(triples) for at in (0, 12))
+            words = low.pick(range(32), high).bits(vectors.sums)
         a, b, c, d = ((words << 2 * k) & (0x3F << 8 * k) for k in range(4))
-        return (a | b | c | d).bits(B32)
+        return (a | b | c | d).bits(vectors.bytes)
 
     def scale(self, opened: list[Value]) -> Value:
         return opened[1]
 
 
-class Lut8(WholeForm):
-    """256 entries a group: record of the entries as 16-bit numbers, scale. They are fetched one by one."""
+def _triples(count: int) -> list[int]:
+    """Places of `count` times three bytes, a fourth behind each."""
+    return [3 * k + (j if j < 3 else 0) for k in range(count) for j in range(4)]
 
-    order = tuple(range(SPAN))
+
+class Lut8(WholeForm):
+    """256 entries a group: record of all low bytes, all high bytes, scale. For processors with tables as large."""
+
     span_bytes = 64
+
+    def open(self, record: Value) -> list[Value]:
+        return [record, record.code.load(record, 512, F32)]
+
+    def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
+        indices = [code.load(row, span * 64, code.cpu.vectors.bytes) for row in weights]
+        planes = []
+        for plane in (0, 256):
+            table = code.load(opened[0][0], plane, "<256 x i8>")
+            planes.append([code.cpu.look_up(table, index) for index in indices])
+        return [Numbers(interleave(low, high)) for low, high in zip(*planes, strict=True)]
+
+    def scale(self, opened: list[Value]) -> Value:
+        return opened[1]
+
+
+class FetchedLut8(WholeForm):
+    """The same where tables have 64 entries: record of the entries as 16-bit numbers, scale. Fetched one by one."""
+
+    span_bytes = 64
+
+    def order(self, lanes: int) -> tuple[int, ...]:  # noqa: ARG002
+        return tuple(range(SPAN))
 
     def open(self, record: Value) -> list[Value]:
         return [record, record.code.load(record, 512, F32)]
@@ -137,7 +181,7 @@ class Lut8(WholeForm):
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
         out = []
         for (record, _), row in zip(opened, weights, strict=True):
-            vectors = [code.constant(W16, 0)] * 4
+            vectors = [code.constant("<16 x i16>", 0)] * 4
             for eight in range(8):
                 word = code.load(row, span * 64 + 8 * eight, I64)
                 for k in range(8):
@@ -153,21 +197,21 @@ class Lut8(WholeForm):
 class Int4(WholeForm):
     """Two a byte, a float16 scale for 32 columns: a record is a row's scales."""
 
-    order = _NIBBLES
+    bytes_first = _NIBBLES
     aux_a_row = True
 
     def open(self, record: Value) -> list[Value]:
         return [record]
 
     def numbers(self, code: Code, opened: list[list[Value]], weights: list[Value], span: Value) -> list[Numbers]:
-        zero = code.constant(B32, 0)
+        zero = code.constant(code.cpu.vectors.bytes, 0)
+        floats = code.cpu.vectors.floats
+        lanes_first = [lane % 2 for lane in range(code.cpu.vectors.lanes) for _ in range(4)]
         out = []
         for (record,), row in zip(opened, weights, strict=True):
-            packed = code.load(row, span * 32, W16)
             # A nibble in the upper half of the upper byte is its value times 4096, sign and all.
-            low = (packed << 4).bits(B32) & 0xF0
-            vectors = interleave(zero, low) + interleave(zero, packed.bits(B32) & 0xF0)
-            scales = code.load(record, span * 4, "<2 x half>").pick([0] * 4 + [1] * 4).cast("fpext", F8)
+            vectors = [part for high in _nibbles(code, row, span, upper=True) for part in interleave(zero, high)]
+            scales = code.load(record, span * 4, "<2 x half>").pick(lanes_first).cast("fpext", floats)
             out.append(Numbers(vectors, scales))
         return out
 
@@ -179,8 +223,6 @@ class Int8(WholeForm):
     """One a byte, a float32 scale a row."""
 
     span_bytes = 64
-
-    order = _BYTES
     aux_a_row = True
 
     def open(self, record: Value) -> list[Value]:
@@ -193,11 +235,12 @@ class Int8(WholeForm):
         weights: list[Value],
         span: Value,
     ) -> list[Numbers]:
-        zero = code.constant(B32, 0)
+        type_ = code.cpu.vectors.bytes
+        zero = code.constant(type_, 0)
         out = []
         for row in weights:
-            halves = [code.load(row, span * 64 + 32 * half, B32) for half in (0, 1)]
-            out.append(Numbers(interleave(zero, halves[0]) + interleave(zero, halves[1])))
+            parts = [code.load(row, span * 64 + at, type_) for at in range(0, SPAN, lanes(type_))]
+            out.append(Numbers([vector for part in parts for vector in interleave(zero, part)]))
         return out
 
     def scale(self, opened: list[Value]) -> Value:
@@ -208,6 +251,7 @@ WHOLE_FORMS: dict[str, WholeForm] = {
     "lut4": Lut4(),
     "lut6": Lut6(),
     "lut8": Lut8(),
+    "fetched lut8": FetchedLut8(),
     "int4": Int4(),
     "int8": Int8(),
 }

@@ -85,7 +85,6 @@ def _target_machine() -> Any:
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    # AVX-512 would change nothing here but the clock.
     return binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(), features=_features().flatten(), opt=3
     )

@@ -53,7 +53,7 @@ class Matrix:
         tokens = len(x)
         x = x.contiguous()
         out = torch.empty((tokens, self.shape[0]), dtype=torch.float32)
-        rows = self.rows_at_once if tokens <= 4 else 1
+        rows = self.rows_at_once if tokens <= _cpu().two_rows else 1
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
         job[Job.UNITS] = self.shape[0] // rows
         job[Job.PIECE] = max(1, min(_PIECE_BYTES // (self._row_bytes * rows), job[Job.UNITS] // _LEAST_PIECES))
@@ -83,7 +83,7 @@ class Matrix:
         """x [T, I] with its columns as those of expanded rows stand: packed forms have an order of their own."""
         if not self._whole:
             return x
-        order = torch.tensor(WHOLE_FORMS[self.form].order)
+        order = torch.tensor(WHOLE_FORMS[self.form].order(_cpu().vectors.lanes))
         return x.reshape(len(x), self._spans, SPAN)[:, :, order].reshape(len(x), self.shape[1])
 
 
@@ -96,11 +96,11 @@ def lut_matrix(indices: Tensor, codebook: Tensor, bits: int) -> Matrix | None:
     largest = tables.abs().amax(1, keepdim=True).clamp_min(1e-30)
     whole = (tables * (32767 / largest)).round().to(torch.int16)
     low, high = (whole & 255).to(torch.uint8), (whole >> 8).to(torch.int8).view(torch.uint8)
-    scale = (largest / 32767).view(torch.uint8)
-    if bits == 8:
-        low, high = whole.view(torch.uint8), torch.empty((len(whole), 0), dtype=torch.uint8)
+    scale, form = (largest / 32767).view(torch.uint8), f"lut{bits}"
+    if codebook.shape[1] > _cpu().largest_table:
+        form, low, high = f"fetched {form}", whole.view(torch.uint8), low[:, :0]
     record = torch.cat((low, high, scale), dim=1).contiguous()
-    return Matrix(f"lut{bits}", shape, indices, record, group=len(indices) // len(codebook))
+    return Matrix(form, shape, indices, record, group=len(indices) // len(codebook))
 
 
 def block_matrix(values: Tensor, scale: Tensor) -> Matrix | None:
@@ -142,7 +142,7 @@ def _quantize(form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64], tokens: i
     inner = (ctypes.c_int64 * Job.FIELDS)()
     inner[Job.UNITS], inner[Job.SPANS] = tokens, job[Job.SPANS]
     inner[Job.X], inner[Job.OUT], inner[Job.X_SCALES] = x.data_ptr(), job[Job.X], job[Job.X_SCALES]
-    _quantizer(WHOLE_FORMS[form].order).run(inner)
+    _quantizer(WHOLE_FORMS[form].order(_cpu().vectors.lanes)).run(inner)
 
 
 @functools.cache

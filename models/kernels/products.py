@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.kernels.code import F8, F32, Code, Instructions, Value
+from models.kernels.code import F8, F32, Code, Instructions, Value, lanes
 from models.kernels.forms import SPAN, WHOLE_FORMS, Job, WholeForm
 
 _BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
@@ -41,8 +41,11 @@ class _Columns:
 
 def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _Columns) -> None:
     opened_at = _opened(code, form, rows)
+    vectors = code.cpu.vectors
     x_bytes, scale_bytes = columns.spans * (2 * SPAN), columns.spans * 32
-    zero = code.constant(F8, 0.0)
+    zero = code.constant(vectors.floats, 0.0)
+    wide = 16 * vectors.lanes  # bytes
+    for_lanes = [4 * (lane % 2) + k for lane in range(vectors.lanes) for k in range(4)]
 
     def rows_at(first: Value) -> None:
         row, opened = opened_at(first)
@@ -55,11 +58,15 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
                 code.prefetch(weights[r], index * form.span_bytes + AHEAD)
             for t in range(tokens):
                 x = code.shifted(columns.x, index * (2 * SPAN) + x_bytes * t)
-                vectors = [code.load(x, 32 * k, "<16 x i16>") for k in range(4)]
-                x_scale = code.load(columns.x_scales, index * 32 + scale_bytes * t, F8)
+                numbers_x = [code.load(x, at, vectors.words) for at in range(0, 2 * SPAN, wide)]
+                x_scale = code.load(columns.x_scales, index * 32 + scale_bytes * t, F8).pick(for_lanes)
                 for r in range(rows):
-                    pairs = list(zip(numbers[r].vectors, vectors, strict=True))
-                    total = code.cpu.dot(pairs[:2]).cast("sitofp", F8) + code.cpu.dot(pairs[2:]).cast("sitofp", F8)
+                    pairs = list(zip(numbers[r].vectors, numbers_x, strict=True))
+                    # Two vectors are four products to a sum: more would not fit 32 bits.
+                    sums_of_four = [code.cpu.dot(pairs[at : at + 2]) for at in range(0, len(pairs), 2)]
+                    total, *rest = (each.cast("sitofp", vectors.floats) for each in sums_of_four)
+                    for more in rest:
+                        total = total + more
                     weight_scale = numbers[r].scale
                     scale = x_scale if weight_scale is None else x_scale * weight_scale
                     sums[t * rows + r] = code.fma(total, scale, sums[t * rows + r])
@@ -80,24 +87,24 @@ def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
     OUT [rows, I] is where to, OUT_BYTES from row to row. Numbers are those that products multiply.
     """
     code = Code("expand", cpu)
-    form, columns = WHOLE_FORMS[form_name], _Columns(code)
+    form, columns, count = WHOLE_FORMS[form_name], _Columns(code), lanes(cpu.vectors.words)
     opened_at = _opened(code, form, rows)
 
     def rows_at(first: Value) -> None:
         row, opened = opened_at(first)
         weights = [code.shifted(columns.weights, (row + k) * columns.row_bytes) for k in range(rows)]
         outs = [code.shifted(columns.out, (row + k) * columns.out_bytes) for k in range(rows)]
-        scales = [code.splat(form.scale(record), 16) for record in opened]
+        scales = [code.splat(form.scale(record), count) for record in opened]
 
         def span(index: Value, nothing: list[Value]) -> list[Value]:
             for r, numbers in enumerate(form.numbers(code, opened, weights, index)):
                 code.prefetch(weights[r], index * form.span_bytes + AHEAD)
                 scale = scales[r]
                 if numbers.scale is not None:
-                    scale = scale * numbers.scale.pick([0] * 8 + [4] * 8)
+                    scale = scale * numbers.scale.pick([4 * (k // 8 % 2) for k in range(count)])
                 for k, vector in enumerate(numbers.vectors):
-                    floats = vector.cast("sext", "<16 x i32>").cast("sitofp", "<16 x float>")
-                    code.store(floats * scale, outs[r], index * (SPAN * 4) + 64 * k)
+                    floats = vector.cast("sext", f"<{count} x i32>").cast("sitofp", f"<{count} x float>")
+                    code.store(floats * scale, outs[r], (index * SPAN + count * k) * 4)
             return nothing
 
         code.loop(columns.spans, [], span)
@@ -178,10 +185,10 @@ def _floats(code: Code, form: str, pointer: Value, offset: Value) -> Value:
 
 
 def sum_of(vector: Value) -> Value:
-    """The eight elements added, in a fixed order."""
-    four = vector.pick(range(4)) + vector.pick(range(4, 8))
-    two = four.pick((0, 1)) + four.pick((2, 3))
-    return two.at(0) + two.at(1)
+    """All elements added, in a fixed order."""
+    while (half := lanes(vector.type) // 2) > 1:
+        vector = vector.pick(range(half)) + vector.pick(range(half, 2 * half))
+    return vector.at(0) + vector.at(1)
 
 
 def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
@@ -192,14 +199,14 @@ def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
     code = Code("quantize", cpu)
     spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
     scales = code.field(Job.X_SCALES, "ptr")
-    # Which eights of columns stand in each lane of the four vectors.
-    lanes = [sorted({column // 8 for v in range(4) for column in order[16 * v :][8 * lane :][:8]}) for lane in (0, 1)]
+    # Which eights of columns stand in even lanes, and which in odd ones.
+    parts_of = [sorted({order[at] // 8 for at in range(SPAN) if at // 8 % 2 == odd}) for odd in (0, 1)]
 
     def span(index: Value, nothing: list[Value]) -> list[Value]:
         parts = [code.load(source, index * (SPAN * 4) + 32 * k, F8) for k in range(8)]
         whole: dict[int, Value] = {}
         steps = []
-        for eights in lanes:
+        for eights in parts_of:
             step, numbers = _quantized(code, [parts[k] for k in eights])
             steps.append(code.splat(step, 4))
             whole |= zip(eights, numbers, strict=True)

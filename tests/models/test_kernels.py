@@ -14,12 +14,14 @@ from torch import Tensor
 
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.kernels import machine, matrix
-from models.kernels.instructions import Avx2, Neon, instructions_of
+from models.kernels.code import Instructions
+from models.kernels.instructions import Avx2, Avx512, Neon, instructions_of
 from models.kernels.weight import KernelWeight, with_kernels
 from tests.models.arm import ArmExpander, ArmProduct, ArmQuantizer
 
 NEEDED = "kernels need AVX2 or 64-bit ARM"
 needs_kernels = pytest.mark.skipif(not machine.supported(), reason=NEEDED)
+KINDS: dict[str, Callable[[], Instructions]] = {"avx2": lambda: Avx2({}), "avx512": Avx512, "arm": Neon}
 LIBRARIES = Path(torch.__file__).parent / "lib"
 GROUP = 4
 WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of 16 (seen: 5e-5)
@@ -58,16 +60,26 @@ FORMS: dict[str, Callable[[int, int], Weight]] = {
 }
 
 
-@pytest.fixture(params=["here", "arm"])
+def run_kernels_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of a kind of processor multiply: this machine's if it is or can be one, else the emulator."""
+    here = machine.instructions()
+    if name == "arm" and not isinstance(here, Neon):
+        makers: dict[str, Callable[..., object]] = {
+            "_product": ArmProduct, "_quantizer": ArmQuantizer, "_expander": ArmExpander
+        }  # fmt: skip
+    elif type(here) is type(KINDS[name]()) or (name == "avx2" and isinstance(here, Avx512)):
+        makers = {each: getattr(matrix, each).__wrapped__ for each in ("_product", "_quantizer", "_expander")}
+    else:
+        pytest.skip(f"this processor has no {'AVX-512 with VBMI' if name == 'avx512' else 'AVX2'}")
+    monkeypatch.setattr(matrix, "instructions", KINDS[name])
+    for each, maker in makers.items():
+        monkeypatch.setattr(matrix, each, functools.cache(maker))
+
+
+@pytest.fixture(params=KINDS)
 def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Whose kernels multiply."""
-    if request.param == "arm":
-        monkeypatch.setattr(matrix, "instructions", Neon)
-        monkeypatch.setattr(matrix, "_product", functools.cache(ArmProduct))
-        monkeypatch.setattr(matrix, "_quantizer", functools.cache(ArmQuantizer))
-        monkeypatch.setattr(matrix, "_expander", functools.cache(ArmExpander))
-    elif not machine.supported():
-        pytest.skip(NEEDED)
+    run_kernels_of(request.param, monkeypatch)
     return str(request.param)
 
 
@@ -100,10 +112,9 @@ def test_the_product_is_torchs_with_the_expanded_matrix(form: str, rows: int, co
     check_product(form, rows, columns, tokens)
 
 
-@pytest.mark.parametrize("processor", ["arm"], indirect=True)
 @pytest.mark.parametrize("tokens", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 @pytest.mark.usefixtures("processor")
-def test_so_it_is_on_arm(form: str, tokens: int) -> None:
+def test_so_it_is_on_every_kind_of_processor(form: str, tokens: int) -> None:
     check_product(form, 36, 192, tokens)
 
 
@@ -315,6 +326,8 @@ def test_arm_processors_of_other_years_run_the_same(form: str, cpu: str, monkeyp
     [
         ("x86_64-unknown-linux-gnu", {"avx2": True, "fma": True, "f16c": True}, Avx2),
         ("x86_64-unknown-linux-gnu", {"avx2": False, "fma": True, "f16c": True}, None),
+        ("x86_64-unknown-linux-gnu", dict.fromkeys(Avx512.needed, True), Avx512),
+        ("x86_64-unknown-linux-gnu", dict.fromkeys(Avx512.needed, True) | {"avx512vbmi": False}, Avx2),
         ("arm64-apple-darwin24.6.0", {}, Neon),
         ("aarch64-unknown-linux-gnu", {"neon": True}, Neon),
         ("aarch64_be-unknown-linux-gnu", {"neon": True}, None),
