@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     Raises DesktopError where there is no screen or the folder cannot be written, StoreError where the chats cannot be
     opened, ImportError where a package is missing.
     """
+    begin_at_home()
     application = make_application(sys.argv[:1])
     _check_folder(folder)
     instance = SingleInstance(folder, application)
@@ -82,6 +84,13 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     if furniture.refusal is not None:
         raise furniture.refusal
     return code
+
+
+def begin_at_home() -> None:
+    """File panels begin in the current folder: of a program that Finder starts that is the root of the disk."""
+    here = Path.cwd()
+    if here == Path(here.anchor):
+        os.chdir(Path.home())
 
 
 def _check_folder(folder: Path) -> None:

@@ -16,7 +16,8 @@ QUESTION, ANSWER = "What is the capital of France?", "Paris"
 def main(built: Path) -> int:
     """0 where both were seen; what went wrong is printed."""
     application = built / ("Falconet.app/Contents/MacOS/Falconet" if sys.platform == "darwin" else "Falconet/Falconet")
-    size = sum(file.lstat().st_size for file in application.parent.rglob("*") if file.is_file())
+    whole = built / ("Falconet.app" if sys.platform == "darwin" else "Falconet")
+    size = sum(file.lstat().st_size for file in whole.rglob("*") if file.is_file())
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "QT_QPA_PLATFORM": "offscreen",
@@ -43,7 +44,7 @@ def main(built: Path) -> int:
             print(f"{'ok' if good else 'FAILED'} {' '.join(arguments)} ({time.monotonic() - begun:.1f} s)")
             if not good:
                 print(done.stdout, done.stderr, f"exit code {done.returncode}", sep="\n")
-    print(f"{application.parent}: {size / 1e6:.0f} MB")
+    print(f"{whole}: {size / 1e6:.0f} MB")
     return 0 if all(seen) else 1
 
 

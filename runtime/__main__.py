@@ -15,6 +15,8 @@ from runtime.cli.streams import drop
 from runtime.errors import UserFacingError
 from runtime.packages import check_python, missing_package
 
+_UNLOADABLE = (126, 127, 1114)  # Windows' numbers: a library, or what it needs, is not found or does not start
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, and turn the world's faults into one line."""
@@ -22,8 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     json_lines = wants_json(given)
     if isinstance(out, io.TextIOWrapper):
-        # JSON is UTF-8. For people, a character that their terminal lacks must not end the answer.
-        out.reconfigure(encoding="utf-8" if json_lines else out.encoding, errors="replace")
+        # JSON is UTF-8, and so is what Windows' programs read from each other, whatever its code page is. For people, a
+        # character that their terminal lacks must not end the answer.
+        unicode = json_lines or (os.name == "nt" and not out.isatty())
+        out.reconfigure(encoding="utf-8" if unicode else out.encoding, errors="replace")
     try:
         check_python()
         # Here, so that Ctrl-C while numpy loads is no traceback either.
@@ -72,6 +76,11 @@ def _stream(stream: TextIO | None, mode: str) -> TextIO:
 
 
 def _describe(error: OSError) -> str:
+    if getattr(error, "winerror", None) in _UNLOADABLE:
+        return (
+            "Libraries of torch cannot be loaded: install Microsoft's Visual C++ Redistributable "
+            "(https://aka.ms/vs/17/release/vc_redist.x64.exe), which it needs, and try again."
+        )
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return f"The disk is full{where}; free some space and try again."

@@ -19,8 +19,8 @@ class PackageMissingError(UserFacingError):
 def install_command(extra: str) -> str:
     """The command that adds what `extra` stands for, from this folder where it is Falconet's source."""
     if (_ROOT / "pyproject.toml").is_file() and (_ROOT / "tests").is_dir():
-        return f"pip install -e '{_ROOT}[{extra}]'"
-    return f"pip install 'falconet[{extra}]'"
+        return f'pip install -e "{_ROOT}[{extra}]"'  # Windows knows no other quotes
+    return f'pip install "falconet[{extra}]"'
 
 
 def missing_package(error: ModuleNotFoundError, extra: str) -> PackageMissingError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,17 +18,19 @@ def write_whole(file: Path, parts: Iterable[bytes | memoryview], *, mode: int = 
     then, and nothing is left beside it.
     """
     place = replaceable(file)
-    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:64]}.")
+    # Not tempfile.mkstemp: in a folder of Windows that refuses files it tries two thousand million names.
+    beside = place.with_name(f".{place.name[:64]}.{secrets.token_hex(8)}")
+    handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(beside).chmod(mode)
-        Path(beside).replace(place)
+        beside.chmod(mode)
+        beside.replace(place)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(beside).unlink()
+            beside.unlink()
         raise
 
 

@@ -143,7 +143,7 @@ class ExportJob(QObject):
             self._set(replace(state, kind="failed", error=state.error or self._why(code), seconds_left=None))
 
     def _why(self, code: int) -> str:
-        if code == -signal.SIGKILL:
+        if code == -getattr(signal, "SIGKILL", 9):  # which Windows has no name for
             return self.tr(
                 "The export was ended by the system, as happens when memory runs out; close other programs and start "
                 "it again: it goes on where it was."

@@ -111,7 +111,7 @@ class ModelLibrary(QObject):
         if sys.platform == "darwin":
             subprocess.Popen(["/usr/bin/open", "-R", str(entry.path)])
         elif sys.platform == "win32":
-            subprocess.Popen(["explorer", f"/select,{entry.path}"])
+            subprocess.Popen(["explorer", "/select,", str(entry.path)])
         else:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent)))
 

@@ -34,6 +34,7 @@ class ModuleProcess(QObject):
         self._process.setStandardInputFile(QProcess.nullDevice())
         self._process.readyReadStandardError.connect(self._read_lines)
         self._process.readyReadStandardOutput.connect(self._read_out)
+        self._process.started.connect(self._keep_awake)
         self._process.finished.connect(self._finish)
         self._process.errorOccurred.connect(self._fail)
         self._kill = QTimer(self, singleShot=True, interval=_GRACE_MILLISECONDS)
@@ -66,6 +67,11 @@ class ModuleProcess(QObject):
     def _start(self) -> None:
         if self.running:
             self._process.start()
+
+    def _keep_awake(self) -> None:
+        """A Mac that nobody touches falls asleep, also with a download under way, unless it is told not to."""
+        if sys.platform == "darwin":
+            QProcess.startDetached("/usr/bin/caffeinate", ["-i", "-w", str(self._process.processId())])
 
     def _interrupt(self) -> None:
         pid = self._process.processId()

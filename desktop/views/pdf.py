@@ -47,6 +47,7 @@ th, td { padding: 3px 8px; }
 
 
 _ABOVE = 6.0  # a table, in pixels
+_POINTS = 10.5  # of text on paper, whatever size it has on the screen
 _LINES = QColor("#d9d9de")
 
 Drawings = Mapping[tuple[str, bool], Drawing | None]
@@ -103,6 +104,9 @@ def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextD
     wrapping.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     document.setDefaultTextOption(wrapping)
     document.setDocumentMargin(0)
+    font = document.defaultFont()
+    font.setPointSizeF(_POINTS)
+    document.setDefaultFont(font)
     document.setDefaultStyleSheet(_SHEET)
     document.setHtml(page.html)
     document.documentLayout().registerHandler(FORMULA, FormulaObject(document, _Drawn(drawings, document)))

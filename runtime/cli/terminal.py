@@ -76,9 +76,11 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
 
 def _editing(history: History | None, complete: Complete | None) -> Callable[[str], None]:
     """Set up readline; what is called with each text typed."""
+    if os.name != "posix":  # Windows' console edits lines itself, and what is called readline there has other names
+        return lambda _: None
     try:
         import readline
-    except ImportError:  # Windows: the console edits lines itself
+    except ImportError:  # a Python that was built without it
         return lambda _: None
     readline.set_auto_history(False)  # a block is one entry, not one for each of its lines
     if os.environ.get("TERM", "dumb") != "dumb":

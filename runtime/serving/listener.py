@@ -81,7 +81,8 @@ class Listener:
             case errno.EADDRINUSE:
                 return OptionError(f"{place} is in use; choose another with --port, or 0 for any that is free.")
             case errno.EACCES:
-                return OptionError(f"{place} needs rights that you do not have; choose a --port above 1023.")
+                above = " above 1023" if self._port < 1024 else ""
+                return OptionError(f"{place} needs rights that you do not have; choose another --port{above}.")
         reason = (error.strerror or str(error)).rstrip(".")
         return OptionError(
             f"{self._asked or 'An empty text'} is no address of this machine ({reason}); choose another --host."

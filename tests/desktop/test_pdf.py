@@ -51,6 +51,24 @@ def test_no_line_is_cut_off_at_the_margin(store: Store, writer: QPdfWriter, text
     assert widest <= writer.width()
 
 
+def test_letters_on_paper_are_as_large_whatever_size_the_window_shows(
+    store: Store, writer: QPdfWriter, qapp: QApplication
+) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "user", "one line")
+    usual = qapp.font()
+    heights = []
+    try:
+        for points in (9.0, 26.0):
+            font = qapp.font()
+            font.setPointSizeF(points)
+            qapp.setFont(font)
+            heights.append([block.layout().boundingRect().height() for block in blocks(on_paper(store, chat, writer))])
+    finally:
+        qapp.setFont(usual)
+    assert heights[0] == heights[1]
+
+
 def test_lines_and_spaces_of_a_question_stay(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "user", "one\n    two   spaces")

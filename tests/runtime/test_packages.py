@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime import packages
+from runtime.__main__ import main
 from runtime.packages import PackageMissingError, check_python, install_command, missing_package
 from tests import patience
 
@@ -46,7 +47,7 @@ def test_a_missing_package_is_one_sentence_that_says_how_to_get_it(package: str,
     done = run_without(package, *command)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {package} is not installed in {sys.prefix}: ")
-    assert done.stderr.endswith(f"`pip install -e '{ROOT}[export]'`.\n")
+    assert done.stderr.endswith(f'`pip install -e "{ROOT}[export]"`.\n')
     assert done.stderr.count("\n") == 1
 
 
@@ -57,9 +58,9 @@ def test_the_models_are_listed_without_torch() -> None:
 
 
 def test_the_command_names_the_source_s_folder_or_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert install_command("cuda") == f"pip install -e '{ROOT}[cuda]'"
+    assert install_command("cuda") == f'pip install -e "{ROOT}[cuda]"'
     monkeypatch.setattr(packages, "_ROOT", tmp_path)  # as in site-packages
-    assert install_command("cuda") == "pip install 'falconet[cuda]'"
+    assert install_command("cuda") == 'pip install "falconet[cuda]"'
 
 
 def test_an_environment_beside_the_source_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,3 +84,17 @@ def test_a_python_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
     with pytest.raises(PackageMissingError, match=r"needs Python 3\.11 or newer, and this is 3\.9\.18 \("):
         check_python()
+
+
+def test_a_library_of_windows_that_torch_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object) -> int:
+        error = OSError(22, "The specified module could not be found")
+        error.winerror = 126  # type: ignore[attr-defined,unused-ignore]
+        raise error
+
+    monkeypatch.setattr("runtime.cli.measuring.run_measuring", run)
+    assert main(["devices"]) == 1
+    [sentence] = capfd.readouterr().err.splitlines()
+    assert "Visual C++ Redistributable" in sentence

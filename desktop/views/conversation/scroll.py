@@ -262,6 +262,8 @@ class MessageColumn(QAbstractScrollArea):
         top = self._heights.top(self._anchor) - self._anchor_top + self._padding() if self.items else 0
         maximum = max(total - room, 0)
         self._value = min(max(top, 0), maximum)  # before the bar says so: its signals then mean nothing new
+        if self._value <= bar.maximum():
+            bar.setValue(self._value)  # else a smaller range would move the bar to its end, as if the user had
         bar.setRange(0, maximum)
         bar.setPageStep(room)
         bar.setSingleStep(self.style_now.gap(5))

@@ -99,6 +99,18 @@ def test_scrolling_up_stops_the_following(view: ConversationView, qtbot: QtBot) 
     assert view.newest.isVisible()
 
 
+def test_a_small_step_up_is_kept_where_what_comes_into_sight_is_lower_than_thought(view: ConversationView) -> None:
+    address = f"[word](https://example.org/{'a' * 3000})"  # long in the text, and none of it is shown
+    view.set_items([answer(n, address if n < 20 else LONG * 4, figures=figures()) for n in range(1, 21)])
+    bar = view.list.verticalScrollBar()
+    while view.list.reading_place()[0] == 20:  # up to the first message above, whose height is a guess
+        left, highest = bar.maximum() - bar.value(), bar.maximum()
+        view.list.scroll_by(-3)
+        assert bar.maximum() - bar.value() == left + 3
+        assert not view.list.following
+    assert bar.maximum() < highest
+
+
 def test_scrolling_to_the_end_follows_again(view: ConversationView, qtbot: QtBot) -> None:
     view.set_items([*chat(9), answer(10, "", state="streaming")])
     wheel(view, 3)
