@@ -25,7 +25,7 @@ from safetensors import safe_open
 
 from benchmarks.record import check_clean, checkpoint_command, make_record, write_record
 
-PROMPTS, NEW = (64, 512), 16  # tokens
+NEW = 16  # tokens
 _OF_A_LAYER = {
     "input_layernorm": "attn_norm",
     "self_attention.query_key_value": "attn_qkv",
@@ -84,9 +84,9 @@ def write_gguf(checkpoint: Path, out: Path) -> None:
     partial.rename(out)
 
 
-def llama_round(tool: Path, model: Path, threads: int) -> dict[str, float]:
+def llama_round(tool: Path, model: Path, prompt_lengths: list[int], threads: int) -> dict[str, float]:
     """Tokens a second of each prompt and of writing."""
-    prompts = ",".join(map(str, PROMPTS))
+    prompts = ",".join(map(str, prompt_lengths))
     shape = ["-p", prompts, "-n", str(NEW), "-t", str(threads), "-r", "1", "-o", "jsonl"]
     done = subprocess.run([tool, "-m", model, *shape], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -95,15 +95,15 @@ def llama_round(tool: Path, model: Path, threads: int) -> dict[str, float]:
     return {(f"prompt {row['n_prompt']}" if row["n_prompt"] else "decode"): float(row["avg_ts"]) for row in rows}
 
 
-def our_round(bundle: Path) -> dict[str, float]:
+def our_round(bundle: Path, prompt_lengths: list[int]) -> dict[str, float]:
     """The same of a bundle."""
     found: dict[str, float] = {}
-    for tokens in PROMPTS:
+    for tokens in prompt_lengths:
         shape = ["--prompt-tokens", str(tokens), "--new-tokens", str(NEW), "--repeats", "1", "--warm-up", "1", "--json"]
         command = [sys.executable, "-m", "runtime", "bench", str(bundle), "--backend", "torch", *shape]
         figures = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
         found[f"prompt {tokens}"] = figures["prefill_tokens_per_second"]["median"]
-        if tokens == min(PROMPTS):  # llama-bench writes after an empty prompt
+        if tokens == min(prompt_lengths):  # llama-bench writes after an empty prompt
             found["decode"] = figures["decode_tokens_per_second"]["median"]
     return found
 
@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE")
     parser.add_argument("--llama-bench", type=Path, required=True, metavar="PATH")
     parser.add_argument("--gguf", type=Path, metavar="FILE", help="default: beside CHECKPOINT; made if missing")
+    parser.add_argument("--prompts", type=int, nargs="+", default=[64, 512], metavar="TOKENS", help="(default: 64 512)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
@@ -125,9 +126,9 @@ def main() -> None:
         write_gguf(args.checkpoint, model)
     rounds: dict[str, list[dict[str, float]]] = {"llama.cpp Q4_0": []} | {b.name: [] for b in args.bundles}
     for _ in range(args.rounds):
-        rounds["llama.cpp Q4_0"].append(llama_round(args.llama_bench, model, args.threads))
+        rounds["llama.cpp Q4_0"].append(llama_round(args.llama_bench, model, args.prompts, args.threads))
         for bundle in args.bundles:
-            rounds[bundle.name].append(our_round(bundle))
+            rounds[bundle.name].append(our_round(bundle, args.prompts))
     peer = rounds["llama.cpp Q4_0"]
     figures: dict[str, Any] = {}
     for name, found in rounds.items():

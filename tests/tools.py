@@ -73,8 +73,8 @@ def export_bundle(source: Path, output: Path, **options: Any) -> Path:
 
 
 def copy_bundle(bundle: Path, target: Path) -> Path:
-    """A bundle of one's own, to be damaged."""
-    return Path(shutil.copytree(bundle, target))
+    """A bundle of one's own, to be damaged; without what Core ML compiled for another test."""
+    return Path(shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(".compiled")))
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:

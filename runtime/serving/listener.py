@@ -91,6 +91,8 @@ class Listener:
 
 def _resolved(host: str, port: int) -> tuple[int, int, int, str, tuple[object, ...]]:
     """The first address of `host`. Raises OSError."""
+    if not host:  # macOS takes it for every address that the machine has
+        raise OSError(errno.EINVAL, "it is empty")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except UnicodeError as error:  # a label that is empty or too long

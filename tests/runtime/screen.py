@@ -17,10 +17,11 @@ CTRL_C, CTRL_D, CTRL_Z, UP, TAB = "\x03", "\x04", "\x1a", "\x1b[A", "\t"
 
 
 class Screen:
-    """A process at a terminal of 200 columns, what it has written, and what it has not been asked for yet."""
+    """A process at a terminal of 200 columns, what it has written, and what it has not been asked for yet. It computes
+    with torch, which every system has."""
 
     def __init__(self, *arguments: str, through: tuple[str, ...] = (), **environment: str) -> None:
-        command = [*through, sys.executable, "-m", "runtime", *arguments]
+        command = [*through, sys.executable, "-m", "runtime", *arguments, "--backend", "torch"]
         self.pid, self._file = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, {**os.environ, "COLUMNS": "200", **environment})
@@ -28,7 +29,16 @@ class Screen:
         self.code: int | None = None
 
     def type(self, keys: str | bytes) -> None:
-        os.write(self._file, keys.encode() if isinstance(keys, str) else keys)
+        """Piece by piece, reading what is written meanwhile: a terminal that is full both ways would wait for us."""
+        left = keys.encode() if isinstance(keys, str) else keys
+        until = time.monotonic() + patience.SECONDS
+        while left:
+            readable, writable, _ = select.select([self._file], [self._file], [], max(0.0, until - time.monotonic()))
+            if readable:
+                self._read(until)
+            if writable:
+                left = left[os.write(self._file, left[:256]) :]
+            assert readable or writable, "the program takes no keys"
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Read on until `pattern` has been written; what is before it is behind us then."""

@@ -66,9 +66,10 @@ def backend(
     place: str, bundles: Bundles, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AnyBackend:
     with pytest.MonkeyPatch.context() as patch:
-        if place == STAND_IN:
-            StandIn().install(patch)
+        if place in (STAND_IN, "coreml"):  # which compiles into the bundle's folder
             own = copy_bundle(bundles(request.param, "lut4"), tmp_path_factory.mktemp("coreml") / "bundle")
+            if place == STAND_IN:
+                StandIn().install(patch)
             return open_backend(Bundle.open(own), "coreml")
         if place == "cuda" and interpreted():  # kernels of products have tests of their own, and take a second a step
             if request.param == "rw":

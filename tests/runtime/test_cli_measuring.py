@@ -108,7 +108,7 @@ def test_a_checkpoint_can_be_measured_too(cli: Cli, checkpoints: Checkpoints, te
 def test_a_comparison_shows_every_figure_in_80_columns(
     cli: Cli, bundles: Bundles, checkpoints: Checkpoints, text: Path
 ) -> None:
-    outcome = cli("compare", bundles("7b", "lut4"), checkpoints("7b"), "--text", text)
+    outcome = cli("compare", bundles("7b", "lut4"), checkpoints("7b"), "--text", text, "--backend", "torch")
     assert outcome.out.startswith("7b (torch) against 7b (torch)\n")
     for label in ("perplexity of the reference", "ln ratio", "likeliest token the same", "  99.9 %", "KL(", "Δp of"):
         assert label in outcome.out
