@@ -60,9 +60,9 @@ package: system $(STAMP)
 # What Qt needs to open a window without a screen; only Debian with root can and needs to be helped.
 system:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		dpkg -s libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 >/dev/null 2>&1 || \
+		dpkg -s libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 procps >/dev/null 2>&1 || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-			libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 >/dev/null; }; \
+			libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 procps >/dev/null; }; \
 	fi
 
 clean:

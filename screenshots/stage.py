@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ _PATIENCE_SECONDS = 120
 _SOME_WORDS = 20  # characters
 _SHADOW, _TITLE_BAR = 32, 36  # pixels
 _QUIET_SECONDS = 0.4
+_WORKER = "runtime.engines.worker"
 
 
 class Stage:
@@ -169,14 +171,8 @@ def _frame(painter: QPainter, box: QRect, title: str) -> None:
 
 
 def _model_processes() -> list[int]:
-    """Ids of the processes that run a model for this one. Linux only."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):  # no process, or one that has just ended
-            continue
-        if b"runtime.engines.worker" in words and parent == os.getpid():
-            found.append(int(folder.name))
-    return found
+    """Ids of the processes that run a model for this one."""
+    command = ["ps", "-axww", "-o", "pid=,ppid=,command="]
+    listed = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout
+    rows = (line.split(maxsplit=2) for line in listed.splitlines())
+    return [int(pid) for pid, parent, *words in rows if int(parent) == os.getpid() and _WORKER in " ".join(words)]

@@ -346,6 +346,10 @@
         <translation>模型(&amp;M)</translation>
     </message>
     <message>
+        <source>&amp;Window</source>
+        <translation>窗口(&amp;W)</translation>
+    </message>
+    <message>
         <source>&amp;Help</source>
         <translation>帮助(&amp;H)</translation>
     </message>
@@ -692,6 +696,30 @@
     <message>
         <source>Version, licences, and where your chats are.</source>
         <translation>版本、许可证以及对话的保存位置。</translation>
+    </message>
+    <message>
+        <source>&amp;Minimize</source>
+        <translation>最小化(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Put the window in front into the Dock.</source>
+        <translation>将最前面的窗口收入程序坞。</translation>
+    </message>
+    <message>
+        <source>&amp;Zoom</source>
+        <translation>缩放(&amp;Z)</translation>
+    </message>
+    <message>
+        <source>Make the window in front as large as the screen, or as it was.</source>
+        <translation>将最前面的窗口放大到整个屏幕，或恢复原来的大小。</translation>
+    </message>
+    <message>
+        <source>&amp;Close</source>
+        <translation>关闭(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Close the window in front.</source>
+        <translation>关闭最前面的窗口。</translation>
     </message>
 </context>
 <context>

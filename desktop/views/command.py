@@ -8,7 +8,7 @@ from typing import Literal
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QAction, QKeySequence
 
-Menu = Literal["file", "edit", "chat", "view", "model", "help"]
+Menu = Literal["file", "edit", "chat", "view", "model", "window", "help"]
 Key = QKeySequence.StandardKey
 Role = QAction.MenuRole
 
@@ -45,3 +45,11 @@ class Command:
                 return [QKeySequence(self.shortcut)]
             case _:
                 return QKeySequence.keyBindings(self.shortcut)
+
+
+def without_letter(title: str) -> str:
+    """A menu's text without the letter that it marks; in Chinese that stands in brackets after it."""
+    bracket = title.find("(&")
+    if bracket >= 0:
+        title = title[:bracket] + title[bracket + 4 :]
+    return title.replace("&", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from desktop.translation import QT_TRANSLATE_NOOP
 from desktop.views.command import Command, Key, Menu, Role
 
@@ -11,9 +13,9 @@ MENU_TITLES: dict[Menu, str] = {
     "chat": QT_TRANSLATE_NOOP("Commands", "&Chat"),
     "view": QT_TRANSLATE_NOOP("Commands", "&View"),
     "model": QT_TRANSLATE_NOOP("Commands", "&Model"),
+    "window": QT_TRANSLATE_NOOP("Commands", "&Window"),
     "help": QT_TRANSLATE_NOOP("Commands", "&Help"),
 }
-
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -294,7 +296,7 @@ COMMANDS: tuple[Command, ...] = (
         menu="model",
         text=QT_TRANSLATE_NOOP("Commands", "&Choose a Model…"),
         help=QT_TRANSLATE_NOOP("Commands", "Choose which model answers."),
-        shortcut="Ctrl+Alt+M",  # Cmd+M puts a Mac's window into the dock
+        shortcut="Ctrl+Alt+M",  # Cmd+M is Minimize, see `_ON_A_MAC`
     ),
     Command(
         id="models",
@@ -338,3 +340,39 @@ COMMANDS: tuple[Command, ...] = (
         begins_group=True,
     ),
 )
+
+_ON_A_MAC: tuple[Command, ...] = (
+    Command(
+        id="minimize",
+        menu="window",
+        text=QT_TRANSLATE_NOOP("Commands", "&Minimize"),
+        help=QT_TRANSLATE_NOOP("Commands", "Put the window in front into the Dock."),
+        shortcut="Ctrl+M",
+    ),
+    Command(
+        id="zoom",
+        menu="window",
+        text=QT_TRANSLATE_NOOP("Commands", "&Zoom"),
+        help=QT_TRANSLATE_NOOP("Commands", "Make the window in front as large as the screen, or as it was."),
+    ),
+    Command(
+        id="close-window",
+        menu="window",
+        text=QT_TRANSLATE_NOOP("Commands", "&Close"),
+        help=QT_TRANSLATE_NOOP("Commands", "Close the window in front."),
+        shortcut=Key.Close,
+        begins_group=True,
+    ),
+)
+"""Neither AppKit nor Qt gives a window the keys for these there; elsewhere the desktop does."""
+
+
+def commands(system: str = sys.platform) -> tuple[Command, ...]:
+    """What the window can be told on a system (as sys.platform has it)."""
+    return COMMANDS + _ON_A_MAC if system == "darwin" else COMMANDS
+
+
+def menu_titles(system: str = sys.platform) -> dict[Menu, str]:
+    """The English titles of the menus that there is a command for, in order."""
+    used = {command.menu for command in commands(system)}
+    return {menu: title for menu, title in MENU_TITLES.items() if menu in used}

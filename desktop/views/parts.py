@@ -31,6 +31,7 @@ from desktop.views.theme import theme
 
 ICON_SIDE = 18  # pixels at the system's text size
 EDGE = 24  # pixels at the system's text size, between what is read or written and the edge of its pane
+_BEARINGS = 2  # pixels at the system's text size: Qt asks for room for the ink of a text, and elides by its advance
 _LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
 
 
@@ -217,6 +218,12 @@ class Choice(QComboBox):
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    def sizeHint(self) -> QSize:
+        return super().sizeHint() + QSize(theme().scaled(_BEARINGS), 0)
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint() + QSize(theme().scaled(_BEARINGS), 0)
+
     def shown_text(self) -> str:
         """What of the chosen text there is room for."""
         option = QStyleOptionComboBox()
@@ -237,8 +244,6 @@ class Choice(QComboBox):
         option.currentText = self.shown_text()
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        if theme().native:
-            return
         side, edge = theme().scaled(14), theme().scaled(10)
         left = edge if self.layoutDirection() == Qt.LayoutDirection.RightToLeft else self.width() - side - edge
         icon("chevron-down", "muted").paint(painter, QRect(left, (self.height() - side) // 2, side, side))

@@ -2,7 +2,8 @@
 
 Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
 `notice`; QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget `sidebar`, `page`.
-Under a native style (macOS, Windows) buttons and fields stay its own.
+Under a native style (macOS, Windows) buttons and fields stay its own, but no `choice`: a Mac's has one height, whatever
+the size of its text.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ def style_sheet(tokens: Tokens, scale: float, *, native: bool) -> str:
 def _check(t: Tokens) -> str:
     """The sheet can only name a file, so the tick has one in either colour."""
     light = QColor(t.on_accent).lightnessF() > 0.5
-    return (_MARKS / f"check-{'white' if light else 'black'}.svg").as_posix()
+    path = (_MARKS / f"check-{'white' if light else 'black'}.svg").as_posix()
+    for sign in ("\\", '"'):
+        path = path.replace(sign, f"\\{sign}")
+    return f'url("{path}")'
 
 
 def _faint(t: Tokens) -> str:
@@ -86,6 +90,15 @@ QPushButton[kind="primary"] {{
 QPushButton[kind="primary"]:hover {{ background: {t.accent_hover}; border-color: {t.accent_hover}; }}
 QPushButton[kind="primary"]:focus {{ border-color: {t.text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {t.hover}; color: {t.muted}; border-color: {t.hover}; }}
+QComboBox[kind="choice"] {{
+    background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
+    padding: {unit}px {7 * unit}px {unit}px {2 * unit}px;
+}}
+QComboBox[kind="choice"]:focus {{
+    border: 2px solid {t.accent}; padding: {unit - 1}px {7 * unit - 1}px {unit - 1}px {2 * unit - 1}px;
+}}
+QComboBox[kind="choice"]::drop-down {{ border: none; width: 0; }}
+QComboBox[kind="choice"]::down-arrow {{ image: none; }}
 QSplitter::handle {{ background: {t.hairline}; }}
 """
 
@@ -112,22 +125,13 @@ QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus {{
     border: 2px solid {t.accent}; padding: {unit - 1}px {2 * unit - 1}px;
 }}
 QLineEdit[kind="search"] {{ padding-left: 0; padding-right: 0; }}
-QComboBox[kind="choice"] {{
-    background: {t.raised}; color: {t.text}; border: 1px solid {t.outline}; border-radius: {2 * unit}px;
-    padding: {unit}px {7 * unit}px {unit}px {2 * unit}px;
-}}
-QComboBox[kind="choice"]:focus {{
-    border: 2px solid {t.accent}; padding: {unit - 1}px {7 * unit - 1}px {unit - 1}px {2 * unit - 1}px;
-}}
-QComboBox[kind="choice"]::drop-down {{ border: none; width: 0; }}
-QComboBox[kind="choice"]::down-arrow {{ image: none; }}
 QCheckBox, QRadioButton {{ spacing: {2 * unit}px; }}
 QCheckBox::indicator, QRadioButton::indicator {{
     width: {3 * unit + 2}px; height: {3 * unit + 2}px; border: 1px solid {t.outline}; background: {t.raised};
 }}
 QCheckBox::indicator {{ border-radius: {unit}px; }}
 QRadioButton::indicator {{ border-radius: {(3 * unit + 4) // 2}px; }}
-QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url({_check(t)}); }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: {_check(t)}; }}
 QRadioButton::indicator:checked {{
     width: {unit + 2}px; height: {unit + 2}px; border: {unit + 1}px solid {t.accent}; background: {t.on_accent};
 }}

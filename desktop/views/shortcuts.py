@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QBrush, QKeySequence
 from PySide6.QtWidgets import (
@@ -11,19 +13,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.views.commands import COMMANDS, MENU_TITLES
+from desktop.views.command import without_letter
+from desktop.views.commands import commands, menu_titles
 from desktop.views.dialog import Dialog
 from desktop.views.parts import ClearableEdit, two_columns
 from desktop.views.theme import theme
 
 _GROUP_GAP = 28  # pixels that a heading keeps of the group before it
+_SPELLED = Qt.ItemDataRole.UserRole  # keys in letters
 
 
 class ShortcutSheet(Dialog):
-    """A list to read and to search; a screen reader reads each row as command and keys."""
+    """A list to read and to search; a screen reader reads each row as command and keys. `system` as sys.platform has
+    it."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, system: str = sys.platform) -> None:
         super().__init__(parent)
+        self._system = system
         self.setWindowTitle(self.tr("Keyboard Shortcuts"))
         self.filter = ClearableEdit()
         self.filter.setPlaceholderText(self.tr("Find a command or a key"))
@@ -53,7 +59,7 @@ class ShortcutSheet(Dialog):
         return _children(self.list.invisibleRootItem())
 
     def _fill(self) -> None:
-        for name, title in MENU_TITLES.items():
+        for name, title in menu_titles(self._system).items():
             group = QTreeWidgetItem([_plain(QCoreApplication.translate("Commands", title)), ""])
             group.setFont(0, theme().font(bold=True))
             if self.list.topLevelItemCount():
@@ -62,7 +68,7 @@ class ShortcutSheet(Dialog):
             group.setForeground(0, QBrush(theme().color("muted")))
             group.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.list.addTopLevelItem(group)
-            for command in COMMANDS:
+            for command in commands(self._system):
                 if command.menu != name or not command.key_sequences():
                     continue
                 keys = "  ".join(
@@ -72,6 +78,7 @@ class ShortcutSheet(Dialog):
                 item = QTreeWidgetItem([_plain(command.title()), f"\u200e{keys}\u200e" if mirrored else keys])
                 item.setToolTip(0, command.explanation())
                 item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setData(1, _SPELLED, _spelled(command.key_sequences()[0], self._system))
                 item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{item.text(0)}, {keys}")
                 item.setData(0, Qt.ItemDataRole.AccessibleDescriptionRole, command.explanation())
                 group.addChild(item)
@@ -82,7 +89,7 @@ class ShortcutSheet(Dialog):
         for group in self._groups():
             seen = False
             for item in _children(group):
-                words = f"{item.text(0)} {item.text(1)} {item.toolTip(0)}".casefold()
+                words = f"{item.text(0)} {item.text(1)} {item.data(1, _SPELLED)} {item.toolTip(0)}".casefold()
                 item.setHidden(wanted not in words)
                 seen = seen or not item.isHidden()
             group.setHidden(not seen)
@@ -94,8 +101,11 @@ def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
 
 
 def _plain(title: str) -> str:
-    """A menu's text without the letter that it marks; in Chinese that stands in brackets after it."""
-    bracket = title.find("(&")
-    if bracket >= 0:
-        title = title[:bracket] + title[bracket + 4 :]
-    return title.replace("&", "").removesuffix("…")
+    """A menu's text as a name."""
+    return without_letter(title).removesuffix("…")
+
+
+def _spelled(keys: QKeySequence, system: str) -> str:
+    """Keys as people type their names: a Mac shows signs, and Qt calls its Cmd Ctrl and its Ctrl Meta."""
+    letters = keys.toString(QKeySequence.SequenceFormat.PortableText)
+    return letters.replace("Ctrl", "Cmd").replace("Meta", "Ctrl") if system == "darwin" else letters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
@@ -29,13 +31,14 @@ _LEAST_CHAT = 300  # pixels at the system's text size: with less beside it the p
 
 
 class MainWindow(QMainWindow):
-    """Does by itself what concerns only the window (panes, full screen); every other command is emitted."""
+    """Does by itself what concerns only the window (panes, full screen); every other command is emitted. `system`, as
+    sys.platform has it, is whose menus it has."""
 
     commandTriggered = Signal(str)  # id of a Command
     closing = Signal()
     escaped = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, system: str = sys.platform) -> None:
         super().__init__()
         self.setObjectName("falconet")
         self.setMinimumSize(560, 420)
@@ -83,7 +86,8 @@ class MainWindow(QMainWindow):
         self.set_sidebar(self._sidebar)
         self.splitter.setSizes([_SIDEBAR_WIDTH, 10_000])
 
-        self.menus = Menus(self, self._on_command)
+        self.menus = Menus(self, self._on_command, system=system)
+        self.action("stop").setEnabled(False)  # until there is an answer
         self.action("sidebar").setChecked(True)
         self.header.sidebarRequested.connect(self.action("sidebar").trigger)
         self.header.modelRequested.connect(self.action("choose-model").trigger)

@@ -20,6 +20,8 @@ from desktop.store.store import Store
 from desktop.translation import set_language
 from desktop.views.theme import theme
 
+TEXT_POINTS = 10.5  # as large as text is on a Linux that says nothing
+
 
 @pytest.fixture(autouse=True)
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -31,8 +33,10 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def qapp(qapp: QApplication) -> QApplication:
-    """The application with its theme (style, fonts, palette, sheet), in English whatever the system's language is."""
-    theme()
+    """The application with its theme (style, fonts, palette, sheet), in English and in one size whatever the system's
+    are."""
+    theme()._font.setPointSizeF(TEXT_POINTS)
+    theme().apply(Settings())
     set_language(qapp, "en")
     return qapp
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
 from tests import patience
 
 PATIENCE = round(1000 * patience.SECONDS)  # milliseconds, as Qt counts
+WORKER = "runtime.engines.worker"  # as processes that run a model are called
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=60)
 
 
@@ -75,16 +77,10 @@ def wait(qtbot: QtBot, happened: Callable[[], bool]) -> None:
 
 def children() -> set[int]:
     """Processes that run a model for this one."""
-    found = set()
-    for folder in Path("/proc").iterdir():
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        if b"runtime.engines.worker" in words and parent == os.getpid():
-            found.add(int(folder.name))
-    return found
+    command = ["ps", "-axww", "-o", "pid=,ppid=,command="]
+    listed = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout
+    rows = (line.split(maxsplit=2) for line in listed.splitlines())
+    return {int(pid) for pid, parent, *words in rows if int(parent) == os.getpid() and WORKER in " ".join(words)}
 
 
 def kill_model() -> None:

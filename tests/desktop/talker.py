@@ -1,15 +1,17 @@
 """The window as a program that talks by itself, for tests that kill it.
 
-`python -m tests.desktop.talker FOLDER URL BUNDLE` reads a line, forks, and the child opens the window over FOLDER and
-asks the service at URL one question after the other; BUNDLE's tokenizer tells how to make answers last, and each is
+`python -m tests.desktop.talker FOLDER URL BUNDLE` reads a line and begins a child, which opens the window over FOLDER
+and asks the service at URL one question after the other; BUNDLE's tokenizer tells how to make answers last, and each is
 stopped once it was shown to grow PIECES times. It prints what was committed when `send` returned, how long the answer
 is that the window shows, "kept" each time that the window has written down what it showed until then, and why an answer
-failed, with which it ends. Forking saves importing Qt twenty times.
+failed, with which it ends. The child is a fork, which saves importing Qt twenty times; a Mac ends a fork that uses its
+frameworks, so there it is a new program, begun with one more argument.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from itertools import count
@@ -74,15 +76,27 @@ def talk(folder: Path, url: str, options: GenerationOptions) -> None:
 
 
 def main() -> None:
-    """Serve one run a line."""
-    folder, url, options = Path(sys.argv[1]), sys.argv[2], lasting(Path(sys.argv[3]))
+    """Serve one run a line; with a fourth argument, be one."""
+    folder, url, bundle = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    options = lasting(bundle)
+
+    def run() -> None:
+        tell("started", os.getpid())  # its own first word: its others come after it
+        talk(folder, url, options)
+
+    if sys.argv[4:]:
+        run()
+        return
     for _ in sys.stdin:
-        child = os.fork()
-        if not child:
-            tell("started", os.getpid())  # its own first word: its others come after it
-            talk(folder, url, options)
-            os._exit(0)
-        os.waitpid(child, 0)
+        if sys.platform == "darwin":
+            command = [sys.executable, "-m", "tests.desktop.talker", *sys.argv[1:], "one run"]
+            subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # it is killed
+        else:
+            child = os.fork()
+            if not child:
+                run()
+                os._exit(0)
+            os.waitpid(child, 0)
         tell("ended")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_a_model_that_was_unloaded_is_loaded_there_by_the_next_question(qtbot: Q
 
 
 def test_a_device_that_is_not_here_says_where_it_was_chosen(qtbot: QtBot, host: EngineHost) -> None:
-    host.set_device(Device(backend="coreml", compute_units="cpu_and_tpu"))
+    host.set_device(Device(backend="cuda" if sys.platform == "darwin" else "coreml"))
     wait(qtbot, lambda: host.status.kind == "failed")
     assert host.status.sentence.endswith("Settings, Compute on, says where models are computed.")
     assert "--backend" not in host.status.sentence
@@ -165,6 +166,7 @@ def test_a_check_offers_what_is_better_than_the_choice(
     chosen: DeviceName, found: dict[str, Any], better: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desktop.controllers.checks.name_of", lambda backend, unit: name_of(backend, unit, "linux"))
+    monkeypatch.setattr("desktop.controllers.checks.device", lambda name: device(name, "linux"))
     assert better_device(found, chosen) == better
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,6 @@ from runtime import GenerationOptions, Message
 from tests.desktop.engines import GREEDY, Told, children, kill_model, lasting, question, wait
 from tests.held import HeldModels
 from tests.runtime.openai_server import Handler, OpenAIServer
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc, which Linux has")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -115,7 +116,8 @@ def test_an_empty_chat_says_how_to_begin_until_something_is_said(window: MainWin
     assert not view.empty.isVisible()  # before a chat is shown
     view.set_items([])
     assert view.empty.isVisible()
-    assert "Ctrl+/" in next(text.accessibleName() for text in view.empty.findChildren(Paragraph))
+    keys = QKeySequence("Ctrl+/").toString(QKeySequence.SequenceFormat.NativeText)
+    assert keys in next(text.accessibleName() for text in view.empty.findChildren(Paragraph))
     view.append(item(1, "hello"))
     assert not view.empty.isVisible()
     view.set_items([])

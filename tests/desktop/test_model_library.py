@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QFile
 from pytestqt.qtbot import QtBot
 
 from desktop.engine import EMBEDDED
@@ -115,6 +117,21 @@ def test_when_a_model_was_used_last_is_remembered(
     other.close()
 
 
+def own_trash(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """What is moved to the trash comes to `home`, not to the user's own."""
+
+    class Trash(QFile):
+        def moveToTrash(self) -> bool:
+            home.mkdir(exist_ok=True)
+            folder = Path(self.fileName())
+            folder.rename(home / folder.name)
+            return True
+
+    patch.setenv("XDG_DATA_HOME", str(home))
+    if platform.system() != "Linux":  # the others' trash cannot be put elsewhere
+        patch.setattr("desktop.library.library.QFile", Trash)
+
+
 @pytest.mark.parametrize("for_good", [True, False])
 def test_a_removed_bundle_is_gone_and_in_the_trash_unless_for_good(
     qtbot: QtBot,
@@ -124,7 +141,7 @@ def test_a_removed_bundle_is_gone_and_in_the_trash_unless_for_good(
     monkeypatch: pytest.MonkeyPatch,
     for_good: bool,
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    own_trash(tmp_path / "home", monkeypatch)
     keys: list[str] = []
     sentences: list[str] = []
     library.removed.connect(keys.append)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -18,7 +18,7 @@ from desktop.store.records import Preset
 from desktop.translation import set_language
 from desktop.views.about import AboutDialog
 from desktop.views.chat_settings import ChatSettingsPanel
-from desktop.views.commands import COMMANDS
+from desktop.views.commands import commands
 from desktop.views.sampling_form import NUMBERS, SamplingForm
 from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.shortcuts import ShortcutSheet
@@ -325,10 +325,10 @@ def test_the_welcome_says_that_everything_stays_here(qtbot: QtBot) -> None:
 def test_the_sheet_has_every_command_with_keys_and_finds_them(qtbot: QtBot) -> None:
     sheet = ShortcutSheet()
     qtbot.addWidget(sheet)
-    assert len(sheet.rows()) == sum(bool(command.key_sequences()) for command in COMMANDS)
+    assert len(sheet.rows()) == sum(bool(command.key_sequences()) for command in commands())
     QTest.keyClicks(sheet.filter, "new chat")
     assert [name for name, _ in sheet.rows()] == ["New Chat"]
-    sheet.filter.setText("ctrl+shift+e")
+    sheet.filter.setText(QKeySequence("Ctrl+Shift+E").toString(QKeySequence.SequenceFormat.NativeText).lower())
     assert [name for name, _ in sheet.rows()] == ["Export Chat"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_every_command_can_be_read_and_found(window: MainWindow) -> None:
     in_menus = [action for menu in window.menuBar().findChildren(QMenu) for action in menu.actions()]
     for command in COMMANDS:
         action = window.action(command.id)
-        assert action in in_menus
+        assert action in in_menus or (command.id == "full-screen" and sys.platform == "darwin")
         assert action.text()
         assert action.statusTip()
 

@@ -280,7 +280,7 @@ def test_a_repository_without_a_checkpoint_is_refused(hub: Hub, server: HubServe
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port at which nobody listens, nor will while the test runs: it is taken (not on a Mac, which says nothing then)."""
+    """A port at which nobody listens, nor will while the test runs: it is taken (a Mac would be silent then)."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

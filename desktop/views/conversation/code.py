@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from math import ceil
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QFontMetricsF,
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidg
 
 from desktop.text import Fence, Mark, highlight
 from desktop.views.conversation.controls import paint_panel
-from desktop.views.conversation.prose import leaves
+from desktop.views.conversation.prose import claims, leaves
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.work import work
 from desktop.views.icons import icon
@@ -114,6 +114,9 @@ class CodeText(QPlainTextEdit):
     def selected_text(self) -> str:
         """The selection as plain text."""
         return self.textCursor().selectedText().replace("\u2029", "\n")
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event) or super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Sideways here; up and down is for the list around."""

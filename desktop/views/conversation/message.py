@@ -25,6 +25,7 @@ from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.marks import Sought
 from desktop.views.conversation.menu import message_menu
+from desktop.views.conversation.prose import claims
 from desktop.views.conversation.style import Style
 from desktop.views.parts import ElidedLabel
 
@@ -316,6 +317,9 @@ class MessageWidget(QGroupBox):
         focus = self.window().focusWidget()
         inside = focus is not None and (focus is self or self.isAncestorOf(focus))
         return inside or self.editor is not None or bool(self.body.selected_text())
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event) or super().event(event)
 
     def enterEvent(self, _event: QEnterEvent) -> None:
         self.footer.show_actions(True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import ceil
 
-from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -36,9 +36,23 @@ SCROLLING = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageD
 
 
 def leaves(event: QKeyEvent, *, caret: bool) -> bool:
-    """Whether a key is for the message around: it copies, as a selection may span several documents, and scrolls."""
+    """Whether a key is for the message around: it copies and selects, as a selection may span several documents, and
+    scrolls."""
     scrolls = event.key() in SCROLLING and not caret
-    return scrolls or event.key() == Qt.Key.Key_Escape or event.matches(QKeySequence.StandardKey.Copy)
+    return scrolls or event.key() == Qt.Key.Key_Escape or _copies(event)
+
+
+def _copies(event: QKeyEvent) -> bool:
+    return event.matches(QKeySequence.StandardKey.Copy) or event.matches(QKeySequence.StandardKey.SelectAll)
+
+
+def claims(event: QEvent) -> bool:
+    """Whether `event` asks who wants the keys that copy and select all. A message and its texts do, and have claimed
+    them then: a Mac's menu would take them otherwise."""
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent) or not _copies(event):
+        return False
+    event.accept()
+    return True
 
 
 class TextView(QTextBrowser):
@@ -92,6 +106,9 @@ class TextView(QTextBrowser):
 
     def loadResource(self, kind: int, name: QUrl | str) -> None:
         """Nothing: no picture, no style sheet, no file."""
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event) or super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The list around scrolls."""

@@ -12,6 +12,8 @@ def ask(parent: QWidget, question: str, *, detail: str, button: str, action: Cal
     """Ask `question`; `action` is called where the user presses `button`, and nothing happens otherwise."""
     box = QMessageBox(parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    # A Mac's own alert gives a button one key: Cancel would have Return or Escape, and without Return the other has it.
+    box.setOption(QMessageBox.Option.DontUseNativeDialog)
     box.setIcon(QMessageBox.Icon.NoIcon)
     box.setText(question)
     box.setInformativeText(detail)

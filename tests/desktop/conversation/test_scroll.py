@@ -148,10 +148,11 @@ def test_what_is_read_does_not_move_when_a_note_appears_above_it(view: Conversat
     from desktop.store.records import Dropped
 
     view.set_items([user(1, "Why?"), answer(2, "", state="streaming")])
-    stream(view, qtbot, 2, LONG * 3)
+    text = LONG * 6  # its beginning is out of sight in whatever font
+    stream(view, qtbot, 2, text)
     view.list.scroll_by(-300)
     before = screen_place(view)
-    view.replace(answer(2, LONG * 3, dropped=Dropped(policy="window", messages=2, tokens=300)))
+    view.replace(answer(2, text, dropped=Dropped(policy="window", messages=2, tokens=300)))
     assert screen_place(view) == before
 
 
