@@ -57,12 +57,13 @@ package: system $(STAMP)
 	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath build/pyinstaller installer/falconet.spec
 	$(BIN)/python -m installer.check dist
 
-# What Qt needs to open a window without a screen; only Debian with root can and needs to be helped.
+# What Qt needs to open a window without a screen, and tests to list processes; only Debian with root can and needs to be
+# helped.
+DEBIAN := libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 procps
 system:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		dpkg -s libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 procps >/dev/null 2>&1 || \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-			libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 procps >/dev/null; }; \
+		dpkg -s $(DEBIAN) >/dev/null 2>&1 || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null; }; \
 	fi
 
 clean:

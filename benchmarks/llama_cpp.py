@@ -4,9 +4,9 @@
     python -m benchmarks.llama_cpp CHECKPOINT BUNDLE... --llama-bench PATH [--gguf FILE] [--write]
 
 CHECKPOINT is what `benchmarks.random_checkpoint` made, with all layers, and BUNDLE its exports. PATH is llama.cpp's own
-tool, built from its source (PyPI's llama-cpp-python has it). The checkpoint becomes FILE: Q4_0 (4.5 bits a weight) with
-a head of Q8_0, as llama-quantize makes of a width that its k-quants do not divide. Rounds of both alternate, each in a
-process of its own after a warm-up.
+tool, built from its source (PyPI's llama-cpp-python has it). The checkpoint becomes FILE: Q4_0 (4.5 bits a weight), and
+a head of its own Q8_0. Where the embedding is the head, as Falcon-7B's is, that is Q4_0, too; llama-quantize would give
+it 8 bits, as our bundles do. Rounds of both alternate, each in a process of its own after a warm-up.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import safe_open
-
 from benchmarks.record import check_clean, checkpoint_command, make_record, write_record
+from models.checkpoint import Checkpoint
 
 NEW = 16  # tokens
 _OF_A_LAYER = {
@@ -42,14 +39,6 @@ def gguf_name(name: str) -> str:
     if path[0] == "h":
         return f"blk.{path[1]}.{_OF_A_LAYER['.'.join(path[2:])]}.{kind}"
     return f"{_OTHERS['.'.join(path)]}.{kind}"
-
-
-def _tensors(checkpoint: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Each under its new name, in float32."""
-    for file in sorted(checkpoint.glob("*.safetensors")):
-        with safe_open(file, "pt") as opened:
-            for name in opened.keys():  # noqa: SIM118 (not a dictionary)
-                yield gguf_name(name), opened.get_tensor(name).float().numpy()
 
 
 def write_gguf(checkpoint: Path, out: Path) -> None:
@@ -72,7 +61,9 @@ def write_gguf(checkpoint: Path, out: Path) -> None:
     writer.add_head_count_kv(1)
     writer.add_layer_norm_eps(config["layer_norm_epsilon"])
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
-    for name, values in _tensors(checkpoint):
+    opened = Checkpoint.open(checkpoint)
+    for own_name in opened:
+        name, values = gguf_name(own_name), opened.tensor(own_name).float().numpy()
         kind = Kind.F32 if values.ndim == 1 else Kind.Q8_0 if name == "output.weight" else Kind.Q4_0
         writer.add_tensor(name, gguf.quantize(values, kind), raw_dtype=kind)
         print(f"\r\x1b[K{name}", end="", file=sys.stderr, flush=True)

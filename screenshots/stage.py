@@ -122,7 +122,7 @@ class Stage:
 
     def kill_engine(self) -> None:
         """End the process that runs the model, as the system does when memory runs out."""
-        for pid in _model_processes():
+        for pid in model_processes():
             os.kill(pid, signal.SIGKILL)
 
     def picture(self, *above: QWidget, rest: bool = True) -> QImage:
@@ -170,7 +170,7 @@ def _frame(painter: QPainter, box: QRect, title: str) -> None:
     painter.drawText(QRect(whole.topLeft(), QSize(whole.width(), _TITLE_BAR)), Qt.AlignmentFlag.AlignCenter, title)
 
 
-def _model_processes() -> list[int]:
+def model_processes() -> list[int]:
     """Ids of the processes that run a model for this one."""
     command = ["ps", "-axww", "-o", "pid=,ppid=,command="]
     listed = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout

@@ -14,7 +14,7 @@ _PAIR = Vectors(2)
 class Avx2:
     """x86 since 2013. With AVX-512, float32's product takes half the time."""
 
-    needed = ("avx2", "fma", "f16c")
+    needed: tuple[str, ...] = ("avx2", "fma", "f16c")
     vectors = _PAIR
     two_rows, largest_table = 4, 64
 
@@ -35,7 +35,7 @@ class Avx2:
         return _blended(_blended(first, second, bit4), _blended(third, fourth, bit4), bit5)
 
     def nearest(self, numbers: Value) -> Value:
-        return _nearest(numbers)
+        return numbers.code.call(_PAIR.sums, "llvm.x86.avx.cvt.ps2dq.256", numbers)
 
 
 def _added(sums: Sequence[Value]) -> Value:
@@ -43,10 +43,6 @@ def _added(sums: Sequence[Value]) -> Value:
     for more in sums[1:]:
         total = total + more
     return total
-
-
-def _nearest(numbers: Value) -> Value:
-    return numbers.code.call(_PAIR.sums, "llvm.x86.avx.cvt.ps2dq.256", numbers)
 
 
 def _shuffled(table: Value, index: Value) -> Value:
@@ -58,13 +54,13 @@ def _blended(left: Value, right: Value, mask: Value) -> Value:
     return left.code.call(_PAIR.bytes, "llvm.x86.avx2.pblendvb", left, right, mask)
 
 
-class Avx512:
+class Avx512(Avx2):
     """x86 that picks bytes from a whole vector, or two: Intel's servers since 2021, AMD since 2022. Others with AVX-512
     would run it with more instructions and a lower clock."""
 
     needed = (*Avx2.needed, "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vbmi")
     vectors = Vectors(4)
-    two_rows, largest_table, in_passes, piece = 8, 256, 64, 128
+    two_rows, largest_table = 8, 256
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         return _added([a.code.call(self.vectors.sums, "llvm.x86.avx512.pmaddw.d.512", a, b) for a, b in pairs])
@@ -80,9 +76,6 @@ class Avx512:
             for first, second in (quarters[:2], quarters[2:])
         )
         return code.choose(index, high, low)
-
-    def nearest(self, numbers: Value) -> Value:
-        return _nearest(numbers)
 
 
 class Neon:
@@ -119,9 +112,6 @@ class Neon:
 def instructions_of(triple: str, features: Mapping[str, bool]) -> Instructions | None:
     """Of a processor that LLVM calls `triple` and that has `features`; None where kernels know none."""
     if triple.startswith("x86_64"):
-
-        def has(kind: type[Avx512 | Avx2]) -> bool:
-            return all(features.get(name) for name in kind.needed)
-
-        return Avx512() if has(Avx512) else Avx2(features) if has(Avx2) else None
+        kinds = (kind for kind in (Avx512, Avx2) if all(features.get(name) for name in kind.needed))
+        return next((kind(features) for kind in kinds), None)
     return Neon() if re.match(r"(aarch64|arm64)-", triple) else None  # all of these have NEON

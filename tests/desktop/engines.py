@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,10 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.engine import AnswerEnd, AnswerProgress, EngineHost, EngineStatus
 from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
+from screenshots.stage import model_processes
 from tests import patience
 
 PATIENCE = round(1000 * patience.SECONDS)  # milliseconds, as Qt counts
-WORKER = "runtime.engines.worker"  # as processes that run a model are called
 GREEDY = GenerationOptions(sampling=SamplingConfig(temperature=0), max_new_tokens=60)
 
 
@@ -77,10 +76,7 @@ def wait(qtbot: QtBot, happened: Callable[[], bool]) -> None:
 
 def children() -> set[int]:
     """Processes that run a model for this one."""
-    command = ["ps", "-axww", "-o", "pid=,ppid=,command="]
-    listed = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout
-    rows = (line.split(maxsplit=2) for line in listed.splitlines())
-    return {int(pid) for pid, parent, *words in rows if int(parent) == os.getpid() and WORKER in " ".join(words)}
+    return set(model_processes())
 
 
 def kill_model() -> None:

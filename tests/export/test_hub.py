@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from tests.export.hub_server import (
     no_proxy,
     noise,
 )
+from tests.ports import deaf_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -278,14 +278,9 @@ def test_a_repository_without_a_checkpoint_is_refused(hub: Hub, server: HubServe
         get(hub)
 
 
-@pytest.fixture
-def deaf_port() -> Iterator[int]:
-    """A port at which nobody listens, nor will while the test runs: it is taken (a Mac would be silent then)."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        if sys.platform == "darwin":
-            taken.close()
+@pytest.fixture(name="deaf_port")
+def a_deaf_port() -> Iterator[int]:
+    with deaf_port() as port:
         yield port
 
 

@@ -21,7 +21,11 @@ from tests.models.arm import ArmExpander, ArmProduct, ArmQuantizer
 
 NEEDED = "kernels need AVX2 or 64-bit ARM"
 needs_kernels = pytest.mark.skipif(not machine.supported(), reason=NEEDED)
-KINDS: dict[str, Callable[[], Instructions]] = {"avx2": lambda: Avx2({}), "avx512": Avx512, "arm": Neon}
+KINDS: dict[str, Callable[[], Instructions]] = {
+    "avx2": lambda: Avx2({}),
+    "avx512": lambda: Avx512({"avx512f": True}),
+    "arm": Neon,
+}
 LIBRARIES = Path(torch.__file__).parent / "lib"
 GROUP = 4
 WHOLE = 2e-4  # relative: activations are whole numbers of 15 bits, codebooks of 16 (seen: 5e-5)

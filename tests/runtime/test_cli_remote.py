@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import deaf_port
 from tests.runtime.bundles import talker
 from tests.runtime.program import assert_sentence, run_program
 
@@ -92,9 +92,8 @@ def test_a_service_continues_a_text_and_gets_its_key_from_the_environment(
 
 
 def test_a_service_that_is_not_there_is_one_sentence(service: Service) -> None:
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{deaf.getsockname()[1]}"
+    with deaf_port() as port:
+        place = f"127.0.0.1:{port}"
         assert_sentence(run_program("complete", "--remote", f"http://{place}/v1", "--prompt", "x"), place)
     for url in ("nonsense", ""):  # the latter of a variable that is not set
         assert_sentence(run_program("complete", "--remote", url, "--prompt", "x"), "--remote must begin with http")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +18,7 @@ from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
 from tests import patience
+from tests.ports import deaf_port
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 pytest.importorskip("httpx", reason="httpx is not installed (extra `remote`)")
@@ -110,13 +109,11 @@ def test_what_was_written_before_the_connection_broke_was_shown() -> None:
 
 
 def test_where_nobody_listens_the_address_is_named() -> None:
-    with socket.socket() as deaf:  # bound, so that nobody else gets the port meanwhile
-        deaf.bind(("127.0.0.1", 0))
-        port = deaf.getsockname()[1]
-        if sys.platform == "darwin":  # which says nothing where a port is bound only
-            deaf.close()
-        with pytest.raises(ServiceUnreachableError, match=f"no connection to http://127.0.0.1:{port}/v1"):
-            RemoteEngine.open(f"http://127.0.0.1:{port}/v1")
+    with (
+        deaf_port() as port,
+        pytest.raises(ServiceUnreachableError, match=f"no connection to http://127.0.0.1:{port}/v1"),
+    ):
+        RemoteEngine.open(f"http://127.0.0.1:{port}/v1")
 
 
 def test_a_service_that_hangs_is_given_up_after_the_time_that_was_set() -> None:
