@@ -98,6 +98,10 @@ class Value:
         """Without its sign."""
         return self.code.call(self.type, f"llvm.fabs.{suffix(self.type)}", self)
 
+    def root(self) -> Value:
+        """Its square root."""
+        return self.code.call(self.type, f"llvm.sqrt.{suffix(self.type)}", self)
+
     def most(self, other: Value) -> Value:
         """The larger of both, element by element; no number where one of them is none."""
         return self.code.call(self.type, f"llvm.maximum.{suffix(self.type)}", self, other)
@@ -122,7 +126,8 @@ class Instructions(Protocol):
     vectors: Vectors
     two_rows: int  # tokens up to which two rows are worked on at once: their sums stay in registers
     largest_table: int  # entries that `look_up` takes
-    in_passes: int  # tokens up to which passes over a packed matrix take less time than float32's product of it
+    in_passes: int  # tokens up to which passes over a packed matrix take less time than what follows
+    in_panels: bool  # whether more tokens meet panels of it, or its float32 numbers
     piece: int  # tokens of a prompt that a large packed model reads at a time: a pass stays under some seconds
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
@@ -176,6 +181,10 @@ class Code:
     def store(self, value: Value, pointer: Value, offset: Operand) -> None:
         """Write to `offset` bytes after `pointer`."""
         self._lines.append(f"  store {value.type} {value.name}, ptr {self._address(pointer, offset).name}, align 1")
+
+    def room(self, size: int) -> Value:
+        """So many bytes that are the function's own. To be asked for before any loop."""
+        return self.emit(PTR, f"alloca [{size} x i8], align 64")
 
     def shifted(self, pointer: Value, offset: Operand) -> Value:
         """The pointer `offset` bytes on."""

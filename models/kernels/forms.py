@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.kernels.code import F32, I64, Code, Value, lanes
 
 SPAN = 64  # columns worked on together; a matrix has a multiple of it
+BLOCK = 8  # spans whose products with a panel are added up as whole numbers
 
 
 class Job:
     """Fields of a job, 64 bits each; a unit is as many rows as a kernel works on at once."""
 
     NEXT, UNITS, PIECE, WEIGHTS, ROW_BYTES, AUX, AUX_BYTES, GROUP, SPANS, X, X_SCALES, OUT, OUT_BYTES = range(13)
-    FIELDS = 13
+    TOKENS, LONGEST = 13, 14
+    FIELDS = 15
     LARGEST = 16383  # of an activation as a whole number: 4 · 16383 · 32768 < 2^31
 
 
@@ -55,6 +58,10 @@ class WholeForm:
     def scale(self, opened: list[Value]) -> Value:
         """A row's own, of its numbers, beside those of its spans."""
         raise NotImplementedError
+
+    def largest_scale(self, opened: list[Value], first: Value, count: Value) -> Value | None:  # noqa: ARG002
+        """Of those of a row's spans from `first` on; None where spans have none."""
+        return None
 
 
 def interleave(low: Value, high: Value) -> list[Value]:
@@ -218,6 +225,17 @@ class Int4(WholeForm):
     def scale(self, opened: list[Value]) -> Value:
         return opened[0].code.constant(F32, 1.0 / 4096)
 
+    def largest_scale(self, opened: list[Value], first: Value, count: Value) -> Value:
+        [record] = opened
+        code = record.code
+
+        def span(index: Value, found: list[Value]) -> list[Value]:
+            scales = code.load(record, (first + index) * 4, "<2 x half>").cast("fpext", "<2 x float>")
+            return [found[0].most(scales.magnitude())]
+
+        [two] = code.loop(count, [code.constant("<2 x float>", 1e-30)], span)  # not zero: it divides
+        return two.at(0).most(two.at(1))
+
 
 class Int8(WholeForm):
     """One a byte, a float32 scale a row."""
@@ -255,3 +273,16 @@ WHOLE_FORMS: dict[str, WholeForm] = {
     "int4": Int4(),
     "int8": Int8(),
 }
+
+
+def opener(code: Code, form: WholeForm, rows: int) -> Callable[[Value], tuple[Value, list[list[Value]]]]:
+    """Of each unit of `rows` rows: its first row, and what each of them needs throughout."""
+    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
+
+    def opened_at(unit: Value) -> tuple[Value, list[list[Value]]]:
+        row = unit * rows
+        record = code.shifted(aux, row // group * aux_bytes)
+        records = [code.shifted(record, aux_bytes * k) if form.aux_a_row else record for k in range(rows)]
+        return row, [form.open(one) for one in records]
+
+    return opened_at

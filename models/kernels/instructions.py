@@ -19,7 +19,7 @@ class Avx2:
     two_rows, largest_table = 4, 64
 
     def __init__(self, features: Mapping[str, bool]) -> None:
-        self.in_passes, self.piece = (64, 128) if features.get("avx512f") else (96, 64)
+        self.in_passes, self.in_panels, self.piece = (64, False, 128) if features.get("avx512f") else (8, True, 64)
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         return _added([a.code.call(_PAIR.sums, "llvm.x86.avx2.pmadd.wd", a, b) for a, b in pairs])
@@ -36,6 +36,10 @@ class Avx2:
 
     def nearest(self, numbers: Value) -> Value:
         return numbers.code.call(_PAIR.sums, "llvm.x86.avx.cvt.ps2dq.256", numbers)
+
+    def scaled(self, numbers: Value, factor: Value) -> Value:
+        """16-bit numbers times `factor` / 32768 as the nearest whole ones."""
+        return numbers.code.call(_PAIR.words, "llvm.x86.avx2.pmul.hr.sw", numbers, factor)
 
 
 def _added(sums: Sequence[Value]) -> Value:
@@ -77,12 +81,16 @@ class Avx512(Avx2):
         )
         return code.choose(index, high, low)
 
+    def scaled(self, numbers: Value, factor: Value) -> Value:
+        return numbers.code.call(self.vectors.words, "llvm.x86.avx512.pmul.hr.sw.512", numbers, factor)
+
 
 class Neon:
     """64-bit ARM: Apple Silicon, servers, small computers."""
 
     vectors = _PAIR
-    two_rows, largest_table, in_passes, piece = 4, 64, 32, 64  # the third not measured: docs/decisions/013
+    two_rows, largest_table, in_panels, piece = 4, 64, False, 64
+    in_passes = 32  # not measured: docs/decisions/013
 
     def dot(self, pairs: Sequence[tuple[Value, Value]]) -> Value:
         # Multiplied in 32 bits and added in one chain: LLVM makes that one SMLAL for four numbers.

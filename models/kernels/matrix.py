@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from models.kernels.activations import write_blocks, write_quantize
 from models.kernels.code import Instructions
-from models.kernels.forms import SPAN, WHOLE_FORMS, Job
+from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job
+from models.kernels.instructions import Avx2
 from models.kernels.machine import Kernel, instructions
-from models.kernels.products import DENSE_FORMS, write_expand, write_product, write_quantize
+from models.kernels.panels import PANEL_ROWS, TILE_ROWS, TILE_TOKENS, write_measure, write_panels
+from models.kernels.products import DENSE_FORMS, write_expand, write_product
 
 MOST_TOKENS = 8  # in one pass
 _DENSE_IN_PASSES = 32  # tokens, of dense matrices of 16 bits; of packed ones it is the processor's
@@ -20,8 +24,8 @@ _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 _PIECE_BYTES = 1 << 18
 _EXPANDED_BYTES = 1 << 20  # the same of rows that are expanded
 _LEAST_PIECES = 16
-# Of the matrix, for each thread at least: two gain 10 of 46 µs on 512 KiB where both have a processor, 1 of 21 on
-# 200 KiB, and wait for each other where another program has one of them.
+# Of the matrix, in all passes, for each thread at least: two gain 10 of 46 µs on 512 KiB where both have a processor,
+# 1 of 21 on 200 KiB, and wait for each other where another program has one of them.
 _THREAD_BYTES = 1 << 19
 
 
@@ -36,7 +40,9 @@ class Matrix:
         self._whole = form in WHOLE_FORMS
         share = self._whole and not WHOLE_FORMS[form].aux_a_row  # rows that are worked on at once share a codebook
         self.rows_at_once = 2 if shape[0] % 2 == 0 and (group % 2 == 0 or not share) else 1
-        self.in_passes = _cpu().in_passes if self._whole else _DENSE_IN_PASSES  # tokens; more are faster by `expand`
+        # Tokens up to which passes are fastest, and whether more take `by_panels` or `expand`.
+        self.in_passes = _cpu().in_passes if self._whole else _DENSE_IN_PASSES
+        self.in_panels = self._whole and _cpu().in_panels and shape[0] % TILE_ROWS == 0
         self._spans = shape[1] // SPAN
         row_bytes = weights.stride(0) * weights.element_size()
         fields = [0] * Job.FIELDS
@@ -46,7 +52,8 @@ class Matrix:
         fields[Job.GROUP], fields[Job.SPANS], fields[Job.OUT_BYTES] = group, self._spans, 4 * shape[0]
         self._fields = tuple(fields)
         self._row_bytes = row_bytes
-        self._threads = max(1, shape[0] * row_bytes // _THREAD_BYTES)
+        self._bytes = shape[0] * row_bytes
+        self._threads = max(1, self._bytes // _THREAD_BYTES)
 
     def product(self, x: Tensor) -> Tensor:
         """x [T, I], float32, 1 <= T <= MOST_TOKENS -> x Wᵀ [T, O], float32."""
@@ -61,9 +68,36 @@ class Matrix:
         if self._whole:
             whole = torch.empty((tokens, self._spans, 5 * 32), dtype=torch.uint8)  # numbers, then scales
             job[Job.X], job[Job.X_SCALES] = whole.data_ptr(), whole.data_ptr() + tokens * self._spans * 2 * SPAN
-            _quantize(self.form, x, job, tokens)
+            _prepare(_quantizer, self.form, x, job)
         _product(self.form, tokens, rows).run_shared(job, self._threads)
         return out
+
+    def by_panels(self, x: Tensor) -> Tensor:
+        """x [T, I], float32 -> x Wᵀ [T, O], float32. O is a multiple of `TILE_ROWS`."""
+        tokens, even = len(x), -(-len(x) // TILE_TOKENS) * TILE_TOKENS
+        x = x.contiguous()
+        numbers = torch.zeros((even, self.shape[1]), dtype=torch.int16)
+        steps = torch.zeros((even, -(-self._spans // BLOCK)), dtype=torch.float32)
+        out = torch.zeros((even, self.shape[0]), dtype=torch.float32)
+        job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
+        job[Job.X], job[Job.X_SCALES], job[Job.OUT] = numbers.data_ptr(), steps.data_ptr(), out.data_ptr()
+        job[Job.LONGEST] = self._longest
+        _prepare(_blocks, self.form, x, job)
+        job[Job.UNITS], job[Job.PIECE], job[Job.TOKENS] = self.shape[0] // TILE_ROWS, PANEL_ROWS // TILE_ROWS, even
+        passes = -(-tokens // MOST_TOKENS)
+        _panels(self.form, self.rows_at_once).run_shared(job, max(1, passes * self._bytes // _THREAD_BYTES))
+        return out[:tokens]
+
+    @functools.cached_property
+    def _longest(self) -> int:
+        """Field LONGEST of jobs: measured when first needed, as all of the matrix is read for it."""
+        units = self.shape[0] // TILE_ROWS
+        squares = torch.zeros(units, dtype=torch.float32)
+        job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
+        job[Job.UNITS], job[Job.PIECE], job[Job.OUT] = units, PANEL_ROWS // TILE_ROWS, squares.data_ptr()
+        _measure(self.form, self.rows_at_once).run_shared(job, self._threads)
+        longest = torch.tensor([2**31 * (1 - 1e-5)]) / squares.max().sqrt().clamp_min(1.0)
+        return int(longest.view(torch.int32))
 
     def expand(self, first: int, out: Tensor) -> Tensor:
         """Rows `first` and on in `out` [N, I], float32, each row's numbers side by side, columns as `ordered` has them.
@@ -137,17 +171,41 @@ def _product(form: str, tokens: int, rows: int) -> Kernel:
     return Kernel(write_product(_cpu(), form, tokens, rows), "product")
 
 
-def _quantize(form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64], tokens: int) -> None:
-    """Write the job's numbers and scales from `x`."""
+@functools.cache
+def _panels(form: str, rows: int) -> Kernel:
+    return Kernel(write_panels(_avx(), form, rows), "panels")
+
+
+@functools.cache
+def _measure(form: str, rows: int) -> Kernel:
+    return Kernel(write_measure(_avx(), form, rows), "measure")
+
+
+def _avx() -> Avx2:
+    cpu = _cpu()
+    assert isinstance(cpu, Avx2)  # no other is `in_panels`
+    return cpu
+
+
+def _prepare(
+    kernel: Callable[[tuple[int, ...]], Kernel], form: str, x: Tensor, job: ctypes.Array[ctypes.c_int64]
+) -> None:
+    """Write the job's numbers and scales from `x`, whose rows are the kernel's units."""
     inner = (ctypes.c_int64 * Job.FIELDS)()
-    inner[Job.UNITS], inner[Job.SPANS] = tokens, job[Job.SPANS]
+    inner[Job.UNITS], inner[Job.SPANS] = len(x), job[Job.SPANS]
     inner[Job.X], inner[Job.OUT], inner[Job.X_SCALES] = x.data_ptr(), job[Job.X], job[Job.X_SCALES]
-    _quantizer(WHOLE_FORMS[form].order(_cpu().vectors.lanes)).run(inner)
+    inner[Job.LONGEST] = job[Job.LONGEST]
+    kernel(WHOLE_FORMS[form].order(_cpu().vectors.lanes)).run(inner)
 
 
 @functools.cache
 def _quantizer(order: tuple[int, ...]) -> Kernel:
     return Kernel(write_quantize(_cpu(), order), "quantize")
+
+
+@functools.cache
+def _blocks(order: tuple[int, ...]) -> Kernel:
+    return Kernel(write_blocks(_cpu(), order), "blocks")
 
 
 def _cpu() -> Instructions:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.kernels.code import F8, F32, Code, Instructions, Value, lanes
-from models.kernels.forms import SPAN, WHOLE_FORMS, Job, WholeForm
+from models.kernels.code import F8, Code, Instructions, Value, lanes
+from models.kernels.forms import SPAN, WHOLE_FORMS, Job, WholeForm, opener
 
 _BF16, _FP16, _FP32 = "bf16", "fp16", "fp32"
 DENSE_FORMS = {_BF16: 2, _FP16: 2, _FP32: 4}  # bytes an element
@@ -40,7 +40,7 @@ class _Columns:
 
 
 def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _Columns) -> None:
-    opened_at = _opened(code, form, rows)
+    opened_at = opener(code, form, rows)
     vectors = code.cpu.vectors
     x_bytes, scale_bytes = columns.spans * (2 * SPAN), columns.spans * 32
     zero = code.constant(vectors.floats, 0.0)
@@ -88,7 +88,7 @@ def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
     """
     code = Code("expand", cpu)
     form, columns, count = WHOLE_FORMS[form_name], _Columns(code), lanes(cpu.vectors.words)
-    opened_at = _opened(code, form, rows)
+    opened_at = opener(code, form, rows)
 
     def rows_at(first: Value) -> None:
         row, opened = opened_at(first)
@@ -112,19 +112,6 @@ def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
     _each(code, rows_at)
     code.stop()
     return code.text()
-
-
-def _opened(code: Code, form: WholeForm, rows: int) -> Callable[[Value], tuple[Value, list[list[Value]]]]:
-    """Of a unit: its first row, and what each row needs throughout."""
-    aux, aux_bytes, group = code.field(Job.AUX, "ptr"), code.field(Job.AUX_BYTES), code.field(Job.GROUP)
-
-    def opened_at(unit: Value) -> tuple[Value, list[list[Value]]]:
-        row = unit * rows
-        record = code.shifted(aux, row // group * aux_bytes)
-        records = [code.shifted(record, aux_bytes * k) if form.aux_a_row else record for k in range(rows)]
-        return row, [form.open(one) for one in records]
-
-    return opened_at
 
 
 def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Columns) -> None:
@@ -189,49 +176,3 @@ def sum_of(vector: Value) -> Value:
     while (half := lanes(vector.type) // 2) > 1:
         vector = vector.pick(range(half)) + vector.pick(range(half, 2 * half))
     return vector.at(0) + vector.at(1)
-
-
-def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
-    """The module of kernel `quantize`: float32 rows to whole numbers in `order`, with the scales of each span's lanes.
-
-    The job's units are tokens; X is the float32 input, OUT the numbers, X_SCALES the scales.
-    """
-    code = Code("quantize", cpu)
-    spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
-    scales = code.field(Job.X_SCALES, "ptr")
-    # Which eights of columns stand in even lanes, and which in odd ones.
-    parts_of = [sorted({order[at] // 8 for at in range(SPAN) if at // 8 % 2 == odd}) for odd in (0, 1)]
-
-    def span(index: Value, nothing: list[Value]) -> list[Value]:
-        parts = [code.load(source, index * (SPAN * 4) + 32 * k, F8) for k in range(8)]
-        whole: dict[int, Value] = {}
-        steps = []
-        for eights in parts_of:
-            step, numbers = _quantized(code, [parts[k] for k in eights])
-            steps.append(code.splat(step, 4))
-            whole |= zip(eights, numbers, strict=True)
-        code.store(steps[0].pick(range(8), steps[1]), scales, index * 32)
-        pairs = [whole[2 * k].pick(range(16), whole[2 * k + 1]) for k in range(4)]
-        low, high = pairs[0].pick(range(32), pairs[1]), pairs[2].pick(range(32), pairs[3])
-        for v in range(4):
-            code.store(low.pick(order[16 * v : 16 * v + 16], high), out, index * (2 * SPAN) + 32 * v)
-        return nothing
-
-    code.loop(spans * code.field(Job.UNITS), [], span)
-    code.stop()
-    return code.text()
-
-
-def _quantized(code: Code, parts: list[Value]) -> tuple[Value, list[Value]]:
-    """The step between whole numbers for the largest of `parts`, and each part in them."""
-    top = parts[0].magnitude()
-    for part in parts[1:]:
-        top = top.most(part.magnitude())
-    four = top.pick(range(4)).most(top.pick(range(4, 8)))
-    two = four.pick((0, 1)).most(four.pick((2, 3)))
-    most = two.at(0).most(two.at(1)).most(code.constant(F32, 1e-30))  # not zero: it divides
-    largest = code.constant(F32, float(Job.LARGEST))
-    inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
-    rounded = [code.cpu.nearest(part * inverse) for part in parts]
-    step = code.emit(F32, f"fdiv float {most.name}, {largest.name}")
-    return step, [numbers.cast("trunc", "<8 x i16>") for numbers in rounded]

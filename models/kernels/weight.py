@@ -53,7 +53,7 @@ class KernelWeight(Weight):
         elif isinstance(self.stored, DenseWeight) and self.stored.values.dtype == x.dtype:
             out = F.linear(flat, self.stored.values)
         elif len(flat) > self.matrix.in_passes:
-            out = self._by_tiles(flat)
+            out = self.matrix.by_panels(flat) if self.matrix.in_panels else self._by_tiles(flat)
         else:
             firsts = range(0, len(flat), MOST_TOKENS)
             out = torch.cat([self.matrix.product(flat[first : first + MOST_TOKENS]) for first in firsts])

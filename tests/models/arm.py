@@ -15,9 +15,10 @@ from llvmlite import binding
 from unicorn import UC_ARCH_ARM64, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, UC_MEM_WRITE, UC_MODE_ARM, Uc
 from unicorn.arm64_const import UC_ARM64_REG_LR, UC_ARM64_REG_SP, UC_ARM64_REG_X0, UC_CPU_ARM64_MAX
 
+from models.kernels.activations import write_quantize
 from models.kernels.forms import SPAN, WHOLE_FORMS, Job
 from models.kernels.instructions import Neon
-from models.kernels.products import DENSE_FORMS, write_expand, write_product, write_quantize
+from models.kernels.products import DENSE_FORMS, write_expand, write_product
 
 _PAGE = 4096
 _CODE, _STACK, _STACK_BYTES = 0x10_0000, 0x80_0000, 0x1_0000

@@ -1,0 +1,200 @@
+"""Panels: many vectors times a packed matrix, a few of whose rows are unpacked at a time. T tokens, I columns, O rows.
+
+A panel is up to `PANEL_ROWS` rows by `BLOCK` spans as whole numbers of 16 bits: small enough to stay in the first cache
+while every token meets it. Tokens are whole numbers, too, as large as a block's sums still fit 32 bits: by Cauchy and
+Schwarz |Σ w x| <= √Σw² √Σx², of which a kernel measures the first factor once for the whole matrix. So activations keep
+12 to 13 bits and a sign, where the largest weight and the largest activation alone would leave them 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.kernels.activations import largest_of
+from models.kernels.code import F32, I64, Code, Value, lanes
+from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job, WholeForm, opener
+from models.kernels.instructions import Avx2
+
+PANEL_ROWS = 16
+TILE_ROWS, TILE_TOKENS = 4, 2  # whose sums stay in registers
+_SPAN_BYTES = 2 * SPAN
+_ROW_BYTES = BLOCK * _SPAN_BYTES
+_LARGEST_WORD = 32767.0
+
+
+def write_panels(cpu: Avx2, form: str, rows: int) -> str:
+    """The module of kernel `panels`: adds x Wᵀ to OUT [T, O], float32.
+
+    A unit of the job is `TILE_ROWS` rows, a piece at most a panel, of which `rows` are unpacked at once. X [T, I] are
+    whole numbers in the form's order, X_SCALES [T, blocks] their steps; T is a multiple of `TILE_TOKENS`.
+    """
+    code = Code("panels", cpu)
+    panel = _Panel(code, cpu, WHOLE_FORMS[form], rows)
+    tile = _Tile(code, panel)
+    spans, tokens = code.field(Job.SPANS), code.field(Job.TOKENS)
+
+    def piece(first: Value, units: Value) -> None:
+        def block(number: Value, nothing: list[Value]) -> list[Value]:
+            start = number * BLOCK
+            count = code.least(spans - start, code.constant(I64, BLOCK))
+
+            def some_rows(index: Value, nothing: list[Value]) -> list[Value]:
+                panel.unpack(first, index, start, count)
+                return nothing
+
+            def some_tokens(index: Value, nothing: list[Value]) -> list[Value]:
+                def unit(unit: Value, nothing: list[Value]) -> list[Value]:
+                    tile.multiply(first, unit, index * TILE_TOKENS, number, count)
+                    return nothing
+
+                code.loop(units, [], unit)
+                return nothing
+
+            code.loop(units * (TILE_ROWS // rows), [], some_rows)
+            code.loop(tokens // TILE_TOKENS, [], some_tokens)
+            return nothing
+
+        code.loop((spans + (BLOCK - 1)) // BLOCK, [], block)
+
+    code.share(piece)
+    code.stop()
+    return code.text()
+
+
+def write_measure(cpu: Avx2, form: str, rows: int) -> str:
+    """The module of kernel `measure`: to OUT [units], float32, the largest sum of squares that a panel's sums meet.
+
+    A unit of the job is `TILE_ROWS` rows, a piece at most a panel, as in `panels`.
+    """
+    code = Code("measure", cpu)
+    panel = _Panel(code, cpu, WHOLE_FORMS[form], rows)
+    spans, out = code.field(Job.SPANS), code.field(Job.OUT, "ptr")
+    vectors = cpu.vectors
+    zero = code.constant(vectors.floats, 0.0)
+
+    def piece(first: Value, units: Value) -> None:
+        def block(number: Value, carried: list[Value]) -> list[Value]:
+            start = number * BLOCK
+            count = code.least(spans - start, code.constant(I64, BLOCK))
+
+            def some_rows(index: Value, nothing: list[Value]) -> list[Value]:
+                panel.unpack(first, index, start, count)
+                return nothing
+
+            def row(index: Value, carried: list[Value]) -> list[Value]:
+                numbers = code.shifted(panel.numbers, index * _ROW_BYTES)
+
+                def span(at: Value, sums: list[Value]) -> list[Value]:
+                    [total] = sums
+                    for byte in range(0, _SPAN_BYTES, 16 * vectors.lanes):
+                        words = code.load(numbers, at * _SPAN_BYTES + byte, vectors.words)
+                        # 2 · 32768² is 2³¹, whose sign is lost.
+                        total = total + cpu.dot([(words, words)]).cast("sitofp", vectors.floats).magnitude()
+                    return [total]
+
+                [total] = code.loop(count, [zero], span)
+                return [carried[0].most(total)]
+
+            code.loop(units * (TILE_ROWS // rows), [], some_rows)
+            return code.loop(units * TILE_ROWS, carried, row)
+
+        [most] = code.loop((spans + (BLOCK - 1)) // BLOCK, [zero], block)
+        code.store(largest_of(most), out, first * 4)
+
+    code.share(piece)
+    code.stop()
+    return code.text()
+
+
+class _Panel:
+    """Room for a panel's numbers, and for what each of its rows is a multiple of."""
+
+    def __init__(self, code: Code, cpu: Avx2, form: WholeForm, rows: int) -> None:
+        self._code, self._cpu, self._form, self._rows = code, cpu, form, rows
+        self.numbers, self.scales = code.room(PANEL_ROWS * _ROW_BYTES), code.room(PANEL_ROWS * 4)
+        self._weights, self._row_bytes = code.field(Job.WEIGHTS, "ptr"), code.field(Job.ROW_BYTES)
+        self._opened_at = opener(code, form, rows)
+
+    def unpack(self, first: Value, index: Value, start: Value, count: Value) -> None:
+        """`count` spans from `start` on, of the `index`th few rows after unit `first`."""
+        code, form, rows = self._code, self._form, range(self._rows)
+        row, opened = self._opened_at(first * (TILE_ROWS // self._rows) + index)
+        weights = [code.shifted(self._weights, (row + k) * self._row_bytes) for k in rows]
+        place = index * self._rows
+        out = [code.shifted(self.numbers, (place + k) * _ROW_BYTES) for k in rows]
+        shares = []  # what spans' own scales are multiplied by: the largest becomes 32767
+        for k in rows:
+            scale = form.scale(opened[k])
+            if (largest := form.largest_scale(opened[k], start, count)) is not None:
+                scale = scale * largest * (32768.0 / _LARGEST_WORD)
+                share = code.emit(F32, f"fdiv float {code.constant(F32, _LARGEST_WORD).name}, {largest.name}")
+                shares.append(code.splat(share, lanes(code.cpu.vectors.floats)))
+            code.store(scale, self.scales, (place + k) * 4)
+        words = lanes(code.cpu.vectors.words)
+
+        def span(at: Value, nothing: list[Value]) -> list[Value]:
+            for k, numbers in enumerate(form.numbers(code, opened, weights, start + at)):
+                vectors = numbers.vectors
+                if numbers.scale is not None:
+                    nearest = code.cpu.nearest(numbers.scale * shares[k])
+                    factor = nearest.pick([4 * (word // 8) for word in range(words)]).cast("trunc", vectors[0].type)
+                    vectors = [self._cpu.scaled(vector, factor) for vector in vectors]
+                for v, vector in enumerate(vectors):
+                    code.store(vector, out[k], at * _SPAN_BYTES + 2 * words * v)
+            return nothing
+
+        code.loop(count, [], span)
+
+
+class _Tile:
+    """`TILE_ROWS` rows of the panel times `TILE_TOKENS` tokens."""
+
+    def __init__(self, code: Code, panel: _Panel) -> None:
+        self._code, self._panel = code, panel
+        spans = code.field(Job.SPANS)
+        self._x, self._x_bytes = code.field(Job.X, "ptr"), spans * _SPAN_BYTES
+        self._steps, self._blocks = code.field(Job.X_SCALES, "ptr"), (spans + (BLOCK - 1)) // BLOCK
+        self._out, self._out_bytes = code.field(Job.OUT, "ptr"), code.field(Job.OUT_BYTES)
+
+    def multiply(self, first: Value, unit: Value, token: Value, block: Value, count: Value) -> None:
+        """The rows of unit `first` + `unit`, which lie `unit` units into the panel, by the tokens from `token` on."""
+        code, vectors = self._code, self._code.cpu.vectors
+        tokens, rows = range(TILE_TOKENS), range(TILE_ROWS)
+        weights = [code.shifted(self._panel.numbers, (unit * TILE_ROWS + r) * _ROW_BYTES) for r in rows]
+        xs = [code.shifted(self._x, (token + t) * self._x_bytes + block * _ROW_BYTES) for t in tokens]
+
+        def span(at: Value, sums: list[Value]) -> list[Value]:
+            sums = list(sums)
+            for byte in range(0, _SPAN_BYTES, 16 * vectors.lanes):
+                x = [code.load(each, at * _SPAN_BYTES + byte, vectors.words) for each in xs]
+                for r in rows:
+                    row = code.load(weights[r], at * _SPAN_BYTES + byte, vectors.words)
+                    for t in tokens:
+                        place = t * TILE_ROWS + r
+                        sums[place] = sums[place] + code.cpu.dot([(row, x[t])])
+            return sums
+
+        sums = code.loop(count, [code.constant(vectors.sums, 0)] * (TILE_TOKENS * TILE_ROWS), span)
+        scales = code.load(self._panel.scales, unit * (4 * TILE_ROWS), f"<{TILE_ROWS} x float>")
+        for t in tokens:
+            total = _totals([each.cast("sitofp", vectors.floats) for each in sums[t * TILE_ROWS : (t + 1) * TILE_ROWS]])
+            step = code.load(self._steps, ((token + t) * self._blocks + block) * 4, F32)
+            where = (token + t) * self._out_bytes + (first + unit) * (4 * TILE_ROWS)
+            before = code.load(self._out, where, scales.type)
+            code.store(code.fma(total, scales * code.splat(step, TILE_ROWS), before), self._out, where)
+
+
+def _totals(sums: Sequence[Value]) -> Value:
+    """The sum of each of four vectors."""
+    first, second, third, fourth = sums
+    both = _neighbours(_neighbours(first, second), _neighbours(third, fourth))
+    while (half := lanes(both.type) // 2) >= TILE_ROWS:
+        both = both.pick(range(half)) + both.pick(range(half, 2 * half))
+    return both
+
+
+def _neighbours(left: Value, right: Value) -> Value:
+    """Sums of neighbours: of each 128 bits two from `left`, two from `right`."""
+    count = lanes(left.type)
+    even = [place for lane in range(0, count, 4) for place in (lane, lane + 2, count + lane, count + lane + 2)]
+    return left.pick(even, right) + left.pick([place + 1 for place in even], right)
