@@ -90,7 +90,7 @@ class TensorStore:
         """Delete what is in no variant that this store knows."""
         wanted = {self._place(name) for name in self._variants}
         for folder in self.folder.iterdir():
-            if folder not in wanted:
+            if folder.is_dir() and folder not in wanted:  # a Mac leaves files of its own anywhere
                 shutil.rmtree(folder)
 
     @contextmanager
@@ -112,7 +112,7 @@ class TensorStore:
         """A finished tensor, mapped."""
         folder = self._place(name)
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-        parts = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+        parts = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("[!.]*.npy"))}
         for part in parts.values():
             self.mapped.add(part)
         return StoredTensor(

@@ -8,11 +8,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from export.space import DiskError
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.errors import OptionError, UserFacingError
+from runtime.locks import try_lock
 from runtime.manifest import MANIFEST_NAME, set_aside_path
+from runtime.whole import flush_folder
 
 _LOCK, _KEY = "lock", "key"
 _TENSORS, _MEASURED = "tensors", "measured"
@@ -37,7 +40,7 @@ class WorkFolder:
         folder = self.folder / _MEASURED / key
         folder.mkdir(parents=True, exist_ok=True)
         for other in folder.parent.iterdir():
-            if other != folder:
+            if other.is_dir() and other != folder:
                 shutil.rmtree(other)
         return folder
 
@@ -68,7 +71,11 @@ class WorkFolder:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def finish(self, output: Path) -> None:
-        """The bundle, which is whole, takes its place at `output`, and the folder goes; Ctrl-C comes too late."""
+        """The bundle, which is whole, takes its place at `output`, and the folder goes; Ctrl-C comes too late, then.
+
+        First its bytes are on the disk: what it replaces goes, and so does what it could be made of again.
+        """
+        flush_folder(self.bundle)
         with StopOnInterrupt():
             _put_in_place(self.bundle, output)
             self.clear()
@@ -119,8 +126,6 @@ def _made_on_the_way(output: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path, output: Path) -> Iterator[None]:
-    import fcntl  # not above: Windows, which has none, is refused in a sentence
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / _LOCK).open("w")
@@ -129,13 +134,17 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
             f"{output.parent} cannot be written ({error.strerror}); name another place with --output."
         ) from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
-                raise FileNotFoundError  # the one who held it has just cleared the folder
-        except OSError:
-            raise ExportError(f"Another export is writing {output}; wait for it or name another --output.") from None
+        if not try_lock(lock) or not _is_there(folder / _LOCK, lock):
+            raise ExportError(f"Another export is writing {output}; wait for it or name another --output.")
         yield
+
+
+def _is_there(file: Path, opened: TextIO) -> bool:
+    """Whether `file` is still the one that was `opened`: who held the lock may just have cleared the folder."""
+    try:
+        return os.path.samestat(os.fstat(opened.fileno()), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 def behind_link(output: Path) -> Path:
@@ -153,7 +162,7 @@ def check_output(output: Path, package: str, *, force: bool) -> None:
     if not output.exists():
         return
     is_bundle = (output / MANIFEST_NAME).exists() and (output / package).exists()
-    if not is_bundle and not (output.is_dir() and not any(output.iterdir())):
+    if not is_bundle and not (output.is_dir() and all(item.name == ".DS_Store" for item in output.iterdir())):
         raise OptionError(f"{output} exists and is no bundle; name another --output.")
     if not force:
         raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")

@@ -23,6 +23,7 @@ from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, BundleError
 from runtime.hashing import sha256_of
 from runtime.launch import module_command
+from runtime.locks import try_lock
 from runtime.packages import install_command
 from runtime.paths import cache_folder
 from runtime.session import never
@@ -109,24 +110,14 @@ def _version() -> str:
 def _alone(folder: Path, log: TextIO, cancelled: Callable[[], bool]) -> Iterator[None]:
     """Hold the lock of `folder`; whoever comes second waits for it."""
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        if not _locked(lock):
+        if not try_lock(lock):
             log.write(f"Waiting for another program that exports {NAME} ...\n")
             log.flush()
-            while not _locked(lock):
+            while not try_lock(lock):
                 if cancelled():
                     raise BundleError(_CANCELLED)
                 time.sleep(_POLL_SECONDS)
         yield
-
-
-def _locked(lock: TextIO) -> bool:
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _export(folder: Path, log: TextIO, notice: Notice | None, cancelled: Callable[[], bool]) -> None:

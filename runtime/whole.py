@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,13 +26,32 @@ def write_whole(file: Path, parts: Iterable[bytes | memoryview], *, mode: int = 
         with os.fdopen(handle, "wb") as stream:
             stream.writelines(parts)
             stream.flush()
-            os.fsync(stream.fileno())
+            flush_to_disk(stream.fileno())
         beside.chmod(mode)
         beside.replace(place)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+def flush_to_disk(handle: int) -> None:
+    """Wait until the disk has the bytes of the open file `handle`. Raises OSError."""
+    if sys.platform == "darwin":  # where fsync leaves them in the drive's own cache
+        import fcntl
+
+        with contextlib.suppress(OSError):  # a network's disk may know no such request
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
+
+
+def flush_folder(folder: Path) -> None:
+    """`flush_to_disk` for every file in `folder`. Raises OSError."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as stream:
+                flush_to_disk(stream.fileno())
 
 
 def replaceable(file: Path) -> Path:

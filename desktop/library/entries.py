@@ -91,7 +91,8 @@ def is_removable(folder: Path) -> bool:
     """Whether a bundle's folder may go as it is: there is a package in it, and nothing beside it but what bundles have.
     Raises OSError where it cannot be read."""
     own = _OWN_FILES | _OWN_FOLDERS | {name.partition("/")[0] for name in _files_of(folder)}
-    return (folder / _PACKAGE).is_dir() and all(item.name in own for item in folder.iterdir())
+    beside = (item.name for item in folder.iterdir() if not item.name.startswith("._"))  # a Mac's, on foreign disks
+    return (folder / _PACKAGE).is_dir() and all(name in own for name in beside)
 
 
 def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> ModelEntry:

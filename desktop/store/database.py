@@ -43,6 +43,8 @@ def connect(file: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
         connection.execute("PRAGMA synchronous = FULL")
+        # The log is used again once the file has what it held: for that a Mac's drive must not only have said so.
+        connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA cache_size = -16000")
     except BaseException:
         connection.close()

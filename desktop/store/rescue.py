@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from desktop.files import unused
 from desktop.store.database import connect
 from desktop.store.migrations import migrate
 from desktop.store.pages import Pages, Value
+from runtime import write_whole
 
+_CHUNK_BYTES = 1 << 20
 _LATEST_TIME = 1e11  # seconds since 1970
 _STATES = ("complete", "streaming", "interrupted", "failed")
 
@@ -170,6 +171,7 @@ def _write(found: Found, target: Path) -> None:
     connection = connect(making)
     try:
         connection.execute("PRAGMA journal_mode = MEMORY")  # what fails is thrown away, and room may be short
+        connection.execute("PRAGMA fullfsync = ON")  # it takes the place of the damaged file
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
         for table in ("folders", "chats", "messages", "presets", "services"):
@@ -189,10 +191,8 @@ def _write(found: Found, target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     if source.exists():
-        with source.open("rb") as reader, target.open("xb") as writer:
-            shutil.copyfileobj(reader, writer)
-            writer.flush()
-            os.fsync(writer.fileno())
+        with source.open("rb") as reader:
+            write_whole(target, iter(partial(reader.read, _CHUNK_BYTES), b""))
 
 
 def _log(file: Path) -> Path:

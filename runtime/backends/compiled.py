@@ -88,7 +88,6 @@ class CompiledProgram:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file in `folder`."""
-    return {
-        file.relative_to(folder).as_posix(): file.stat().st_size for file in sorted(folder.rglob("*")) if file.is_file()
-    }
+    """Bytes of each file in `folder`, but for hidden ones, which the system adds and takes away."""
+    files = (file for file in sorted(folder.rglob("[!.]*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}

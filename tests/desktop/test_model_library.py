@@ -188,7 +188,9 @@ def test_a_bundle_that_was_named_itself_is_found_with_what_lies_in_it(bundle: Pa
 
 
 def test_a_bundle_can_go_only_where_it_holds_nothing_else(bundle: Path) -> None:
-    assert look_at(bundle, machine_memory()).removable
+    (bundle / ".DS_Store").touch()
+    (bundle / "._manifest.json").touch()
+    assert look_at(bundle, machine_memory()).removable, "a Mac's own files are nobody's"
     (bundle / "notes.txt").write_text("mine", encoding="utf-8")
     assert not look_at(bundle, machine_memory()).removable
     (bundle / "manifest.json").write_text("{}", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -126,6 +127,7 @@ def test_damage_outside_the_rows_loses_nothing(folder: Path, how: Damage) -> Non
     with closing(Store.open(folder)) as store:
         (aside,) = folder.glob("chats-damaged-*.sqlite3")
         assert aside.read_bytes() == damaged
+        assert os.name != "posix" or not aside.stat().st_mode & 0o077, "nobody else can read the chats in it"
         assert store.notice == (
             "The file of your chats was damaged: 3 chats with 180 messages could be rescued, "
             f"and the damaged file is kept as {aside.name}."

@@ -287,6 +287,12 @@ def fill(file: Path, *, leave: int) -> None:
         stream.truncate(stream.tell() - leave)
 
 
+def test_before_the_log_is_used_again_a_mac_s_drive_has_the_file(tmp_path: Path) -> None:
+    """Which SQLite, but for Apple's own, leaves to the drive's cache unless it is told."""
+    with closing(connect(tmp_path / FILE_NAME)) as connection:
+        assert connection.execute("PRAGMA checkpoint_fullfsync").fetchone()[0] == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a user's files from others by their folder")
 def test_nobody_else_can_read_the_chats(tmp_path: Path) -> None:
     file = tmp_path / FILE_NAME

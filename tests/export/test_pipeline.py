@@ -102,6 +102,22 @@ def work_folder(output: Path) -> Path:
     return folder
 
 
+def test_what_a_mac_puts_beside_files_on_foreign_disks_is_read_for_none_and_no_part_of_the_bundle(
+    checkpoints: Checkpoints, bundles: Bundles, output: Path
+) -> None:
+    def leave() -> None:
+        work = work_folder(output)
+        files = [*work.rglob("*.npy"), work / "bundle" / "tokenizer.json"]
+        assert len(files) > 2
+        for file in files:
+            file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7")
+
+    progress = At("convert", leave)
+    export(str(checkpoints("7b")), ExportOptions(output=output), progress)
+    assert progress.happened
+    assert (output / "manifest.json").read_bytes() == (bundles("7b", "lut4") / "manifest.json").read_bytes()
+
+
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same_bytes(
     checkpoints: Checkpoints, bundles: Bundles, output: Path, tmp_path: Path
 ) -> None:

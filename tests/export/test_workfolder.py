@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from export.space import DiskError
-from export.workfolder import WorkFolder, behind_link, work_folder
-from runtime.errors import BundleError
+from export.store import TensorStore
+from export.workfolder import WorkFolder, behind_link, check_output, work_folder
+from runtime.errors import BundleError, OptionError
 from runtime.manifest import Manifest, set_aside_path
 
 
@@ -102,6 +103,43 @@ def test_ctrl_c_comes_too_late_once_the_bundle_is_whole(output: Path, monkeypatc
             work.finish(output)
     assert list(output.parent.iterdir()) == [output]
     assert (output / "manifest.json").read_text() == "new"
+
+
+def test_the_bundle_is_on_the_disk_before_it_takes_the_place_of_another(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(output, "old")
+    flushed: list[tuple[int, str]] = []
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: flushed.append((os.fstat(handle).st_ino, (output / "manifest.json").read_text()))
+    )
+    with work_folder(output) as work:
+        make(work.bundle, "new")
+        work.finish(output)
+    assert flushed == [((output / "manifest.json").stat().st_ino, "old")]
+
+
+def test_files_that_a_mac_leaves_in_the_work_folder_are_in_nobody_s_way(output: Path) -> None:
+    with work_folder(output) as work:
+        work.begin("key")
+        finish_a_tensor(work)
+        inputs = work.measured("text")
+        for folder in (work.tensors, inputs.parent):
+            (folder / ".DS_Store").touch()
+        TensorStore(work.tensors).keep_only_variants()
+        assert not (work.tensors / "a").exists()
+        assert work.measured("other text").exists()
+        assert not inputs.exists()
+
+
+def test_a_folder_that_a_mac_has_shown_is_still_empty(output: Path) -> None:
+    output.mkdir(parents=True)
+    (output / ".DS_Store").touch()
+    check_output(output, "model.mlpackage", force=True)
+    (output / "notes.txt").touch()
+    with pytest.raises(OptionError, match="exists and is no bundle"):
+        check_output(output, "model.mlpackage", force=True)
 
 
 def test_another_key_clears_everything_and_the_same_only_the_bundle(output: Path) -> None:

@@ -1,0 +1,26 @@
+"""Locks on open files, which end with the process that holds them, however it ends."""
+
+from __future__ import annotations
+
+import errno
+from typing import IO
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock `file` for this process; False where another one has it.
+
+    True as well where the disk knows no locks, as a network's may: whoever works there alone, as nearly everyone does,
+    must not be kept from it. Raises OSError.
+    """
+    import fcntl  # not above: Windows, which has none, is refused in a sentence before
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
