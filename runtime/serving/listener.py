@@ -6,10 +6,12 @@ import errno
 import ipaddress
 import os
 import socket
+import sys
 
 from runtime.errors import OptionError
 
 _BACKLOG = 128  # connections that wait to be accepted
+_PROBE_SECONDS = 1.0  # an address of this machine answers, or refuses, at once
 # What Docker's and Podman's containers call their host. No page can have such a name: `internal` is kept out of DNS.
 _CONTAINERS = ("host.docker.internal", "host.containers.internal")
 
@@ -26,6 +28,10 @@ class Listener:
             self.socket = socket.socket(family, kind, protocol)
         except OSError as error:
             raise self._failed(error) from None
+        # With SO_REUSEADDR macOS binds one address beside a program that has all of them, and takes its callers away.
+        if sys.platform == "darwin" and port and is_answered(family, address):
+            self.socket.close()
+            raise self._failed(OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))
         try:
             if os.name == "posix":  # a port that was just left may be taken at once; on Windows it means stealing one
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -87,6 +93,13 @@ class Listener:
         return OptionError(
             f"{self._asked or 'An empty text'} is no address of this machine ({reason}); choose another --host."
         )
+
+
+def is_answered(family: int, address: tuple[object, ...]) -> bool:
+    """Whether a program on this machine takes calls to `address`."""
+    with socket.socket(family, socket.SOCK_STREAM) as caller:
+        caller.settimeout(_PROBE_SECONDS)
+        return caller.connect_ex(address) == 0
 
 
 def _resolved(host: str, port: int) -> tuple[int, int, int, str, tuple[object, ...]]:

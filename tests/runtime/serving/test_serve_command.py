@@ -21,8 +21,10 @@ import pytest
 
 from runtime.cli.serve import request_line
 from runtime.packages import install_command
+from runtime.serving.listener import is_answered
 from runtime.serving.record import Record
 from tests import patience
+from tests.ports import deaf_port
 from tests.runtime.bundles import talker
 from tests.runtime.program import assert_error_event, assert_sentence, run_program
 from tests.runtime.serving.asking import ENDLESS, chat, completion
@@ -235,6 +237,14 @@ def test_a_port_that_is_in_use_is_one_sentence_before_a_model_is_loaded(tmp_path
         outcome = run_program("serve", tmp_path, "--port", port)
         assert_sentence(outcome, f"port {port} of 127.0.0.1 is in use; choose another with --port")
         assert_error_event(run_program("serve", tmp_path, "--port", port, "--json"), "is in use")
+
+
+def test_an_address_is_answered_only_where_a_program_listens() -> None:
+    """By which a Mac tells a port that is in use, where its system would let us take it."""
+    with deaf_port() as port:
+        assert not is_answered(socket.AF_INET, ("127.0.0.1", port))
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        assert is_answered(socket.AF_INET, ("127.0.0.1", taken.getsockname()[1]))
 
 
 @pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid", "a..b", "::zz", ""])
