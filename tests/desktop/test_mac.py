@@ -30,6 +30,7 @@ from desktop.views.models.rows import RowList
 from desktop.views.parts import Choice
 from desktop.views.sheet import style_sheet
 from desktop.views.shortcuts import ShortcutSheet
+from desktop.views.sidebar.hits import HitList
 from desktop.views.sidebar.list import ChatList
 from desktop.views.theme import theme
 from desktop.views.tokens import LIGHT
@@ -346,7 +347,7 @@ def test_the_sheet_may_lie_in_a_folder_of_any_name(
     assert picture(box) == wanted
 
 
-@pytest.mark.parametrize("made", [ChatList, RowList])
+@pytest.mark.parametrize("made", [ChatList, HitList, RowList])
 def test_no_ring_is_drawn_around_a_list_that_shows_where_the_focus_is(
     qtbot: QtBot, made: Callable[[], QWidget]
 ) -> None:

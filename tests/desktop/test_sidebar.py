@@ -269,6 +269,20 @@ def test_the_menu_of_chats_names_what_can_be_done(sidebar: Sidebar) -> None:
     ]
 
 
+def test_keys_show_which_hit_they_are_at(qtbot: QtBot, sidebar: Sidebar) -> None:
+    sidebar.activateWindow()
+    wait(qtbot, sidebar.isActiveWindow)
+    with qtbot.waitSignal(sidebar.searchRequested):
+        qtbot.keyClicks(sidebar.search, "light")
+    sidebar.set_hits("light", [Hit(chat=3, message=None, title="Light", snippet="", ranges=(), created=NOON)])
+    sidebar.new_button.setFocus()
+    before = sidebar.hits.grab().toImage()
+    qtbot.keyClick(sidebar.new_button, Qt.Key.Key_Tab)
+    wait(qtbot, sidebar.hits.hasFocus)
+    assert not sidebar.hits.selectedIndexes()
+    assert sidebar.hits.grab().toImage() != before
+
+
 def test_a_search_waits_for_the_last_key_and_shows_what_was_found(qtbot: QtBot, sidebar: Sidebar) -> None:
     asked: list[str] = []
     sidebar.searchRequested.connect(asked.append)

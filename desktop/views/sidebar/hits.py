@@ -74,11 +74,15 @@ class HitDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = bool(state & QStyle.StateFlag.State_Selected)
+        radius = theme().scaled(6)
         if chosen or state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color("accent_soft" if chosen else "hover"))
-            radius = theme().scaled(6)
             painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), radius, radius)
+        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(theme().color("accent"))
+            painter.drawRoundedRect(rect.adjusted(1, 2, -1, -2), radius, radius)
         inside = rect.adjusted(_EDGE, theme().scaled(8), -_EDGE, 0)
         if hit.message is None:
             self._draw(painter, inside, hit.title, hit, _along(option), bold=True, lines=1)
@@ -142,6 +146,7 @@ class HitList(QListView):
         self.setModel(self.hits)
         self.setItemDelegate(HitDelegate(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAttribute(Qt.WidgetAttribute.WA_MacShowFocusRect, False)  # the delegate shows it
         self.setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
