@@ -60,13 +60,12 @@ def test_a_shared_codebook_cannot_beat_one_of_a_rows_own(checkpoint: Checkpoint,
     errors = measure_errors(checkpoint, recipe, Calibration(tmp_path), tmp_path / "errors", SilentProgress())
     assert set(errors) == {n for n, s in expected_shapes(checkpoint.config).items() if len(s) == 2 and ".h." in n}
     assert errors[name]["lut4"] > errors[name]["lut6"] > errors[name]["lut8"] > 0
-    # A codebook of 16 per 32 rows cannot beat one of 16 per row, which scikit-learn finds for the first row.
-    from sklearn.cluster import KMeans
-
+    # A codebook of 16 per 32 rows cannot beat one of 16 per row, which coremltools' exact k-means finds for the first.
+    kmeans1d = pytest.importorskip("coremltools._deps")._kmeans1d
     importance = np.square(inputs.astype(np.float16).astype(np.float32)).mean(0)
-    row = weight[0][:, None]
-    fit = KMeans(16, n_init=10, random_state=0).fit(row, sample_weight=importance)
-    own = fit.inertia_ / (importance * row[:, 0] ** 2).sum()
+    row = weight[0]
+    found = kmeans1d.cluster(row, 16, weights=importance.astype(np.float64))
+    own = importance @ (row - np.array(found.centroids)[np.array(found.clusters)]) ** 2 / (importance @ row**2)
     assert errors[name]["lut4"] > own
 
 
