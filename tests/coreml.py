@@ -32,6 +32,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.build = "24G90"
+        self.told = {"kern.osproductversion": "15.6.1"}  # by the kernel, which answers all else with its build
         self.compiled: list[str] = []  # packages, in the order in which they were compiled
         self.loaded: list[tuple[str, str]] = []  # paths and compute units
         self.refused: dict[str, str] = {}  # by compute units, what Core ML says
@@ -43,10 +44,9 @@ class StandIn:
         import coremltools
         import coremltools.models.utils
 
-        told = {"kern.osproductversion": "15.6.1"}
         patch.setattr("platform.system", lambda: "Darwin")
         patch.setattr("platform.machine", lambda: "arm64")
-        patch.setattr("runtime.backends.macos.sysctl", lambda name: told.get(name, self.build))
+        patch.setattr("runtime.backends.macos.sysctl", lambda name: self.told.get(name, self.build))
         patch.setitem(sys.modules, "coremltools.libcoremlpython", types.ModuleType("coremltools.libcoremlpython"))
         patch.setattr(coremltools.models.utils, "compile_model", self._compile)
         patch.setattr(coremltools.models, "CompiledMLModel", self._load)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from runtime.backends.compiled import CompiledProgram
-from runtime.backends.macos import macos_version
+from runtime.backends.macos import in_virtual_machine, macos_version
 from runtime.backends.pinned import Pinned
 from runtime.backends.program import ProgramBackend
 from runtime.bundle import Bundle
@@ -23,6 +23,7 @@ from runtime.quiet import quiet, quiet_output
 # coremltools' names, the default first. ALL is not offered: flexible, stateful programs have failed to load with it
 # (docs/decisions/004).
 COMPUTE_UNITS = ("cpu_and_gpu", "cpu_and_ne", "cpu_only")
+DEFAULT_UNITS = f"(default: {COMPUTE_UNITS[0]}; in a virtual machine cpu_only)"  # for helps
 _LONGEST_REASON = 300  # characters of what Core ML says, which may be pages
 
 
@@ -51,13 +52,19 @@ def unavailable_reason() -> str | None:
     return None
 
 
+def default_units() -> str:
+    """What computes where nobody says: the first of COMPUTE_UNITS, but the processor alone in a virtual machine, whose
+    graphics card is a stand-in that programs have failed on (docs/decisions/004)."""
+    return "cpu_only" if in_virtual_machine() else COMPUTE_UNITS[0]
+
+
 def open_coreml(bundle: Bundle, *, compute_units: str | None = None) -> ProgramBackend:
     """Load `bundle` in Core ML, from its compiled program, which is made at the first time and kept.
 
-    `compute_units` None is the first of COMPUTE_UNITS. Raises OptionError for units that are none of them,
+    `compute_units` None is `default_units()`. Raises OptionError for units that are none of them,
     BackendUnavailableError with the reason where Core ML cannot run, CoreMLError where it cannot load the program.
     """
-    chosen = compute_units or COMPUTE_UNITS[0]
+    chosen = compute_units or default_units()
     if chosen not in COMPUTE_UNITS:
         raise OptionError(f"compute units are {', '.join(COMPUTE_UNITS)}, not {chosen}.")
     reason = unavailable_reason()

@@ -23,3 +23,8 @@ def macos_version() -> str | None:
 def macos_build() -> str | None:
     """As 24G90: what changes with each update of the system."""
     return sysctl("kern.osversion")
+
+
+def in_virtual_machine() -> bool:
+    """Whether this macOS is the guest of another system."""
+    return sysctl("kern.hv_vmm_present") == "1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.backends.choice import NAMES
-from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.backends.coreml import COMPUTE_UNITS, DEFAULT_UNITS
 from runtime.cli.folders import EMBEDDED
 from runtime.cli.measuring import MeasuringOptions, add_measuring
 from runtime.cli.parser import Parser
@@ -149,7 +149,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compute-units",
         choices=COMPUTE_UNITS,
-        help=f"of Core ML; the doctor says which is best here (default: {COMPUTE_UNITS[0]})",
+        help=f"of Core ML; the doctor says which is best here {DEFAULT_UNITS}",
     )
     parser.add_argument(
         "--process", action="store_true", help="the model in a process of its own, whose end does not end the chat"

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from runtime.backends.choice import NAMES
-from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.backends.coreml import COMPUTE_UNITS, DEFAULT_UNITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", "--device", choices=NAMES, help="what computes (default: the first that this machine has)"
     )
-    parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML (default: {COMPUTE_UNITS[0]})")
+    parser.add_argument("--compute-units", choices=COMPUTE_UNITS, help=f"of Core ML {DEFAULT_UNITS}")
 
 
 def chosen_place(chosen: argparse.Namespace) -> Place:

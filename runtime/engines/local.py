@@ -57,9 +57,9 @@ class LocalEngine(BundleEngine):
     ) -> LocalEngine:
         """Load the bundle in `folder` on the named backend, or the best there is; `template` None is the bundle's own.
 
-        `compute_units` are Core ML's: cpu_and_gpu (None), cpu_and_ne or cpu_only. Raises BundleError for a folder that
-        is no whole bundle, BackendUnavailableError with the reason, OptionError for a backend, units or a template that
-        do not exist.
+        `compute_units` are Core ML's: cpu_and_gpu, cpu_and_ne or cpu_only; None is the first, in a virtual machine the
+        last. Raises BundleError for a folder that is no whole bundle, BackendUnavailableError with the reason,
+        OptionError for a backend, units or a template that do not exist.
         """
         model = LoadedModel.open(folder, backend=backend, compute_units=compute_units, template=template)
         return cls(model.bundle, model.backend, model.tokenizer, model.template)

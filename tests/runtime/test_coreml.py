@@ -95,6 +95,16 @@ def test_a_program_is_compiled_once_and_goes_with_its_bundle(
     Bundle.open(bundle.folder).verify()  # the bundle is what it was
 
 
+def test_a_virtual_machine_s_stand_in_for_a_graphics_card_computes_only_where_it_is_asked_to(
+    core_ml: StandIn, bundle: Bundle
+) -> None:
+    open_backend(bundle)
+    core_ml.told["kern.hv_vmm_present"] = "1"
+    open_backend(bundle)
+    open_backend(bundle, compute_units="cpu_and_gpu")
+    assert [units for _, units in core_ml.loaded] == ["CPU_AND_GPU", "CPU_ONLY", "CPU_AND_GPU"]
+
+
 def test_after_an_update_of_the_system_it_is_compiled_again_and_the_old_one_goes(
     core_ml: StandIn, bundle: Bundle
 ) -> None:
@@ -111,6 +121,7 @@ def test_a_damaged_one_is_compiled_once_more(core_ml: StandIn, bundle: Bundle) -
     shutil.rmtree(bundle.folder / FOLDER / name / "Data")
     open_backend(bundle)
     assert len(core_ml.compiled) == 2
+    (bundle.folder / FOLDER / name / ".DS_Store").touch()
     open_backend(bundle)
     assert len(core_ml.compiled) == 2
 
