@@ -74,10 +74,12 @@ def bundles(shared_folder: Path, checkpoints: Checkpoints) -> Bundles:
 
     def make(variant: str, weights: str) -> Path:
         checkpoint, max_kl = checkpoints(variant), _MAX_KL.get((variant, weights))
-        return _made_once(
+        made = _made_once(
             shared_folder / "bundles" / f"{variant}-{weights}",
             lambda folder: export_bundle(checkpoint, folder, weights=weights, max_kl=max_kl),
         )
+        made.chmod(0o555)  # a Mac's Core ML keeps what it compiles in the bundle, or in the cache where it cannot
+        return made
 
     return make
 

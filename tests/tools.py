@@ -74,7 +74,9 @@ def export_bundle(source: Path, output: Path, **options: Any) -> Path:
 
 def copy_bundle(bundle: Path, target: Path) -> Path:
     """A bundle of one's own, to be damaged; without what Core ML compiled for another test."""
-    return Path(shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(".compiled")))
+    copy = Path(shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(".compiled")))
+    copy.chmod(0o755)
+    return copy
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
