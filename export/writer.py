@@ -122,8 +122,8 @@ def tool_versions() -> dict[str, str]:
 
 def _hash_files(folder: Path, progress: Progress) -> dict[str, FileEntry]:
     # Hidden files are none of ours: a Mac puts one beside each file where a disk has no place for attributes.
-    paths = sorted(p for p in folder.rglob("[!.]*") if p.is_file() and p.name != MANIFEST_NAME)
-    paths += [p for p in folder.rglob(MANIFEST_NAME) if p.parent != folder]
+    # Names are compared here, not by `glob`: on most Macs that finds the package's Manifest.json as manifest.json, too.
+    paths = sorted(p for p in folder.rglob("[!.]*") if p.is_file() and p != folder / MANIFEST_NAME)
     progress.start("seal", sum(p.stat().st_size for p in paths), "bytes")
     done = 0
     entries = {}

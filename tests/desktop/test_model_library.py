@@ -152,7 +152,7 @@ def test_a_removed_bundle_is_gone_and_in_the_trash_unless_for_good(
     assert len(library.entries) == 1
     assert not list(bundle.parent.iterdir()) or not for_good
     assert not bundle.exists()
-    trashed = [*tmp_path.rglob("manifest.json")]
+    trashed = [*tmp_path.rglob("tokenizer.json")]  # on most Macs a package has a manifest.json, too
     assert len(trashed) == (0 if for_good else 1)
     library.remove(f"bundle:{bundle}", for_good=for_good)
     assert sentences == ["This model is no longer here."]
