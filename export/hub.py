@@ -27,6 +27,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from export.connection import RETRIES, Connection, Hub, HubError, PassingError
 from export.progress import Progress
+from runtime.locks import lacks_locks
 from runtime.sizes import data_size
 
 __all__ = ["Hub", "HubError", "Snapshot", "begin_fetch"]
@@ -290,12 +291,16 @@ class _Download:
     def _locked(self, file: _File) -> Iterator[None]:
         lock = self._hub.cache / ".locks" / self._storage.name / f"{file.etag}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
+        held: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         try:
             held = FileLock(lock, mode=0o664).acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise HubError(
                 f"Another program is fetching {file.name} of {self._repo}; wait for it and run again."
             ) from None
+        except OSError as error:
+            if not lacks_locks(error):
+                raise
         with held:
             yield
 

@@ -21,6 +21,11 @@ def try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if not lacks_locks(error):
             raise
     return True
+
+
+def lacks_locks(error: OSError) -> bool:
+    """Whether a lock was refused since the disk knows none."""
+    return error.errno in _NO_LOCKS

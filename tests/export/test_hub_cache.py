@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -131,6 +132,14 @@ def test_two_programs_do_not_write_one_file(hub: Hub) -> None:
     lock.parent.mkdir(parents=True)
     with FileLock(lock), pytest.raises(HubError, match=r"Another program is fetching config\.json"):
         get(hub)
+
+
+def test_a_cache_on_a_disk_without_locks_is_used_all_the_same(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert content(get(hub).folder) == FILES
 
 
 def test_programs_that_fetch_the_same_at_once_both_end_with_all_of_it(
