@@ -15,13 +15,14 @@ from pathlib import Path
 
 from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
-from runtime.cli.streams import drop
+from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
 from runtime.packages import check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 for the world's fault (one line on stderr) or 130 for Ctrl-C."""
+    open_closed_streams()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         check_python()

@@ -7,11 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from runtime.cli.failure import tell_failure, wants_json
 from runtime.cli.interrupt import leave
-from runtime.cli.streams import drop
+from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
 from runtime.packages import check_python, missing_package
 
@@ -20,7 +19,8 @@ _UNLOADABLE = (126, 127, 1114)  # Windows' numbers: a library, or what it needs,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, and turn the world's faults into one line."""
-    stdin, out, err = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
+    open_closed_streams()
+    stdin, out, err = sys.stdin, sys.stdout, sys.stderr
     given = sys.argv[1:] if arguments is None else arguments
     json_lines = wants_json(given)
     if isinstance(out, io.TextIOWrapper):
@@ -68,11 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop(out)
         return 1
     return code
-
-
-def _stream(stream: TextIO | None, mode: str) -> TextIO:
-    """`stream`, or nothing to read and nowhere to write where the caller closed it."""
-    return io.TextIOWrapper(io.FileIO(os.devnull, mode), encoding="utf-8") if stream is None else stream
 
 
 def _describe(error: OSError) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
+from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
 from runtime.packages import check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0, 1 with one line for the world's fault, or 130 for Ctrl-C."""
+    open_closed_streams()
     try:
         check_python()
         Parser(
@@ -29,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except ModuleNotFoundError as error:
         print("error:", missing_package(error, "export"), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # the reader left, as `| head -1` does: no error to speak of
+            print(f"error: {error.strerror or error}; check the disk's free space and try again.", file=sys.stderr)
+        drop(sys.stdout)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -23,6 +24,12 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
+
+    def print_help(self, file: Any = None) -> None:
+        """As argparse, which reads over what keeps it from writing, a full disk for one."""
+        out = file or sys.stdout
+        out.write(self.format_help())
+        out.flush()
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where the options are listed."""

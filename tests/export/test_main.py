@@ -261,6 +261,17 @@ def test_a_small_disk_is_refused(run: Run, checkpoints: Checkpoints, small_disk:
     assert list(small_disk.iterdir()) == []
 
 
+def test_an_export_whose_error_output_is_closed_is_whole(
+    run: Run, checkpoints: Checkpoints, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = checkpoints("7b")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", None)
+        code, out, _ = run(source, "--output", output)
+    assert (code, out) == (0, f"{output}\n")
+    Bundle.open(output).verify()
+
+
 def test_windows_is_told_where_to_export(
     run: Run, checkpoints: Checkpoints, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

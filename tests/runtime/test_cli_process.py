@@ -39,10 +39,17 @@ def test_closed_streams_are_empty_ones() -> None:
     assert done.stderr.startswith(b"stopped at --max-tokens")
 
 
+@posix
+def test_nothing_that_is_opened_later_takes_the_number_of_a_closed_stream() -> None:
+    opened = "from runtime.cli.streams import open_closed_streams as o; o(); print(open('/dev/null').fileno() > 2)"
+    assert shell(f'{sys.executable} -c "{opened}" <&- 2>&-').stdout == b"True\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_sentence() -> None:
-    done = shell("$run complete $talker --prompt x --max-tokens 2 > /dev/full")
-    assert (done.returncode, done.stderr) == (1, b"error: The disk is full; free some space and try again.\n")
+    for asked in ("complete $talker --prompt x --max-tokens 2", "--help", "chat --help"):
+        done = shell(f"$run {asked} > /dev/full")
+        assert (done.returncode, done.stderr) == (1, b"error: The disk is full; free some space and try again.\n")
 
 
 @posix
