@@ -18,6 +18,7 @@ _DEFAULT_CONTEXT = 2048  # 7B, 40B, 180B and RW were trained on 2,048 tokens; th
 _MOST_LAYERS = 1000  # the largest Falcon has 80
 _MOST_CONTEXT = 1 << 20  # tokens; the longest Falcon's is 8,192
 _MOST_SIZE = 1 << 18  # rows or columns of a matrix; the largest Falcon has 65,024 tokens and 59,392 wide features
+_MOST_BYTES = 1 << 20  # of config.json, which has one or two thousand
 _KEYS = {"num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"}  # where config.json has another name
 _EARLY_NAMES = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_embed": "hidden_size"}
 _MODEL_TYPES = ("falcon", "RefinedWeb", "RefinedWebModel")
@@ -115,7 +116,11 @@ class FalconConfig:
         file = Path(path)
         file = file / "config.json" if file.is_dir() else file
         try:
-            raw = json.loads(file.read_text(encoding="utf-8"))
+            with file.open("rb") as stream:
+                data = stream.read(_MOST_BYTES + 1)
+            if len(data) > _MOST_BYTES:
+                raise ConfigError(f"{file} is longer than any Falcon's; fetch the file again.")
+            raw = json.loads(data.decode("utf-8"))
         except FileNotFoundError:
             raise ConfigError(f"{file} does not exist; name a folder with a Falcon checkpoint in it.") from None
         except (ValueError, RecursionError) as error:  # RecursionError: brackets in brackets, a thousand deep

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.arguments import check_callable, check_kind, checked_path
+from runtime.bounded import read_bounded
 from runtime.errors import BundleError, OptionError
 from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, Manifest, Part
@@ -72,7 +73,7 @@ class Bundle:
     @property
     def hash(self) -> str:
         """SHA-256 of the manifest, which holds the hashes of all else: the bundle's identity."""
-        return hashlib.sha256((self.folder / MANIFEST_NAME).read_bytes()).hexdigest()
+        return hashlib.sha256(read_bounded(self.folder / MANIFEST_NAME)).hexdigest()
 
     @property
     def program_path(self) -> Path:

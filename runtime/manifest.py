@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeVar
 
+from runtime.bounded import read_bounded
 from runtime.errors import BundleError
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class Manifest:
         """Read `folder`'s manifest. Raises BundleError for no bundle, a newer format, or a damaged file."""
         folder = Path(folder)
         try:
-            raw = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+            raw = json.loads(read_bounded(folder / MANIFEST_NAME).decode("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             if (old := set_aside_path(folder)).exists():
                 raise BundleError(

@@ -19,6 +19,7 @@ import tokenizers
 from tokenizers.decoders import ByteLevel
 
 from runtime.arguments import check_kind, check_text, checked_path, kind_of, shown
+from runtime.bounded import read_bounded
 from runtime.errors import OptionError, TokenizerError
 from runtime.recent import RecentTexts
 
@@ -78,7 +79,7 @@ class Tokenizer:
         folder = checked_path("folder", folder)
         file = folder / "tokenizer.json"
         try:
-            core = tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
+            core = tokenizers.Tokenizer.from_str(read_bounded(file).decode("utf-8"))
         except FileNotFoundError:
             raise TokenizerError(f"{file} does not exist; name a folder that holds a model's tokenizer.") from None
         except OSError as error:
@@ -266,7 +267,7 @@ def resolve_eos(config: Mapping[str, Any], tokenizer: Tokenizer) -> int:
 def _read_object(file: Path) -> dict[str, Any]:
     """The JSON object in `file`, empty where there is no such file. Raises TokenizerError where it is damaged."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(read_bounded(file).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:

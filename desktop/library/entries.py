@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -90,9 +90,7 @@ def looks_like_bundle(folder: Path) -> bool:
 def is_removable(folder: Path) -> bool:
     """Whether a bundle's folder may go as it is: there is a package in it, and nothing beside it but what bundles have.
     Raises OSError where it cannot be read."""
-    own = _OWN_FILES | _OWN_FOLDERS | {name.partition("/")[0] for name in _files_of(folder)}
-    beside = (item.name for item in folder.iterdir() if not item.name.startswith("._"))  # a Mac's, on foreign disks
-    return (folder / _PACKAGE).is_dir() and all(name in own for name in beside)
+    return _is_bundle_alone(folder, _files_of(folder))
 
 
 def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> ModelEntry:
@@ -104,7 +102,7 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         needs = memory_needs(manifest).total
     except UserFacingError as error:
         return ModelEntry(
-            source=source, path=folder, last_used=last_used, damaged=told(error), removable=_can_go(folder)
+            source=source, path=folder, last_used=last_used, damaged=told(error), removable=_can_go(folder, ())
         )
     except OSError as error:
         why = translate("ModelEntry", "{folder} cannot be read ({reason}).").format(
@@ -123,7 +121,7 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         fits=fits,
         sentence=sentence,
         last_used=last_used,
-        removable=_can_go(folder),
+        removable=_can_go(folder, manifest.files),
     )
 
 
@@ -175,8 +173,15 @@ def _files_of(folder: Path) -> tuple[str, ...]:
         return ()
 
 
-def _can_go(folder: Path) -> bool:
+def _is_bundle_alone(folder: Path, files: Iterable[str]) -> bool:
+    """`files`: those that its manifest names."""
+    own = _OWN_FILES | _OWN_FOLDERS | {name.partition("/")[0] for name in files}
+    beside = (item.name for item in folder.iterdir() if not item.name.startswith("._"))  # a Mac's, on foreign disks
+    return (folder / _PACKAGE).is_dir() and all(name in own for name in beside)
+
+
+def _can_go(folder: Path, files: Iterable[str]) -> bool:
     try:
-        return is_removable(folder)
+        return _is_bundle_alone(folder, files)
     except OSError:
         return False

@@ -132,6 +132,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
         FalconConfig.open(tmp_path)
 
 
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(SMALL) + " " * (1 << 20))
+    with pytest.raises(ConfigError, match=r"config\.json is longer than any Falcon's"):
+        FalconConfig.open(tmp_path)
+
+
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").mkdir()
     with pytest.raises(ConfigError, match=r"config\.json cannot be read \(Is a directory\)"):

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from runtime.bounded import MOST_BYTES, read_bounded, read_stream
+from runtime.errors import UserFacingError
+from runtime.manifest import Manifest
+from runtime.tokenizer import Tokenizer
 from tests.runtime.bundles import talker
 from tests.runtime.program import assert_sentence, run_program
+from tests.tools import copy_bundle
 
 
 class Endless(io.RawIOBase):
@@ -29,6 +33,14 @@ class Endless(io.RawIOBase):
         size = len(memoryview(buffer))  # type: ignore[arg-type]
         self.given += size
         return size
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_bundle_whose_texts_have_no_end_is_refused(tmp_path: Path, name: str) -> None:
+    folder = copy_bundle(talker(), tmp_path / "bundle")
+    os.truncate(folder / name, MOST_BYTES + 1)  # takes no room on the disk
+    with pytest.raises(UserFacingError, match=rf"{name} cannot be read.*It holds more than 256"):
+        Manifest.read(folder) if name == "manifest.json" else Tokenizer.open(folder)
 
 
 def test_a_file_is_read_whole_up_to_its_bound(tmp_path: Path) -> None:
