@@ -107,6 +107,8 @@ def _is_whole(folder: Path) -> bool:
     if not all((folder / name).exists() for name in ("config.json", "tokenizer.json")):
         return False
     for stem, kind in _WEIGHTS:
+        if (folder / f"{stem}.{kind}").exists():
+            return True
         index = folder / f"{stem}.{kind}.index.json"
         if index.exists():
             try:
@@ -114,8 +116,6 @@ def _is_whole(folder: Path) -> bool:
             except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
                 return False
             return all((folder / str(name)).exists() for name in names)
-        if (folder / f"{stem}.{kind}").exists():
-            return True
     return False
 
 
@@ -194,11 +194,11 @@ class _Download:
                 raise HubError(f"{self._repo} has no {required} on {self._hub.host}; name a local folder that has.")
         for stem, kind in _WEIGHTS:
             index, single = f"{stem}.{kind}.index.json", f"{stem}.{kind}"
+            if single in names:  # first, as in models.checkpoint
+                return [*texts, single]
             if index in names:
                 shard = re.compile(rf"{stem}-\d+-of-\d+\.{kind}")
                 return [*texts, index, *sorted(name for name in names if shard.fullmatch(name))]
-            if single in names:
-                return [*texts, single]
         raise HubError(f"{self._repo} has no weights in safetensors or .bin on {self._hub.host}; name a local folder.")
 
     def _describe(self, name: str, entry: Mapping[str, Any], commit: str) -> _File:

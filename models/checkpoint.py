@@ -18,11 +18,11 @@ from models.errors import CheckpointError
 from models.falcon import Falcon, position_tables
 
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-_LAYOUTS = (  # in order of preference; an index names its shards
-    "model.safetensors.index.json",
+_LAYOUTS = (  # in transformers' order of preference: who saves one file over shards leaves their index behind
     "model.safetensors",
-    "pytorch_model.bin.index.json",
+    "model.safetensors.index.json",
     "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
 )
 _ZIP = b"PK\x03\x04"
 _DERIVED = (".rotary.inv_freq", ".rotary_emb.inv_freq")  # early files may hold these; they follow from the config

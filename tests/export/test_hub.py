@@ -82,6 +82,14 @@ def test_bin_files_are_fetched_where_there_are_no_safetensors(hub: Hub, server: 
     assert content(get(hub).folder) == texts | shards | index
 
 
+def test_a_single_file_goes_before_shards(hub: Hub, server: HubServer) -> None:
+    texts = {name: data for name, data in FILES.items() if "model" not in name}
+    server.files = FILES | {"model.safetensors": noise(1_000)}
+    assert content(get(hub).folder) == texts | {"model.safetensors": noise(1_000)}
+    again = fetch(REPO, "main", SilentProgress(), hub=hub, offline=True)
+    assert content(again.folder) == texts | {"model.safetensors": noise(1_000)}
+
+
 def test_a_connection_that_breaks_goes_on_with_the_byte_that_is_missing(hub: Hub, server: HubServer) -> None:
     server.faults.cut = {WEIGHTS: [150_000, 1, 0, 120_000]}
     progress = Recorder()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import FalconForCausalLM
 
 from models.checkpoint import Checkpoint, expected_shapes
 from models.errors import CheckpointError
@@ -46,6 +47,17 @@ def test_shards_give_what_one_file_gives(tmp_path: Path) -> None:
     assert all(torch.equal(a.tensor(name), b.tensor(name)) for name in a)
 
 
+@pytest.mark.parametrize("sizes", [("60KB", "1GB"), ("1GB", "60KB")])
+def test_of_a_model_saved_over_another_that_one_is_read_which_transformers_reads(
+    tmp_path: Path, sizes: tuple[str, str]
+) -> None:
+    for seed, size in enumerate(sizes):
+        save("7b", tmp_path, seed, max_shard_size=size)
+    expected = FalconForCausalLM.from_pretrained(tmp_path).state_dict()
+    checkpoint = Checkpoint.open(tmp_path)
+    assert all(torch.equal(checkpoint.tensor(name), expected[name]) for name in checkpoint)
+
+
 def test_a_layer_may_be_split_over_two_shards(tmp_path: Path) -> None:
     save("7b", tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
@@ -55,6 +67,7 @@ def test_a_layer_may_be_split_over_two_shards(tmp_path: Path) -> None:
     assert {"h.1" in " ".join(part) for part in shards.values()} == {True}
     for file, part in shards.items():
         save_file({name: tensors[name] for name in part}, tmp_path / file)
+    (tmp_path / "model.safetensors").unlink()
     weight_map = {name: file for file, part in shards.items() for name in part}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     whole = Checkpoint.open(tmp_path)
@@ -188,6 +201,7 @@ def test_a_truncated_file_is_named(folder: Path) -> None:
 
 
 def test_a_missing_shard_is_named(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "gone.safetensors"}}))
     with pytest.raises(CheckpointError, match=r"gone\.safetensors"):
         Checkpoint.open(folder)
@@ -199,6 +213,7 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
     + [json.dumps({"weight_map": {"a": path}}) for path in ("", ".", "..", "../model.safetensors", "/etc/passwd")],
 )
 def test_a_damaged_index_is_named(folder: Path, text: str) -> None:
+    (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(text)
     with pytest.raises(CheckpointError, match="index"):
         Checkpoint.open(folder)
