@@ -111,6 +111,8 @@ def make_recipe(
             "the positions this model was trained for."
         )
     embedding, tolerance = _TABLE[weights]
+    if FORMATS[embedding].kind == "lut" and config.vocab_size % group_size:
+        embedding = "int8"  # fine-tuned models add a token or two: rows with scales of their own make no groups
     if mean_kl is not None:
         if not 0 < mean_kl < math.inf:  # false for NaN, too
             raise OptionError(f"--max-kl must be a number above 0, not {mean_kl}; --no-verify accepts anything.")
@@ -134,7 +136,7 @@ def make_recipe(
 
 def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
     """Core ML wants whole groups and blocks; what does not divide is refused here rather than left uncompressed."""
-    rows = {config.qkv_features, config.hidden_size, config.ffn_hidden_size, config.vocab_size}
+    rows = {config.qkv_features, config.hidden_size, config.ffn_hidden_size}
     ragged = [n for n in sorted(rows) if n % recipe.group_size]
     if FORMATS[recipe.linear].kind == "lut" and ragged:
         raise OptionError(

@@ -18,6 +18,7 @@ from runtime.serving.messages import read_messages
 from runtime.serving.unsupported import refuse_unsupported
 
 _COMPLETION_TOKENS = 16  # of a completion that says no number, as OpenAI's API has it
+_MOST_STOPS = 64  # texts, each of which is looked for at every token, while other answers wait; OpenAI's API takes 4
 _LONGEST_ID = 12  # digits; no vocabulary has so many tokens
 _NUMBERS = ("temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
 
@@ -118,7 +119,7 @@ def _ask(
         options = GenerationOptions(
             sampling=_sampling(fields),
             max_new_tokens=max_new_tokens,
-            stop=fields.texts("stop"),
+            stop=_stops(fields),
             logprobs=logprobs,
             grammar=read_grammar(fields),
         )
@@ -141,6 +142,14 @@ def _limit(fields: Fields, name: str, usual: int | None) -> int | None:
     if type(fields.get(name)) is int and fields[name] == -1:
         return None
     return fields.whole(name, least=1) or usual
+
+
+def _stops(fields: Fields) -> tuple[str, ...]:
+    texts = fields.texts("stop")
+    if len(texts) > _MOST_STOPS:
+        sentence = f"stop must be at most {_MOST_STOPS} texts, not {len(texts):,}."
+        raise RefusalError(sentence, param="stop", code="invalid_value")
+    return texts
 
 
 def _seed(fields: Fields) -> int | None:

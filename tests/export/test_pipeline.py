@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from export import space
 from export.__main__ import main
@@ -26,10 +28,11 @@ from export.space import DiskError
 from export.store import TensorStore
 from export.verify import QualityError
 from runtime.bundle import Bundle
+from runtime.engines.local import LocalEngine
 from runtime.errors import UserFacingError
 from tests import patience
 from tests.conftest import Bundles, Checkpoints
-from tests.tools import copy_bundle, export_bundle, file_hashes
+from tests.tools import VOCAB_SIZE, copy_bundle, export_bundle, file_hashes, train_tokenizer
 
 ROOT = Path(__file__).parents[2]
 FIRST = "transformer.word_embeddings.weight.lut8-32-plain"
@@ -313,6 +316,26 @@ def test_context_and_group_size_reach_the_bundle(checkpoints: Checkpoints, outpu
     assert manifest.context_length == 16
     entry = manifest.weights["transformer.h.0.mlp.dense_h_to_4h.weight"]
     assert entry.parts["codebook"].shape == (entry.shape[0] // 16, 64)
+
+
+@pytest.mark.parametrize("variant", ["7b", "11b"])
+def test_a_model_with_a_token_more_is_exported_all_the_same(
+    checkpoints: Checkpoints, output: Path, tmp_path: Path, variant: str
+) -> None:
+    source = Path(shutil.copytree(checkpoints(variant), tmp_path / "source"))
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(config | {"vocab_size": VOCAB_SIZE + 1}))
+    tensors = load_file(source / "model.safetensors")
+    for name in {"transformer.word_embeddings.weight", "lm_head.weight"} & set(tensors):
+        tensors[name] = torch.cat([tensors[name], tensors[name][:1]])
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    train_tokenizer(VOCAB_SIZE + 1).save(str(source / "tokenizer.json"))
+    export_bundle(source, output)
+    manifest = Bundle.open(output).manifest
+    assert manifest.weights["transformer.word_embeddings.weight"].format == "int8"
+    assert manifest.weights["transformer.h.0.mlp.dense_h_to_4h.weight"].format == "lut4"
+    with LocalEngine.open(output) as engine:
+        assert engine.info.vocab_size == VOCAB_SIZE + 1
 
 
 class TestStore:

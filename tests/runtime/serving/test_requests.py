@@ -219,6 +219,7 @@ def test_two_forms_at_once_are_refused() -> None:
         ({"stop": [""]}, None),
         ({"stop": [5]}, "stop"),
         ({"stop": {"a": 1}}, "stop"),
+        ({"stop": [f"word {number}" for number in range(65)]}, "stop"),
         ({"seed": -(2**63) - 1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"logit_bias": {"the": 1}}, "logit_bias"),
