@@ -27,10 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_python()
         if arguments[:1] == ["list"]:
-            return _list(arguments[1:])
-        if arguments[:1] == ["inspect"]:
-            return _inspect(arguments[1:])
-        return _export(arguments)
+            code = _list(arguments[1:])
+        elif arguments[:1] == ["inspect"]:
+            code = _inspect(arguments[1:])
+        else:
+            code = _export(arguments)
+        sys.stdout.flush()  # here a full disk is an error, at exit a complaint of Python's
     except UserFacingError as error:
         # A sentence that libraries had a part in may have several lines.
         message, sentence = (" ".join(text.splitlines()) for text in (str(error), error.sentence))
@@ -46,10 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         more = {"kind": "DiskError"} if error.errno == errno.ENOSPC else {}
         _report(arguments, "error: ", _describe(error), **more)
+        drop(sys.stdout)
         return 1
     except KeyboardInterrupt:
         _report(arguments, "\n", "Stopped; run the same command again to go on from here.")
         return 130
+    return code
 
 
 def _report(arguments: Sequence[str], before: str, message: str, **more: str) -> None:

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from runtime.cli.folders import model_folder
             from runtime.doctor.checkup import run_doctor
 
-            return run_doctor(model_folder(options.bundle, err), options.report, out, err)
-        if isinstance(options, Options):
+            code = run_doctor(model_folder(options.bundle, err), options.report, out, err)
+        elif isinstance(options, Options):
             from runtime.cli.commands import run
 
             code = run(options, stdin, out, err)

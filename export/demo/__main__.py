@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from export.demo.talk import run
         stop.check()
         run(sys.stdout)
+        sys.stdout.flush()
     except UserFacingError as error:
         print("error:", *str(error).splitlines(), file=sys.stderr)
         return 1

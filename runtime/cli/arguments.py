@@ -132,6 +132,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         sys.stdout.write(f"Falconet {program_version()}\n")
+        sys.stdout.flush()  # here a full disk is an error, at exit a complaint of Python's
         parser.exit()
 
 

@@ -20,5 +20,8 @@ def open_closed_streams() -> None:
 
 
 def drop(out: TextIO) -> None:
-    """Send what is left in the buffer nowhere: Python would complain once more while flushing it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    """Send what is left in the buffer, and cannot be written, nowhere: Python would complain once more at exit."""
+    try:
+        out.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from runtime.bundle import Bundle
 from tests.conftest import Bundles, Checkpoints
 from tests.export.program import Run
 from tests.tools import copy_bundle
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_sentence() -> None:
+    script = f"unset PYTHONUNBUFFERED; {sys.executable} -m export list > /dev/full"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"error: The disk is full; free some space and try again to go on.\n"
 
 
 class TestListings:

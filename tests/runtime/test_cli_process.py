@@ -47,8 +47,8 @@ def test_nothing_that_is_opened_later_takes_the_number_of_a_closed_stream() -> N
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_sentence() -> None:
-    for asked in ("complete $talker --prompt x --max-tokens 2", "--help", "chat --help"):
-        done = shell(f"$run {asked} > /dev/full")
+    for asked in ("complete $talker --prompt x --max-tokens 2", "--help", "chat --help", "--version"):
+        done = shell(f"unset PYTHONUNBUFFERED; $run {asked} > /dev/full")
         assert (done.returncode, done.stderr) == (1, b"error: The disk is full; free some space and try again.\n")
 
 
