@@ -182,10 +182,6 @@ class Code:
         """Write to `offset` bytes after `pointer`."""
         self._lines.append(f"  store {value.type} {value.name}, ptr {self._address(pointer, offset).name}, align 1")
 
-    def room(self, size: int) -> Value:
-        """So many bytes that are the function's own. To be asked for before any loop."""
-        return self.emit(PTR, f"alloca [{size} x i8], align 64")
-
     def shifted(self, pointer: Value, offset: Operand) -> Value:
         """The pointer `offset` bytes on."""
         return self._address(pointer, offset)

@@ -15,8 +15,8 @@ class Job:
     """Fields of a job, 64 bits each; a unit is as many rows as a kernel works on at once."""
 
     NEXT, UNITS, PIECE, WEIGHTS, ROW_BYTES, AUX, AUX_BYTES, GROUP, SPANS, X, X_SCALES, OUT, OUT_BYTES = range(13)
-    TOKENS, LONGEST = 13, 14
-    FIELDS = 15
+    TOKENS, LONGEST, ROOM, ROOMS_TAKEN = range(13, 17)
+    FIELDS = 17
     LARGEST = 16383  # of an activation as a whole number: 4 · 16383 · 32768 < 2^31
 
 

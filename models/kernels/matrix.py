@@ -14,7 +14,7 @@ from models.kernels.code import Instructions
 from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job
 from models.kernels.instructions import Avx2
 from models.kernels.machine import Kernel, instructions
-from models.kernels.panels import PANEL_ROWS, TILE_ROWS, TILE_TOKENS, write_measure, write_panels
+from models.kernels.panels import PANEL_UNITS, ROOM_BYTES, TILE_ROWS, TILE_TOKENS, write_measure, write_panels
 from models.kernels.products import DENSE_FORMS, write_expand, write_product
 
 MOST_TOKENS = 8  # in one pass
@@ -23,6 +23,9 @@ _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 # Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
 _PIECE_BYTES = 1 << 18
 _EXPANDED_BYTES = 1 << 20  # the same of rows that are expanded
+_PIECE_PANELS = (
+    8  # of many tokens: how often activations are read from the third cache, as the second has no room for all
+)
 _LEAST_PIECES = 16
 # Of the matrix, in all passes, for each thread at least: two gain 10 of 46 µs on 512 KiB where both have a processor,
 # 1 of 21 on 200 KiB, and wait for each other where another program has one of them.
@@ -81,23 +84,28 @@ class Matrix:
         out = torch.zeros((even, self.shape[0]), dtype=torch.float32)
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
         job[Job.X], job[Job.X_SCALES], job[Job.OUT] = numbers.data_ptr(), steps.data_ptr(), out.data_ptr()
-        job[Job.LONGEST] = self._longest
+        job[Job.TOKENS], job[Job.LONGEST] = even, self._longest
         _prepare(_blocks, self.form, x, job)
-        job[Job.UNITS], job[Job.PIECE], job[Job.TOKENS] = self.shape[0] // TILE_ROWS, PANEL_ROWS // TILE_ROWS, even
-        passes = -(-tokens // MOST_TOKENS)
-        _panels(self.form, self.rows_at_once).run_shared(job, max(1, passes * self._bytes // _THREAD_BYTES))
+        self._run_panels(_panels, job, -(-tokens // MOST_TOKENS))
         return out[:tokens]
 
     @functools.cached_property
     def _longest(self) -> int:
         """Field LONGEST of jobs: measured when first needed, as all of the matrix is read for it."""
-        units = self.shape[0] // TILE_ROWS
-        squares = torch.zeros(units, dtype=torch.float32)
+        squares = torch.zeros(self.shape[0] // TILE_ROWS, dtype=torch.float32)
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
-        job[Job.UNITS], job[Job.PIECE], job[Job.OUT] = units, PANEL_ROWS // TILE_ROWS, squares.data_ptr()
-        _measure(self.form, self.rows_at_once).run_shared(job, self._threads)
+        job[Job.OUT] = squares.data_ptr()
+        self._run_panels(_measure, job, 1)
         longest = torch.tensor([2**31 * (1 - 1e-5)]) / squares.max().sqrt().clamp_min(1.0)
         return int(longest.view(torch.int32))
+
+    def _run_panels(self, kernel: Callable[[str, int], Kernel], job: ctypes.Array[ctypes.c_int64], passes: int) -> None:
+        """A kernel over the matrix's panels, whose work is as much as that of so many passes."""
+        units = self.shape[0] // TILE_ROWS
+        piece = max(1, min(_PIECE_PANELS, units // (PANEL_UNITS * _LEAST_PIECES))) * PANEL_UNITS
+        room = torch.empty(torch.get_num_threads() * ROOM_BYTES, dtype=torch.uint8)
+        job[Job.UNITS], job[Job.PIECE], job[Job.ROOM] = units, piece, room.data_ptr()
+        kernel(self.form, self.rows_at_once).run_shared(job, max(1, passes * self._bytes // _THREAD_BYTES))
 
     def expand(self, first: int, out: Tensor) -> Tensor:
         """Rows `first` and on in `out` [N, I], float32, each row's numbers side by side, columns as `ordered` has them.

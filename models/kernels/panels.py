@@ -1,6 +1,6 @@
 """Panels: many vectors times a packed matrix, a few of whose rows are unpacked at a time. T tokens, I columns, O rows.
 
-A panel is up to `PANEL_ROWS` rows by `BLOCK` spans as whole numbers of 16 bits: small enough to stay in the first cache
+A panel is up to 16 rows by `BLOCK` spans as whole numbers of 16 bits: small enough to stay in the first cache
 while every token meets it. Tokens are whole numbers, too, as large as a block's sums still fit 32 bits: by Cauchy and
 Schwarz |Σ w x| <= √Σw² √Σx², of which a kernel measures the first factor once for the whole matrix. So activations keep
 12 to 13 bits and a sign, where the largest weight and the largest activation alone would leave them 10.
@@ -8,100 +8,78 @@ Schwarz |Σ w x| <= √Σw² √Σx², of which a kernel measures the first fact
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from models.kernels.activations import largest_of
 from models.kernels.code import F32, I64, Code, Value, lanes
 from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job, WholeForm, opener
 from models.kernels.instructions import Avx2
 
-PANEL_ROWS = 16
 TILE_ROWS, TILE_TOKENS = 4, 2  # whose sums stay in registers
+PANEL_UNITS = 4  # of TILE_ROWS rows each
 _SPAN_BYTES = 2 * SPAN
 _ROW_BYTES = BLOCK * _SPAN_BYTES
+_PANEL_ROWS = PANEL_UNITS * TILE_ROWS
+ROOM_BYTES = _PANEL_ROWS * (_ROW_BYTES + 4)  # that each thread takes of a job's ROOM
 _LARGEST_WORD = 32767.0
 
 
 def write_panels(cpu: Avx2, form: str, rows: int) -> str:
     """The module of kernel `panels`: adds x Wᵀ to OUT [T, O], float32.
 
-    A unit of the job is `TILE_ROWS` rows, a piece at most a panel, of which `rows` are unpacked at once. X [T, I] are
-    whole numbers in the form's order, X_SCALES [T, blocks] their steps; T is a multiple of `TILE_TOKENS`.
+    A unit of the job is `TILE_ROWS` rows, of which `rows` are unpacked at once. X [T, I] are whole numbers in the order
+    of the form, X_SCALES [T, blocks] their steps; T is a multiple of `TILE_TOKENS`.
     """
     code = Code("panels", cpu)
     panel = _Panel(code, cpu, WHOLE_FORMS[form], rows)
     tile = _Tile(code, panel)
-    spans, tokens = code.field(Job.SPANS), code.field(Job.TOKENS)
+    pairs = code.field(Job.TOKENS) // TILE_TOKENS
 
-    def piece(first: Value, units: Value) -> None:
-        def block(number: Value, nothing: list[Value]) -> list[Value]:
-            start = number * BLOCK
-            count = code.least(spans - start, code.constant(I64, BLOCK))
-
-            def some_rows(index: Value, nothing: list[Value]) -> list[Value]:
-                panel.unpack(first, index, start, count)
+    def multiply(first: Value, units: Value, block: Value, spans: Value) -> None:
+        def tokens(index: Value, nothing: list[Value]) -> list[Value]:
+            def unit(unit: Value, nothing: list[Value]) -> list[Value]:
+                tile.multiply(first, unit, index * TILE_TOKENS, block, spans)
                 return nothing
 
-            def some_tokens(index: Value, nothing: list[Value]) -> list[Value]:
-                def unit(unit: Value, nothing: list[Value]) -> list[Value]:
-                    tile.multiply(first, unit, index * TILE_TOKENS, number, count)
-                    return nothing
-
-                code.loop(units, [], unit)
-                return nothing
-
-            code.loop(units * (TILE_ROWS // rows), [], some_rows)
-            code.loop(tokens // TILE_TOKENS, [], some_tokens)
+            code.loop(units, [], unit)
             return nothing
 
-        code.loop((spans + (BLOCK - 1)) // BLOCK, [], block)
+        code.loop(pairs, [], tokens)
 
-    code.share(piece)
+    panel.each(multiply)
     code.stop()
     return code.text()
 
 
 def write_measure(cpu: Avx2, form: str, rows: int) -> str:
-    """The module of kernel `measure`: to OUT [units], float32, the largest sum of squares that a panel's sums meet.
+    """The module of kernel `measure`: OUT [units], float32, at first zeros, becomes the most that Σw² is in one sum.
 
-    A unit of the job is `TILE_ROWS` rows, a piece at most a panel, as in `panels`.
+    Units are as in `panels`; each panel's figure stands at its first unit.
     """
     code = Code("measure", cpu)
     panel = _Panel(code, cpu, WHOLE_FORMS[form], rows)
-    spans, out = code.field(Job.SPANS), code.field(Job.OUT, "ptr")
+    out = code.field(Job.OUT, "ptr")
     vectors = cpu.vectors
     zero = code.constant(vectors.floats, 0.0)
 
-    def piece(first: Value, units: Value) -> None:
-        def block(number: Value, carried: list[Value]) -> list[Value]:
-            start = number * BLOCK
-            count = code.least(spans - start, code.constant(I64, BLOCK))
+    def measure(first: Value, units: Value, block: Value, spans: Value) -> None:  # noqa: ARG001
+        def row(index: Value, found: list[Value]) -> list[Value]:
+            numbers = code.shifted(panel.numbers, index * _ROW_BYTES)
 
-            def some_rows(index: Value, nothing: list[Value]) -> list[Value]:
-                panel.unpack(first, index, start, count)
-                return nothing
+            def span(at: Value, sums: list[Value]) -> list[Value]:
+                [total] = sums
+                for byte in range(0, _SPAN_BYTES, 16 * vectors.lanes):
+                    words = code.load(numbers, at * _SPAN_BYTES + byte, vectors.words)
+                    # 2 · 32768² is 2³¹, whose sign is lost.
+                    total = total + cpu.dot([(words, words)]).cast("sitofp", vectors.floats).magnitude()
+                return [total]
 
-            def row(index: Value, carried: list[Value]) -> list[Value]:
-                numbers = code.shifted(panel.numbers, index * _ROW_BYTES)
+            return [found[0].most(code.loop(spans, [zero], span)[0])]
 
-                def span(at: Value, sums: list[Value]) -> list[Value]:
-                    [total] = sums
-                    for byte in range(0, _SPAN_BYTES, 16 * vectors.lanes):
-                        words = code.load(numbers, at * _SPAN_BYTES + byte, vectors.words)
-                        # 2 · 32768² is 2³¹, whose sign is lost.
-                        total = total + cpu.dot([(words, words)]).cast("sitofp", vectors.floats).magnitude()
-                    return [total]
+        [found] = code.loop(units * TILE_ROWS, [zero], row)
+        code.store(largest_of(found).most(code.load(out, first * 4, F32)), out, first * 4)
 
-                [total] = code.loop(count, [zero], span)
-                return [carried[0].most(total)]
-
-            code.loop(units * (TILE_ROWS // rows), [], some_rows)
-            return code.loop(units * TILE_ROWS, carried, row)
-
-        [most] = code.loop((spans + (BLOCK - 1)) // BLOCK, [zero], block)
-        code.store(largest_of(most), out, first * 4)
-
-    code.share(piece)
+    panel.each(measure)
     code.stop()
     return code.text()
 
@@ -111,16 +89,50 @@ class _Panel:
 
     def __init__(self, code: Code, cpu: Avx2, form: WholeForm, rows: int) -> None:
         self._code, self._cpu, self._form, self._rows = code, cpu, form, rows
-        self.numbers, self.scales = code.room(PANEL_ROWS * _ROW_BYTES), code.room(PANEL_ROWS * 4)
+        # A thread's own: as large an array on the stack would have Windows' compilers call a function for it.
+        room = code.take(Job.ROOMS_TAKEN, code.constant(I64, 1)) * ROOM_BYTES
+        self.numbers = code.shifted(code.field(Job.ROOM, "ptr"), room)
+        self.scales = code.shifted(self.numbers, _PANEL_ROWS * _ROW_BYTES)
         self._weights, self._row_bytes = code.field(Job.WEIGHTS, "ptr"), code.field(Job.ROW_BYTES)
         self._opened_at = opener(code, form, rows)
 
-    def unpack(self, first: Value, index: Value, start: Value, count: Value) -> None:
-        """`count` spans from `start` on, of the `index`th few rows after unit `first`."""
+    def each(self, body: Callable[[Value, Value, Value, Value], None]) -> None:
+        """Write `body(first, units, block, spans)` for the panels of each piece that this thread takes.
+
+        All panels of a piece meet one block's activations, which so stay in the second cache, before the next block's.
+        """
+        code, all_spans = self._code, self._code.field(Job.SPANS)
+
+        def piece(first: Value, count: Value) -> None:
+            def block(number: Value, nothing: list[Value]) -> list[Value]:
+                start = number * BLOCK
+                spans = code.least(all_spans - start, code.constant(I64, BLOCK))
+
+                def panel(index: Value, nothing: list[Value]) -> list[Value]:
+                    done = index * PANEL_UNITS
+                    units = code.least(count - done, code.constant(I64, PANEL_UNITS))
+
+                    def some_rows(part: Value, nothing: list[Value]) -> list[Value]:
+                        self._unpack(first + done, part, start, spans)
+                        return nothing
+
+                    code.loop(units * (TILE_ROWS // self._rows), [], some_rows)
+                    body(first + done, units, number, spans)
+                    return nothing
+
+                code.loop((count + (PANEL_UNITS - 1)) // PANEL_UNITS, [], panel)
+                return nothing
+
+            code.loop((all_spans + (BLOCK - 1)) // BLOCK, [], block)
+
+        code.share(piece)
+
+    def _unpack(self, first: Value, part: Value, start: Value, count: Value) -> None:
+        """`count` spans from `start` on, of the `part`th few rows after unit `first`."""
         code, form, rows = self._code, self._form, range(self._rows)
-        row, opened = self._opened_at(first * (TILE_ROWS // self._rows) + index)
+        row, opened = self._opened_at(first * (TILE_ROWS // self._rows) + part)
         weights = [code.shifted(self._weights, (row + k) * self._row_bytes) for k in rows]
-        place = index * self._rows
+        place = part * self._rows
         out = [code.shifted(self.numbers, (place + k) * _ROW_BYTES) for k in rows]
         shares = []  # what spans' own scales are multiplied by: the largest becomes 32767
         for k in rows:
@@ -133,6 +145,8 @@ class _Panel:
         words = lanes(code.cpu.vectors.words)
 
         def span(at: Value, nothing: list[Value]) -> list[Value]:
+            for each in weights:  # the next block's, which is met once all panels of this piece have met this one
+                code.prefetch(each, (start + at + BLOCK) * form.span_bytes)
             for k, numbers in enumerate(form.numbers(code, opened, weights, start + at)):
                 vectors = numbers.vectors
                 if numbers.scale is not None:
