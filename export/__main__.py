@@ -17,7 +17,7 @@ from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
-from runtime.packages import check_python, missing_package
+from runtime.packages import check_exporter, check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +68,7 @@ def _export(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         return _version()
     chosen = _parser().parse_args(arguments)
+    check_exporter()
 
     # coremltools imports half a dozen packages under `except:`, which would take Ctrl-C for a package that is missing.
     with StopOnInterrupt() as stop:

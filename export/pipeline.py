@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
 from export.trace import build_marked, trace
 from export.verify import QualityError, VerificationError, verify
-from export.workfolder import ExportError, WorkFolder, behind_link, check_output, disk_full, work_folder
+from export.workfolder import WorkFolder, behind_link, check_output, disk_full, work_folder
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
@@ -61,10 +60,6 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     refused without the weights is refused before they are fetched or read. Raises UserFacingError for everything that
     the user can mend.
     """
-    if sys.platform == "win32":
-        raise ExportError(
-            "Core ML packages cannot be written on Windows: export on macOS or Linux (WSL will do) and copy the bundle."
-        )
     size_bytes = parse_size(options.size) if options.size is not None else None
     text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runtime.measure.needs import memory_needs as memory_needs
     from runtime.options import GenerationOptions as GenerationOptions
     from runtime.options import Grammar as Grammar
+    from runtime.packages import check_exporter as check_exporter
     from runtime.packages import check_python as check_python
     from runtime.packages import install_command as install_command
     from runtime.packages import missing_package as missing_package
@@ -81,6 +82,7 @@ _HOMES = {
     "Tokenizer": "runtime.tokenizer",
     "Trimmed": "runtime.events",
     "UserFacingError": "runtime.errors",
+    "check_exporter": "runtime.packages",
     "check_python": "runtime.packages",
     "embedded_bundle": "runtime.embedded",
     "embedded_folder": "runtime.embedded",

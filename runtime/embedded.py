@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import io
 import json
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +22,12 @@ from runtime.errors import BackendUnavailableError, BundleError
 from runtime.hashing import sha256_of
 from runtime.launch import module_command
 from runtime.locks import try_lock
-from runtime.packages import install_command
+from runtime.packages import PackageMissingError, check_exporter
 from runtime.paths import cache_folder
 from runtime.session import never
 
 NAME = "falcon-tiny-instruct"
 _MODEL = Path(__file__).resolve().parents[1] / "models" / "tiny"  # the packages lie side by side, installed or not
-_NEEDED = ("coremltools", "torch", "numba", "safetensors")
 _CANCELLED = f"The export of the embedded model {NAME} was stopped; it goes on where it was when it is asked for again."
 _POLL_SECONDS = 0.05  # between two looks at `cancelled`
 _GRACE_SECONDS = 1.0  # from asking an export to stop to killing it
@@ -56,17 +53,12 @@ def embedded_bundle(
     folder = embedded_folder()
     if _is_whole(folder):
         return folder
-    if sys.platform == "win32":
+    try:
+        check_exporter()
+    except PackageMissingError as error:
         raise BackendUnavailableError(
-            "No bundle was named, and Core ML packages cannot be written on Windows: export one on macOS or Linux (WSL "
-            "will do) and name its folder."
-        )
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailableError(
-            f"No bundle was named, and the embedded model cannot be exported without {missing[0]}: "
-            f"name a bundle, or `{install_command('export')}`."
-        )
+            f"No bundle was named, and the embedded model has to be exported first. {error}"
+        ) from None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder, log, cancelled):

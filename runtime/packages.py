@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from runtime.errors import UserFacingError
 _ROOT = Path(__file__).parents[1]
 _OUR_OWN = ("desktop", "export", "models", "runtime")
 _OLDEST = (3, 11)
+_EXPORTER = ("coremltools", "torch", "numba", "safetensors")
 
 
 class PackageMissingError(UserFacingError):
@@ -30,7 +32,8 @@ def missing_package(error: ModuleNotFoundError, extra: str) -> PackageMissingErr
         raise error
     environment = _ROOT / ".venv"
     if environment.is_dir() and Path(sys.prefix).resolve() != environment.resolve():
-        how = f"enter the environment that has it (`. {environment}/bin/activate`), or"
+        enter = environment / "Scripts" / "activate" if sys.platform == "win32" else f". {environment}/bin/activate"
+        how = f"enter the environment that has it (`{enter}`), or"
     else:
         how = "install it with"
     return PackageMissingError(f"{package} is not installed in {sys.prefix}: {how} `{install_command(extra)}`.")
@@ -41,3 +44,14 @@ def check_python() -> None:
     if sys.version_info < _OLDEST:
         wanted, found = (".".join(map(str, version)) for version in (_OLDEST, sys.version_info[:3]))
         raise PackageMissingError(f"Falconet needs Python {wanted} or newer, and this is {found} ({sys.executable}).")
+
+
+def check_exporter() -> None:
+    """Raises PackageMissingError where no bundle can be exported, before anything is imported or fetched for it."""
+    if sys.platform == "win32":  # coremltools is not made for it: its source installs, and lacks what writes packages
+        raise PackageMissingError(
+            "Core ML packages cannot be written on Windows: export on macOS or Linux (WSL will do) and copy the bundle."
+        )
+    for package in _EXPORTER:
+        if importlib.util.find_spec(package) is None:
+            raise missing_package(ModuleNotFoundError(name=package), "export")

@@ -9,7 +9,7 @@ from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
-from runtime.packages import check_python, missing_package
+from runtime.packages import check_exporter, check_python, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description="Export the embedded model to bundles/falcon-tiny-instruct (what stands there is replaced), "
             "ask it three questions through its Core ML package, and print how long that took.",
         ).parse_args(arguments)
+        check_exporter()
         with StopOnInterrupt() as stop:  # see export.__main__
             from export.demo.talk import run
         stop.check()

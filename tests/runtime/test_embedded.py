@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import embedded
+from runtime import embedded, packages
 from runtime.bundle import Bundle
 from runtime.embedded import embedded_bundle
 from runtime.errors import BackendUnavailableError, BundleError
@@ -93,9 +93,16 @@ def test_a_full_disk_names_what_moves_the_cache(cache: Path, small_disk: Path, m
 
 
 def test_without_the_exporter_the_sentence_says_what_to_install(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_NEEDED", ("numpy", "nothing_of_this_name"))
-    with pytest.raises(BackendUnavailableError, match=r"without nothing_of_this_name: name a bundle, or `pip install"):
+    monkeypatch.setattr(packages, "_EXPORTER", ("numpy", "nothing_of_this_name"))
+    with pytest.raises(BackendUnavailableError, match=r"exported first\. nothing_of_this_name is not .*`pip install"):
         embedded_bundle(io.StringIO())
+
+
+def test_on_windows_the_sentence_says_where_to_export(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        with pytest.raises(BackendUnavailableError, match=r"exported first\. .* on Windows: export on macOS or Linux"):
+            embedded_bundle(io.StringIO())
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"])

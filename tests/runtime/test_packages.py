@@ -37,6 +37,7 @@ def run_without(package: str, *command: str) -> subprocess.CompletedProcess[str]
     [
         ("tokenizers", ["export", "no/where"]),
         ("torch", ["export", "falcon-tiny-instruct"]),
+        ("coremltools", ["export", "falcon-7b-instruct"]),
         ("tokenizers", ["export.demo"]),
         ("tokenizers", ["runtime", "chat"]),
         ("numpy", ["runtime", "bench"]),
@@ -68,6 +69,9 @@ def test_an_environment_beside_the_source_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(packages, "_ROOT", tmp_path)
     error = ModuleNotFoundError("No module named 'torch'", name="torch")
     assert f"(`. {tmp_path}/.venv/bin/activate`), or `pip" in str(missing_package(error, "torch"))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        assert f"(`{tmp_path / '.venv' / 'Scripts' / 'activate'}`), or `pip" in str(missing_package(error, "torch"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     assert "activate" not in str(missing_package(error, "torch"))
 
