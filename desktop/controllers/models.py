@@ -14,7 +14,16 @@ from desktop.controllers.engine import EngineController
 from desktop.controllers.exports import ExportsController
 from desktop.controllers.services import ServicesController
 from desktop.engine import EMBEDDED, EngineHost, EngineStatus, LocalModel, RemoteModel, Source
-from desktop.library import ExportRequest, KnownModel, ModelEntry, ModelLibrary, estimate, models_folder
+from desktop.library import (
+    ExportRequest,
+    KnownModel,
+    ModelEntry,
+    ModelLibrary,
+    estimate,
+    has_embedded,
+    models_folder,
+    why_no_export,
+)
 from desktop.library.entries import judge, looks_like_bundle
 from desktop.library.sizes import disk_size
 from desktop.settings import Settings
@@ -77,10 +86,12 @@ class ModelsController(QObject):
         shell.settingsChanged.connect(self._settings_changed)
 
     def begin(self) -> None:
-        """Load the model of the start; the embedded one where none was chosen or the chosen one is gone."""
+        """Load the model of the start; the embedded one, if it can be had, where none was chosen or the chosen one is
+        gone."""
         key = self._shell.settings.model
         if key is None or key == EMBEDDED.key:
-            self._engine.begin(EMBEDDED)
+            if has_embedded():
+                self._engine.begin(EMBEDDED)
         elif key.startswith(_BUNDLE):
             path = Path(key.removeprefix(_BUNDLE))
             self._begin(LocalModel(path=path, name=path.name) if looks_like_bundle(path) else None, path.name)
@@ -102,12 +113,14 @@ class ModelsController(QObject):
             "Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background "
             "while the small one answers. {memory}"
         ).format(download=disk_size(takes.download), disk=disk_size(takes.disk), memory=memory)
-        self._shell.show_welcome(
-            [
-                WelcomeChoice(key=EMBEDDED.key, name=EMBEDDED.name, note=small),
-                WelcomeChoice(key=_EXPORT, name=_LARGER.name, note=large, possible=fits != "no"),
-            ]
-        )
+        embedded = WelcomeChoice(key=EMBEDDED.key, name=EMBEDDED.name, note=small)
+        why_not = why_no_export()
+        if why_not is None:
+            exported = WelcomeChoice(key=_EXPORT, name=_LARGER.name, note=large, possible=fits != "no")
+            self._shell.show_welcome([embedded, exported])
+        else:
+            has = has_embedded()
+            self._shell.show_welcome([embedded if has else replace(embedded, note=why_not, possible=False)])
 
     def choose(self) -> None:
         """Open the quick choice under its button."""
@@ -197,7 +210,7 @@ class ModelsController(QObject):
         if source is not None and source.key == entry.key:
             self._engine.unload()
         self._trashing = None if for_good else entry.key
-        self.library.remove(entry.key, for_good=for_good)
+        self.library.remove(entry.key, for_good=for_good, unloaded=self._host.wait_until_left)
 
     def stop(self) -> None:
         """Ask what is under way to stop: the program leaves."""
@@ -215,12 +228,15 @@ class ModelsController(QObject):
         if source is not None:
             self._engine.begin(source)
             return
-        self._stand_in = True
-        self._engine.begin(EMBEDDED)
-        self._window.banner.show_notice(
-            self.tr("{name} is not here any more; {model} answers in its place.").format(
+        sentence = self.tr("{name} is not here any more.").format(name=name)
+        if has_embedded():
+            self._stand_in = True
+            self._engine.begin(EMBEDDED)
+            sentence = self.tr("{name} is not here any more; {model} answers in its place.").format(
                 name=name, model=EMBEDDED.name
-            ),
+            )
+        self._window.banner.show_notice(
+            sentence,
             button=self.tr("Choose a model"),
             action=self.choose,
             lasting=True,
@@ -271,7 +287,7 @@ class ModelsController(QObject):
 
     def _gone(self, key: str) -> None:
         source = self._host.status.source
-        if source is not None and source.key == key:
+        if source is not None and source.key == key and has_embedded():
             self._load(EMBEDDED)
 
     def _failed(self, sentence: str) -> None:

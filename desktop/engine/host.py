@@ -21,6 +21,7 @@ from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, Gen
 
 TICK_MILLISECONDS = 33
 _CLOSE_SECONDS = 1.9
+_LEAVE_SECONDS = 5.0  # an engine is closed within two
 
 
 class EngineHost(QObject):
@@ -94,6 +95,11 @@ class EngineHost(QObject):
         self._leave_runner()
         self._interrupt()
         self._set_status(EngineStatus(kind="unloaded", source=self._status.source))
+
+    def wait_until_left(self) -> None:
+        """Wait, some seconds at most, until what was unloaded or replaced is closed. Not in the window's thread."""
+        if (left := self._left) is not None:
+            left.join(_LEAVE_SECONDS)
 
     def restart(self) -> None:
         """Load the source anew, whatever the engine does."""

@@ -1,7 +1,7 @@
 """Models on this machine, and the work around them: list, export, examination, keys of services."""
 
 from desktop.library.doctor_job import DoctorJob, DoctorState
-from desktop.library.entries import Fits, ModelEntry
+from desktop.library.entries import Fits, ModelEntry, has_embedded, why_no_export
 from desktop.library.estimates import Estimate, estimate
 from desktop.library.export_job import ExportJob, ExportRequest, ExportState, KnownModel, list_known
 from desktop.library.kept_export import KeptExport
@@ -29,8 +29,10 @@ __all__ = [
     "ServiceVerdict",
     "disk_size",
     "estimate",
+    "has_embedded",
     "list_known",
     "memory_size",
     "models_folder",
     "overall",
+    "why_no_export",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,15 @@ from PySide6.QtCore import QCoreApplication
 from desktop.engine import EMBEDDED, EmbeddedModel, LocalModel
 from desktop.library.sizes import memory_size
 from desktop.told import told
-from runtime import Bundle, Memory, UserFacingError, embedded_folder, memory_needs
+from runtime import (
+    Bundle,
+    Memory,
+    UserFacingError,
+    check_exporter,
+    embedded_folder,
+    install_command,
+    memory_needs,
+)
 
 translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
 
@@ -125,15 +134,44 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
     )
 
 
-def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEntry:
-    """The model that comes with the program, whose bundle is made when it is first loaded."""
+def look_at_embedded(memory: Memory, last_used: float | None = None) -> ModelEntry | None:
+    """The model that comes with the program, whose bundle is made when it is first loaded; None where it cannot be."""
     folder = embedded_folder()
     if looks_like_bundle(folder):
         found = look_at(folder, memory, last_used)
         if found.damaged is None:
             return replace(found, source=EMBEDDED, removable=False)
+    if why_no_export() is not None:
+        return None
     sentence = translate("ModelEntry", "Comes with the program; prepared once, when it is first used.")
     return ModelEntry(source=EMBEDDED, path=folder, fits="yes", sentence=sentence, last_used=last_used)
+
+
+def has_embedded() -> bool:
+    """Whether the model that comes with the program can be loaded: its bundle is here, or can be made."""
+    return why_no_export() is None or looks_like_bundle(embedded_folder())
+
+
+def why_no_export() -> str | None:
+    """Why no bundle can be made on this computer, and what to do; None where one can."""
+    try:
+        check_exporter()
+    except UserFacingError:
+        if sys.platform == "win32":
+            return translate(
+                "ModelEntry",
+                "Models cannot be exported on Windows: export one on a Mac or on Linux, copy the bundle to this "
+                "computer, and add its folder in Models, under Folders.",
+            )
+        return no_exporter()
+    return None
+
+
+def no_exporter() -> str:
+    """What to do where the exporter is not installed."""
+    return translate("ExportForm", "The exporter is not installed here: run `{command}` and start again.").format(
+        command=install_command("export")
+    )
 
 
 def judge(needs: int, memory: Memory) -> tuple[Fits, str]:

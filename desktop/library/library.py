@@ -46,7 +46,8 @@ def models_folder(data: Path) -> Path:
 
 
 class ModelLibrary(QObject):
-    """Methods return at once; what they find comes as a signal. The embedded model is always the first entry."""
+    """Methods return at once; what they find comes as a signal. The embedded model is the first entry, where it can be
+    loaded."""
 
     changed = Signal(object)  # tuple[ModelEntry, ...], when it differs from what was told before
     removed = Signal(str)  # key
@@ -94,14 +95,15 @@ class ModelLibrary(QObject):
         self._worker.note_use(key)
         self.rescan()
 
-    def remove(self, key: str, *, for_good: bool) -> None:
-        """Move a bundle to the system's trash, or delete it `for_good`. Unload it first: what is mapped stays on the
-        disk. Then `removed`, or `failed` and nothing is half gone."""
+    def remove(self, key: str, *, for_good: bool, unloaded: Callable[[], object]) -> None:
+        """Move a bundle to the system's trash, or delete it `for_good`. Then `removed`, or `failed` and nothing is half
+        gone. `unloaded` waits, in the library's thread, until no process of ours has its files mapped: they would stay
+        on the disk, and Windows would move nothing."""
         entry = self.entry(key)
         if entry is None:
             self.failed.emit(self.tr("This model is no longer here."))
         else:
-            self._worker.remove(entry, self._folders, for_good=for_good)
+            self._worker.remove(entry, self._folders, for_good=for_good, unloaded=unloaded)
 
     def reveal(self, key: str) -> None:
         """Show a model's folder in the system's file manager."""
@@ -155,7 +157,7 @@ class _Worker:
     def __init__(self, mailbox: Mailbox[_News], usage: Usage) -> None:
         self._mailbox = mailbox
         self._usage = usage
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="model library", daemon=True).start()
 
     def look(self, folders: Sequence[Path]) -> None:
@@ -166,8 +168,11 @@ class _Worker:
         """Remember that a model is used now."""
         self._work.put(lambda: self._usage.note(key))
 
-    def remove(self, entry: ModelEntry, folders: Sequence[Path], *, for_good: bool) -> None:
+    def remove(
+        self, entry: ModelEntry, folders: Sequence[Path], *, for_good: bool, unloaded: Callable[[], object]
+    ) -> None:
         """Remove a bundle, then look."""
+        self._work.put(unloaded)
         self._work.put(lambda: self._remove(entry, folders, for_good=for_good))
 
     def leave(self) -> None:
@@ -183,7 +188,9 @@ class _Worker:
 
     def _look(self, folders: Sequence[Path]) -> None:
         memory, used = machine_memory(), self._usage.read()
-        entries = [look_at_embedded(memory), *(look_at(folder, memory) for folder in find_bundles(folders))]
+        entries = [look_at(folder, memory) for folder in find_bundles(folders)]
+        if (embedded := look_at_embedded(memory)) is not None:
+            entries.insert(0, embedded)
         self._mailbox.post(_Found(tuple(replace(entry, last_used=used.get(entry.key)) for entry in entries)))
 
     def _remove(self, entry: ModelEntry, folders: Sequence[Path], *, for_good: bool) -> None:

@@ -24,6 +24,10 @@ from tests.tools import copy_bundle
 GB = 10**9
 
 
+def nothing() -> None:
+    """What waits for no engine: none is there."""
+
+
 @pytest.fixture
 def added(tmp_path: Path) -> Path:
     """A folder that the user added."""
@@ -146,7 +150,7 @@ def test_a_removed_bundle_is_gone_and_in_the_trash_unless_for_good(
     sentences: list[str] = []
     library.removed.connect(keys.append)
     library.failed.connect(sentences.append)
-    library.remove(f"bundle:{bundle}", for_good=for_good)
+    library.remove(f"bundle:{bundle}", for_good=for_good, unloaded=nothing)
     wait(qtbot, lambda: bool(keys or sentences))
     assert (keys, sentences) == ([f"bundle:{bundle}"], [])
     assert len(library.entries) == 1
@@ -154,7 +158,7 @@ def test_a_removed_bundle_is_gone_and_in_the_trash_unless_for_good(
     assert not bundle.exists()
     trashed = [*tmp_path.rglob("tokenizer.json")]  # on most Macs a package has a manifest.json, too
     assert len(trashed) == (0 if for_good else 1)
-    library.remove(f"bundle:{bundle}", for_good=for_good)
+    library.remove(f"bundle:{bundle}", for_good=for_good, unloaded=nothing)
     assert sentences == ["This model is no longer here."]
 
 
@@ -163,7 +167,7 @@ def test_what_is_no_model_any_more_is_not_removed(qtbot: QtBot, bundle: Path, li
     library.failed.connect(sentences.append)
     for file in [*bundle.rglob("*.json"), *bundle.glob("*.mlpackage")]:
         file.rename(bundle / f"kept-{file.name}.txt")
-    library.remove(f"bundle:{bundle}", for_good=True)
+    library.remove(f"bundle:{bundle}", for_good=True, unloaded=nothing)
     wait(qtbot, lambda: bool(sentences))
     assert "nothing was removed" in sentences[0]
     assert any(bundle.iterdir())
@@ -210,7 +214,7 @@ def test_a_folder_that_took_in_more_than_a_model_is_not_removed(
     library.failed.connect(sentences.append)
     wait(qtbot, lambda: len(library.entries) == 2)
     (bundle / "thesis").mkdir()  # after it was listed
-    library.remove(f"bundle:{bundle}", for_good=True)
+    library.remove(f"bundle:{bundle}", for_good=True, unloaded=nothing)
     wait(qtbot, lambda: bool(sentences))
     assert "holds more than a model; nothing was removed" in sentences[0]
     assert (bundle / "thesis").is_dir()

@@ -18,13 +18,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.library import KnownModel, disk_size, estimate
-from desktop.library.entries import judge
+from desktop.library import KnownModel, disk_size, estimate, why_no_export
+from desktop.library.entries import judge, no_exporter
 from desktop.views.models.words import FORMATS, format_title
 from desktop.views.parts import Choice, Paragraph, reading_column
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
-from runtime import install_command, is_repository, machine_memory
+from runtime import is_repository, machine_memory
 
 _ANOTHER = "/"  # in the box, where a name is written below it: neither a model nor a folder of one
 _EXAMPLE = "tiiuae/falcon-rw-7b"  # of the family, and none that is known by name
@@ -95,7 +95,7 @@ class ExportForm(QWidget):
         folders = [folder for folder in folders if folder not in self._known and folder != _ANOTHER]
         before = self.model_box.currentData()
         self._known = {model.name: model for model in known or ()}
-        self._missing = known is not None and not known
+        self._missing = why_no_export() or (no_exporter() if known is not None and not known else "")
         self.model_box.blockSignals(True)
         self.model_box.clear()
         for model in self._known.values():
@@ -174,9 +174,7 @@ class ExportForm(QWidget):
 
     def _takes(self, model: str | None, *, another: bool) -> str:
         if self._missing:
-            return self.tr("The exporter is not installed here: run `{command}` and start again.").format(
-                command=install_command("export")
-            )
+            return self._missing
         if model is None and another:
             return self.tr("Write the name of a Falcon as its page of the Hub has it, such as {example}.").format(
                 example=_EXAMPLE

@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from desktop.engine import EngineStatus
-from desktop.library import ModelEntry
+from desktop.library import ModelEntry, why_no_export
 from desktop.views.models.details import Details
 from desktop.views.models.rows import Row, RowList
 from desktop.views.models.words import note_of
@@ -39,7 +39,7 @@ class LocalPage(QWidget):
         self.list.setAccessibleName(self.tr("Models on this computer"))
         self.empty = Paragraph(
             "muted",
-            self.tr("No other model is here yet: export one, or add a folder where bundles lie."),
+            why_no_export() or self.tr("No other model is here yet: export one, or add a folder where bundles lie."),
         )
         self.details = Details()
         self.export_button = QPushButton(self.tr("Export a Model…"))
@@ -113,7 +113,7 @@ class LocalPage(QWidget):
 
     def _draw(self) -> None:
         self.list.set_rows([self._row(entry) for entry in self._entries])
-        self.empty.setVisible(len(self._entries) == 1)
+        self.empty.setVisible(all(entry.is_embedded for entry in self._entries))
         self._show(self.list.key())
 
     def _row(self, entry: ModelEntry) -> Row:
