@@ -1,8 +1,8 @@
 """The child, `python -m runtime.doctor.probe`: opens one backend, feeds it, and tells what happens as it happens.
 
-One JSON object, the Job, comes on the first line of standard input. Events go, one JSON object a line, to what was
-standard output when it began; what a framework prints goes to standard error instead. The end of standard input is the
-end of the parent, and then of this process too, so that no child outlives who asked.
+One JSON object, the Job, comes on the first line of what was standard input when it began. Events go, one JSON object
+a line, to what was standard output; what a framework prints goes to standard error instead, and what it reads is empty.
+The end of the input is the end of the parent, and then of this process too, so that no child outlives who asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from runtime.doctor.openers import Load
 from runtime.doctor.plan import Feed, Job, Speed
 from runtime.errors import BackendUnavailableError
 from runtime.measure.memory import peak_resident_bytes
+from runtime.pipes import take_pipes
 
 Opener = Callable[[Bundle], Load]
 
@@ -33,12 +34,13 @@ Opener = Callable[[Bundle], Load]
 class Channel:
     """Events to the parent."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        file.write(b"\n")  # ends a line that a library began while it was imported
 
     def send(self, event: str, **details: object) -> None:
         """Write one event. Never blocks the work for long: the parent always reads."""
-        self._file.write(json.dumps({"event": event, **details}) + "\n")
+        self._file.write(json.dumps({"event": event, **details}).encode() + b"\n")
         self._file.flush()
 
     def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -49,10 +51,11 @@ class Channel:
 
 def main() -> int:
     """Do the job that standard input names."""
-    channel = Channel(_take_standard_output())
+    messages, events = take_pipes()
+    channel = Channel(events)
     sys.excepthook = channel.report
-    job = Job.from_json(json.loads(sys.stdin.buffer.readline()))
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    job = Job.from_json(json.loads(messages.readline()))
+    threading.Thread(target=_leave_with_parent, args=(messages,), daemon=True).start()
     channel.send("started")
     bundle = Bundle.open(job.folder)
     try:
@@ -81,17 +84,8 @@ def main() -> int:
     return 0
 
 
-def _take_standard_output() -> TextIO:
-    """The parent's pipe, which nobody else can print to from now on, native libraries included."""
-    sys.stdout.flush()
-    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return own
-
-
-def _leave_with_parent() -> None:
-    while os.read(0, 1024):
-        continue
+def _leave_with_parent(messages: BinaryIO) -> None:
+    messages.read()
     os._exit(3)
 
 

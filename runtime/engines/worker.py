@@ -24,6 +24,7 @@ from runtime.backends.threads import suit_threads
 from runtime.engines.local import LocalEngine
 from runtime.engines.wire import from_line, pack, pack_error, to_line, unpack
 from runtime.errors import EngineError, MachineMemoryError, UserFacingError
+from runtime.pipes import take_pipes
 
 Message = dict[str, Any]
 _ANSWERS = frozenset(("chat", "continue_answer", "complete"))
@@ -131,18 +132,8 @@ class Worker:
 def main() -> int:
     """Serve the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the parent's to answer
-    messages, replies = _take_pipes()
+    messages, replies = take_pipes()
     return Worker(messages, Channel(replies)).run()
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The two pipes for messages alone: whatever reads or writes the standard streams cannot reach them."""
-    messages, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return messages, replies
 
 
 if __name__ == "__main__":

@@ -190,6 +190,11 @@ def test_what_a_framework_prints_is_no_event(bundle: Path) -> None:
     assert (found.code, found.check["status"]) == (0, "ok")
 
 
+def test_a_framework_that_looks_at_standard_input_finds_nothing_and_waits_for_nobody(bundle: Path) -> None:
+    found = Examined(bundle, "listens", load_seconds=20)
+    assert (found.code, found.check["status"]) == (0, "ok")
+
+
 def test_a_refusal_is_said_once_for_all_units_and_is_no_fault(bundle: Path) -> None:
     units = [candidate("is_refused", name=f"coreml on {u}", backend="coreml", unit=u) for u in ("gpu", "cpu", "ne")]
     found = Examined(bundle, *units, "honest")

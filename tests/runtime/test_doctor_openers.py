@@ -103,6 +103,13 @@ def chatters(bundle: Bundle) -> Load:
     return _with(chatter)(bundle)
 
 
+def listens(bundle: Bundle) -> Load:
+    """Looks at standard input, as libraries do."""
+    if os.read(0, 1) or sys.stdin.read():
+        raise RuntimeError("somebody is there")
+    return honest(bundle)
+
+
 def leaves_its_pid(bundle: Bundle) -> Load:
     (bundle.folder / PID_FILE).write_text(str(os.getpid()), encoding="ascii")
     return hangs(bundle)
