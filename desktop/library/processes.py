@@ -18,7 +18,9 @@ class ModuleProcess(QObject):
     """One run of a module. How a Python is started, also in a packaged application, is runtime's `module_command`."""
 
     said = Signal(str)  # a line on its standard error
-    ended = Signal(int, str)  # exit code, or minus the signal that ended it; all that it wrote on standard output
+    # Exit code, or what ended it: minus the signal, or Windows' number of an exception. And all that it wrote on
+    # standard output.
+    ended = Signal(int, str)
 
     def __init__(self, module: str, arguments: list[str], parent: QObject | None = None) -> None:
         """Starts at once; `ended` comes in any case, at the earliest when the caller is back in the event loop."""
@@ -93,7 +95,11 @@ class ModuleProcess(QObject):
             self.said.emit(line.decode("utf-8", errors="replace"))
 
     def _finish(self, code: int, status: QProcess.ExitStatus) -> None:
-        self._end(code if status == QProcess.ExitStatus.NormalExit else -code)
+        if sys.platform == "win32":
+            code &= 0xFFFF_FFFF  # Qt gives the number of an exception as one below 0
+        elif status == QProcess.ExitStatus.CrashExit:
+            code = -code
+        self._end(code)
 
     def _fail(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from runtime.doctor.plan import Job
 from runtime.launch import module_command
-from runtime.process_end import kill_group, signal_name
+from runtime.process_end import crash_name, kill_group
 
 Scores = npt.NDArray[np.float32]
 Notice = Callable[[str], None]
@@ -173,8 +173,8 @@ def _note_exit(process: subprocess.Popen[bytes], watch: _Watch) -> None:
     if watch.said_all and code == 0:
         return
     result.end = End.CRASHED
-    if code < 0:
-        name = signal_name(code)
+    name = crash_name(code)
+    if name is not None:
         killed = ", as the system does when memory runs out" if name == "SIGKILL" else ""
         result.reason = f"the process died of {name}{killed}"
     else:

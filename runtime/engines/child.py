@@ -23,7 +23,7 @@ from runtime.engines.base import EngineInfo
 from runtime.engines.wire import from_line, to_line, unpack, unpack_error
 from runtime.errors import EngineError
 from runtime.launch import module_command
-from runtime.process_end import kill_group, signal_name
+from runtime.process_end import crash_name, kill_group
 
 _log = logging.getLogger(__name__)
 _PRINTED_BYTES = 16_384  # of the end of what a child printed
@@ -152,8 +152,7 @@ class Child:
     @property
     def was_killed(self) -> bool:
         """Whether another than this side killed it."""
-        code = self._process.returncode or 0
-        return not self.killed_because and code < 0 and signal_name(code) == "SIGKILL"
+        return not self.killed_because and crash_name(self._process.returncode or 0) == "SIGKILL"
 
     def describe_end(self) -> str:
         """What became of it: the end of a sentence about it."""
@@ -161,8 +160,8 @@ class Child:
             return f"was stopped, as {self.killed_because}"
         when = " while it loaded the model" if self.info is None else ""
         code = self._process.returncode or 0
-        name = signal_name(code)
-        if code >= 0:
+        name = crash_name(code)
+        if name is None:
             end = f"ended{when} with exit code {code}"
         elif name == "SIGKILL":
             end = f"was killed{when} ({name}), as happens when memory runs out"
@@ -271,6 +270,6 @@ def _bug(trace: str) -> RuntimeError:
 def _last_line(text: str) -> str:
     """What a dying process said last that tells why: Python's own line on a crash comes before a stack."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    fatal = [line for line in lines if line.startswith("Fatal Python error")]
+    fatal = [line for line in lines if line.startswith(("Fatal Python error", "Windows fatal exception"))]
     line = (fatal or lines or [""])[-1]
     return line if len(line) <= _LINE_SHOWN else f"{line[:_LINE_SHOWN]}…"
