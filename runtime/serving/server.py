@@ -32,7 +32,7 @@ class Server:
             app,
             http=Connection,
             ws="none",
-            loop="asyncio",
+            loop="asyncio:SelectorEventLoop",  # on Windows, too, whose own closes the listener for one client's reset
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -52,6 +54,14 @@ def test_the_model_is_listed_with_its_context(client: httpx.Client, server: Runn
     assert listed == client.get("/v1/models/talker").json() == server.model.body()
     assert (listed["id"], listed["object"], listed["max_model_len"]) == ("talker", "model", 2048)
     assert error_of(client.get("/v1/models/falcon/9b"), 404)["code"] == "model_not_found"
+
+
+def test_the_listener_outlives_a_reset_on_windows_too(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows would take by itself, the proactor's loop, closes it (python/cpython#93821)."""
+    uvicorns = server._server._server
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        assert uvicorns.config.get_loop_factory() is asyncio.SelectorEventLoop
 
 
 def test_health_says_ok(client: httpx.Client) -> None:
