@@ -15,8 +15,10 @@ from runtime.cli.echo import no_echo
 from runtime.cli.folders import model_folder
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
-from runtime.cli.output import Output, has_colours
+from runtime.cli.output import Output
+from runtime.cli.terminal import end_keys
 from runtime.cli.text import given_text, reason, without_line_end
+from runtime.colours import has_colours
 from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
@@ -68,7 +70,7 @@ def _complete(engine: Engine, options: Options, stdin: TextIO, output: Output) -
     prompt = options.prompt or ""
     if prompt == "-":
         if stdin.isatty():
-            output.aside("Write the text; Ctrl-D on a line of its own ends it.")
+            output.aside(f"Write the text; {end_keys()} on a line of its own ends it.")
         prompt = without_line_end(given_text(stdin.buffer))
     with StopOnInterrupt() as stop, no_echo(stdin), options_named():
         finished = output.stream(engine.complete(prompt, options.generation, cancelled=stop.requested))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TextIO
@@ -11,6 +10,7 @@ from typing import TextIO
 from runtime.cli.failure import error_line
 from runtime.cli.terminal import width
 from runtime.cli.text import visible
+from runtime.colours import has_colours
 from runtime.errors import UserFacingError
 from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
 
@@ -91,12 +91,6 @@ class Output:
     def _line(self, value: dict[str, object]) -> None:
         self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
         self._out.flush()
-
-
-def has_colours() -> bool:
-    """Whether a terminal here is likely to know colours, and the user wants them (no-color.org)."""
-    known = os.name != "nt" or "WT_SESSION" in os.environ  # Windows' old console shows the codes themselves
-    return known and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def left_out(event: Trimmed) -> str:

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from runtime.cli.output import has_colours
+from runtime.colours import has_colours
 
 _REDRAW_SECONDS = 0.1
 _RATE_AFTER_SECONDS = 0.5  # earlier, a rate is a guess

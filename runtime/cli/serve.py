@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -159,14 +160,24 @@ def ready_lines(model: ServedModel, backend: str, listener: Listener, options: S
         yield f"pages    {', '.join(options.origins)}"
     yield ""
     yield "Try it:"
-    yield f"  curl {listener.url}/v1/chat/completions \\"
-    if options.key is not None:
-        yield f'    -H "Authorization: Bearer ${SERVER_KEY}" \\'
-    yield "    -H 'Content-Type: application/json' \\"
-    yield """    -d '{"messages": [{"role": "user", "content": "Hello!"}]}'"""
+    yield from example(listener.url, key=options.key is not None)
     yield ""
     yield "Ctrl-C ends it."
     yield ""
+
+
+def example(url: str, *, key: bool, system: str = sys.platform) -> Iterator[str]:
+    """A command that asks for an answer, for the shells of a system (as sys.platform has it)."""
+    if system == "win32":  # its shells take JSON's quotes in no way that all of them know
+        yield f"  python -m runtime chat --remote {url}/v1"
+        if key:
+            yield f"  (where {SERVER_KEY} is the key, too)"
+        return
+    yield f"  curl {url}/v1/chat/completions \\"
+    if key:
+        yield f'    -H "Authorization: Bearer ${SERVER_KEY}" \\'
+    yield "    -H 'Content-Type: application/json' \\"
+    yield """    -d '{"messages": [{"role": "user", "content": "Hello!"}]}'"""
 
 
 def request_line(record: Record, columns: int | None = None) -> str:

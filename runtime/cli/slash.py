@@ -11,7 +11,7 @@ from typing import TextIO
 from runtime.cli.conversation import Conversation
 from runtime.cli.naming import options_named
 from runtime.cli.settings import BASE, SETTINGS, Setting, shown
-from runtime.cli.terminal import width, wrapped
+from runtime.cli.terminal import end_keys, width, wrapped
 from runtime.cli.text import visible
 from runtime.errors import OptionError
 from runtime.events import FinishReason
@@ -20,7 +20,7 @@ _NAME_COLUMN = 18
 _NARROW = 60  # columns below which names and texts do not stand side by side
 _KEYS = (
     ("Ctrl-C", "stop the answer, keep what was said; at the prompt: clear the line"),
-    ("Ctrl-D", "leave"),
+    (end_keys(), "leave"),
     ('"""', "before and after a message of several lines"),
     ("\\", "at the end of a line: the message goes on in the next"),
     ("a space", "before a / makes it a message"),

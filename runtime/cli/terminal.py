@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,11 @@ class Typed:
 def width() -> int:
     """Columns that a line may have."""
     return max(20, shutil.get_terminal_size().columns - 1)  # a full line would make some terminals skip one
+
+
+def end_keys(system: str = sys.platform) -> str:
+    """What ends the input at a terminal of a system (as sys.platform has it)."""
+    return "Ctrl-Z then Enter" if system == "win32" else "Ctrl-D"
 
 
 def wrapped(text: str, indent: str = "") -> str:
@@ -63,7 +69,7 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
             out.write("\n")
             return
         except KeyboardInterrupt:
-            out.write("\n(Ctrl-D leaves)")
+            out.write(f"\n({end_keys()} leaves)")
         except UnicodeDecodeError:
             out.write(_NOT_UTF8)
         else:

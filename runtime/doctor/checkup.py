@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runtime.bundle import Bundle
+from runtime.colours import has_colours
 from runtime.doctor import judgement, report
 from runtime.doctor.machine import machine, versions
 from runtime.doctor.plan import (
@@ -141,7 +142,7 @@ class _Progress:
 
     def __init__(self, err: TextIO) -> None:
         self._err = err
-        self._live = err.isatty()
+        self._live = err.isatty() and has_colours()
 
     def for_one(self, name: str) -> Notice:
         """What the backend `name` reports to."""

@@ -16,7 +16,9 @@ from runtime.backends.macos import macos_version, sysctl
 from runtime.measure.memory import physical_bytes
 
 _PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
-_PATH = re.compile(r"(?<![\w.<>~/-])(?:/|~/|[A-Za-z]:\\)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\])*([^\s'\"`:;,()<>\[\]|/\\]*)")
+_PATH = re.compile(  # Windows' separators are doubled where Python quotes a path in an error
+    r"(?<![\w.<>~/-])(?:/|~/|[A-Za-z]:\\+)(?:[^\s'\"`:;,()<>\[\]|/\\]+[/\\]+)*([^\s'\"`:;,()<>\[\]|/\\]*)"
+)
 
 
 def machine() -> dict[str, str | int | None]:

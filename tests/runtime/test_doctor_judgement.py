@@ -141,11 +141,13 @@ def test_a_job_survives_its_way_to_the_child() -> None:
 def test_paths_and_names_are_taken_out_of_texts() -> None:
     home = Path.home()
     text = f"cannot read {home}/a/b.bin, /Users/annabel/x.mlmodelc or C:\\Users\\annabel\\y.txt"
+    text += "; " + str(FileNotFoundError(2, "No such file", "D:\\models\\others\\z.bin"))
     text += "; ratio 3/4, see /bundles/mine/w"
     found = anonymous(text, {"/bundles/mine": "<bundle>"})
     assert "annabel" not in found
     assert "/a/" not in found
-    for kept in ("b.bin", "…/x.mlmodelc", "y.txt", "ratio 3/4", "<bundle>/w"):
+    assert "others" not in found
+    for kept in ("b.bin", "…/x.mlmodelc", "y.txt", "'…/z.bin'", "ratio 3/4", "<bundle>/w"):
         assert kept in found
 
 

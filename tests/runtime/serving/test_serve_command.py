@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runtime.cli.serve import request_line
+from runtime.cli.serve import example, request_line
 from runtime.packages import install_command
 from runtime.serving.listener import is_answered
 from runtime.serving.record import Record
@@ -30,6 +30,14 @@ from tests.runtime.program import assert_error_event, assert_sentence, run_progr
 from tests.runtime.serving.asking import ENDLESS, chat, completion
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+
+
+def test_windows_is_told_a_command_that_each_of_its_shells_understands() -> None:
+    lines = [*example("http://127.0.0.1:8000", key=True, system="win32")]
+    assert lines == [
+        "  python -m runtime chat --remote http://127.0.0.1:8000/v1",
+        "  (where FALCONET_API_KEY is the key, too)",
+    ]
 
 
 # The program, at whose terminal Ctrl-C is pressed at the moment when its event loop is made.
