@@ -20,6 +20,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --platform linux
 	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --platform win32 --no-warn-unreachable -p runtime -p desktop
 	$(BIN)/lint-imports
 
 install: $(STAMP)

@@ -47,6 +47,8 @@ def _answers(display: str) -> bool:
     host, number = parts["host"], int(parts["number"])
     if host not in ("", "unix"):
         return _connects(socket.AF_INET, (host, _FIRST_PORT + number))
+    if sys.platform == "win32":
+        return False
     path = f"/tmp/.X11-unix/X{number}"
     return any(_connects(socket.AF_UNIX, name) for name in (path, f"\0{path}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from typing import IO
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -14,7 +15,9 @@ def try_lock(file: IO[str]) -> bool:
     True as well where the disk knows no locks, as a network's may: whoever works there alone, as nearly everyone does,
     must not be kept from it. Raises OSError.
     """
-    import fcntl  # not above: Windows, which has none, is refused in a sentence before
+    if sys.platform == "win32":
+        raise NotImplementedError  # nothing is exported there
+    import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -96,6 +97,8 @@ def _openmp() -> Callable[[int, int, int, int], None] | None:
 
     GNU's has it, and LLVM's, which a Mac's torch has, under the same name.
     """
+    if sys.platform == "win32":  # whose library has no such function
+        return None
     folder = Path(torch.__file__).parent / "lib"
     # By its name alone on Linux: whoever loads a library of that name before torch has torch take it, too.
     names = [file.name for file in folder.glob("libgomp*.so*")] + [str(file) for file in folder.glob("libomp*.dylib")]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import termios
 import threading
 from types import TracebackType
+
+assert sys.platform != "win32"
 
 _NUDGES = (0.02, 0.1, 0.5)  # seconds to wait before each
 
@@ -51,8 +54,6 @@ class HeardAtOnce:
 
 def _set_noflsh(wanted: bool) -> bool:
     """Whether keys before Ctrl-C are kept from now on; returns what was before."""
-    import termios
-
     try:
         settings = termios.tcgetattr(sys.stdin.fileno())
         before = bool(settings[3] & termios.NOFLSH)

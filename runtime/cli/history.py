@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from runtime.errors import OptionError
@@ -49,7 +50,7 @@ class History:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "wb") as stream:
-                if os.name == "posix":
+                if sys.platform != "win32":
                     os.fchmod(handle, 0o600)
                 stream.write(json.dumps(line).encode() + b"\n")
         except OSError as error:

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
-from runtime.cli.heard import HeardAtOnce
 from runtime.cli.history import History
 
 _NOT_UTF8 = "That was not UTF-8 text; set the terminal to UTF-8.\n"
@@ -57,7 +56,7 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
     """What the user types at a prompt: a line, lines that end in a backslash and the next, or a block between triple
     quotes. Ctrl-D ends, Ctrl-C clears. What is typed is kept in `history`."""
     remember = _editing(history, complete)
-    hearing: Callable[[], AbstractContextManager[object]] = HeardAtOnce if os.name == "posix" else nullcontext
+    hearing = _hearing()
     while True:
         lines: list[str] = []
         try:
@@ -80,9 +79,19 @@ def typed(out: TextIO, history: History | None = None, complete: Complete | None
             yield message
 
 
+def _hearing() -> Callable[[], AbstractContextManager[object]]:
+    """What makes Ctrl-C heard within it."""
+    hearing: Callable[[], AbstractContextManager[object]] = nullcontext
+    if sys.platform != "win32":
+        from runtime.cli.heard import HeardAtOnce
+
+        hearing = HeardAtOnce
+    return hearing
+
+
 def _editing(history: History | None, complete: Complete | None) -> Callable[[str], None]:
     """Set up readline; what is called with each text typed."""
-    if os.name != "posix":  # Windows' console edits lines itself, and what is called readline there has other names
+    if sys.platform == "win32":  # the console edits lines itself, and what is called readline there has other names
         return lambda _: None
     try:
         import readline

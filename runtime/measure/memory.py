@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,20 +27,22 @@ def machine_memory() -> Memory:
 
 def physical_bytes() -> int | None:
     """What the machine has in all; None where the system does not tell."""
+    if sys.platform == "win32":  # whose own ways are not asked
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
+    except (ValueError, OSError):
         return None
 
 
 def peak_resident_bytes() -> int | None:
     """The most that this process had in memory at once, mapped files included; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
     if platform.system() == "Linux":  # getrusage would count what the parent had before this program was its own
         return _kilobytes(_STATUS, "VmHWM")
-    try:
-        import resource
-    except ImportError:
-        return None
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
 
 

@@ -52,6 +52,20 @@ def test_a_missing_package_is_one_sentence_that_says_how_to_get_it(package: str,
     assert done.stderr.count("\n") == 1
 
 
+def test_no_program_begins_with_a_module_that_windows_lacks() -> None:
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('fcntl', 'grp', 'pwd', 'readline', 'resource', 'termios', 'tty'))\n"
+        "import runtime.cli.chat, runtime.cli.commands, runtime.cli.measuring, runtime.cli.serve\n"
+        "import runtime.doctor.checkup, runtime.doctor.probe, runtime.embedded, runtime.engines.worker\n"
+        "import runtime.backends.torch, runtime.backends.reference, desktop.__main__, desktop.app, desktop.desk\n"
+        "import export.__main__, export.inspection, export.report\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=patience.SECONDS, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_models_are_listed_without_torch() -> None:
     done = run_without("torch", "export", "list")
     assert (done.returncode, done.stderr) == (0, "")
