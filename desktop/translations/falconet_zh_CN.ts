@@ -1518,6 +1518,10 @@
         <translation>程序自带；首次使用时会准备一次。</translation>
     </message>
     <message>
+        <source>Models cannot be exported on Windows: export one on a Mac or on Linux, copy the bundle to this computer, and add its folder in Models, under Folders.</source>
+        <translation>Windows 上无法导出模型：请在 Mac 或 Linux 上导出，把模型包复制到这台电脑，再到“模型”的“文件夹”中添加它所在的文件夹。</translation>
+    </message>
+    <message>
         <source>Needs about {needs}; this machine does not tell its memory.</source>
         <translation>大约需要 {needs}；无法得知这台电脑的内存大小。</translation>
     </message>
@@ -1784,6 +1788,10 @@
     <message>
         <source>Move to Trash</source>
         <translation>移到回收站</translation>
+    </message>
+    <message>
+        <source>{name} is not here any more.</source>
+        <translation>{name} 已不在这里。</translation>
     </message>
     <message>
         <source>{name} is not here any more; {model} answers in its place.</source>
