@@ -79,8 +79,9 @@ class Matrix:
         """x [T, I], float32 -> x Wᵀ [T, O], float32. O is a multiple of `TILE_ROWS`."""
         tokens, even = len(x), -(-len(x) // TILE_TOKENS) * TILE_TOKENS
         x = x.contiguous()
-        numbers = torch.zeros((even, self.shape[1]), dtype=torch.int16)
-        steps = torch.zeros((even, -(-self._spans // BLOCK)), dtype=torch.float32)
+        numbers = torch.empty((even, self.shape[1]), dtype=torch.int16)
+        steps = torch.empty((even, -(-self._spans // BLOCK)), dtype=torch.float32)
+        numbers[tokens:], steps[tokens:] = 0, 0
         out = torch.zeros((even, self.shape[0]), dtype=torch.float32)
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)
         job[Job.X], job[Job.X_SCALES], job[Job.OUT] = numbers.data_ptr(), steps.data_ptr(), out.data_ptr()
