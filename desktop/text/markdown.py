@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from markdown_it.token import Token
 
-from desktop.text.blocks import Block
+from desktop.text.blocks import Block, Span, Table
 from desktop.text.parser import make_parser
 from desktop.text.tokens import read_blocks
 
@@ -23,19 +24,24 @@ class Markdown:
 
     def __init__(self) -> None:
         self._text = ""
-        self._offset = 0  # of the text behind the settled blocks
+        self._forget()
+        self.blocks: list[Block] = []
+
+    def _forget(self) -> None:
+        self._offset = 0  # of the text behind what is settled
         self._settled: list[Block] = []
         self._number: int | None = None  # of the list item that comes first behind them
         self._references: dict[str, dict[str, Any]] = {}  # link definitions in the settled blocks
-        self.blocks: list[Block] = []
+        self._head = ""  # the first two lines of a table whose rows go on behind what is settled
+        self._rows: tuple[tuple[tuple[Span, ...], ...], ...] = ()  # of that table, its first one included
 
     def update(self, text: str, *, final: bool = False) -> list[Block]:
         """Read `text`, cheap where it only grew since the last call. `final` reads all of it as one whole."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if final or not text.startswith(self._text):
-            self._offset, self._settled, self._number, self._references = 0, [], None, {}
+            self._forget()
         self._text = text
-        tail = text[self._offset :]
+        tail, before = self._head + text[self._offset :], self._offset - len(self._head)
         environment: dict[str, Any] = {"references": dict(self._references)}
         tokens = _parser().parse(tail, environment)
         start, line = (0, 0) if final else _last_start(tokens)
@@ -43,12 +49,36 @@ class Markdown:
             found = environment["references"].items()  # a definition that may still grow is none yet
             self._references |= {name: one for name, one in found if one["map"][1] <= line}
             settled, number = read_blocks(tokens[:start], tail, final=True, first=self._number)
-            self._settled += settled
+            self._settled += self._joined(settled)
             self._number = number if tokens[start].type == "list_item_open" else None
-            self._offset += len(tail) - len(tail.split("\n", line)[-1])
+            self._offset, self._head, self._rows = before + _length(tail, line), "", ()
         blocks, _ = read_blocks(tokens[start:], tail, final=final, first=self._number)
+        blocks = self._joined(blocks)
         self.blocks = self._settled + blocks
+        if not final and tokens and tokens[start].type == "table_open":
+            self._settle_rows(
+                blocks[0], tail.split("\n")[slice(*tokens[start].map or ())], before + _length(tail, line)
+            )
         return self.blocks
+
+    def _joined(self, blocks: list[Block]) -> list[Block]:
+        """`blocks`, the first of them with the rows of it that are settled."""
+        if not self._rows or not blocks or not isinstance(blocks[0], Table):
+            return blocks
+        return [replace(blocks[0], rows=self._rows + blocks[0].rows[1:]), *blocks[1:]]
+
+    def _settle_rows(self, table: Block, lines: list[str], offset: int) -> None:
+        """Settle all rows but the last one, of a table of these lines; `offset`: of the first line in the text."""
+        settled = lines[:-1]
+        if isinstance(table, Table) and len(lines) > 3 and not _opens_maths("\n".join(settled)):
+            self._head = "\n".join(lines[:2]) + "\n"
+            self._rows = table.rows[:-1]
+            self._offset = offset + sum(len(line) + 1 for line in settled)
+
+
+def _length(text: str, lines: int) -> int:
+    """Of the first so many lines of a text."""
+    return len(text) - len(text.split("\n", lines)[-1])
 
 
 def _last_start(tokens: list[Token]) -> tuple[int, int]:

@@ -111,6 +111,35 @@ def test_every_prefix_is_read_as_if_it_were_the_whole(lines: list[str]) -> None:
         assert plain_text(growing.update(text[:end])) == plain_text(Markdown().update(text[:end]))
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["| 1 | 2 |", "| `3` | 4 | 5 |", "six", "[r]: https://a.b", "| [r] | $x$ |", "$$ y | z", "| \\[ | \\] |"]
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(
+        ["", "\n", "\n\n12.", "\n```", "\n# t", "\n> q", "\n- i", "\n$$", "\n    c", "\n\n| k |\n|---|\n| l |\n| m |"]
+    ),
+)
+@example(["| 1 | 2 |", r"\[ y | z", "| 3 | 4 |", "| 5 | 6 |"], "\n\\]")  # rows, until the formula ends
+def test_every_prefix_of_a_table_is_read_as_if_it_were_the_whole(rows: list[str], behind: str) -> None:
+    text = "\n".join(["before", "", "| a | b |", "|---|--:|", *rows]) + behind
+    growing = Markdown()
+    for end in range(0, len(text) + 1, 3):
+        assert growing.update(text[:end]) == Markdown().update(text[:end])
+
+
+def test_rows_of_a_long_table_are_settled_one_by_one() -> None:
+    growing = Markdown()
+    (first,) = growing.update("|a|\n|---|\n|1|\n|2|\n|3|")
+    (later,) = growing.update("|a|\n|---|\n|1|\n|2|\n|3|\n|4|")
+    assert isinstance(first, Table)
+    assert isinstance(later, Table)
+    assert [new is old for old, new in zip(first.rows, later.rows, strict=False)] == [True, True, True, False]
+
+
 def test_blocks_that_are_settled_stay_the_same_objects() -> None:
     growing = Markdown()
     before = growing.update("# A\n\nfirst\n\nsecond")[:2]

@@ -7,17 +7,16 @@ order in which they are seen, and what reads them turns them round.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QFontMetricsF,
     QTextBlockFormat,
-    QTextCharFormat,
     QTextCursor,
     QTextFrameFormat,
     QTextLength,
-    QTextOption,
     QTextTable,
     QTextTableCellFormat,
     QTextTableFormat,
@@ -25,144 +24,157 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextEdit, QWidget
 
-from desktop.text import Block, Span, Table, is_mirrored
+from desktop.text import Block, Table, is_mirrored
+from desktop.views.conversation.cells import Need, measure, write_cell
 from desktop.views.conversation.columns import share
 from desktop.views.conversation.copying import fragment_lines
 from desktop.views.conversation.prose import Prose
 from desktop.views.conversation.style import Style
-from desktop.views.conversation.writer import write_span
 
 _ALIGNMENTS = {
     "left": Qt.AlignmentFlag.AlignLeft,
     "center": Qt.AlignmentFlag.AlignHCenter,
     "right": Qt.AlignmentFlag.AlignRight,
 }
-_WIDEST_WORD = 20  # characters; longer ones may be broken
+_ROWS = 16  # to a grid
 _WIDEST_COLUMN = 34  # characters before a cell wraps in a table that scrolls
 _PADDING = 1.4  # units of the style
-_UNBOUNDED = 1e6  # pixels
 
 
 class TableView(Prose):
-    """One table, header in bold, hairlines between rows."""
+    """One table, header in bold, hairlines between rows.
+
+    In its document it is grids of few rows below each other: Qt lays out all of a grid in which something changed, and
+    a table that streams in changes at its end.
+    """
 
     def __init__(self, parent: QWidget, style: Style) -> None:
         super().__init__(parent, style)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self._grid: QTextTable | None = None
+        self._table: Table | None = None
         self._mirrored = False
+        self._grids: list[QTextTable] = []
+        self._needs: list[list[Need]] = []  # of each row's cells, from left to right
+        self._given: list[int] = []  # pixels of each column in all grids
         self.horizontalScrollBar().rangeChanged.connect(self._show_first)
-        self._least: list[int] = []  # pixels of each column: its widest word, up to a limit
-        self._natural: list[int] = []  # pixels of each column where none of its cells wraps
 
-    def _write_from(self, first: int, blocks: list[Block]) -> None:
-        if first == len(blocks) == len(self._blocks):
+    def _write_from(self, _first: int, blocks: list[Block]) -> None:
+        (table,) = blocks
+        if not isinstance(table, Table) or table is self._table:
             return
-        self._blocks = blocks
-        self.document().clear()
-        table = blocks[0]
-        if isinstance(table, Table):
-            self._mirrored = is_mirrored(table)
-            self._grid = self._write_table(table)
-            self._measure(table, self._grid)
+        mirrored = is_mirrored(table)
+        same = _same_rows(self._table, table) if self._table is not None and mirrored == self._mirrored else 0
+        if same == 0:
+            self.document().clear()
+            self._grids, self._needs, self._given = [], [], []
+        self._blocks, self._table, self._mirrored = blocks, table, mirrored
+        self._write_rows(table, range(same, len(table.rows)))
         self.keep_start()
-        self._request(blocks)
 
-    def _write_table(self, table: Table) -> QTextTable:
-        style = self._style
+    def refresh(self) -> None:
+        """Write again the rows with formulas that are drawn by now."""
+        stale, self._stale = self._stale, set()
+        if self._table is not None:
+            rows = enumerate(self._table.rows)
+            changed = [n for n, row in rows if any((span.text, False) in stale for cell in row for span in cell)]
+            self._write_rows(self._table, changed)
+
+    def _write_rows(self, table: Table, rows: Sequence[int]) -> None:
+        """Write rows in the place of what they were, or behind those that are there."""
+        columns = len(table.aligns)
+        seen = {row: [table.rows[row][self._seen(column)] for column in range(columns)] for row in rows}
+        needs = measure([(cell, row == 0) for row, cells in seen.items() for cell in cells], self._style)
+        whole = QTextCursor(self.document())
+        whole.beginEditBlock()
+        for nth, (row, cells) in enumerate(seen.items()):
+            self._needs[row : row + 1] = [needs[nth * columns : (nth + 1) * columns]]
+            if row == _ROWS * len(self._grids):
+                self._add_grid(table)
+            grid = self._grids[row // _ROWS]
+            if row % _ROWS == grid.rows():
+                grid.appendRows(1)
+                self._shape_row(grid, grid.rows() - 1, table)
+            for column, spans in enumerate(cells):
+                cell = grid.cellAt(row % _ROWS, column)
+                cursor = cell.firstCursorPosition()
+                cursor.setPosition(cell.lastPosition(), QTextCursor.MoveMode.KeepAnchor)
+                cursor.removeSelectedText()
+                write_cell(cursor, spans, self._style, header=row == 0)
+        whole.endEditBlock()
+        self._request([replace(table, rows=tuple(table.rows[row] for row in rows))])
+
+    def _add_grid(self, table: Table) -> None:
         layout = QTextTableFormat()
         layout.setBorder(0)
         layout.setBorderCollapse(True)
-        layout.setCellPadding(style.gap(_PADDING))
+        layout.setCellPadding(self._style.gap(_PADDING))
         layout.setCellSpacing(0)
         layout.setMargin(0)
         if self._mirrored:
             layout.setAlignment(Qt.AlignmentFlag.AlignRight)
         layout.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
-        cursor = QTextCursor(self.document())
-        cursor.beginEditBlock()
-        grid = cursor.insertTable(len(table.rows), len(table.aligns), layout)
+        layout.setColumnWidthConstraints(_fixed(self._given))
+        end = QTextCursor(self.document())
+        end.movePosition(QTextCursor.MoveOperation.End)
+        grid = end.insertTable(1, len(table.aligns), layout)
+        self._shape_row(grid, 0, table)
+        self._grids.append(grid)
+
+    def _shape_row(self, grid: QTextTable, row: int, table: Table) -> None:
+        """Give the cells of an empty row their line below and their alignment."""
         line = QTextTableCellFormat()
         line.setBottomBorder(1)
         line.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-        line.setBottomBorderBrush(style.line)
-        plain = QTextCharFormat()
-        plain.setFont(style.font)
-        plain.setForeground(style.text)
-        for row, cells in enumerate(table.rows):
-            for column, spans in enumerate(cells):
-                cell = grid.cellAt(row, self._seen(column, grid))
-                cell.setFormat(line)
-                inside = cell.firstCursorPosition()
-                place = QTextBlockFormat()
-                side = table.aligns[column] or ("right" if self._mirrored else "")
-                if side:
-                    place.setAlignment(_ALIGNMENTS[side] | Qt.AlignmentFlag.AlignAbsolute)
-                inside.setBlockFormat(place)
-                self._write_cell(inside, spans, plain, header=row == 0)
-        cursor.endEditBlock()
-        return grid
+        line.setBottomBorderBrush(self._style.line)
+        for column in range(grid.columns()):
+            cell = grid.cellAt(row, column)
+            cell.setFormat(line)
+            place = QTextBlockFormat()
+            side = table.aligns[self._seen(column)] or ("right" if self._mirrored else "")
+            if side:
+                place.setAlignment(_ALIGNMENTS[side] | Qt.AlignmentFlag.AlignAbsolute)
+            cell.firstCursorPosition().setBlockFormat(place)
 
-    def _seen(self, column: int, grid: QTextTable) -> int:
+    def _seen(self, column: int) -> int:
         """Where a column of the table is seen, counted from the left, and the other way round."""
-        return grid.columns() - 1 - column if self._mirrored else column
-
-    def _measure(self, table: Table, grid: QTextTable) -> None:
-        """Find what each column needs: laid out without bounds, and as narrow as its words and formulas allow."""
-        document = self.document()
-        document.setTextWidth(_UNBOUNDED)  # formulas are made smaller where the whole document is narrow
-        pad = 2 * self._style.gap(_PADDING)
-        self._natural = [pad + width for width in self._widest_lines(grid)]
-        usual = document.defaultTextOption()
-        whole_words = QTextOption(usual)
-        whole_words.setWrapMode(QTextOption.WrapMode.WordWrap)
-        document.setDefaultTextOption(whole_words)
-        self._constrain(grid, [1] * grid.columns())
-        limit = ceil(self._letters(_WIDEST_WORD))
-        self._least = []
-        for column, word in enumerate(self._widest_lines(grid)):
-            cells = (row[self._seen(column, grid)] for row in table.rows)
-            has_maths = any(span.math for cell in cells for span in cell)  # which cannot be broken
-            self._least.append(pad + (word if has_maths else min(word, limit)))
-        document.setDefaultTextOption(usual)
-
-    @staticmethod
-    def _widest_lines(grid: QTextTable) -> list[int]:
-        """Pixels of the widest line in each column."""
-        widest = [0.0] * grid.columns()
-        for row in range(grid.rows()):
-            for column in range(grid.columns()):
-                cell = grid.cellAt(row, column).firstCursorPosition().block().layout()
-                lines = (cell.lineAt(line).naturalTextWidth() for line in range(cell.lineCount()))
-                widest[column] = max(widest[column], *lines)
-        return [ceil(width) for width in widest]
-
-    def _constrain(self, grid: QTextTable, widths: Sequence[int]) -> None:
-        layout = grid.format()
-        layout.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, width) for width in widths])
-        grid.setFormat(layout)
+        return len(self._table.aligns) - 1 - column if self._mirrored and self._table else column
 
     def _letters(self, count: int) -> float:
         return QFontMetricsF(self._style.font).averageCharWidth() * count
 
-    def _write_cell(self, cursor: QTextCursor, spans: Sequence[Span], plain: QTextCharFormat, *, header: bool) -> None:
-        shape = QTextCharFormat(plain)
-        if header:
-            shape.setFontWeight(650)
-        for span in spans:
-            write_span(cursor, span, shape, self._style)
-
     def fit(self, width: int) -> int:
         """Take a width in pixels; the height that the table then needs."""
         widths = self._widths(width)
-        if self._grid is not None:
-            self._constrain(self._grid, widths)
+        if widths != self._given:
+            self._give(widths)
         inner = max(width, sum(widths))
-        self.setLineWrapColumnOrWidth(inner)
+        if inner != self.lineWrapColumnOrWidth():
+            self.setLineWrapColumnOrWidth(inner)
         bar = self.horizontalScrollBar().sizeHint().height() if inner > width else 0
         height = ceil(self.document().size().height()) + bar
         self.resize(width, height)
         return height
+
+    def _give(self, widths: list[int]) -> None:
+        self._given = widths
+        whole = QTextCursor(self.document())
+        whole.beginEditBlock()
+        for grid in self._grids:
+            layout = grid.format()
+            layout.setColumnWidthConstraints(_fixed(widths))
+            grid.setFormat(layout)
+        whole.endEditBlock()
+
+    def _widths(self, room: int) -> list[int]:
+        """Pixels of each column."""
+        pad = 2 * self._style.gap(_PADDING)
+        columns = list(zip(*self._needs, strict=True))
+        least = [pad + max(need.least for need in column) for column in columns]
+        natural = [pad + max(need.natural for need in column) for column in columns]
+        if sum(least) <= room:
+            return share(least, natural, room)
+        wide = ceil(self._letters(_WIDEST_COLUMN))
+        return [max(low, min(high, wide)) for low, high in zip(least, natural, strict=True)]
 
     def _show_first(self, _least: int, most: int) -> None:
         """The first column, where the bar begins at the other end."""
@@ -170,32 +182,28 @@ class TableView(Prose):
             self.horizontalScrollBar().setValue(most)
 
     def go_to_start(self) -> None:
-        if self._grid and self._mirrored:
-            self.setTextCursor(self._grid.cellAt(0, self._seen(0, self._grid)).firstCursorPosition())
+        if self._grids and self._mirrored:
+            self.setTextCursor(self._grids[0].cellAt(0, self._seen(0)).firstCursorPosition())
         else:
             super().go_to_start()
 
     def selected_text(self) -> str:
         """The selection as plain text, cell after cell as they are read."""
-        pieces = sorted(fragment_lines(self.textCursor()), key=lambda piece: self._read_at(piece[0]))
-        return "\n".join(text for _, text in pieces)
+        pieces = [(self._read_at(position), text) for position, text in fragment_lines(self.textCursor())]
+        inside = [(place, text) for place, text in pieces if place is not None]  # no lines between the grids
+        return "\n".join(text for _, text in sorted(inside))
 
     def in_order(self, places: Sequence[QTextCursor]) -> list[QTextCursor]:
         """Places in the table as they are read."""
-        return sorted(places, key=lambda place: self._read_at(place.selectionStart()))
+        return sorted(places, key=lambda place: self._read_at(place.selectionStart()) or ())
 
-    def _read_at(self, position: int) -> tuple[int, int, int]:
-        cell = self._grid.cellAt(position) if self._grid else None
-        if self._grid is None or cell is None or not cell.isValid():  # beside the table
-            return (self._grid.rows() if self._grid and position > self._grid.lastPosition() else -1, 0, position)
-        return cell.row(), self._seen(cell.column(), self._grid), position
-
-    def _widths(self, room: int) -> list[int]:
-        """Pixels of each column."""
-        if sum(self._least) <= room:
-            return share(self._least, self._natural, room)
-        wide = ceil(self._letters(_WIDEST_COLUMN))
-        return [max(least, min(natural, wide)) for least, natural in zip(self._least, self._natural, strict=True)]
+    def _read_at(self, position: int) -> tuple[int, int, int] | None:
+        """Row and column of what is at a position, and this; None beside all cells."""
+        for nth, grid in enumerate(self._grids):
+            if position <= grid.lastPosition():
+                cell = grid.cellAt(position)
+                return (_ROWS * nth + cell.row(), self._seen(cell.column()), position) if cell.isValid() else None
+        return None
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta()
@@ -203,3 +211,15 @@ class TableView(Prose):
             QTextEdit.wheelEvent(self, event)
         else:
             event.ignore()
+
+
+def _same_rows(before: Table, table: Table) -> int:
+    """How many of the first rows stay; none where the table is another, or lost some."""
+    if before.aligns != table.aligns or len(before.rows) > len(table.rows):
+        return 0
+    pairs = zip(before.rows, table.rows, strict=False)
+    return next((n for n, (old, new) in enumerate(pairs) if old != new), len(before.rows))
+
+
+def _fixed(widths: Sequence[int]) -> list[QTextLength]:
+    return [QTextLength(QTextLength.Type.FixedLength, width) for width in widths]

@@ -58,8 +58,7 @@ def test_columns_are_as_wide_as_they_need(view: ConversationView, qtbot: QtBot) 
     assert shown.horizontalScrollBar().maximum() == 0
     name, formula = cell(shown, "الاسم").block(), cell(shown, "\ufffc").block()
     assert [block.layout().lineCount() for block in (name, formula)] == [1, 1]
-    assert shown._grid is not None
-    width = shown._grid.format().columnWidthConstraints()[0].rawValue()
+    width = shown._grids[0].format().columnWidthConstraints()[0].rawValue()
     assert formula.layout().lineAt(0).naturalTextWidth() <= width
 
 
