@@ -23,6 +23,7 @@ from desktop.views.conversation.style import sized
 SOURCE = QTextFormat.Property.UserProperty + 3  # its LaTeX
 DISPLAY = QTextFormat.Property.UserProperty + 4  # True on a line of its own
 SCALE = QTextFormat.Property.UserProperty + 5  # dots for a unit of its drawing
+ASCENT = QTextFormat.Property.UserProperty + 7  # dots above the base line that the text around has
 FORMULA = QTextFormat.ObjectTypes.UserObject + 1
 OBJECT = "￼"
 
@@ -54,6 +55,7 @@ def formula_format(
     shape.setProperty(SOURCE, source)
     shape.setProperty(DISPLAY, display)
     shape.setProperty(SCALE, scale)
+    shape.setProperty(ASCENT, metrics.ascent())
     shape.setToolTip(source)
     return shape
 
@@ -74,12 +76,13 @@ class FormulaObject(QPyTextObject):
         self._drawn = drawn
 
     def intrinsicSize(self, document: QTextDocument, _position: int, kind: QTextFormat) -> QSizeF:
-        """Width and height; a formula wider than the page is made smaller."""
+        """Width and height, a line's at least; a formula wider than the page is made smaller."""
         drawing = self._drawn.find(kind.property(SOURCE), kind.property(DISPLAY))
         if drawing is None:
             return QSizeF(0, 0)
         scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
-        return QSizeF(drawing.width * scale, drawing.ascent * scale + _kept_below(kind.toCharFormat()))
+        ascent = max(drawing.ascent * scale, kind.property(ASCENT))
+        return QSizeF(drawing.width * scale, ascent + _kept_below(kind.toCharFormat()))
 
     def drawObject(
         self, painter: QPainter, box: QRectF | QRect, document: QTextDocument, _position: int, kind: QTextFormat
@@ -92,7 +95,8 @@ class FormulaObject(QPyTextObject):
             return
         scale = kind.property(SCALE) * self._squeeze(document, drawing.width * kind.property(SCALE))
         size = QSizeF(drawing.width * scale, (drawing.ascent + drawing.descent) * scale)
-        renderer.render(painter, QRectF(QPointF(box.x(), box.y()), size))
+        top = box.y() + max(kind.property(ASCENT) - drawing.ascent * scale, 0)
+        renderer.render(painter, QRectF(QPointF(box.x(), top), size))
 
     @staticmethod
     def _squeeze(document: QTextDocument, width: float) -> float:

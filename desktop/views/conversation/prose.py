@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QTextBlockFormat,
     QTextCursor,
     QTextOption,
     QWheelEvent,
@@ -27,11 +28,12 @@ from desktop.views.conversation.copying import fragment_text
 from desktop.views.conversation.formulas import FORMULA, FormulaObject
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
-from desktop.views.conversation.writer import HANG, QUOTE, RULE, formulas, leading, write_blocks
+from desktop.views.conversation.writer import HANG, MIRRORED, QUOTE, RULE, formulas, leading, write_blocks
 
 _MOUSE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
 READING = _MOUSE | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
 CARET = READING | Qt.TextInteractionFlag.TextSelectableByKeyboard
+_BAR = 3  # pixels, beside a quote
 SCROLLING = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End}
 
 
@@ -246,14 +248,15 @@ class Prose(TextView):
         """Bars beside quotes and lines across."""
         painter = QPainter(self.viewport())
         layout = self.document().documentLayout()
-        block = self.document().begin()
+        block, above, bottom = self.document().begin(), QTextBlockFormat(), 0.0
         while block.isValid():
-            box = layout.blockBoundingRect(block)
-            depth = block.blockFormat().property(QUOTE) or 0
-            for level in range(depth):
-                left = self._style.gap(5) * (block.blockFormat().property(HANG) or 0)
-                bar = QRectF(left + self._style.gap(4) * level + 1, box.top(), 3, box.height())
-                painter.fillRect(bar, self._style.line)
-            if block.blockFormat().property(RULE):
+            box, shape = layout.blockBoundingRect(block), block.blockFormat()
+            beside = all(shape.property(kind) == above.property(kind) for kind in (HANG, MIRRORED))
+            for level in range(shape.intProperty(QUOTE)):
+                inset = self._style.gap(5) * shape.intProperty(HANG) + self._style.gap(4) * level + 1
+                left = self.width() - inset - _BAR if shape.boolProperty(MIRRORED) else inset
+                top = bottom if beside and level < above.intProperty(QUOTE) else box.top()
+                painter.fillRect(QRectF(left, top, _BAR, box.bottom() - top), self._style.line)
+            if shape.property(RULE):
                 painter.fillRect(QRectF(0, box.center().y(), self.width(), 1), self._style.line)
-            block = block.next()
+            block, above, bottom = block.next(), shape, box.bottom()

@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QTextListFormat,
 )
 
-from desktop.text import TASKS, Block, Formula, Heading, Line, Paragraph, Rule, Span, spans_of
+from desktop.text import TASKS, Block, Formula, Heading, Line, Paragraph, Rule, Span, direction, spans_of
 from desktop.views.conversation.formulas import OBJECT, formula_format
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
@@ -23,6 +23,7 @@ from desktop.views.conversation.style import Style
 QUOTE = QTextFormat.Property.UserProperty + 1  # of a block: depth of quotes
 RULE = QTextFormat.Property.UserProperty + 2  # of a block: True for a line across
 HANG = QTextFormat.Property.UserProperty + 6  # of a block: depth of lists around the outermost quote
+MIRRORED = QTextFormat.Property.UserProperty + 8  # of a block: whether the bars of its quotes are at the right
 _BULLET_SPACE = 250  # percent of the width of a space
 
 
@@ -49,6 +50,8 @@ def write_blocks(cursor: QTextCursor, blocks: Sequence[Block], previous: Block |
     starts = []
     for block in blocks:
         layout = _block_format(block, previous, style)
+        if block.place.quote:
+            _quote(layout, block, cursor.blockFormat() if previous and previous.place.quote else None, style)
         if previous is None:
             cursor.setBlockFormat(layout)
         else:
@@ -63,9 +66,6 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
     layout = QTextBlockFormat()
     layout.setTopMargin(gap_before(block, previous, style))
     layout.setIndent(block.place.indent)
-    layout.setLeftMargin(block.place.quote * style.gap(4))
-    layout.setProperty(QUOTE, block.place.quote)
-    layout.setProperty(HANG, block.place.hang)
     if isinstance(block, Formula):
         layout.setAlignment(Qt.AlignmentFlag.AlignHCenter)
     else:
@@ -75,6 +75,18 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
     if isinstance(block, Rule):
         layout.setProperty(RULE, True)
     return layout
+
+
+def _quote(layout: QTextBlockFormat, block: Block, before: QTextBlockFormat | None, style: Style) -> None:
+    """Room for the bars of quotes, on the side where the words of the block begin; where it has none, where they are
+    `before` it in the quote."""
+    words = direction(span.text for span in spans_of(block) if not span.math)
+    mirrored = words == "rtl" if words or before is None else before.boolProperty(MIRRORED)
+    layout.setProperty(QUOTE, block.place.quote)
+    layout.setProperty(HANG, block.place.hang)
+    layout.setProperty(MIRRORED, mirrored)
+    room = block.place.quote * style.gap(4)
+    (layout.setRightMargin if mirrored else layout.setLeftMargin)(room)
 
 
 def _write(cursor: QTextCursor, block: Block, style: Style) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from pytestqt.qtbot import QtBot
 
+from desktop.views.conversation.body import text_of
 from desktop.views.conversation.table import TableView
 from desktop.views.conversation.view import ConversationView
 from tests.desktop.conversation.conftest import answer, message, user
@@ -94,3 +95,27 @@ def test_one_that_scrolls_begins_with_its_first_column(view: ConversationView, q
     view.window().resize(shown.width() * 2 // 3, view.height())
     wait(qtbot, lambda: bar.maximum() > before)
     assert bar.value() == bar.maximum()
+
+
+def bars(view: ConversationView) -> list[tuple[bool, bool]]:
+    """Of each paragraph of the one text in sight: whether it has a bar at its left, and at its right."""
+    (prose,) = message(view, 2).body.segments
+    picture, document = prose.grab().toImage(), text_of(prose).document()
+    rows, block = [], document.begin()
+    while block.isValid():
+        rows.append(round(document.documentLayout().blockBoundingRect(block).center().y()))
+        block = block.next()
+    line = text_of(prose)._style.line  # type: ignore[union-attr]
+    ratio = picture.devicePixelRatio()
+    return [
+        (
+            picture.pixelColor(round(2 * ratio), round(y * ratio)) == line,
+            picture.pixelColor(round((prose.width() - 3) * ratio), round(y * ratio)) == line,
+        )
+        for y in rows
+    ]
+
+
+def test_the_bar_of_a_quote_is_where_its_words_begin(view: ConversationView) -> None:
+    view.set_items([user(1, "q"), answer(2, "> اقتباس\n>\n> 7\n>\n> word\n\nبلا")])
+    assert bars(view) == [(False, True), (False, True), (True, False), (False, False)]

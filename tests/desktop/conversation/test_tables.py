@@ -108,3 +108,15 @@ def test_a_formula_that_is_drawn_late_takes_the_place_of_its_source(view: Conver
     wide = table(view).fit(500)
     view.set_items([answer(1, text)])  # with the drawing at hand
     assert table(view).fit(500) == wide
+
+
+def test_a_cell_with_nothing_but_a_low_formula_is_as_high_as_one_with_words(
+    view: ConversationView, qtbot: QtBot
+) -> None:
+    view.set_items([answer(1, "|word|\n|---|\n|$-$|")])
+    wait(qtbot, lambda: "\ufffc" in table(view).toPlainText())
+    document = table(view).document()
+    word, formula = (
+        document.documentLayout().blockBoundingRect(document.find(text).block()) for text in ("word", "\ufffc")
+    )
+    assert formula.height() == word.height()
