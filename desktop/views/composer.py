@@ -134,7 +134,7 @@ class Composer(QWidget):
 
     def retranslate(self) -> None:
         """Texts in the language of now."""
-        self.edit.setPlaceholderText(self.tr("Write a message"))
+        self._show_placeholder()
         self.edit.setAccessibleName(self.tr("Message"))
         if self.edit.send_with == "enter":
             hint = self.tr("Enter sends, Shift+Enter begins a new line.")
@@ -182,6 +182,12 @@ class Composer(QWidget):
         self.button.setAccessibleName(name)
         self.button.setToolTip(name)
 
+    def _show_placeholder(self) -> None:
+        """The one that has room: Qt wraps it, and shows the first line."""
+        whole = self.tr("Write a message")
+        fits = self.edit.fontMetrics().horizontalAdvance(whole) <= self.edit.viewport().width()
+        self.edit.setPlaceholderText(whole if fits else self.tr("Message"))
+
     def _on_theme(self) -> None:
         side = theme().scaled(32)
         self.button.setFixedSize(side, side)
@@ -189,6 +195,7 @@ class Composer(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        self._show_placeholder()
         policy = Qt.ScrollBarPolicy
         long = self.edit.lines() > MOST_LINES
         self.edit.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if long else policy.ScrollBarAlwaysOff)

@@ -128,3 +128,17 @@ def test_the_menus_that_have_no_room_are_behind_a_button_that_is_seen(
     picture = window.menuBar().grab(button.geometry()).toImage()
     drawn = {picture.pixelColor(x, y).lightness() for x in range(picture.width()) for y in range(picture.height())}
     assert max(drawn) - min(drawn) > 100
+
+
+@pytest.mark.parametrize(("width", "percent"), [(640, 200), (400, 100), (1400, 200)])
+def test_what_the_composer_asks_for_is_not_cut(
+    application: QApplication, qtbot: QtBot, width: int, percent: int
+) -> None:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.show()
+    window.resize(width, 700)
+    enlarge(percent)
+    edit = window.composer.edit
+    assert 0 < edit.fontMetrics().horizontalAdvance(edit.placeholderText()) <= edit.viewport().width()
+    assert (edit.placeholderText() == "Write a message") == (width == 1400 or percent == 100)
