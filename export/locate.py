@@ -68,8 +68,8 @@ def _find(
         if found == digest.hexdigest():
             return Part(offset=offset, bytes=size, dtype=dtype, shape=array.shape)
     raise BundleError(
-        f"{weight_file} does not hold {tensor.name} ({part}) as it was compressed; "
-        "please report this with the versions that `python -m export --version` prints."
+        f"{weight_file} does not hold {tensor.name} ({part}) as it was compressed; please report this.",
+        option=" with the versions that `python -m export --version` prints",
     )
 
 

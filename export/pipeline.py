@@ -93,9 +93,8 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
         try:
             _build(source, checkpoint, tokenizer, recipe, digest, sequences, work, options, progress)
         except QualityError as error:
-            raise QualityError(
-                f"{str(error).removesuffix('.')}, which go on from the finished weights in {work.folder}."
-            ) from None
+            goes_on = f", which go on from the finished weights in {work.folder}"
+            raise QualityError(error.sentence, option=error.option + goes_on) from None
         except (CheckpointError, VerificationError):  # another checkpoint comes next, if any
             work.clear()
             raise

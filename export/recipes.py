@@ -107,8 +107,9 @@ def make_recipe(
     context = min(2048, config.context_length) if context_length is None else context_length
     if not _LEAST_CONTEXT <= context <= config.context_length:
         raise OptionError(
-            f"--context {context} is outside {_LEAST_CONTEXT} to {config.context_length}, "
-            "the positions this model was trained for."
+            f"A context of {context} tokens is outside {_LEAST_CONTEXT} to {config.context_length}, "
+            "the positions this model was trained for.",
+            option="; choose another with --context",
         )
     embedding, tolerance = _TABLE[weights]
     if FORMATS[embedding].kind == "lut" and config.vocab_size % group_size:
@@ -140,8 +141,9 @@ def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
     ragged = [n for n in sorted(rows) if n % recipe.group_size]
     if FORMATS[recipe.linear].kind == "lut" and ragged:
         raise OptionError(
-            f"--group-size {recipe.group_size} does not divide {ragged[0]}, the rows of one of this model's matrices; "
-            "choose a divisor of it."
+            f"A group of {recipe.group_size} rows does not divide {ragged[0]}, the rows of one of this model's "
+            "matrices; choose weights without codebooks, such as int8.",
+            option=", or a divisor of it with --group-size",
         )
     for form in (FORMATS[recipe.linear], FORMATS[recipe.embedding]):
         saved = config.hidden_size * (16 - form.bits) // 8  # bytes of the narrowest rows, against fp16
@@ -155,6 +157,7 @@ def _check_sizes(recipe: Recipe, config: FalconConfig) -> None:
     wide = [n for n in (config.hidden_size, config.ffn_hidden_size) if n % multiple]
     if wide:
         raise OptionError(
-            f"--weights {recipe.linear} needs input sizes that {multiple} divides, and {wide[0]} is not one; "
-            "choose another --weights."
+            f"The weights {recipe.linear} need input sizes that {multiple} divides, and {wide[0]} is not one; "
+            "choose others.",
+            option=" with --weights",
         )

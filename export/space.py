@@ -81,7 +81,8 @@ def check_space(folder: Path, config: FalconConfig, recipe: Recipe, *, already: 
         what = f"The download ({data_size(download)}) and the export need" if download else "The export needs"
         raise DiskError(
             f"{what} {data_size(disk)} of free disk at {folder.parent} and there are {data_size(free)}; "
-            "free some space or name another place with --output."
+            "free some space.",
+            option=" or name another place with --output",
         )
     numbers = _TOKENS * (2 * config.ffn_hidden_size + config.vocab_size)
     if recipe.calibration is not None:  # a layer's activations on the text, or a span's second moments and their roots

@@ -198,7 +198,8 @@ def _judge(parity: Parity, tolerance: Tolerance) -> None:
     if not parity.exact_max_kl <= exact_limit:
         raise VerificationError(
             f"The package failed verification: its KL against torch on the same weights is {parity.exact_max_kl:.4g} "
-            f"nats, beyond {exact_limit:.4g}; please report this with what `python -m export --version` prints."
+            f"nats, beyond {exact_limit:.4g}; please report this.",
+            option=" with what `python -m export --version` prints",
         )
     if not parity.largest_activation < _HALF_MAX:
         raise VerificationError(
@@ -213,8 +214,9 @@ def _judge(parity: Parity, tolerance: Tolerance) -> None:
     if parity.mean_kl > tolerance.mean_kl:
         raise QualityError(
             f"The package failed verification: its mean KL against the original weights is {parity.mean_kl:.4g} nats, "
-            f"beyond the {tolerance.mean_kl:g} of --max-kl; choose more bits (--weights, --size) or a smaller "
-            f"--group-size, or accept it with --max-kl {_round_up(parity.mean_kl):g} or --no-verify."
+            f"beyond the {tolerance.mean_kl:g} that is accepted; choose weights of more bits.",
+            option=" (--weights, --size) or a smaller --group-size, or accept it with --max-kl "
+            f"{_round_up(parity.mean_kl):g} or --no-verify",
         )
 
 

@@ -131,11 +131,12 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
         lock = (folder / _LOCK).open("w")
     except OSError as error:
         raise ExportError(
-            f"{output.parent} cannot be written ({error.strerror}); name another place with --output."
+            f"{output.parent} cannot be written ({error.strerror}); allow writing there.",
+            option=", or name another place with --output",
         ) from None
     with lock:
         if not try_lock(lock) or not _is_there(folder / _LOCK, lock):
-            raise ExportError(f"Another export is writing {output}; wait for it or name another --output.")
+            raise ExportError(f"Another export is writing {output}; wait for it.", option=" or name another --output")
         yield
 
 
@@ -153,7 +154,9 @@ def behind_link(output: Path) -> Path:
         return output
     place = Path(os.path.realpath(output))
     if not place.exists() and not set_aside_path(place).exists():  # the latter after a kill: see `work_folder`
-        raise OptionError(f"{output} is a link to {place}, which does not exist; remove it, or name another --output.")
+        raise OptionError(
+            f"{output} is a link to {place}, which does not exist; remove it.", option=", or name another --output"
+        )
     return place
 
 
@@ -163,9 +166,11 @@ def check_output(output: Path, package: str, *, force: bool) -> None:
         return
     is_bundle = (output / MANIFEST_NAME).exists() and (output / package).exists()
     if not is_bundle and not (output.is_dir() and all(item.name == ".DS_Store" for item in output.iterdir())):
-        raise OptionError(f"{output} exists and is no bundle; name another --output.")
+        raise OptionError(f"{output} exists and is no bundle; remove it.", option=", or name another --output")
     if not force:
-        raise OptionError(f"{output} exists; remove it, pass --force to replace it, or name another --output.")
+        raise OptionError(
+            f"{output} exists; remove it.", option=", pass --force to replace it, or name another --output"
+        )
 
 
 def _put_in_place(bundle: Path, output: Path) -> None:

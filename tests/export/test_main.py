@@ -17,7 +17,6 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from export.connection import HubError
 from runtime.bundle import Bundle
 from runtime.sizes import data_size
 from tests.conftest import Checkpoints
@@ -91,11 +90,11 @@ def test_a_damaged_checkpoint_is_refused_and_leaves_nothing(run: Run, source: Pa
 
 OPTIONS: dict[str, tuple[list[str], str]] = {
     "weights": (["--weights", "lut5"], "--weights lut5 is unknown; choose one of lut4, lut6, lut8, int4, int8, fp16."),
-    "group size that divides not": (["--group-size", "7"], "--group-size 7 does not divide"),
+    "group size that divides not": (["--group-size", "7"], "or a divisor of it with --group-size."),
     "group size of nothing": (["--group-size", "0"], "--group-size must be at least 1"),
     "groups too small to save": (["--group-size", "1"], "--group-size 1 makes this model larger than fp16"),
-    "context too long": (["--context", "65"], "--context 65 is outside 8 to 64"),
-    "context too short": (["--context", "7"], "--context 7 is outside 8 to 64"),
+    "context too long": (["--context", "65"], "A context of 65 tokens is outside 8 to 64"),
+    "context too short": (["--context", "7"], "A context of 7 tokens is outside 8 to 64"),
     "size that is none": (["--size", "big"], "--size 'big' is no size"),
     "size of nothing": (["--size", ""], "--size '' is no size"),
     "size too small": (["--size", "1kB"], "--size 1 kB is less than the"),
@@ -213,7 +212,7 @@ def test_an_existing_output_is_kept_without_force(run: Run, checkpoints: Checkpo
     output.mkdir()
     assert "exists; remove it, pass --force" in run.refused(checkpoints("7b"), "--output", output)
     (output / "mine").write_text("precious")
-    assert "exists and is no bundle; name another" in run.refused(checkpoints("7b"), "--output", output)
+    assert "exists and is no bundle; remove it, or name another" in run.refused(checkpoints("7b"), "--output", output)
     assert (output / "mine").read_text() == "precious"
 
 
@@ -224,7 +223,7 @@ def test_force_replaces_bundles_only(run: Run, checkpoints: Checkpoints, output:
         output.mkdir()
         mine = output / ("mine" if kind == "a folder" else "manifest.json")
     mine.write_text("precious")
-    assert "exists and is no bundle; name another --output" in run.refused(
+    assert "exists and is no bundle; remove it, or name another --output" in run.refused(
         checkpoints("7b"), "--output", output, "--force"
     )
     assert mine.read_text() == "precious"
@@ -326,17 +325,18 @@ def test_progress_as_json_tells_a_failure_in_its_last_line(
     assert said in event["message"]
 
 
-def test_an_option_that_helps_is_told_apart_from_the_sentence(
-    run: Run, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "why", ["output that exists", "output that cannot be written", "group size that divides not", "context too long"]
+)
+def test_options_that_help_are_told_apart_from_the_sentence(
+    run: Run, checkpoints: Checkpoints, output: Path, why: str
 ) -> None:
-    def export(*_: object) -> Path:
-        raise HubError("The Hub cannot be reached; try again.", option=", or with --offline")
-
-    monkeypatch.setattr("export.pipeline.export", export)
-    _, _, err = run(checkpoints("7b"), "--progress", "json")
+    Path("short.txt").write_text("the")
+    _, _, err = run(checkpoints("7b"), "--progress", "json", "--output", output, *OPTIONS[why][0])
     event = json.loads(err.splitlines()[-1])
-    assert event["message"] == "The Hub cannot be reached; try again, or with --offline."
-    assert event["sentence"] == "The Hub cannot be reached; try again."
+    assert "--" in event["message"]
+    assert "--" not in event["sentence"]
+    assert event["message"].startswith(event["sentence"].removesuffix("."))
 
 
 def test_a_full_disk_that_nobody_expected_is_told_by_its_kind(

@@ -284,7 +284,7 @@ def test_too_few_bits_are_refused_with_advice_that_goes_on_from_the_finished_wei
     source = str(checkpoints("7b"))
     with pytest.raises(
         QualityError,
-        match=r"mean KL .* is 0\.\d+ nats, beyond the 0\.01 of --max-kl; .* with --max-kl [\d.]+ or --no-verify, which",
+        match=r"mean KL .* is 0\.\d+ nats, beyond the 0\.01 .*; .* with --max-kl [\d.]+ or --no-verify, which",
     ) as caught:
         export(source, ExportOptions(output=output, max_kl=0.01), SilentProgress())
     work = work_folder(output)
