@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.store.store import Store
@@ -16,7 +16,7 @@ from desktop.store.transfer import Kind, Paper, export_chats, import_file, rende
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
-from desktop.views.pdf import check_place, write_pdf
+from desktop.views.pdf import check_place, pdf_steps, write_pdf
 from runtime import GenerationOptions, UserFacingError
 
 _log = logging.getLogger(__name__)
@@ -91,9 +91,7 @@ class TransferController(QObject):
         wanted = ((formula.source, formula.display) for formula in job.page.formulas)
         key = next((key for key in wanted if key not in job.drawings), None)
         if key is None:
-            self._prints.remove(job)
-            write_pdf(job.page, job.drawings, job.file)
-            self._tell_written(job.chats, job.file)
+            self._write(job, pdf_steps(job.page, job.drawings, job.file))
             return
 
         def go_on(controller: TransferController, made: Drawing | None) -> None:
@@ -102,6 +100,21 @@ class TransferController(QObject):
                 controller._print(job)
 
         work().submit(partial(draw, *key), self, go_on)
+
+    def _write(self, job: _Print, steps: Iterator[None]) -> None:
+        """A step, and the next one when the window has done what it had to do."""
+        if job not in self._prints:  # the program ended meanwhile
+            return
+        try:
+            next(steps)
+        except StopIteration:
+            self._prints.remove(job)
+            self._tell_written(job.chats, job.file)
+        except UserFacingError:
+            self._prints.remove(job)
+            raise
+        else:
+            QTimer.singleShot(0, self, partial(self._write, job, steps))
 
     def _tell_written(self, chats: int, file: Path) -> None:
         self.told.emit(self.tr("%n chat(s) written to {file}.", "", chats).format(file=file), True)

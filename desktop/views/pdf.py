@@ -7,13 +7,16 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QMarginsF, QObject, QSizeF, Qt
+from PySide6.QtCore import QBuffer, QMarginsF, QObject, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
     QColor,
     QFontMetricsF,
     QPagedPaintDevice,
     QPageLayout,
     QPageSize,
+    QPainter,
+    QPalette,
     QPdfWriter,
     QTextBlock,
     QTextBlockFormat,
@@ -72,17 +75,12 @@ def check_place(file: Path) -> None:
 
 def write_pdf(page: Paper, drawings: Drawings, file: Path) -> None:
     """Write `page` on A4 sheets. Whole or not at all; raises PdfError where the disk fails."""
-    try:
-        write_whole(file, [_pdf(page, drawings)])
-    except OSError as error:
-        raise _unwritable(file, error) from None
+    for _ in pdf_steps(page, drawings, file):
+        pass
 
 
-def _unwritable(file: Path, error: OSError) -> PdfError:
-    return PdfError(f"{file} cannot be written ({error.strerror}): choose another place.")
-
-
-def _pdf(page: Paper, drawings: Drawings) -> bytes:
+def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[None]:
+    """`write_pdf` sheet by sheet, for a window that goes on meanwhile. The file appears after the last step."""
     pages = QBuffer()
     pages.open(QBuffer.OpenModeFlag.WriteOnly)
     writer = QPdfWriter(pages)
@@ -91,9 +89,39 @@ def _pdf(page: Paper, drawings: Drawings) -> bytes:
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
     document = lay_out(page, drawings, writer)
-    document.print_(writer)
-    del document, writer  # which write to the pages until they go
-    return bytes(pages.data().data())
+    painter = QPainter(writer)
+    try:
+        for sheet in range(document.pageCount()):
+            yield
+            if sheet:
+                writer.newPage()
+            _paint(document, sheet, painter)
+    finally:
+        painter.end()  # before the writer, and it before the pages, which both write to until they go
+        del painter, writer
+    yield
+    try:
+        write_whole(file, [bytes(pages.data().data())])
+    except OSError as error:
+        raise _unwritable(file, error) from None
+
+
+def _paint(document: QTextDocument, sheet: int, painter: QPainter) -> None:
+    """One sheet, counted from 0, as QTextDocument.print_ does."""
+    size = document.pageSize()
+    view = QRectF(0, sheet * size.height(), size.width(), size.height())
+    context = QAbstractTextDocumentLayout.PaintContext()
+    context.clip = view
+    context.palette.setColor(QPalette.ColorRole.Text, Qt.GlobalColor.black)
+    painter.save()
+    painter.translate(0, -view.top())
+    painter.setClipRect(view)
+    document.documentLayout().draw(painter, context)
+    painter.restore()
+
+
+def _unwritable(file: Path, error: OSError) -> PdfError:
+    return PdfError(f"{file} cannot be written ({error.strerror}): choose another place.")
 
 
 def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextDocument:
@@ -184,9 +212,10 @@ def _write_formulas(
     """Formulas in the place of their pictures: drawings, or their source."""
     cursor, left = QTextCursor(document), QTextBlockFormat()
     left.setAlignment(Qt.AlignmentFlag.AlignLeft)
+    cursor.beginEditBlock()
     for position in reversed([found for block in _blocks(document) for found in _pictures(block)]):
         cursor.setPosition(position)
-        cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
+        cursor.setPosition(position + 1, QTextCursor.MoveMode.KeepAnchor)
         formula = formulas[int(cursor.charFormat().toImageFormat().name().removeprefix("formula:"))]
         around = QTextCharFormat()
         around.setFont(cursor.charFormat().font())
@@ -197,6 +226,7 @@ def _write_formulas(
             cursor.insertText(formula.written.replace("\n", "\u2028"), around)
         else:
             cursor.insertText(OBJECT, formula_format(formula.source, formula.display, drawing, around, paper))
+    cursor.endEditBlock()
 
 
 def _pictures(block: QTextBlock) -> Iterator[int]:

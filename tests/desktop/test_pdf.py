@@ -15,7 +15,7 @@ from desktop.store.store import Store
 from desktop.store.transfer import render_paper
 from desktop.text import draw
 from desktop.views.conversation.formulas import FORMULA, SCALE, SOURCE
-from desktop.views.pdf import lay_out, write_pdf
+from desktop.views.pdf import lay_out, pdf_steps, write_pdf
 
 
 @pytest.fixture
@@ -149,3 +149,25 @@ def test_a_formula_wider_than_the_page_is_made_smaller(store: Store, writer: QPd
     line = block.layout().lineAt(0)
     assert document.documentLayout().blockBoundingRect(block).right() <= writer.width()
     assert line.naturalTextWidth() <= writer.width() < line.naturalTextWidth() * 1.01
+
+
+def test_a_page_is_written_at_a_time_and_the_file_appears_at_the_end(
+    store: Store, writer: QPdfWriter, tmp_path: Path
+) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "word\n\n" * 200)
+    page, file = render_paper(store, [chat]), tmp_path / "long.pdf"
+    there = [file.exists() for _ in pdf_steps(page, {}, file)]
+    pages = len(re.findall(rb"/Type /Page\b", file.read_bytes()))
+    assert pages > 2
+    assert there == [False] * (pages + 1)
+
+
+def test_what_was_not_written_to_its_end_leaves_no_file(store: Store, qapp: QApplication, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "word\n\n" * 200)
+    steps = pdf_steps(render_paper(store, [chat]), {}, tmp_path / "long.pdf")
+    next(steps)
+    next(steps)
+    del steps
+    assert list(tmp_path.glob("long*")) == []
