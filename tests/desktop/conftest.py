@@ -12,7 +12,7 @@ import pytest
 # Before Qt is asked for an application.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QApplication
 
 from desktop.settings import Settings
@@ -47,6 +47,13 @@ def widgets_end_with_their_test(qapp: QApplication) -> Iterator[None]:
     is left makes every change of theme slower."""
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(autouse=True)
+def no_button_of_the_mouse_is_left_pressed(qapp: QApplication) -> Iterator[None]:
+    """A double click of QTest has no release of its own, and tests that come later would be told that it is held."""
+    yield
+    assert QApplication.mouseButtons() == Qt.MouseButton.NoButton
 
 
 @pytest.fixture

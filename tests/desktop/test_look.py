@@ -226,6 +226,7 @@ def test_keys_bring_what_they_go_to_into_view(application: QApplication, qtbot: 
     dialog.show()
     dialog.activateWindow()
     wait(qtbot, dialog.isActiveWindow)
+    dialog.resize(dialog.width(), dialog.height() // 2)  # whatever the fonts are, the first or the last field is hidden
     dialog._buttons.buttons()[0].setFocus()
     shown = dialog._scroll.viewport()
     for key, field in (

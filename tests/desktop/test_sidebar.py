@@ -219,6 +219,7 @@ def test_a_double_click_has_the_title_edited_and_escape_leaves_it(qtbot: QtBot, 
     sidebar.list.entered.connect(lambda: entered.append(True))
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 2))
     qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 2))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 2))
     editor = viewport.findChild(QLineEdit)
     assert editor is not None
     assert editor.text() == editor.selectedText() == "Two"
@@ -231,8 +232,10 @@ def test_a_double_click_has_the_title_edited_and_escape_leaves_it(qtbot: QtBot, 
 
 def test_a_double_click_on_a_folder_edits_nothing(qtbot: QtBot, sidebar: Sidebar) -> None:
     fill(sidebar, [chat(1, "One")], [WORK])
-    qtbot.mouseDClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
-    assert sidebar.list.viewport().findChild(QLineEdit) is None
+    viewport = sidebar.list.viewport()
+    qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=center(sidebar, 0))
+    assert viewport.findChild(QLineEdit) is None
 
 
 def test_chats_are_dropped_on_a_folder_or_out_of_it(qtbot: QtBot, sidebar: Sidebar) -> None:

@@ -351,7 +351,9 @@ def test_copy_takes_the_selection_or_the_whole_message(short: ConversationView, 
     widget.setFocus(Qt.FocusReason.TabFocusReason)
     with qtbot.waitSignal(short.copyRequested) as whole:
         qtbot.keyClick(widget, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    qtbot.mouseDClick(texts(short, 2)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(5, 8))
+    viewport = texts(short, 2)[0].viewport()
+    qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=QPoint(5, 8))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=QPoint(5, 8))
     with qtbot.waitSignal(short.copyRequested) as part:
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert (whole.args, part.args) == (["Answer"], ["Answer"])
@@ -369,7 +371,7 @@ def test_a_selection_goes_on_over_code_and_tables(view: ConversationView, qtbot:
 
 def test_a_selection_elsewhere_ends_the_one_before(short: ConversationView, qtbot: QtBot) -> None:
     message(short, 2).body.select_all()
-    qtbot.mousePress(texts(short, 1)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
+    qtbot.mouseClick(texts(short, 1)[0].viewport(), Qt.MouseButton.LeftButton, pos=QPoint(4, 4))
     assert message(short, 2).body.selected_text() == ""
 
 
