@@ -114,7 +114,7 @@ def _paint(document: QTextDocument, sheet: int, painter: QPainter) -> None:
     context.clip = view
     context.palette.setColor(QPalette.ColorRole.Text, Qt.GlobalColor.black)
     painter.save()
-    painter.translate(0, -view.top())
+    painter.translate(-view.topLeft())
     painter.setClipRect(view)
     document.documentLayout().draw(painter, context)
     painter.restore()
