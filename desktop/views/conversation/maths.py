@@ -12,7 +12,8 @@ from PySide6.QtSvg import QSvgRenderer
 from desktop.text import INK, Drawing, draw
 from desktop.views.conversation.work import work
 
-_KEPT = 300  # drawings, about 10 kB each
+_KEPT = 3000  # drawings, about 10 kB each; one that goes while its message is shown leaves a gap there
+_READY = 300  # drawings that are parsed for painting
 
 
 class Drawings:
@@ -57,7 +58,7 @@ class Drawings:
         key = (source, display, colour.name())
         if key not in self._renderers:
             self._renderers[key] = painted(drawing, colour)
-            while len(self._renderers) > _KEPT:
+            while len(self._renderers) > _READY:
                 self._renderers.popitem(last=False)
         return self._renderers[key]
 

@@ -12,6 +12,7 @@ from desktop.settings import Settings
 from desktop.text import draw
 from desktop.views.conversation.body import Body, text_of
 from desktop.views.conversation.code import CodeBlock
+from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.table import TableView
 from desktop.views.conversation.view import ConversationView
 from desktop.views.theme import theme
@@ -222,6 +223,18 @@ def test_a_formula_is_a_drawing_that_is_copied_as_its_source(view: ConversationV
     text.selectAll()
     assert text.selected_text() == r"The root $\sqrt{2}$ and \broken{ are here."
     assert r"\sqrt{2}" in text.accessibleName()
+
+
+def test_all_formulas_of_a_long_message_stay(
+    view: ConversationView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = draw("x", False)
+    monkeypatch.setattr("desktop.views.conversation.maths.draw", lambda _source, _display: drawing)  # takes no time
+    sources = [f"x_{{{number}}}" for number in range(1000)]
+    view.set_items([answer(1, " ".join(f"${source}$" for source in sources))])
+    (prose,) = message(view, 1).body.segments
+    wait(qtbot, lambda: text_of(prose).toPlainText().count("\ufffc") == len(sources))
+    assert all(drawings.find(source, False) for source in sources)
 
 
 def test_a_formula_is_drawn_in_the_colour_of_the_text(
