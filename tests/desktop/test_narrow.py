@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings, ThemeName
+from desktop.text import Fence
+from desktop.views.conversation.code import CodeBlock
+from desktop.views.conversation.style import current_style
 from desktop.views.header import Header
 from desktop.views.sidebar.sidebar import Sidebar
 from desktop.views.theme import theme
@@ -142,3 +145,15 @@ def test_what_the_composer_asks_for_is_not_cut(
     edit = window.composer.edit
     assert 0 < edit.fontMetrics().horizontalAdvance(edit.placeholderText()) <= edit.viewport().width()
     assert (edit.placeholderText() == "Write a message") == (width == 1400 or percent == 100)
+
+
+def test_the_language_of_code_is_cut_with_an_ellipsis_or_left_out(qtbot: QtBot) -> None:
+    around = QWidget()
+    qtbot.addWidget(around)
+    block = CodeBlock(around, current_style())
+    around.show()
+    block.set_fence(Fence(text="x", language="a-language-of-a-long-name", closed=True))
+    for width, shown in ((600, "a-language-of-a-long-name"), (200, "…"), (60, "")):
+        block.fit(width)
+        assert block._language.text().endswith(shown)
+        assert block._language.fontMetrics().horizontalAdvance(block._language.text()) <= block._language.width()

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
     QTextDocument,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QToolButton, QWidget
 
 from desktop.text import Fence, Mark, highlight
 from desktop.views.conversation.controls import paint_panel
@@ -29,7 +29,7 @@ from desktop.views.conversation.prose import claims, leaves
 from desktop.views.conversation.style import Style
 from desktop.views.conversation.work import work
 from desktop.views.icons import icon
-from desktop.views.parts import beside_icon
+from desktop.views.parts import ElidedLabel, beside_icon
 
 _CARET = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 _PAUSE = 400  # ms between looks at the colours of code that still grows
@@ -169,7 +169,7 @@ class CodeBlock(QWidget):
         self._work: Future[Any] | None = None
         self._widest = 0.0
         self.text = CodeText(self)
-        self._language = QLabel(self)
+        self._language = ElidedLabel(self)
         self.copy = QToolButton(self)
         self.copy.setIcon(icon("copy"))
         self.copy.setText(beside_icon(self.tr("Copy")))
@@ -213,7 +213,7 @@ class CodeBlock(QWidget):
             self.text.set_text(fence.text)
             self._measure(fence.text)
         if before is None or before.language != fence.language:
-            self._language.setText(fence.language)
+            self._language.set_whole(fence.language)
             name = self.tr("Code, %1").replace("%1", fence.language) if fence.language else self.tr("Code")
             self.text.setAccessibleName(name)
             self.copy.setAccessibleName(self.tr("Copy code"))
