@@ -14,7 +14,7 @@ from desktop.text.blocks import (
     spans_of,
     typed,
 )
-from desktop.text.direction import direction, is_mirrored
+from desktop.text.direction import Direction, direction, is_mirrored
 from desktop.text.formulas import INK, UNIT, Drawing, draw, mathml
 from desktop.text.highlight import Kind, Mark, highlight
 from desktop.text.links import Link, check_link
@@ -29,6 +29,7 @@ __all__ = [
     "TASKS",
     "UNIT",
     "Block",
+    "Direction",
     "Drawing",
     "Fence",
     "Formula",

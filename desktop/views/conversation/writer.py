@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QTextListFormat,
 )
 
-from desktop.text import TASKS, Block, Formula, Heading, Line, Paragraph, Rule, Span, direction, spans_of
+from desktop.text import TASKS, Block, Direction, Formula, Heading, Line, Paragraph, Rule, Span, direction, spans_of
 from desktop.views.conversation.formulas import OBJECT, formula_format
 from desktop.views.conversation.maths import drawings
 from desktop.views.conversation.style import Style
@@ -80,13 +80,18 @@ def _block_format(block: Block, previous: Block | None, style: Style) -> QTextBl
 def _quote(layout: QTextBlockFormat, block: Block, before: QTextBlockFormat | None, style: Style) -> None:
     """Room for the bars of quotes, on the side where the words of the block begin; where it has none, where they are
     `before` it in the quote."""
-    words = direction(span.text for span in spans_of(block) if not span.math)
+    words = _direction(block)
     mirrored = words == "rtl" if words or before is None else before.boolProperty(MIRRORED)
     layout.setProperty(QUOTE, block.place.quote)
     layout.setProperty(HANG, block.place.hang)
     layout.setProperty(MIRRORED, mirrored)
     room = block.place.quote * style.gap(4)
     (layout.setRightMargin if mirrored else layout.setLeftMargin)(room)
+
+
+def _direction(block: Block) -> Direction | None:
+    """Of its words; the letters of formulas are none."""
+    return direction(span.text for span in spans_of(block) if not span.math)
 
 
 def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
@@ -96,7 +101,7 @@ def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
     if isinstance(block, Paragraph) and block.place.marker in TASKS:
         _write_box(cursor, block.place.marker, plain)
     elif isinstance(block, Paragraph) and block.place.marker:
-        _make_item(cursor, block.place.indent, block.place.marker)
+        _make_item(cursor, block.place.indent, block.place.marker, mirrored=_direction(block) == "rtl")
         cursor.setBlockCharFormat(_marker_format(block.place.marker, plain))
     match block:
         case Paragraph() | Heading():
@@ -110,7 +115,7 @@ def _write(cursor: QTextCursor, block: Block, style: Style) -> None:
             pass
 
 
-def _make_item(cursor: QTextCursor, indent: int, marker: str) -> None:
+def _make_item(cursor: QTextCursor, indent: int, marker: str, *, mirrored: bool) -> None:
     kind = QTextListFormat()
     kind.setIndent(indent)
     if marker == "•":
@@ -119,6 +124,9 @@ def _make_item(cursor: QTextCursor, indent: int, marker: str) -> None:
     else:
         kind.setStyle(QTextListFormat.Style.ListDecimal)
         kind.setStart(int(marker[:-1]))
+        if mirrored:  # Qt turns the signs of a number round twice
+            kind.setNumberPrefix(".")
+            kind.setNumberSuffix("")
     layout = cursor.blockFormat()
     layout.setIndent(0)  # the list indents
     cursor.setBlockFormat(layout)

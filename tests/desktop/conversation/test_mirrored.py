@@ -119,3 +119,15 @@ def bars(view: ConversationView) -> list[tuple[bool, bool]]:
 def test_the_bar_of_a_quote_is_where_its_words_begin(view: ConversationView) -> None:
     view.set_items([user(1, "q"), answer(2, "> اقتباس\n>\n> 7\n>\n> word\n\nبلا")])
     assert bars(view) == [(False, True), (False, True), (True, False), (False, False)]
+
+
+def test_the_full_stop_of_a_number_is_at_its_left(view: ConversationView) -> None:
+    view.set_items([user(1, "q"), answer(2, "1. بند\n\nكلمة\n\n1. item")])
+    (prose,) = message(view, 2).body.segments
+    document = text_of(prose).document()
+    drawn = []
+    for block in (document.begin(), document.lastBlock()):
+        items = block.textList()
+        assert items is not None
+        drawn.append(items.itemText(block))  # as Qt draws it, in the direction of the block
+    assert drawn == ["1.", "1."]
