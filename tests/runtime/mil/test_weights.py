@@ -231,10 +231,10 @@ class Layers(torch.nn.Module):
 
 
 CONFIGS: dict[str, Callable[[], tuple[str, Any]]] = {
-    "palette": lambda: ("palettize_weights", cto.OpPalettizerConfig(mode="kmeans", nbits=4)),
+    "palette": lambda: ("palettize_weights", cto.OpPalettizerConfig(mode="uniform", nbits=4)),
     "grouped palette": lambda: (
         "palettize_weights",
-        cto.OpPalettizerConfig(mode="kmeans", nbits=4, granularity="per_grouped_channel", group_size=8),
+        cto.OpPalettizerConfig(mode="uniform", nbits=4, granularity="per_grouped_channel", group_size=8),
     ),
     "block int4": lambda: (
         "linear_quantize_weights",
