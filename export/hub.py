@@ -27,6 +27,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from export.connection import RETRIES, Connection, Hub, HubError, PassingError
 from export.progress import Progress
+from models.layouts import INDEX, LAYOUTS
 from runtime.locks import lacks_locks
 from runtime.sizes import data_size
 
@@ -35,7 +36,6 @@ __all__ = ["Hub", "HubError", "Snapshot", "begin_fetch"]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")  # names a file of the cache, so no path may hide in it
 _TEXTS = re.compile(r"config\.json|generation_config\.json|special_tokens_map\.json|tokenizer(_\w+)?\.json")
-_WEIGHTS = (("model", "safetensors"), ("pytorch_model", "bin"))  # the first that a repository has is fetched
 _READ_BYTES = 1 << 22
 _PIN = "falconet"  # a reference beside `main`, which other programs move: the commit that the first download was of
 _MARGIN = 64 << 20  # bytes that stay free
@@ -106,17 +106,14 @@ def _cached(cache: Path, repo: str, revision: str | None) -> Snapshot | None:
 def _is_whole(folder: Path) -> bool:
     if not all((folder / name).exists() for name in ("config.json", "tokenizer.json")):
         return False
-    for stem, kind in _WEIGHTS:
-        if (folder / f"{stem}.{kind}").exists():
-            return True
-        index = folder / f"{stem}.{kind}.index.json"
-        if index.exists():
-            try:
-                names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-                return False
-            return all((folder / str(name)).exists() for name in names)
-    return False
+    found = next((folder / name for name in LAYOUTS if (folder / name).exists()), None)
+    if found is None or not found.name.endswith(INDEX):
+        return found is not None
+    try:
+        names = set(json.loads(found.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return False
+    return all((folder / str(name)).exists() for name in names)
 
 
 class _Download:
@@ -192,14 +189,16 @@ class _Download:
         for required in ("config.json", "tokenizer.json"):
             if required not in texts:
                 raise HubError(f"{self._repo} has no {required} on {self._hub.host}; name a local folder that has.")
-        for stem, kind in _WEIGHTS:
-            index, single = f"{stem}.{kind}.index.json", f"{stem}.{kind}"
-            if single in names:  # first, as in models.checkpoint
-                return [*texts, single]
-            if index in names:
-                shard = re.compile(rf"{stem}-\d+-of-\d+\.{kind}")
-                return [*texts, index, *sorted(name for name in names if shard.fullmatch(name))]
-        raise HubError(f"{self._repo} has no weights in safetensors or .bin on {self._hub.host}; name a local folder.")
+        weights = next((name for name in LAYOUTS if name in names), None)
+        if weights is None:
+            raise HubError(
+                f"{self._repo} has no weights in safetensors or .bin on {self._hub.host}; name a local folder."
+            )
+        if not weights.endswith(INDEX):
+            return [*texts, weights]
+        stem, kind = weights.removesuffix(INDEX).split(".")
+        shard = re.compile(rf"{stem}-\d+-of-\d+\.{kind}")
+        return [*texts, weights, *sorted(name for name in names if shard.fullmatch(name))]
 
     def _describe(self, name: str, entry: Mapping[str, Any], commit: str) -> _File:
         large = entry.get("lfs") or {}

@@ -16,14 +16,9 @@ from torch import Tensor
 from models.config import FalconConfig
 from models.errors import CheckpointError
 from models.falcon import Falcon, position_tables
+from models.layouts import LAYOUTS
 
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-_LAYOUTS = (  # in transformers' order of preference: who saves one file over shards leaves their index behind
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
 _ZIP = b"PK\x03\x04"
 _DERIVED = (".rotary.inv_freq", ".rotary_emb.inv_freq")  # early files may hold these; they follow from the config
 _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
@@ -139,12 +134,12 @@ def _and_more(names: list[str]) -> str:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    for name in _LAYOUTS:
+    for name in LAYOUTS:
         file = folder / name
         if file.exists():
             return _indexed_files(file) if file.suffix == ".json" else [file]
     raise CheckpointError(
-        f"{folder} holds no weights: neither {' nor '.join(_LAYOUTS)}; name a folder with a whole checkpoint."
+        f"{folder} holds no weights: neither {' nor '.join(LAYOUTS)}; name a folder with a whole checkpoint."
     )
 
 

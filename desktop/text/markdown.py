@@ -45,20 +45,19 @@ class Markdown:
         environment: dict[str, Any] = {"references": dict(self._references)}
         tokens = _parser().parse(tail, environment)
         start, line = (0, 0) if final else _last_start(tokens)
+        place = before + _length(tail, line)  # of what follows in the text
         if line:
             found = environment["references"].items()  # a definition that may still grow is none yet
             self._references |= {name: one for name, one in found if one["map"][1] <= line}
             settled, number = read_blocks(tokens[:start], tail, final=True, first=self._number)
             self._settled += self._joined(settled)
             self._number = number if tokens[start].type == "list_item_open" else None
-            self._offset, self._head, self._rows = before + _length(tail, line), "", ()
+            self._offset, self._head, self._rows = place, "", ()
         blocks, _ = read_blocks(tokens[start:], tail, final=final, first=self._number)
         blocks = self._joined(blocks)
         self.blocks = self._settled + blocks
         if not final and tokens and tokens[start].type == "table_open":
-            self._settle_rows(
-                blocks[0], tail.split("\n")[slice(*tokens[start].map or ())], before + _length(tail, line)
-            )
+            self._settle_rows(blocks[0], tail.split("\n")[slice(*tokens[start].map or ())], place)
         return self.blocks
 
     def _joined(self, blocks: list[Block]) -> list[Block]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from models.kernels.code import F8, F32, I64, Code, Instructions, Value, lanes
-from models.kernels.forms import BLOCK, SPAN, Job
+from models.kernels.code import F8, F32, Code, Instructions, Value, lanes
+from models.kernels.forms import BLOCK, LARGEST_WORD, SPAN, Job, blocks_in, each_block
 
-_LARGEST_WORD = 32767.0
 _LEAST_STEP = 1e-34  # not zero: it divides
 
 
@@ -20,7 +19,7 @@ def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
     # Which eights of columns stand in even lanes, and which in odd ones.
     parts_of = [sorted({order[at] // 8 for at in range(SPAN) if at // 8 % 2 == odd}) for odd in (0, 1)]
 
-    def span(index: Value, nothing: list[Value]) -> list[Value]:
+    def span(index: Value) -> None:
         parts = _parts(code, source, index)
         whole: dict[int, Value] = {}
         steps = []
@@ -30,9 +29,8 @@ def write_quantize(cpu: Instructions, order: tuple[int, ...]) -> str:
             whole |= zip(eights, numbers, strict=True)
         code.store(steps[0].pick(range(8), steps[1]), scales, index * 32)
         _store_ordered(code, [whole[k] for k in range(8)], order, out, index)
-        return nothing
 
-    code.loop(spans * code.field(Job.UNITS), [], span)
+    code.each(spans * code.field(Job.UNITS), span)
     code.stop()
     return code.text()
 
@@ -42,11 +40,9 @@ def _quantized(code: Code, parts: list[Value]) -> tuple[Value, list[Value]]:
     top = parts[0].magnitude()
     for part in parts[1:]:
         top = top.most(part.magnitude())
-    most = largest_of(top).most(code.constant(F32, 1e-30))  # not zero: it divides
-    largest = code.constant(F32, float(Job.LARGEST))
-    inverse = code.splat(code.emit(F32, f"fdiv float {largest.name}, {most.name}"), 8)
-    step = code.emit(F32, f"fdiv float {most.name}, {largest.name}")
-    return step, _rounded(code, parts, inverse)
+    most = top.largest().most(code.constant(F32, 1e-30))  # not zero: it divides
+    numbers = _rounded(code, parts, code.splat(Job.LARGEST / most, 8))
+    return most / Job.LARGEST, numbers
 
 
 def write_blocks(cpu: Instructions, order: tuple[int, ...]) -> str:
@@ -58,28 +54,24 @@ def write_blocks(cpu: Instructions, order: tuple[int, ...]) -> str:
     code = Code("blocks", cpu)
     spans, source, out = code.field(Job.SPANS), code.field(Job.X, "ptr"), code.field(Job.OUT, "ptr")
     steps, longest = code.field(Job.X_SCALES, "ptr"), code.field(Job.LONGEST, F32)
-    blocks = (spans + (BLOCK - 1)) // BLOCK
+    blocks = blocks_in(spans)
 
-    def token(index: Value, nothing: list[Value]) -> list[Value]:
-        def block(number: Value, nothing: list[Value]) -> list[Value]:
-            first = index * spans + number * BLOCK
-            count = code.least(spans - number * BLOCK, code.constant(I64, BLOCK))
+    def token(index: Value) -> None:
+        def block(number: Value, start: Value, count: Value) -> None:
+            first = index * spans + start
             step = _block_step(code, source, first, count, order, longest)
-            inverse = code.splat(code.emit(F32, f"fdiv float {code.constant(F32, 1.0).name}, {step.name}"), 8)
+            inverse = code.splat(1.0 / step, 8)
             code.store(step, steps, (index * blocks + number) * 4)
 
-            def span(k: Value, nothing: list[Value]) -> list[Value]:
+            def span(k: Value) -> None:
                 whole = _rounded(code, _parts(code, source, first + k), inverse)
                 _store_ordered(code, whole, order, out, first + k)
-                return nothing
 
-            code.loop(count, [], span)
-            return nothing
+            code.each(count, span)
 
-        code.loop(blocks, [], block)
-        return nothing
+        each_block(code, spans, block)
 
-    code.loop(code.field(Job.UNITS), [], token)
+    code.each(code.field(Job.UNITS), token)
     code.stop()
     return code.text()
 
@@ -103,8 +95,8 @@ def _block_step(code: Code, source: Value, first: Value, count: Value, order: tu
     top, squares = code.loop(count, [code.constant(F8, 0.0), code.constant(floats, 0.0)], span)
     # Rounding may add half a step to each number.
     rounding = 0.5 * (BLOCK * SPAN / lanes(floats)) ** 0.5
-    share = code.emit(F32, f"fdiv float {largest_of(squares).root().name}, {(longest - rounding).name}")
-    return (largest_of(top) * (1 / _LARGEST_WORD)).most(share).most(code.constant(F32, _LEAST_STEP))
+    share = squares.largest().root() / (longest - rounding)
+    return (top.largest() * (1 / LARGEST_WORD)).most(share).most(code.constant(F32, _LEAST_STEP))
 
 
 def _parts(code: Code, source: Value, span: Value) -> list[Value]:
@@ -126,10 +118,3 @@ def _store_ordered(code: Code, whole: list[Value], order: tuple[int, ...], out: 
     low, high = _halves(whole)
     for v in range(4):
         code.store(low.pick(order[16 * v : 16 * v + 16], high), out, span * (2 * SPAN) + 32 * v)
-
-
-def largest_of(vector: Value) -> Value:
-    """Of all elements; no number where one is none."""
-    while (half := lanes(vector.type) // 2) > 1:
-        vector = vector.pick(range(half)).most(vector.pick(range(half, 2 * half)))
-    return vector.at(0).most(vector.at(1))

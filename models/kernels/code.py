@@ -71,9 +71,15 @@ class Value:
     def __floordiv__(self, other: Operand) -> Value:
         return self._binary("udiv", other)
 
+    def __truediv__(self, other: Operand) -> Value:
+        return self._binary("div", other)
+
+    def __rtruediv__(self, other: float) -> Value:
+        return self.code.constant(self.type, other) / self
+
     def _binary(self, operation: str, other: Operand) -> Value:
         right = other if isinstance(other, Value) else self.code.constant(self.type, other)
-        if "float" in self.type and operation in ("add", "sub", "mul"):
+        if "float" in self.type and operation in ("add", "sub", "mul", "div"):
             operation = "f" + operation
         return self.code.emit(self.type, f"{operation} {self.type} {self.name}, {right.name}")
 
@@ -105,6 +111,23 @@ class Value:
     def most(self, other: Value) -> Value:
         """The larger of both, element by element; no number where one of them is none."""
         return self.code.call(self.type, f"llvm.maximum.{suffix(self.type)}", self, other)
+
+    def sum(self) -> Value:
+        """The sum of all elements, in a fixed order."""
+        two = self.folded(Value.__add__, 2)
+        return two.at(0) + two.at(1)
+
+    def largest(self) -> Value:
+        """Of all elements; no number where one is none."""
+        two = self.folded(Value.most, 2)
+        return two.at(0).most(two.at(1))
+
+    def folded(self, join: Callable[[Value, Value], Value], count: int) -> Value:
+        """The halves of this vector joined, and those of what comes of it, until `count` elements are left."""
+        value = self
+        while (half := lanes(value.type) // 2) >= count:
+            value = join(value.pick(range(half)), value.pick(range(half, 2 * half)))
+        return value
 
     def put(self, value: Value, place: int) -> Value:
         """This vector with one element replaced."""
@@ -251,6 +274,15 @@ class Code:
         self._lines += [f"  br i1 {test.name}, label %{head}, label %{done}", f"{done}:"]
         self._block = done
         return list(after)
+
+    def each(self, count: Value, body: Callable[[Value], None]) -> None:
+        """A `loop` that carries nothing."""
+
+        def round_(index: Value, nothing: list[Value]) -> list[Value]:
+            body(index)
+            return nothing
+
+        self.loop(count, [], round_)
 
     def share(self, body: Callable[[Value, Value], None]) -> None:
         """Take pieces from the job until none is left: `body(first, count)`. Fields 0 to 2: next, all, a piece."""

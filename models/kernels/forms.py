@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from models.kernels.code import F32, I64, Code, Value, lanes
 
 SPAN = 64  # columns worked on together; a matrix has a multiple of it
 BLOCK = 8  # spans whose products with a panel are added up as whole numbers
+LARGEST_WORD = 32767.0  # of 16 bits
+
+Count = TypeVar("Count", int, Value)
 
 
 class Job:
@@ -273,6 +277,21 @@ WHOLE_FORMS: dict[str, WholeForm] = {
     "int4": Int4(),
     "int8": Int8(),
 }
+
+
+def blocks_in(spans: Count) -> Count:
+    """The number of blocks of so many spans; the last may have fewer than `BLOCK`."""
+    return (spans + (BLOCK - 1)) // BLOCK
+
+
+def each_block(code: Code, spans: Value, body: Callable[[Value, Value, Value], None]) -> None:
+    """Write `body(number, first, count)` for all blocks: which spans are its own."""
+
+    def block(number: Value) -> None:
+        first = number * BLOCK
+        body(number, first, code.least(spans - first, code.constant(I64, BLOCK)))
+
+    code.each(blocks_in(spans), block)
 
 
 def opener(code: Code, form: WholeForm, rows: int) -> Callable[[Value], tuple[Value, list[list[Value]]]]:

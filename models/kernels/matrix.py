@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.kernels.activations import write_blocks, write_quantize
 from models.kernels.code import Instructions
-from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job
+from models.kernels.forms import SPAN, WHOLE_FORMS, Job, blocks_in
 from models.kernels.instructions import Avx2
 from models.kernels.machine import Kernel, instructions
 from models.kernels.panels import PANEL_UNITS, ROOM_BYTES, TILE_ROWS, TILE_TOKENS, write_measure, write_panels
@@ -23,9 +23,7 @@ _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 # Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
 _PIECE_BYTES = 1 << 18
 _EXPANDED_BYTES = 1 << 20  # the same of rows that are expanded
-_PIECE_PANELS = (
-    8  # of many tokens: how often activations are read from the third cache, as the second has no room for all
-)
+_PIECE_PANELS = 8  # after so many, activations come from the third cache again: the second has no room for all
 _LEAST_PIECES = 16
 # Of the matrix, in all passes, for each thread at least: two gain 10 of 46 µs on 512 KiB where both have a processor,
 # 1 of 21 on 200 KiB, and wait for each other where another program has one of them.
@@ -80,7 +78,7 @@ class Matrix:
         tokens, even = len(x), -(-len(x) // TILE_TOKENS) * TILE_TOKENS
         x = x.contiguous()
         numbers = torch.empty((even, self.shape[1]), dtype=torch.int16)
-        steps = torch.empty((even, -(-self._spans // BLOCK)), dtype=torch.float32)
+        steps = torch.empty((even, blocks_in(self._spans)), dtype=torch.float32)
         numbers[tokens:], steps[tokens:] = 0, 0
         out = torch.zeros((even, self.shape[0]), dtype=torch.float32)
         job = (ctypes.c_int64 * Job.FIELDS)(*self._fields)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from models.kernels.activations import largest_of
 from models.kernels.code import F32, I64, Code, Value, lanes
-from models.kernels.forms import BLOCK, SPAN, WHOLE_FORMS, Job, WholeForm, opener
+from models.kernels.forms import BLOCK, LARGEST_WORD, SPAN, WHOLE_FORMS, Job, WholeForm, blocks_in, each_block, opener
 from models.kernels.instructions import Avx2
 
 TILE_ROWS, TILE_TOKENS = 4, 2  # whose sums stay in registers
@@ -21,7 +20,6 @@ _SPAN_BYTES = 2 * SPAN
 _ROW_BYTES = BLOCK * _SPAN_BYTES
 _PANEL_ROWS = PANEL_UNITS * TILE_ROWS
 ROOM_BYTES = _PANEL_ROWS * (_ROW_BYTES + 4)  # that each thread takes of a job's ROOM
-_LARGEST_WORD = 32767.0
 
 
 def write_panels(cpu: Avx2, form: str, rows: int) -> str:
@@ -36,15 +34,10 @@ def write_panels(cpu: Avx2, form: str, rows: int) -> str:
     pairs = code.field(Job.TOKENS) // TILE_TOKENS
 
     def multiply(first: Value, units: Value, block: Value, spans: Value) -> None:
-        def tokens(index: Value, nothing: list[Value]) -> list[Value]:
-            def unit(unit: Value, nothing: list[Value]) -> list[Value]:
-                tile.multiply(first, unit, index * TILE_TOKENS, block, spans)
-                return nothing
+        def tokens(index: Value) -> None:
+            code.each(units, lambda unit: tile.multiply(first, unit, index * TILE_TOKENS, block, spans))
 
-            code.loop(units, [], unit)
-            return nothing
-
-        code.loop(pairs, [], tokens)
+        code.each(pairs, tokens)
 
     panel.each(multiply)
     code.stop()
@@ -77,7 +70,7 @@ def write_measure(cpu: Avx2, form: str, rows: int) -> str:
             return [found[0].most(code.loop(spans, [zero], span)[0])]
 
         [found] = code.loop(units * TILE_ROWS, [zero], row)
-        code.store(largest_of(found).most(code.load(out, first * 4, F32)), out, first * 4)
+        code.store(found.largest().most(code.load(out, first * 4, F32)), out, first * 4)
 
     panel.each(measure)
     code.stop()
@@ -104,26 +97,17 @@ class _Panel:
         code, all_spans = self._code, self._code.field(Job.SPANS)
 
         def piece(first: Value, count: Value) -> None:
-            def block(number: Value, nothing: list[Value]) -> list[Value]:
-                start = number * BLOCK
-                spans = code.least(all_spans - start, code.constant(I64, BLOCK))
-
-                def panel(index: Value, nothing: list[Value]) -> list[Value]:
+            def block(number: Value, start: Value, spans: Value) -> None:
+                def panel(index: Value) -> None:
                     done = index * PANEL_UNITS
                     units = code.least(count - done, code.constant(I64, PANEL_UNITS))
-
-                    def some_rows(part: Value, nothing: list[Value]) -> list[Value]:
-                        self._unpack(first + done, part, start, spans)
-                        return nothing
-
-                    code.loop(units * (TILE_ROWS // self._rows), [], some_rows)
+                    few = units * (TILE_ROWS // self._rows)
+                    code.each(few, lambda part: self._unpack(first + done, part, start, spans))
                     body(first + done, units, number, spans)
-                    return nothing
 
-                code.loop((count + (PANEL_UNITS - 1)) // PANEL_UNITS, [], panel)
-                return nothing
+                code.each((count + (PANEL_UNITS - 1)) // PANEL_UNITS, panel)
 
-            code.loop((all_spans + (BLOCK - 1)) // BLOCK, [], block)
+            each_block(code, all_spans, block)
 
         code.share(piece)
 
@@ -138,13 +122,12 @@ class _Panel:
         for k in rows:
             scale = form.scale(opened[k])
             if (largest := form.largest_scale(opened[k], start, count)) is not None:
-                scale = scale * largest * (32768.0 / _LARGEST_WORD)
-                share = code.emit(F32, f"fdiv float {code.constant(F32, _LARGEST_WORD).name}, {largest.name}")
-                shares.append(code.splat(share, lanes(code.cpu.vectors.floats)))
+                scale = scale * largest * (32768.0 / LARGEST_WORD)
+                shares.append(code.splat(LARGEST_WORD / largest, lanes(code.cpu.vectors.floats)))
             code.store(scale, self.scales, (place + k) * 4)
         words = lanes(code.cpu.vectors.words)
 
-        def span(at: Value, nothing: list[Value]) -> list[Value]:
+        def span(at: Value) -> None:
             for each in weights:  # the next block's, which is met once all panels of this piece have met this one
                 code.prefetch(each, (start + at + BLOCK) * form.span_bytes)
             for k, numbers in enumerate(form.numbers(code, opened, weights, start + at)):
@@ -155,9 +138,8 @@ class _Panel:
                     vectors = [self._cpu.scaled(vector, factor) for vector in vectors]
                 for v, vector in enumerate(vectors):
                     code.store(vector, out[k], at * _SPAN_BYTES + 2 * words * v)
-            return nothing
 
-        code.loop(count, [], span)
+        code.each(count, span)
 
 
 class _Tile:
@@ -167,7 +149,7 @@ class _Tile:
         self._code, self._panel = code, panel
         spans = code.field(Job.SPANS)
         self._x, self._x_bytes = code.field(Job.X, "ptr"), spans * _SPAN_BYTES
-        self._steps, self._blocks = code.field(Job.X_SCALES, "ptr"), (spans + (BLOCK - 1)) // BLOCK
+        self._steps, self._blocks = code.field(Job.X_SCALES, "ptr"), blocks_in(spans)
         self._out, self._out_bytes = code.field(Job.OUT, "ptr"), code.field(Job.OUT_BYTES)
 
     def multiply(self, first: Value, unit: Value, token: Value, block: Value, count: Value) -> None:
@@ -202,9 +184,7 @@ def _totals(sums: Sequence[Value]) -> Value:
     """The sum of each of four vectors."""
     first, second, third, fourth = sums
     both = _neighbours(_neighbours(first, second), _neighbours(third, fourth))
-    while (half := lanes(both.type) // 2) >= TILE_ROWS:
-        both = both.pick(range(half)) + both.pick(range(half, 2 * half))
-    return both
+    return both.folded(Value.__add__, TILE_ROWS)
 
 
 def _neighbours(left: Value, right: Value) -> Value:

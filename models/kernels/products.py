@@ -75,7 +75,7 @@ def _write_whole(code: Code, form: WholeForm, tokens: int, rows: int, columns: _
         sums = code.loop(columns.spans, [zero] * (tokens * rows), span)
         for t in range(tokens):
             for r in range(rows):
-                total = sum_of(sums[t * rows + r]) * form.scale(opened[r])
+                total = sums[t * rows + r].sum() * form.scale(opened[r])
                 code.store(total, columns.out, (row + r) * 4 + columns.out_bytes * t)
 
     _each(code, rows_at)
@@ -96,7 +96,7 @@ def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
         outs = [code.shifted(columns.out, (row + k) * columns.out_bytes) for k in range(rows)]
         scales = [code.splat(form.scale(record), count) for record in opened]
 
-        def span(index: Value, nothing: list[Value]) -> list[Value]:
+        def span(index: Value) -> None:
             for r, numbers in enumerate(form.numbers(code, opened, weights, index)):
                 code.prefetch(weights[r], index * form.span_bytes + AHEAD)
                 scale = scales[r]
@@ -105,9 +105,8 @@ def write_expand(cpu: Instructions, form_name: str, rows: int) -> str:
                 for k, vector in enumerate(numbers.vectors):
                     floats = vector.cast("sext", f"<{count} x i32>").cast("sitofp", f"<{count} x float>")
                     code.store(floats * scale, outs[r], (index * SPAN + count * k) * 4)
-            return nothing
 
-        code.loop(columns.spans, [], span)
+        code.each(columns.spans, span)
 
     _each(code, rows_at)
     code.stop()
@@ -144,7 +143,7 @@ def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Column
                 total, *rest = sums[(t * rows + r) * chains : (t * rows + r + 1) * chains]
                 for other in rest:
                     total = total + other
-                code.store(sum_of(total), columns.out, (row + r) * 4 + columns.out_bytes * t)
+                code.store(total.sum(), columns.out, (row + r) * 4 + columns.out_bytes * t)
 
     _each(code, rows_at)
 
@@ -152,14 +151,7 @@ def _write_dense(code: Code, form: str, tokens: int, rows: int, columns: _Column
 def _each(code: Code, body: Callable[[Value], None]) -> None:
     """Write `body` for every unit of rows that this thread takes."""
 
-    def piece(first: Value, count: Value) -> None:
-        def one(index: Value, nothing: list[Value]) -> list[Value]:
-            body(first + index)
-            return nothing
-
-        code.loop(count, [], one)
-
-    code.share(piece)
+    code.share(lambda first, count: code.each(count, lambda index: body(first + index)))
 
 
 def _floats(code: Code, form: str, pointer: Value, offset: Value) -> Value:
@@ -169,10 +161,3 @@ def _floats(code: Code, form: str, pointer: Value, offset: Value) -> Value:
     if form == _FP16:
         return code.load(pointer, offset, "<8 x half>").cast("fpext", F8)
     return (code.load(pointer, offset, "<8 x i16>").cast("zext", "<8 x i32>") << 16).bits(F8)
-
-
-def sum_of(vector: Value) -> Value:
-    """All elements added, in a fixed order."""
-    while (half := lanes(vector.type) // 2) > 1:
-        vector = vector.pick(range(half)) + vector.pick(range(half, 2 * half))
-    return vector.at(0) + vector.at(1)
