@@ -40,26 +40,7 @@ class Details(QWidget):
         self.name = label("heading")
         self.sentence = Paragraph()
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._facts = QFormLayout()
-        self._facts.setHorizontalSpacing(16)
-        self._facts.setVerticalSpacing(8)
-        self._facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self.values = {name: label() for name in ("format", "disk", "context", "memory", "used", "place")}
-        names = (
-            self.tr("Weights"),
-            self.tr("On disk"),
-            self.tr("Context"),
-            self.tr("Memory"),
-            self.tr("Last used"),
-            self.tr("Folder"),
-        )
-        for text, value in zip(names, self.values.values(), strict=True):
-            name = QLabel(text)
-            set_kind(name, "muted")
-            name.setAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignTop)
-            name.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
-            value.setAccessibleDescription(text)
-            self._facts.addRow(name, value)
+        self._facts, self.values = self._make_facts()
         self.load_button = QPushButton(self.tr("Load"))
         set_kind(self.load_button, "primary")
         self.unload_button = QPushButton(self.tr("Unload"))
@@ -124,6 +105,31 @@ class Details(QWidget):
             value.setText(shown[name])
             value.setAccessibleName(shown[name].replace("\u200b", ""))
             self._facts.setRowVisible(row, bool(shown[name]))
+
+    def _make_facts(self) -> tuple[QFormLayout, dict[str, QLabel]]:
+        """The rows of facts, and the label of each value by its name in `set_entry`."""
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(8)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        titles = {
+            "format": self.tr("Weights"),
+            "disk": self.tr("On disk"),
+            "context": self.tr("Context"),
+            "memory": self.tr("Memory"),
+            "used": self.tr("Last used"),
+            "place": self.tr("Folder"),
+        }
+        values = {}
+        for key, text in titles.items():
+            title, value = QLabel(text), label()
+            set_kind(title, "muted")
+            title.setAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignTop)
+            title.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+            value.setAccessibleDescription(text)
+            form.addRow(title, value)
+            values[key] = value
+        return form, values
 
     def set_checking(self, checking: bool) -> None:
         """While a model is examined no other can be."""
