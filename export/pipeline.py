@@ -33,6 +33,7 @@ from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
 from runtime.cli.interrupt import StopOnInterrupt
+from runtime.errors import OptionError
 from runtime.mil import Program
 
 
@@ -60,6 +61,8 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     refused without the weights is refused before they are fetched or read. Raises UserFacingError for everything that
     the user can mend.
     """
+    if options.max_kl is not None and not options.verify:
+        raise OptionError("--max-kl is what verification accepts, which --no-verify leaves out; give one of them.")
     size_bytes = parse_size(options.size) if options.size is not None else None
     text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)

@@ -34,6 +34,7 @@ class WorkFolder:
         self.tensors = folder / _TENSORS
         self.bundle = folder / "bundle"
         self.temporary = folder / "temporary"
+        self._is_ours = True
 
     def measured(self, key: str) -> Path:
         """A folder for what was measured in a way that `key` names; what was measured in another goes."""
@@ -59,6 +60,8 @@ class WorkFolder:
 
     def keep_finished(self) -> bool:
         """Leave only what another run can use; the whole folder goes where there is nothing."""
+        if not self._is_ours:
+            return False
         for unfinished in (self.bundle, self.temporary, *self.tensors.glob("*.partial")):
             shutil.rmtree(unfinished, ignore_errors=True)
         kept = any(f.is_file() for part in (self.tensors, self.folder / _MEASURED) for f in part.rglob("*"))
@@ -67,8 +70,14 @@ class WorkFolder:
         return kept
 
     def clear(self) -> None:
-        """Delete it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete it, the lock last: from then on, what stands there is another export's."""
+        for item in self.folder.iterdir():
+            if item.name != _LOCK:
+                _remove(item)
+        self._is_ours = False
+        with contextlib.suppress(OSError):
+            (self.folder / _LOCK).unlink()
+            self.folder.rmdir()
 
     def finish(self, output: Path) -> None:
         """The bundle, which is whole, takes its place at `output`, and the folder goes; Ctrl-C comes too late, then.
@@ -126,9 +135,12 @@ def _made_on_the_way(output: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(folder: Path, output: Path) -> Iterator[None]:
+    taken = ExportError(f"Another export is writing {output}; wait for it.", option=" or name another --output")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / _LOCK).open("w")
+    except FileNotFoundError:  # who held it has just cleared it
+        raise taken from None
     except OSError as error:
         raise ExportError(
             f"{output.parent} cannot be written ({error.strerror}); allow writing there.",
@@ -136,8 +148,13 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
         ) from None
     with lock:
         if not try_lock(lock) or not _is_there(folder / _LOCK, lock):
-            raise ExportError(f"Another export is writing {output}; wait for it.", option=" or name another --output")
+            raise taken
         yield
+
+
+def _remove(item: Path) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
 
 def _is_there(file: Path, opened: TextIO) -> bool:
@@ -166,7 +183,9 @@ def check_output(output: Path, package: str, *, force: bool) -> None:
         return
     is_bundle = (output / MANIFEST_NAME).exists() and (output / package).exists()
     if not is_bundle and not (output.is_dir() and all(item.name == ".DS_Store" for item in output.iterdir())):
-        raise OptionError(f"{output} exists and is no bundle; remove it.", option=", or name another --output")
+        raise OptionError(
+            f"{output} exists and is no bundle, so it is left as it is.", option="; name another --output"
+        )
     if not force:
         raise OptionError(
             f"{output} exists; remove it.", option=", pass --force to replace it, or name another --output"

@@ -18,6 +18,7 @@ _DEFAULT_CONTEXT = 2048  # 7B, 40B, 180B and RW were trained on 2,048 tokens; th
 _MOST_LAYERS = 1000  # the largest Falcon has 80
 _MOST_CONTEXT = 1 << 20  # tokens; the longest Falcon's is 8,192
 _MOST_SIZE = 1 << 18  # rows or columns of a matrix; the largest Falcon has 65,024 tokens and 59,392 wide features
+_MOST_TABLE = 1 << 27  # numbers in a table of positions; the largest Falcon's has 8,192 x 64
 _MOST_BYTES = 1 << 20  # of config.json, which has one or two thousand
 _KEYS = {"num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"}  # where config.json has another name
 _EARLY_NAMES = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_embed": "hidden_size"}
@@ -82,6 +83,12 @@ class FalconConfig:
             raise ConfigError(
                 f"config.json: num_attention_heads {self.num_heads} is not a multiple "
                 f"of num_kv_heads {self.num_kv_heads}."
+            )
+        wide = self.num_heads if self.alibi else self.head_dim
+        if self.context_length * wide > _MOST_TABLE:
+            raise ConfigError(
+                f"config.json: {self.context_length:,} tokens of context with {wide:,} "
+                f"{'heads' if self.alibi else 'numbers in each head'} are in no Falcon; fetch the file again."
             )
         if not self.alibi and self.head_dim % 2:
             raise ConfigError(f"config.json: rotary embedding needs an even head size, not {self.head_dim}.")

@@ -7,11 +7,12 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 from runtime.bounded import read_bounded
 from runtime.errors import BundleError
+from runtime.paths import leads_outside
 
 T = TypeVar("T")
 
@@ -22,10 +23,11 @@ MANIFEST_NAME = "manifest.json"
 BITS = {"uint4": 4, "int4": 4, "uint6": 6, "uint8": 8, "int8": 8, "fp16": 16}
 ALIGNMENT = 64  # bytes; every part begins on a multiple
 
+# The storage type of each part, by the weight's format; the first part has an element for each of the weight's.
 _PARTS = {
-    "fp16": {"values"},
-    **{name: {"indices", "codebook"} for name in ("lut4", "lut6", "lut8")},
-    **{name: {"values", "scale"} for name in ("int4", "int8")},
+    "fp16": {"values": "fp16"},
+    **{f"lut{bits}": {"indices": f"uint{bits}", "codebook": "fp16"} for bits in (4, 6, 8)},
+    **{f"int{bits}": {"values": f"int{bits}", "scale": "fp16"} for bits in (4, 8)},
 }
 
 
@@ -114,9 +116,8 @@ class Manifest:
                     f"{folder} is gone because an export was killed while it replaced it; the old bundle is in {old}: "
                     "rename it back, or run the same export again."
                 ) from None
-            raise BundleError(
-                f"{folder} is not a bundle: it has no {MANIFEST_NAME}. Run `python -m export` first."
-            ) from None
+            fault = f"is not a bundle: it has no {MANIFEST_NAME}" if folder.exists() else "does not exist"
+            raise BundleError(f"{folder} {fault}. Run `python -m export` first.") from None
         except (ValueError, RecursionError):
             raise BundleError(f"{folder / MANIFEST_NAME} is damaged; export the bundle again.") from None
         except OSError as error:
@@ -137,7 +138,7 @@ class Manifest:
                 f"{folder / MANIFEST_NAME} is damaged ({type(error).__name__}: {error}); export the bundle again."
             ) from None
         for name in manifest.paths():
-            if _leads_outside(name):
+            if leads_outside(name):
                 raise BundleError(f"{folder}: the manifest names a file outside the bundle ({name}); do not use it.")
         return manifest
 
@@ -150,11 +151,6 @@ def set_aside_path(folder: Path) -> Path:
     """Where an old bundle lies for the moment in which a new one takes its place: beside what a link leads to."""
     folder = Path(os.path.realpath(folder)) if folder.is_symlink() else folder
     return folder.parent / f".{folder.name}.falconet-old"
-
-
-def _leads_outside(name: str) -> bool:
-    """Whether a path is absolute or climbs, by the rules of either kind of system."""
-    return any(bool(path.anchor) or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def _from_json(raw: dict[str, Any]) -> Manifest:
@@ -182,6 +178,8 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
     )
     if not manifest.programs:
         raise ValueError("it names no program")
+    if manifest.context_length < 1 or manifest.vocab_size < 1:
+        raise ValueError(f"a context of {manifest.context_length} and a vocabulary of {manifest.vocab_size} tokens")
     if manifest.weight_file not in manifest.files:
         raise ValueError(f"{manifest.weight_file} is not among its files")
     return manifest
@@ -220,13 +218,27 @@ def _part(raw: dict[str, Any]) -> Part:
 
 
 def _weight(raw: dict[str, Any]) -> WeightEntry:
-    kind = _typed(raw["format"], str)
+    kind, shape = _typed(raw["format"], str), _all_typed(raw["shape"], int)
     parts = {name: _part(_typed(part, dict)) for name, part in _typed(raw["parts"], dict).items()}
-    if set(parts) != _PARTS[kind]:
-        raise ValueError(f"a weight of format {kind} has the parts {', '.join(parts)}")
+    types = {name: part.dtype for name, part in parts.items()}
+    if types != _PARTS[kind]:
+        raise ValueError(f"a weight of format {kind} has the parts {types}")
     for name, part in parts.items():
-        if part.dtype not in BITS:
-            raise ValueError(f"part {name} has unknown type {part.dtype}")
         if part.offset < 0 or part.offset % ALIGNMENT or part.bytes * 8 != math.prod(part.shape) * BITS[part.dtype]:
             raise ValueError(f"part {name} of {part.bytes} bytes at {part.offset} does not fit its shape")
-    return WeightEntry(format=kind, shape=_all_typed(raw["shape"], int), parts=parts)
+        if not _fits(name, part.shape, shape, kind):
+            raise ValueError(f"part {name} of shape {list(part.shape)} does not fit a {kind} weight of {list(shape)}")
+    return WeightEntry(format=kind, shape=shape, parts=parts)
+
+
+def _fits(part: str, sizes: tuple[int, ...], shape: tuple[int, ...], kind: str) -> bool:
+    """Whether a part of `sizes` belongs to a weight of `shape`: see WeightEntry."""
+    if not sizes or min(sizes) < 1:
+        return False
+    if part in ("values", "indices"):
+        return sizes == shape and (kind == "fp16" or len(shape) == 2)
+    if len(sizes) != 2:
+        return False
+    if part == "codebook":
+        return shape[0] % sizes[0] == 0 and sizes[1] == 1 << BITS[_PARTS[kind]["indices"]]
+    return sizes[0] == shape[0] and shape[1] % sizes[1] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from runtime.errors import OptionError
 
@@ -32,3 +32,8 @@ def _cache_folder() -> Path:
     else:
         folder = (Path(system) if system else Path.home() / ".cache") / "falconet"
     return folder
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a path of a file's own making is absolute or climbs, by the rules of either kind of system."""
+    return any(bool(path.anchor) or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))

@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_python()
         Parser(
             prog="python -m export.demo",
-            description="Export the embedded model to bundles/falcon-tiny-instruct (what stands there is replaced), "
-            "ask it three questions through its Core ML package, and print how long that took.",
+            description="Export the embedded model to bundles/falcon-tiny-instruct-lut4 (what stands there is "
+            "replaced), ask it three questions through its Core ML package, and print how long that took.",
         ).parse_args(arguments)
         check_exporter()
         with StopOnInterrupt() as stop:  # see export.__main__

@@ -25,7 +25,7 @@ def run(out: TextIO) -> None:
     begun = time.perf_counter()
     folder = export(
         "falcon-tiny-instruct",
-        ExportOptions(output=Path("bundles/falcon-tiny-instruct"), force=True),
+        ExportOptions(output=Path("bundles/falcon-tiny-instruct-lut4"), force=True),
         TerminalProgress(sys.stderr),
     )
     exported = time.perf_counter() - begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from collections.abc import Callable
 
 import torch
@@ -19,6 +20,9 @@ from models.kernels.products import DENSE_FORMS, write_expand, write_product
 
 MOST_TOKENS = 8  # in one pass
 _DENSE_IN_PASSES = 32  # tokens, of dense matrices of 16 bits; of packed ones it is the processor's
+# Codebooks are read as 16-bit parts of their largest number: where it is more times the middle one, that one is rounded
+# by more than half a percent.
+_WIDEST = 512
 _DENSE = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 # Of the matrix, that a thread takes at once: smaller pieces cut runs of reads short, larger ones make threads wait.
 _PIECE_BYTES = 1 << 18
@@ -134,7 +138,11 @@ def lut_matrix(indices: Tensor, codebook: Tensor, bits: int) -> Matrix | None:
     if codebook.shape[1] != 1 << bits or not _fits(shape, indices):
         return None
     tables = codebook.float()
-    largest = tables.abs().amax(1, keepdim=True).clamp_min(1e-30)
+    magnitudes = tables.abs()
+    largest = magnitudes.amax(1, keepdim=True).clamp_min(1e-30)
+    typical = magnitudes.where(magnitudes > 0, math.nan).nanmedian(1, keepdim=True).values
+    if (largest > _WIDEST * typical).any():  # nothing is where all entries are 0
+        return None
     whole = (tables * (32767 / largest)).round().to(torch.int16)
     low, high = (whole & 255).to(torch.uint8), (whole >> 8).to(torch.int8).view(torch.uint8)
     scale, form = (largest / 32767).view(torch.uint8), f"lut{bits}"

@@ -13,6 +13,7 @@ from runtime.mil.errors import PackageError, WeightFileError
 from runtime.mil.features import Feature, Range
 from runtime.mil.graph import Constant, Function
 from runtime.mil.proto import message_types, read_functions
+from runtime.paths import leads_outside
 
 _ARRAY_TYPES = {"FLOAT16": "fp16", "FLOAT32": "fp32", "DOUBLE": "fp64", "INT32": "int32", "INT8": "int8"}
 
@@ -63,12 +64,19 @@ def _model_path(package: Path) -> Path:
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-        model_path = package / "Data" / str(entry)
+        model_path = package / "Data" / _inside(package, str(entry))
     except (ValueError, RecursionError, KeyError, TypeError):
         raise PackageError(f"{manifest_path} is damaged. Export or download the package again.") from None
     if not model_path.is_file():
         raise PackageError(f"{package} is incomplete: {model_path} is missing. Export or download the package again.")
     return model_path
+
+
+def _inside(folder: Path, name: str) -> str:
+    """`name`, which a file of the package gives; what runs must be what was packed."""
+    if leads_outside(name):
+        raise PackageError(f"{folder} names a file outside the package ({name}); do not use it.")
+    return name
 
 
 def _read_model(path: Path) -> Any:
@@ -129,7 +137,7 @@ def _open_blob_files(folder: Path, functions: Mapping[str, Function]) -> dict[st
     for constant in _stored_constants(functions):
         name = str(constant.file_name)
         if name not in files:
-            files[name] = BlobFile.open(folder / name.removeprefix("@model_path/"))
+            files[name] = BlobFile.open(folder / _inside(folder, name.removeprefix("@model_path/")))
         file = files[name]
         blob = file.blob(int(constant.offset or 0))
         count = 1

@@ -99,6 +99,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "size of nothing": (["--size", ""], "--size '' is no size"),
     "size too small": (["--size", "1kB"], "--size 1 kB is less than the"),
     "endless divergence": (["--max-kl", "inf"], "--max-kl must be a number above 0, not inf"),
+    "divergence that nobody measures": (["--max-kl", "1", "--no-verify"], "--no-verify leaves out; give one of them"),
     "no divergence": (["--max-kl", "nan"], "--max-kl must be a number above 0, not nan"),
     "text that is not there": (["--calibrate", "gone.txt"], "--calibrate gone.txt cannot be read"),
     "text too short": (["--calibrate", "short.txt"], "tokens; name a text of some hundreds"),
@@ -212,7 +213,9 @@ def test_an_existing_output_is_kept_without_force(run: Run, checkpoints: Checkpo
     output.mkdir()
     assert "exists; remove it, pass --force" in run.refused(checkpoints("7b"), "--output", output)
     (output / "mine").write_text("precious")
-    assert "exists and is no bundle; remove it, or name another" in run.refused(checkpoints("7b"), "--output", output)
+    assert "exists and is no bundle, so it is left as it is; name another --output" in run.refused(
+        checkpoints("7b"), "--output", output
+    )
     assert (output / "mine").read_text() == "precious"
 
 
@@ -223,7 +226,7 @@ def test_force_replaces_bundles_only(run: Run, checkpoints: Checkpoints, output:
         output.mkdir()
         mine = output / ("mine" if kind == "a folder" else "manifest.json")
     mine.write_text("precious")
-    assert "exists and is no bundle; remove it, or name another --output" in run.refused(
+    assert "exists and is no bundle, so it is left as it is; name another --output" in run.refused(
         checkpoints("7b"), "--output", output, "--force"
     )
     assert mine.read_text() == "precious"

@@ -391,6 +391,23 @@ def test_a_page_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path
     assert [path.name for path in target.iterdir()] == ["by-a-folder"]
 
 
+def test_a_page_takes_the_place_of_a_page_and_of_nothing_else(tmp_path: Path) -> None:
+    bundle, letter, target = _bundle(tmp_path / "b"), tmp_path / "letter.txt", tmp_path / "page.html"
+    letter.write_text("Dear")
+    before = (bundle / "manifest.json").read_bytes()
+    for inside in (bundle / "manifest.json", tmp_path / "b" / "page.html", tmp_path / "x" / ".." / "b" / "page.html"):
+        with pytest.raises(OptionError, match="lies in the bundle|is no page of HTML"):
+            write_html(bundle, inside)
+    with pytest.raises(OptionError, match=r"letter\.txt exists and is no page of HTML; name another file"):
+        write_html(bundle, letter)
+    assert (bundle / "manifest.json").read_bytes() == before
+    assert not (bundle / "page.html").exists()
+    assert letter.read_text() == "Dear"
+    for _ in range(2):
+        write_html(bundle, target)
+    assert target.read_text(encoding="utf-8").startswith("<!")
+
+
 def test_what_is_no_bundle_is_refused_and_no_page_written(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="not a bundle"):
         write_html(tmp_path, tmp_path / "page.html")

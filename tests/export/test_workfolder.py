@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 from export.space import DiskError
 from export.store import TensorStore
-from export.workfolder import WorkFolder, behind_link, check_output, work_folder
+from export.workfolder import ExportError, WorkFolder, behind_link, check_output, work_folder
 from runtime.errors import BundleError, OptionError
 from runtime.manifest import Manifest, set_aside_path
 
@@ -87,6 +88,24 @@ def test_it_goes_when_the_bundle_takes_its_place(output: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_who_has_ended_leaves_the_next_export_s_folder_alone(output: Path, *, is_whole: bool) -> None:
+    """Another process may begin between the moment in which the first has cleared its folder and its end."""
+    with contextlib.ExitStack() as later:
+        with work_folder(output) as first:
+            first.bundle.mkdir()
+            if is_whole:
+                first.finish(output)
+            else:
+                first.clear()
+            second = later.enter_context(work_folder(output))
+            second.begin("key")
+            second.bundle.mkdir()
+        assert second.bundle.is_dir()
+        with pytest.raises(ExportError, match="Another export"), work_folder(output):
+            pass
+
+
 def test_ctrl_c_comes_too_late_once_the_bundle_is_whole(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(output, "old")
     rename = Path.rename

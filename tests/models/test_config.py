@@ -92,6 +92,11 @@ def test_grouped_heads_in_an_early_file_mean_the_new_decoder() -> None:
         ({"rope_theta": math.inf}, "rope_theta must be a positive number, not inf"),
         ({"layer_norm_epsilon": math.nan}, "layer_norm_epsilon must be a positive number, not nan"),
         ({"hidden_size": 10**6}, "hidden_size 1,000,000 is in no Falcon"),
+        ({"hidden_size": 512, "max_position_embeddings": 1 << 20}, "1,048,576 tokens of context with 256 numbers in"),
+        (
+            {"alibi": True, "hidden_size": 512, "num_attention_heads": 256, "max_position_embeddings": 1 << 20},
+            "256 heads",
+        ),
         ({"vocab_size": 10**30}, "vocab_size 1,000,0"),
         ({"ffn_hidden_size": 10**12}, "ffn_hidden_size 1,000,0"),
         ({"apply_residual_connection_post_layernorm": True}, "apply_residual_connection_post_layernorm"),

@@ -184,6 +184,22 @@ def test_the_largest_numbers_do_not_overflow(form: str) -> None:
     assert relative_error(got, F.linear(x, stored.dense(torch.float32))) < WHOLE
 
 
+@needs_kernels
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_a_codebook_of_which_16_bits_keep_little_is_left_to_torch(bits: int) -> None:
+    torch.manual_seed(bits)
+    stored = lut(bits, 36, 64, 12)
+    for largest, taken in ((100, True), (0, True), (10_000, False)):
+        stored.codebook[1] = torch.randn(1 << bits).half()
+        stored.codebook[1, 0] = largest
+        if largest == 0:
+            stored.codebook[1] = 0
+        weight = with_kernels(stored)
+        assert (weight is not stored) == taken
+        x = torch.randn(2, 64)
+        assert relative_error(weight.linear(x, None), F.linear(x, stored.dense(torch.float32))) < WHOLE
+
+
 @pytest.mark.usefixtures("processor")
 def test_zeros_and_single_large_activations_stay_exact_enough(form: str) -> None:
     stored, weight = made(form, 36, 128)

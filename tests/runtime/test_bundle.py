@@ -65,11 +65,13 @@ def test_who_has_no_home_folder_opens_bundles_and_is_told_what_the_embedded_mode
         embedded_folder()
 
 
-@pytest.mark.parametrize("folder", ["nothing", "empty", "file/below"])
-def test_what_is_no_bundle_is_refused(folder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "fault"), [("nothing", "does not exist"), ("empty", "is not a bundle"), ("file/below", "does not exist")]
+)
+def test_what_is_no_bundle_is_refused(folder: str, fault: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(BundleError, match=r"is not a bundle.*Run `python -m export` first"):
+    with pytest.raises(BundleError, match=rf"{folder} {fault}.*Run `python -m export` first"):
         Bundle.open(tmp_path / folder)
 
 

@@ -83,6 +83,9 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     template=INSTRUCT,
 )
 @example(messages=talk(900, 900, 10, last="the quick fox " * 150), policy="truncate-middle", template=INSTRUCT)
+@example(
+    messages=[Message("system", "0!"), Message("user", "the quick fox " * 25)], policy="rolling", template=INSTRUCT
+)
 def test_what_is_kept_is_a_legal_conversation_that_fits(
     messages: list[Message], policy: ContextPolicy, template: ChatTemplate
 ) -> None:
@@ -109,6 +112,9 @@ def test_what_is_kept_is_a_legal_conversation_that_fits(
     if len(whole) <= CONTEXT - CONTEXT // 4:
         assert fitted.trimmed is None
         assert kept == messages
+    elif kept == messages:  # a last message that is long by itself: it fits, and nothing can be left out
+        assert fitted.trimmed is None
+        assert policy == "rolling"
     else:
         assert fitted.trimmed == Trimmed(policy, len(messages) - len(kept), len(whole) - len(fitted.ids))
 

@@ -92,6 +92,44 @@ def test_a_value_of_the_wrong_type_is_one_sentence(tmp_path: Path, wrong: object
     assert Manifest.read(tmp_path) == MANIFEST
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "changes"),
+    [
+        ("a", "codebook", {"dtype": "uint8", "shape": (2, 32)}),
+        ("a", "codebook", {"shape": (4, 8)}),
+        ("a", "codebook", {"shape": (0, 16), "bytes": 0}),
+        ("a", "codebook", {"shape": (3, 16), "bytes": 96}),
+        ("a", "indices", {"shape": (-64, -8)}),
+        ("a", "indices", {"shape": (8, 64)}),
+        ("a", "indices", {"shape": (512,)}),
+        ("b", "values", {"shape": (4, 2)}),
+        ("c", "scale", {"shape": (8, 4)}),
+        ("c", "scale", {"shape": (64,), "bytes": 128}),
+        ("c", "scale", {"shape": (64, 3), "bytes": 384}),
+        ("c", "values", {"dtype": "uint4"}),
+    ],
+)
+def test_a_part_that_does_not_fit_its_weight_is_one_sentence(
+    tmp_path: Path, name: str, part: str, changes: dict[str, Any]
+) -> None:
+    blocks = WeightEntry(
+        format="int4",
+        shape=(64, 8),
+        parts={
+            "values": Part(offset=64, bytes=256, dtype="int4", shape=(64, 8)),
+            "scale": Part(offset=320, bytes=256, dtype="fp16", shape=(64, 2)),
+        },
+    )
+    manifest = dataclasses.replace(MANIFEST, weights={**WEIGHTS, "c": blocks})
+    manifest.write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest
+    raw = read_manifest(tmp_path)
+    raw["weights"][name]["parts"][part] |= changes
+    write_manifest(tmp_path, raw)
+    with pytest.raises(BundleError, match=r"manifest.json is damaged .*; export the bundle again\.$"):
+        Manifest.read(tmp_path)
+
+
 def test_a_bundle_that_was_being_replaced_is_found(tmp_path: Path) -> None:
     old = set_aside_path(tmp_path / "bundle")
     old.mkdir()

@@ -42,6 +42,27 @@ def _empty_model(folder: Path) -> None:
     (folder / "Data/com.apple.CoreML/model.mlmodel").write_bytes(b"")
 
 
+def _model_elsewhere(folder: Path) -> None:
+    outside = shutil.copytree(folder / "Data", folder.parent / "outside")
+    path = folder / "Manifest.json"
+    manifest = json.loads(path.read_text())
+    for entry in manifest["itemInfoEntries"].values():
+        entry["path"] = str(outside / entry["path"])
+    path.write_text(json.dumps(manifest))
+
+
+def _weights_elsewhere(folder: Path) -> None:
+    shutil.copytree(folder / "Data", folder.parent / "outside")
+    _change_block(folder, _point_outside)
+
+
+def _point_outside(block: Any) -> None:
+    for op in block.operations:
+        for value in op.attributes.values():
+            if value.WhichOneof("value") == "blobFileValue":
+                value.blobFileValue.fileName = "@model_path/../../../outside/com.apple.CoreML/weights/weight.bin"
+
+
 def _renamed_constant(folder: Path) -> None:
     _change_block(folder, lambda block: setattr(_first_constant(block).outputs[0], "name", "renamed"))
 
@@ -81,6 +102,8 @@ def _cut_weights(folder: Path) -> None:
         (_no_model, PackageError, r"model\.mlmodel is missing"),
         (_damaged_model, PackageError, r"model\.mlmodel is damaged"),
         (_empty_model, PackageError, "holds no ML program"),
+        (_model_elsewhere, PackageError, "names a file outside the package"),
+        (_weights_elsewhere, PackageError, "names a file outside the package"),
         (_renamed_constant, PackageError, r"The program of .*copy\.mlpackage is damaged"),
         (_constant_without_value, PackageError, r"The program of .*copy\.mlpackage is damaged"),
         (_no_weights, WeightFileError, r"Cannot read .*weight\.bin"),
