@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -113,16 +113,15 @@ class RowDecoder:
             return joined.end(gathered, wide, hidden, early=early)
         wide_layout = _reads(mlp.dense_4h_to_h, count)
         side = self._sides[stage] if block.parallel and not prompt else None
-        if side is not None:
-            side.wait_stream(torch.cuda.current_stream(side.device))
-            with torch.cuda.stream(side):
-                wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
-        qkv = _product(attention.query_key_value, inputs[0])
-        gathered = self._attend(qkv, rows, stage, layer, prompt, gathered_layout)
-        hidden = _product(attention.dense, gathered, added=hidden)
-        if side is not None:
-            torch.cuda.current_stream(side.device).wait_stream(side)
-        else:
+        with _joined_at_the_end(side):
+            if side is not None:
+                side.wait_stream(torch.cuda.current_stream(side.device))
+                with torch.cuda.stream(side):
+                    wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
+            qkv = _product(attention.query_key_value, inputs[0])
+            gathered = self._attend(qkv, rows, stage, layer, prompt, gathered_layout)
+            hidden = _product(attention.dense, gathered, added=hidden)
+        if side is None:
             if not block.parallel:
                 inputs = normalized(hidden, [block.post_attention_layernorm], [of_mlp])
             wide = _product(mlp.dense_h_to_4h, inputs[-1], gelu=True, layout=wide_layout)
@@ -148,6 +147,17 @@ def attention_shape(config: FalconConfig) -> AttentionShape:
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:
     return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _joined_at_the_end(side: torch.cuda.Stream | None) -> Iterator[None]:
+    """The current stream then waits for `side`, also where memory ends between: a recording that has a stream apart
+    cannot be ended, and torch would tell of that instead and go on with the recording's stream."""
+    try:
+        yield
+    finally:
+        if side is not None:
+            torch.cuda.current_stream(side.device).wait_stream(side)
 
 
 def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:

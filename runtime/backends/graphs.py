@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -22,10 +23,21 @@ class RecordedCall:
             call()
         torch.cuda.current_stream().wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, pool=pool):  # type: ignore[arg-type]
+        stream = _recording_stream(torch.cuda.current_device())
+        with torch.cuda.graph(self._graph, pool=pool, stream=stream):  # type: ignore[arg-type]
             self._out = call()
 
     def repeat(self) -> Tensor:
         """Start the computation; its output, which the next `repeat` overwrites."""
         self._graph.replay()
         return self._out
+
+
+@cache
+def _recording_stream(_card: int) -> torch.cuda.Stream:
+    """Of the current card, `_card`: one for all recordings, so that they share the memory of a pool.
+
+    torch's own is of the card that was current when the process first recorded: another card's kernels would run there
+    and then, and a graph without them be kept.
+    """
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]

@@ -43,7 +43,7 @@ class Slots:
         self._inputs = [torch.empty_like(self._host, device=stage.device) for stage in decoder.stages]
         self._copy_in()
         self._pool = pool
-        self._recorded = None if pool is None else self._record(self._score, pool)
+        self._recorded = None if pool is None else _recorded(self._score, decoder.stages[0].device, pool)
         self._choice: RecordedChoice | None = None
         self._scores: Tensor | None = None
 
@@ -65,8 +65,9 @@ class Slots:
         if self._pool is None:
             return choose_each(out[: len(rows)], parts)
         if self._choice is None:
-            pool = self._pool
-            self._choice = RecordedChoice(out, lambda call: self._record(call, pool).repeat)
+            device, pool = self._decoder.stages[0].device, self._pool
+            # Not over `self`: who lets go of the slots gets the card's memory back then, not when cycles are collected.
+            self._choice = RecordedChoice(out, lambda call: _recorded(call, device, pool).repeat)
         self._choice.ask(parts)  # prepared while the scores are made
         return self._choice.chosen()
 
@@ -76,16 +77,17 @@ class Slots:
         self._copy_in()
         return self._score() if self._recorded is None else self._recorded.repeat()
 
-    def _record(self, call: Callable[[], Tensor], pool: tuple[int, int]) -> RecordedCall:
-        with torch.cuda.device(self._decoder.stages[0].device):
-            return RecordedCall(call, pool)
-
     def _copy_in(self) -> None:
         for inputs in self._inputs:
             inputs.copy_(self._host, non_blocking=True)
 
     def _score(self) -> Tensor:
         return self._decoder.score(self._inputs[0][0], rows_of(self._inputs), prompt=False)
+
+
+def _recorded(call: Callable[[], Tensor], device: torch.device, pool: tuple[int, int]) -> RecordedCall:
+    with torch.cuda.device(device):
+        return RecordedCall(call, pool)
 
 
 def fill(inputs: Tensor, rows: Sequence[Row]) -> None:
