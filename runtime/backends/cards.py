@@ -74,7 +74,7 @@ def card_reason() -> str | None:
         except RuntimeError as error:
             return _driver_reason(str(error), torch.version.cuda)
         if usable_cards():
-            return None
+            return _launching_reason()
         name, (major, minor) = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
     least = ".".join(map(str, LEAST_CAPABILITY))
     return f"{name} is too old: its compute capability is {major}.{minor}, and bfloat16 needs {least}"
@@ -177,6 +177,26 @@ def _missing() -> str | None:
     for package in ("torch", "triton"):
         if importlib.util.find_spec(package) is None:
             return f"{package} is not installed (`{install_command('cuda')}`, on Linux with an NVIDIA card)"
+    return None
+
+
+def _launching_reason() -> str | None:
+    """Why Triton cannot launch kernels, or None. What launches them it compiles where a process first needs it, long
+    after the weights were loaded, with a C compiler that many machines lack."""
+    if interpreted():
+        return None
+    from triton.runtime import driver
+
+    try:
+        _ = driver.active.utils
+    except (AssertionError, ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        why = (
+            "the C compiler failed" if isinstance(error, subprocess.SubprocessError) else str(error).partition("\n")[0]
+        )
+        return (
+            f"Triton cannot build what launches its kernels ({why.rstrip('.')}); it needs a C compiler and Python's "
+            "headers (`apt install gcc python3-dev`)"
+        )
     return None
 
 

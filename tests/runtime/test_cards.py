@@ -8,6 +8,7 @@ import re
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
 
 import torch
+import triton
 
 from benchmarks.random_falcon import SHAPES, random_falcon
 from runtime.backends.cards import card_in_use, card_reason, interpreted, peak_card_bytes, usable_cards
@@ -35,13 +37,22 @@ def answers(
     error: str | None = None,
     capabilities: tuple[tuple[int, int], ...] = ((9, 0),),
     free: int = 80 * GIB,
+    launching: Exception | None = None,
 ) -> None:
-    """What torch tells of this machine's cards from now on."""
+    """What torch and triton tell of this machine's cards from now on."""
 
     def init() -> None:
         if error is not None:
             raise RuntimeError(error)
 
+    class Active:
+        @property
+        def utils(self) -> object:
+            if launching is not None:
+                raise launching
+            return self
+
+    patch.setattr(triton.runtime.driver, "_active", Active())
     patch.setattr(torch.version, "cuda", cuda)
     patch.setattr(torch.cuda, "init", init)
     patch.setattr(torch.cuda, "device_count", lambda: len(capabilities))
@@ -74,6 +85,11 @@ def test_a_missing_package_is_named_with_how_to_install_it(package: str, monkeyp
         ),
         ({"error": "No CUDA GPUs are available"}, "torch sees no NVIDIA card (CUDA_VISIBLE_DEVICES may hide it)"),
         ({"error": "Unexpected error\nfrom cudaGetDeviceCount()"}, "CUDA does not start (Unexpected error)"),
+        (
+            {"launching": RuntimeError("Failed to find C compiler. Please specify via CC.")},
+            "its kernels (Failed to find C compiler. Please specify via CC); it needs a C compiler and Python's",
+        ),
+        ({"launching": CalledProcessError(1, ["gcc"])}, "its kernels (the C compiler failed); it needs a C compiler"),
         ({"capabilities": ((7, 5),)}, "card 0 is too old: its compute capability is 7.5, and bfloat16 needs 8.0"),
     ],
 )
