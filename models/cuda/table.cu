@@ -266,7 +266,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
                 }
             }
             auto step = [&](Words(&ahead)[SET][4], const Words(&weights)[SET][4]) {
-                reader.load(ahead, chunk + SET);
+                // Known when all of `weights` are there, for all loads are counted as one: a wait for these, once others
+                // are asked for, would be for those, too. The compiler cannot tell that it is 0.
+                word nought = weights[SET - 1][3].w & (word)(product.vectors >> 16);
+                reader.load(ahead, chunk + SET, nought);
 #pragma unroll
                 for (int number = 0; number < SET; ++number) {
                     if (number > 0 && chunk + number >= stop) break;

@@ -118,11 +118,11 @@ struct Reader {
         data = pick(product.data, segment.which) + (wide)(row + own.lane / 4) * row_bytes + begin;
     }
 
-    // Units from `first` on.
-    __device__ __forceinline__ void load(Words (&weights)[SET][4], int first) const {
+    // Units from `first` on, asked for when `nought`, 0, is known.
+    __device__ __forceinline__ void load(Words (&weights)[SET][4], int first, word nought = 0) const {
 #pragma unroll
         for (int number = 0; number < SET; ++number) {
-            int offset = (first + number) * UNIT_BYTES;
+            int offset = (first + number) * UNIT_BYTES + (int)nought;
             bool inside = first + number < last && begin + offset < row_bytes;
 #pragma unroll
             for (int part = 0; part < 4; ++part) {

@@ -12,6 +12,8 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,6 +57,35 @@ def resources(cubin: bytes) -> dict[str, int]:
 def operations_of(cubin: bytes) -> list[str]:
     """The names of the machine code's instructions, in their order: HMMA, LDS."""
     return re.findall(r"/\*[0-9a-f]{4}\*/\s+(?:@!?U?P[T0-9]\s+)?([A-Z0-9]+)", _dumped(cubin, "-sass"))
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """An instruction of the machine code at `place` in it, with what the compiler says of its scoreboards: the one that
+    counts its result until it is there, and those that have to be at 0 before it starts."""
+
+    place: int
+    text: str
+    counted_by: int | None
+    waits_for: frozenset[int]
+
+
+def scheduled(cubin: bytes) -> list[Scheduled]:
+    """The instructions in their order, of compute capability 7.0 or newer.
+
+    NVIDIA describes the bits nowhere: Jia et al. 2018, "Dissecting the NVIDIA Volta GPU Architecture", found them.
+    """
+    found = []
+    lines = _dumped(cubin, "-sass").splitlines()
+    for line, second in pairwise(lines):
+        if told := re.match(r"\s+/\*([0-9a-f]{4,5})\*/\s+(.*?)\s*;\s+/\* 0x", line):
+            upper = re.search(r"/\* 0x([0-9a-f]{16}) \*/", second)
+            assert upper, second
+            bits = int(upper[1], 16) >> 46
+            counted = bits & 7
+            waits = frozenset(number for number in range(6) if bits >> 6 + number & 1)
+            found.append(Scheduled(int(told[1], 16), told[2], None if counted == 7 else counted, waits))
+    return found
 
 
 def _dumped(cubin: bytes, what: str) -> str:

@@ -29,7 +29,7 @@ from models.cuda.table import (
     table_matrix,
 )
 from tests.models.cuda.machine import Block
-from tests.models.cuda.offline import operations_of, resources
+from tests.models.cuda.offline import operations_of, resources, scheduled
 from tests.models.cuda.table_kernels import ptx, run_here
 from tests.models.cuda.test_offline import SHARED_BYTES
 
@@ -233,6 +233,25 @@ def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, archit
         operations = operations_of(cubin)
         products = [number for number, operation in enumerate(operations) if operation == "HMMA"]
         assert {"LDL", "STL"}.isdisjoint(operations[products[0] : products[-1]]), "spilled where it multiplies"
+
+
+@pytest.mark.parametrize("join", Join)
+@pytest.mark.parametrize(("bits", "vectors"), [(4, 1), (4, 4), (8, 1)])
+def test_no_warp_waits_for_weights_that_it_has_just_asked_for(bits: int, vectors: int, join: Join) -> None:
+    """A scoreboard counts: a wait for the older of two loads that share one is a wait for both."""
+    variant = Variant(bits, vectors, join)
+    ptx(variant)  # skips where the compiler is not there
+    code = scheduled(compile_file(SOURCE, 90, variant.defines).cubin)
+    products = [number for number, one in enumerate(code) if one.text.startswith("HMMA")]
+    loads = [number for number, one in enumerate(code) if ".128.CONSTANT" in one.text]
+    within = [number for number in loads if products[0] - 200 < number < products[-1]]
+    halves = [within[: len(within) // 2], within[len(within) // 2 :]]
+    assert [len(half) for half in halves] == [8, 8]
+    for first, *_, last in halves:
+        counting = {code[number].counted_by for number in (first, last)}
+        assert len(counting) == 1
+        waiting = [number for number in range(first, last + 100) if code[number].waits_for & counting]
+        assert not waiting, code[waiting[0]]
 
 
 def test_a_wrong_source_tells_the_compiler_s_words(tmp_path: Path) -> None:
