@@ -396,7 +396,7 @@ def test_a_page_takes_the_place_of_a_page_and_of_nothing_else(tmp_path: Path) ->
     letter.write_text("Dear")
     before = (bundle / "manifest.json").read_bytes()
     for inside in (bundle / "manifest.json", tmp_path / "b" / "page.html", tmp_path / "x" / ".." / "b" / "page.html"):
-        with pytest.raises(OptionError, match="lies in the bundle|is no page of HTML"):
+        with pytest.raises(OptionError, match=r"lies in the bundle|is no page of HTML"):
             write_html(bundle, inside)
     with pytest.raises(OptionError, match=r"letter\.txt exists and is no page of HTML; name another file"):
         write_html(bundle, letter)
