@@ -138,9 +138,10 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
     taken = ExportError(f"Another export is writing {output}; wait for it.", option=" or name another --output")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK).open("w")
-    except FileNotFoundError:  # who held it has just cleared it
-        raise taken from None
+        try:
+            lock = (folder / _LOCK).open("w")
+        except FileNotFoundError:  # who held it has just cleared it
+            raise taken from None
     except OSError as error:
         raise ExportError(
             f"{output.parent} cannot be written ({error.strerror}); allow writing there.",
