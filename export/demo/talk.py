@@ -32,7 +32,7 @@ def run(out: TextIO) -> None:
     # Apple's framework where it runs, else our interpreter: both execute the saved package.
     backend = "coreml" if unavailable_reason("coreml") is None else "reference"
     with LocalEngine.open(folder, backend=backend) as engine:
-        print(f"\n{folder} answers through its Core ML package ({backend}):", file=out)
+        print(f"\n{folder} answers by its Core ML package ({backend}):", file=out)
         rate = _talk(engine, out)
         size = sum(entry.bytes for entry in engine.bundle.manifest.files.values())
     print(f"\nexport {exported:.1f} s · bundle {size:,} bytes · {rate:.1f} tokens/s", file=out)
