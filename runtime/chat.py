@@ -242,10 +242,13 @@ def _stops(*turns: str) -> tuple[str, ...]:
     return tuple(newlines + turn for turn in turns for newlines in ("\n", "\n\n"))
 
 
+# falcon-7b-instruct is known to break off after "\nUser". In the middle of an answer that may be "\nUsers".
+_USER = ("User:", "User" + END_OF_TEXT)
+
 TEMPLATES: dict[str, ChatTemplate] = {
     template.name: template
     for template in (
-        # falcon-7b-instruct's Hub template. Without the colon, as this model is known to break off after "\nUser".
+        # falcon-7b-instruct's Hub template
         ChatTemplate(
             name="falcon-instruct",
             system="",
@@ -253,7 +256,7 @@ TEMPLATES: dict[str, ChatTemplate] = {
             assistant="\n\nAssistant:",
             keeps_leading_newlines=True,
             collapses_blank_lines=True,
-            stop=(*_stops("User", "Assistant:"), END_OF_TEXT),
+            stop=(*_stops(*_USER, "Assistant:"), END_OF_TEXT),
         ),
         # vLLM's examples/template_falcon.jinja
         ChatTemplate(
@@ -262,7 +265,7 @@ TEMPLATES: dict[str, ChatTemplate] = {
             assistant="\nAssistant:",
             begins_with_end_of_text=True,
             guarded=("User:", "Assistant:"),
-            stop=(*_stops("User", "Assistant:"), END_OF_TEXT),
+            stop=(*_stops(*_USER, "Assistant:"), END_OF_TEXT),
         ),
         # litgpt's prompt for Falcon, from the Falcon paper's evaluations: made for one question
         ChatTemplate(
@@ -270,7 +273,7 @@ TEMPLATES: dict[str, ChatTemplate] = {
             user="\n",
             assistant="\nAnswer:",
             guarded=("Answer:",),
-            stop=("User:", *_stops("User"), END_OF_TEXT),
+            stop=(*_stops(*_USER), END_OF_TEXT),
         ),
         # falcon-180B-chat's model card
         ChatTemplate(
@@ -279,7 +282,7 @@ TEMPLATES: dict[str, ChatTemplate] = {
             user="\nUser: ",
             assistant="\nFalcon:",
             guarded=("System:", "User:", "Falcon:"),
-            stop=(*_stops("User", "Falcon:"), END_OF_TEXT),
+            stop=(*_stops(*_USER, "Falcon:"), END_OF_TEXT),
         ),
         # the text itself, for base models
         ChatTemplate(

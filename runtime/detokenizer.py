@@ -9,14 +9,14 @@ import codecs
 from collections.abc import Sequence
 
 from runtime.errors import OptionError
-from runtime.tokenizer import Tokenizer
+from runtime.tokenizer import END_OF_TEXT, Tokenizer
 
 
 class StopMatcher:
     """Passes text on until one of the `stops` has been written; holds back an ending that may grow into one.
 
     The stop that is complete first wins, of two that end together the longer one: the result does not depend on how
-    the text is cut into pieces.
+    the text is cut into pieces. What stands before END_OF_TEXT in a stop is also left out where the text ends in it.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -45,9 +45,10 @@ class StopMatcher:
         return shown
 
     def finish(self) -> str:
-        """What was held back: no more text comes, so a false start of a stop is text."""
+        """What was held back: no more text comes, so a false start of a stop is text, unless the end completes it."""
         shown, self._held = self._held, ""
-        return shown
+        ends = [stop.removesuffix(END_OF_TEXT) for stop in self._stops if stop.endswith(END_OF_TEXT)]
+        return shown[: min((len(shown) - len(end) for end in ends if shown.endswith(end)), default=len(shown))]
 
 
 class Detokenizer:
@@ -55,17 +56,24 @@ class Detokenizer:
 
     Control tokens have no text here. Bytes that are no UTF-8 become U+FFFD, as in the library's decoder; a character
     that is still unfinished at the end is left out. With `trim`, white space around the whole text is left out too, but
-    where the text `goes_on` from another that before it is kept.
+    where the text `goes_on` from another that before it is kept. With `skip_space`, one space at its begin is left out.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, stop: Sequence[str] = (), trim: bool = False, goes_on: bool = False
+        self,
+        tokenizer: Tokenizer,
+        *,
+        stop: Sequence[str] = (),
+        trim: bool = False,
+        goes_on: bool = False,
+        skip_space: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._matcher = StopMatcher(stop)
         self._trim = trim
         self._space = ""  # with trim: white space at the end of what was shown, due when more text comes
+        self._skip_space = skip_space
         self._begun = goes_on
 
     @property
@@ -84,6 +92,9 @@ class Detokenizer:
         return self._trimmed(self._matcher.finish())
 
     def _trimmed(self, text: str) -> str:
+        if self._skip_space and text:
+            self._skip_space = False
+            text = text.removeprefix(" ")
         if not self._trim:
             return text
         text = self._space + text if self._begun else text.lstrip()

@@ -76,9 +76,12 @@ class Writer:
         check_kind("trim", trim, bool, "True or False")
         check_kind("goes_on", goes_on, bool, "True or False")
         stop, stop_ids = checked_texts("stop", stop), checked_ids("stop_ids", stop_ids)
-        self._matcher = None if options.grammar is None else Matcher(options.grammar, tokenizer, leading_space=trim)
-        stops = (*options.stop, *(() if self._matcher else stop))
-        self._detokenizer = Detokenizer(tokenizer, stop=stops, trim=trim, goes_on=goes_on)
+        lead = trim and not goes_on
+        self._matcher = None if options.grammar is None else Matcher(options.grammar, tokenizer, leading_space=lead)
+        if self._matcher:  # the answer is what the grammar took, white space around it included
+            self._detokenizer = Detokenizer(tokenizer, stop=options.stop, skip_space=self._matcher.leading_space)
+        else:
+            self._detokenizer = Detokenizer(tokenizer, stop=(*options.stop, *stop), trim=trim, goes_on=goes_on)
         self._tokenizer = tokenizer
         self._options = options
         self._end_ids = tokenizer.control_ids | frozenset(stop_ids)

@@ -16,6 +16,7 @@ from runtime.packages import install_command
 from runtime.tokenizer import Tokenizer
 
 _LIMITS = ("too many", "; max is ")  # llguidance's words for its own; its stop_reason is the one of a bug, then
+_SETTINGS = "x-guidance"  # where a schema tells llguidance how strict to be
 _NAMES = {"json_schema": "JSON schema", "regex": "regex"}  # for people
 
 
@@ -24,13 +25,15 @@ class Matcher:
     installed."""
 
     def __init__(self, grammar: Grammar, tokenizer: Tokenizer, *, leading_space: bool = False) -> None:
-        """`leading_space`: the answer may begin with one, as answers of chat formats do before they are trimmed."""
+        """`leading_space`: one that is not of the grammar may come first, as in answers of chat formats, unless the
+        grammar's own text may begin with one."""
         self._eos_id = tokenizer.eos_id
         self._kind = grammar.kind
-        llguidance, source = _library(), _source(grammar, leading_space=leading_space)
-        self._matcher = llguidance.LLMatcher(_vocabulary(tokenizer), source, log_level=0)
-        if self._matcher.is_error():
-            raise _unusable(grammar, str(self._matcher.get_error()))
+        self.leading_space = False
+        self._matcher = _matcher(grammar, tokenizer, leading_space=False)
+        if leading_space and not self.allowed(tokenizer.vocab_size)[tokenizer.encode(" ")[0]]:
+            self._matcher = _matcher(grammar, tokenizer, leading_space=True)
+            self.leading_space = True
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone. Raises
@@ -76,6 +79,15 @@ def parsed_schema(grammar: Grammar) -> Any:
         raise OptionError(f"the JSON schema is not JSON ({error}); correct it.") from None
 
 
+def _matcher(grammar: Grammar, tokenizer: Tokenizer, *, leading_space: bool) -> Any:
+    """llguidance's own. Raises as Matcher."""
+    llguidance, source = _library(), _source(grammar, leading_space=leading_space)
+    made = llguidance.LLMatcher(_vocabulary(tokenizer), source, log_level=0)
+    if made.is_error():
+        raise _unusable(grammar, str(made.get_error()))
+    return made
+
+
 def _library() -> Any:
     try:
         import llguidance
@@ -101,8 +113,12 @@ def _source(grammar: Grammar, *, leading_space: bool) -> str:
     schema = parsed_schema(grammar)
     if not isinstance(schema, dict | bool):
         raise OptionError('a JSON schema is an object, such as {"type": "object"}.')
-    if isinstance(schema, dict):  # a small model may write white space for ever where it is free to
-        schema = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}, **schema}
+    if isinstance(schema, dict):
+        if _SETTINGS in schema:
+            raise OptionError(f"the JSON schema cannot be used: {_SETTINGS} could loosen it; leave it out.")
+        # A small model may write white space for ever where it is free to.
+        spaces = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+        schema = {_SETTINGS: spaces, **schema}
     lead = '" "? ' if leading_space else ""
     return LLMatcher.grammar_from_lark(f"start: {lead}body\nbody: %json {json.dumps(schema)}\n")
 

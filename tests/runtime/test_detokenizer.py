@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.chat import TEMPLATES
 from runtime.detokenizer import Detokenizer, StopMatcher
 from runtime.errors import OptionError
 from runtime.tokenizer import Tokenizer
@@ -76,6 +77,16 @@ def test_a_stop_text_need_not_fall_on_token_boundaries() -> None:
 
 def test_of_stops_that_end_together_the_longer_wins() -> None:
     assert "".join(deltas(byte_tokens(b"a.\n\nUser: x"), stop=["\nUser", "\n\nUser"])) == "a."
+
+
+@pytest.mark.parametrize("name", sorted(set(TEMPLATES) - {"raw"}))
+def test_a_line_of_users_is_no_turn_and_a_turn_that_was_only_begun_is_left_out(name: str) -> None:
+    stop = TEMPLATES[name].stop
+    assert "".join(deltas(byte_tokens(b"Roles:\nAdmins\nUsers\nGuests"), stop=stop)) == "Roles:\nAdmins\nUsers\nGuests"
+    assert "".join(deltas(byte_tokens(b"Roles:\nEnd User: you"), stop=stop)) == "Roles:\nEnd User: you"
+    for begun in (b"Yes.\nUser", b"Yes.\n\nUser", b"Yes.\nUser: no", b"Yes.\n\nUser: no", b"Yes.\nUser<|endoftext|>x"):
+        assert "".join(deltas(byte_tokens(begun), stop=stop)) == "Yes."
+    assert "".join(deltas(byte_tokens(b"Yes.\nUse"), stop=stop)) == "Yes.\nUse"
 
 
 def test_a_stop_that_overlaps_its_own_false_start_is_found() -> None:

@@ -55,14 +55,34 @@ def test_an_answer_matches_the_regular_expression_or_was_cut_at_the_limit(patter
 
 @pytest.mark.parametrize("trim", [False, True])
 @pytest.mark.parametrize(
-    "pattern", [r"^(yes|no)$", r"\Ayes\z", "(^yes$)", "^a|b$", "a/b", "/", r"a\/b", " ?yes", "[ a]{2,4}b"]
+    "pattern",
+    [
+        r"^(yes|no)$",
+        r"\Ayes\z",
+        "(^yes$)",
+        "^a|b$",
+        "a/b",
+        "/",
+        r"a\/b",
+        " ?yes",
+        "[ a]{2,4}b",
+        "yes ",
+        "  yes",
+        r"\n\nyes",
+        r"(\s|x){5}",
+    ],
 )
 def test_anchors_slashes_and_spaces_of_a_regular_expression_are_its_own(pattern: str, trim: bool) -> None:
     for seed in range(5):
         last = answer(Grammar(kind="regex", text=pattern), seed, trim=trim)
         assert last.reason == "stop"
-        said = last.text
-        assert any(re.fullmatch(pattern.replace(r"\z", r"\Z"), lead + said) for lead in ("", " ")), said
+        assert re.fullmatch(pattern.replace(r"\z", r"\Z"), last.text), last.text
+
+
+def test_a_schema_cannot_tell_how_strictly_it_is_kept() -> None:
+    schema = {"x-guidance": {"lenient": True}, "not": {"type": "string"}}
+    with pytest.raises(OptionError, match="x-guidance could loosen it; leave it out"):
+        check_grammar(Grammar(kind="json_schema", text=json.dumps(schema)))
 
 
 @pytest.mark.parametrize("trim", [False, True])
