@@ -32,6 +32,7 @@ from export.workfolder import WorkFolder, behind_link, check_output, disk_full, 
 from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
+from runtime.chat import RAW, formats
 from runtime.cli.interrupt import StopOnInterrupt
 from runtime.errors import OptionError
 from runtime.mil import Program
@@ -103,9 +104,10 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             raise
         check_output(place, writer.PACKAGE, force=options.force)  # something may have appeared there meanwhile
         work.finish(place)
-    if source.chat_template == "raw" and not source.is_known:
+    if source.chat_template == RAW and not source.is_known:
         progress.note(
-            f"No chat format is known for {source.name}: `chat` continues its text, unless --template names a format."
+            f"No chat format is known for {source.name}: `chat` continues its text, unless --template names one of "
+            f"{formats()}."
         )
     return output
 

@@ -242,6 +242,7 @@ def _stops(*turns: str) -> tuple[str, ...]:
     return tuple(newlines + turn for turn in turns for newlines in ("\n", "\n\n"))
 
 
+RAW = "raw"  # the format that is none
 # falcon-7b-instruct is known to break off after "\nUser". In the middle of an answer that may be "\nUsers".
 _USER = ("User:", "User" + END_OF_TEXT)
 
@@ -286,8 +287,13 @@ TEMPLATES: dict[str, ChatTemplate] = {
         ),
         # the text itself, for base models
         ChatTemplate(
-            name="raw", system="", user="", assistant="", answer_space="", keeps_leading_newlines=True, trims=False
+            name=RAW, system="", user="", assistant="", answer_space="", keeps_leading_newlines=True, trims=False
         ),
     )
 }
 DEFAULT_TEMPLATE = TEMPLATES["falcon-instruct"]
+
+
+def formats() -> str:
+    """The names of the chat formats, for people."""
+    return ", ".join(name for name in TEMPLATES if name != RAW)

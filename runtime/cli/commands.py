@@ -8,6 +8,7 @@ from typing import BinaryIO, TextIO
 
 from runtime.backends.threads import suit_threads
 from runtime.bounded import open_bounded
+from runtime.chat import RAW, formats
 from runtime.cli.arguments import KEY_NAMES, Options
 from runtime.cli.chat import from_pipe, from_terminal
 from runtime.cli.conversation import INTERRUPTED, Conversation
@@ -23,17 +24,24 @@ from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
 from runtime.errors import OptionError
+from runtime.manifest import Manifest
 
 
 def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
     """Run one command; returns the exit code. Raises UserFacingError."""
     with no_echo(stdin):
-        remote = options.remote is not None
-        engine = _service(options) if remote else _opened(model_folder(options.bundle, err), options, err)
+        folder = None if options.remote is not None else model_folder(options.bundle, err)
+        engine = _service(options) if folder is None else _opened(folder, options, err)
     with engine:
+        output = _output(engine, options, out, err)
         if options.command == "complete":
-            return _complete(engine, options, stdin, _output(engine, options, out, err))
-        return _chat(engine, options, stdin, _output(engine, options, out, err), out)
+            return _complete(engine, options, stdin, output)
+        if folder is not None and options.template is None and Manifest.read(folder).chat_template == RAW:
+            output.aside(
+                f"{folder.name} has no chat format, so what you write is continued; if it was taught one, name it with "
+                f"--template: {formats()}."
+            )
+        return _chat(engine, options, stdin, output, out)
 
 
 def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Output:

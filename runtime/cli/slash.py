@@ -194,8 +194,9 @@ def _either(names: Sequence[str]) -> str:
 def _context(argument: str, conversation: Conversation, out: TextIO) -> None:  # noqa: ARG001
     used, most = conversation.used_tokens(), conversation.engine.info.context_length
     if used is None or most is None:
-        known = "" if used is None else f"{used:,} tokens are used. "
-        out.write(wrapped(f"{known}The service does not say how many its context holds."))
+        holds = "The service does not say how many its context holds" if most is None else f"The context holds {most:,}"
+        known = "how many are used is not known" if used is None else f"{used:,} tokens are used"
+        out.write(wrapped(f"{holds}; {known}."))
         return
     cells = min(40, width() - 2)
     filled = min(cells, -(-used * cells // most))
@@ -204,6 +205,8 @@ def _context(argument: str, conversation: Conversation, out: TextIO) -> None:  #
 
 
 def _show(argument: str, conversation: Conversation, out: TextIO) -> None:  # noqa: ARG001
+    if conversation.system:
+        out.write(f"{_row('system', conversation.system)}\n")
     if not conversation.turns:
         out.write("Nothing was said yet.\n")
     for place, message in enumerate(conversation.turns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email.message
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -11,6 +12,7 @@ from runtime.serving.errors import RefusalError
 MOST_BYTES = 16 * 2**20
 _READ_OVER = 4  # times as much of a body that is too large, so that its client hears why
 _SECONDS = 60.0
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
 async def read_body(request: Request) -> bytes | None:
@@ -18,9 +20,16 @@ async def read_body(request: Request) -> bytes | None:
 
     It has to say that it is JSON: a page of another site can send what says nothing without asking (CORS).
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    kind = email.message.Message()
+    kind["content-type"] = request.headers.get("content-type", "")
+    if kind.get_content_type() != "application/json":
         raise RefusalError("The body must be JSON and say so: send Content-Type: application/json.", status=415)
+    if str(kind.get_param("charset", "utf-8")).lower() not in _CHARSETS:
+        raise RefusalError("The body must be JSON in UTF-8; send it so, or without a charset.", status=415)
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise RefusalError("The body must not be compressed; send it without Content-Encoding.", status=415)
+    if "expect" in request.headers and int(request.headers.get("content-length", 0)) > MOST_BYTES:
+        raise _too_large()  # before the client is told to go on
     try:
         async with asyncio.timeout(_SECONDS):
             return await _read(request)
@@ -42,6 +51,10 @@ async def _read(request: Request) -> bytes:
         if size > _READ_OVER * MOST_BYTES:
             break
     if size > MOST_BYTES:
-        sentence = f"The body has more than {MOST_BYTES // 2**20} MiB; shorten it."
-        raise RefusalError(sentence, status=413, code="request_too_large")
+        raise _too_large()
     return b"".join(pieces)
+
+
+def _too_large() -> RefusalError:
+    sentence = f"The body has more than {MOST_BYTES // 2**20} MiB; shorten it."
+    return RefusalError(sentence, status=413, code="request_too_large")

@@ -14,9 +14,15 @@ def read_fields(body: bytes) -> Fields:
     """The object in `body`. Raises RefusalError for what is no JSON object."""
     try:
         found = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise RefusalError("The request's body is nested too deeply; flatten it.", code="invalid_json") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RefusalError(
             f"The request's body is not JSON ({_one_line(error)}); correct it.", code="invalid_json"
+        ) from None
+    except ValueError:  # the only other that json raises
+        raise RefusalError(
+            "The request's body has a number of thousands of digits; shorten it.", code="invalid_json"
         ) from None
     if not isinstance(found, dict):
         raise RefusalError("The request's body must be a JSON object.", code="invalid_json")

@@ -392,6 +392,7 @@ def test_a_link_that_leads_nowhere_is_refused_before_anything_is_made(
 def test_a_model_without_a_chat_format_is_told(run: Run, checkpoints: Checkpoints, output: Path) -> None:
     _, _, err = run(checkpoints("7b"), "--output", output, "--no-verify")
     assert err.splitlines()[-1].startswith("No chat format is known for 7b")
+    assert "falcon-instruct, " in err.splitlines()[-1]
     assert "  chat      raw: " in run("inspect", output)[1]
 
 

@@ -70,7 +70,15 @@ def test_a_pipe_is_one_conversation_with_a_turn_a_line(cli: Cli) -> None:
 
 
 def test_no_turn_is_no_error(cli: Cli) -> None:
-    assert cli("chat", talker()) == Outcome(0, "", "")
+    assert cli("chat", talker(), "--template", "raw") == Outcome(0, "", "")
+
+
+def test_a_model_without_a_chat_format_is_told_with_the_formats_that_there_are(cli: Cli) -> None:
+    told = cli("chat", talker()).err
+    assert told.startswith("talker has no chat format, so what you write is continued; ")
+    assert told.endswith("--template: falcon-instruct, vllm, litgpt, falcon-180b-chat.\n")
+    assert cli("chat", talker(), "--template", "litgpt").err == ""
+    assert cli("chat", talker(), "--json", stdin=b"x").err == ""
 
 
 def test_a_system_message_comes_first(cli: Cli) -> None:

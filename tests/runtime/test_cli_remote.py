@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from runtime.cli.conversation import Conversation
+from runtime.cli.output import Output
+from runtime.cli.slash import run
+from runtime.engines.remote import RemoteEngine
+from runtime.options import GenerationOptions
 from tests.ports import deaf_port
 from tests.runtime.bundles import talker
 from tests.runtime.program import assert_sentence, run_program
@@ -120,3 +126,23 @@ def test_what_a_service_cannot_be_asked_for_is_refused_by_its_option(
 def test_a_bias_of_a_token_that_the_model_lacks_is_refused_by_its_option(process: tuple[str, ...]) -> None:
     given = (str(talker()), *process, "--logit-bias", "99999:5", "--prompt", "x")
     assert_sentence(run_program("complete", *given), "--logit-bias names token 99999")
+
+
+@pytest.mark.parametrize(
+    ("context_length", "sentence"),
+    [
+        (2048, "The context holds 2,048; how many are used is not known.\n"),
+        (None, "The service does not say how many its context holds; how many are used is not known.\n"),
+    ],
+)
+def test_context_tells_what_of_it_is_known(
+    service: Service, context_length: int | None, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    out = io.StringIO()
+    with RemoteEngine.open(service.url, context_length=context_length) as engine:
+        conversation = Conversation(
+            engine, Output(out, out, json_lines=False, backend="remote"), GenerationOptions(), stdin=io.StringIO()
+        )
+        run("/context", conversation, out)
+    assert out.getvalue() == sentence

@@ -85,6 +85,15 @@ def test_undo_takes_back_a_turn_and_brings_back_what_reset_ended(screen: Screen)
     assert said(screen, "/undo") == "There is nothing to take back."
 
 
+def test_show_begins_with_what_the_model_is_told_first(screen: Screen) -> None:
+    said(screen, "/set temperature 0")
+    said(screen, "Hello")
+    shown = said(screen, "/show")
+    assert not shown.startswith("system")
+    assert said(screen, "/system Be brief.") == "From the next answer on."
+    assert said(screen, "/show") == f"system             Be brief.\n{shown}"
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [

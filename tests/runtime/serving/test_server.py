@@ -121,6 +121,30 @@ def test_a_body_has_to_say_that_it_is_json(client: httpx.Client) -> None:
     assert client.post("/v1/completions", content=json.dumps(completion()), headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip"},
+        {"Content-Encoding": "br"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": 'application/json; charset="latin1"'},
+    ],
+)
+def test_a_body_that_says_it_is_written_otherwise_is_not_read_as_it_lies(
+    client: httpx.Client, headers: dict[str, str]
+) -> None:
+    error_of(client.post("/v1/completions", content=json.dumps(completion()), headers={**JSON, **headers}), 415)
+    headers = {"Content-Type": 'application/json; charset="UTF-8"', "Content-Encoding": "identity"}
+    assert client.post("/v1/completions", content=json.dumps(completion()), headers=headers).status_code == 200
+
+
+def test_json_that_python_does_not_read_is_told_without_python_s_words(client: httpx.Client) -> None:
+    deep = '{"prompt": ' + "[" * 5000 + "]" * 5000 + "}"
+    assert "nested too deeply" in error_of(client.post("/v1/completions", content=deep, headers=JSON), 400)["message"]
+    long = '{"prompt": "a", "max_tokens": ' + "9" * 5000 + "}"
+    assert "thousands of digits" in error_of(client.post("/v1/completions", content=long, headers=JSON), 400)["message"]
+
+
 def test_a_body_that_is_too_large_is_refused_however_it_is_sent(client: httpx.Client) -> None:
     large = b" " * (MOST_BYTES + 1)
     error_of(client.post("/v1/completions", content=large, headers=JSON), 413)
