@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
+from runtime.interrupt import StopOnInterrupt, leave
 from runtime.packages import check_exporter, check_python, missing_package
 
 

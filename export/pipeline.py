@@ -33,8 +33,8 @@ from models.checkpoint import Checkpoint, expected_shapes
 from models.config import FalconConfig
 from models.errors import CheckpointError
 from runtime.chat import RAW, formats
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.errors import OptionError
+from runtime.interrupt import StopOnInterrupt
 from runtime.mil import Program
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from export.space import DiskError
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.errors import OptionError, UserFacingError
+from runtime.interrupt import StopOnInterrupt
 from runtime.locks import try_lock
 from runtime.manifest import MANIFEST_NAME, set_aside_path
 from runtime.whole import flush_folder

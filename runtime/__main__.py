@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from runtime.cli.failure import tell_failure, wants_json
-from runtime.cli.interrupt import leave
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
+from runtime.interrupt import leave
 from runtime.packages import check_python, missing_package
 
 _UNLOADABLE = (126, 127, 1114)  # Windows' numbers: a library, or what it needs, is not found or does not start

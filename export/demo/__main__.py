@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runtime.cli.interrupt import StopOnInterrupt, leave
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
+from runtime.interrupt import StopOnInterrupt, leave
 from runtime.packages import check_exporter, check_python, missing_package
 
 

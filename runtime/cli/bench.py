@@ -10,10 +10,10 @@ from runtime.bundle import Bundle
 from runtime.cli.conversation import INTERRUPTED
 from runtime.cli.echo import no_echo
 from runtime.cli.folders import model_folder
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import BenchOptions
 from runtime.cli.progress import ProgressLine
 from runtime.cli.table import number, table, wrapped, write_json
+from runtime.interrupt import StopOnInterrupt
 from runtime.manifest import Manifest
 from runtime.measure.bandwidth import read_bandwidth, thread_count
 from runtime.measure.bench import run_bench

@@ -14,7 +14,6 @@ from runtime.cli.chat import from_pipe, from_terminal
 from runtime.cli.conversation import INTERRUPTED, Conversation
 from runtime.cli.echo import no_echo
 from runtime.cli.folders import model_folder
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
 from runtime.cli.output import Output
 from runtime.cli.terminal import end_keys
@@ -24,6 +23,7 @@ from runtime.engines.base import Engine
 from runtime.engines.local import LocalEngine
 from runtime.engines.process import ProcessEngine
 from runtime.errors import OptionError
+from runtime.interrupt import StopOnInterrupt
 from runtime.manifest import Manifest
 
 

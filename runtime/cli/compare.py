@@ -6,12 +6,12 @@ from typing import TextIO
 
 from runtime.cli.conversation import INTERRUPTED
 from runtime.cli.echo import no_echo
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import CompareOptions
 from runtime.cli.progress import ProgressLine
 from runtime.cli.scoring import Text, open_named, read_text
 from runtime.cli.table import estimate, number, percent, table, write_json
 from runtime.errors import TokenizerError
+from runtime.interrupt import StopOnInterrupt
 from runtime.measure.divergence import DELTA_SHARES, KL_SHARES, Comparison, compare_models
 from runtime.measure.models import OpenModel
 from runtime.measure.statistics import correlation_of, mean_of, percentiles, root_mean_square

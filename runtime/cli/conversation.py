@@ -9,7 +9,6 @@ from typing import TextIO
 
 from runtime.chat import Message
 from runtime.cli.echo import no_echo
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.naming import options_named
 from runtime.cli.output import Output
 from runtime.cli.state import bring_back_state, drop_state, has_state, keep_state, state_file
@@ -17,6 +16,7 @@ from runtime.cli.transcript import Transcript, load, save
 from runtime.engines.base import Engine
 from runtime.errors import ChatError, OptionError
 from runtime.events import Finished, FinishReason
+from runtime.interrupt import StopOnInterrupt
 from runtime.options import GenerationOptions
 
 INTERRUPTED = 130

@@ -6,11 +6,11 @@ from typing import TextIO
 
 from runtime.cli.conversation import INTERRUPTED
 from runtime.cli.echo import no_echo
-from runtime.cli.interrupt import StopOnInterrupt
 from runtime.cli.measuring import PerplexityOptions
 from runtime.cli.progress import ProgressLine
 from runtime.cli.scoring import open_named, read_text
 from runtime.cli.table import estimate, table, write_json
+from runtime.interrupt import StopOnInterrupt
 from runtime.measure.perplexity import measure_perplexity
 
 
