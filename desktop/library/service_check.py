@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 
@@ -39,7 +40,9 @@ class ServiceCheck(QObject):
         number = self._number
 
         def work() -> None:
-            self._answered.emit(number, self._verdict(service))
+            verdict = self._verdict(service)
+            with contextlib.suppress(RuntimeError):  # the dialog was closed meanwhile, and this went with it
+                self._answered.emit(number, verdict)
 
         threading.Thread(target=work, name="service check", daemon=True).start()
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote, list_block
 
 from desktop.text.addresses import links_plugin
 from desktop.text.maths import maths_plugin
 from desktop.text.tasks import tasks_plugin
+
+_DEEPEST = 40  # quotes and lists within each other; a list and its item count as two
+_Rule = Callable[[StateBlock, int, int, bool], bool]
 
 
 class _Parser(MarkdownIt):
@@ -17,8 +23,19 @@ class _Parser(MarkdownIt):
 
 def make_parser() -> MarkdownIt:
     """CommonMark with tables, strikethrough, mathematics, tasks and bare addresses. HTML is text."""
-    md = _Parser("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    md = _Parser("commonmark", {"html": False, "maxNesting": 2 * _DEEPEST}).enable(["table", "strikethrough"])
+    md.block.ruler.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
+    md.block.ruler.at("blockquote", _bounded(blockquote), {"alt": ["paragraph", "reference", "blockquote", "list"]})
     maths_plugin(md)
     links_plugin(md)
     tasks_plugin(md)
     return md
+
+
+def _bounded(rule: _Rule) -> _Rule:
+    """`rule`, but deeper it is text: beyond a bound of its own markdown-it leaves out that and all that follows."""
+
+    def bounded(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+        return state.level < _DEEPEST and rule(state, first, last, silent)
+
+    return bounded

@@ -22,7 +22,8 @@ class WindowState:
         """Put the window where it was, moved onto a screen where that one is gone. Whether the list was shown."""
         geometry = self._settings.value("geometry")
         if not (isinstance(geometry, QByteArray) and window.restoreGeometry(geometry)):
-            window.resize(FIRST_SIZE)
+            room = window.screen().availableSize() - QSize(0, _GRIP // 2)  # for the title bar
+            window.resize(FIRST_SIZE.boundedTo(room))
         mend(window)
         sizes = self._settings.value("splitter")
         if isinstance(sizes, QByteArray):

@@ -36,12 +36,12 @@ def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
         output = _output(engine, options, out, err)
         if options.command == "complete":
             return _complete(engine, options, stdin, output)
-        if folder is not None and options.template is None and Manifest.read(folder).chat_template == RAW:
-            output.aside(
-                f"{folder.name} has no chat format, so what you write is continued; if it was taught one, name it with "
-                f"--template: {formats()}."
-            )
-        return _chat(engine, options, stdin, output, out)
+        continued = folder is not None and options.template is None and Manifest.read(folder).chat_template == RAW
+        note = (
+            f"{engine.info.model} has no chat format, so what you write is continued; if it was taught one, name it "
+            f"with --template: {formats()}."
+        )
+        return _chat(engine, options, stdin, output, out, note if continued else None)
 
 
 def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Output:
@@ -50,7 +50,8 @@ def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Outpu
     return Output(out, err, json_lines=options.json, backend=info.backend, context_length=context_length)
 
 
-def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO) -> int:
+def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO, format_note: str | None) -> int:
+    """`format_note` is told at a terminal first, elsewhere where it explains an answer of nothing."""
     with options_named():
         conversation = Conversation(engine, output, options.generation, stdin=stdin, system=options.system)
     if options.load is not None:
@@ -61,10 +62,16 @@ def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: 
             conversation.set_system(options.system)
     if options.input not in (None, "-"):
         with _opened_file(Path(str(options.input))) as stream:
-            return from_pipe(conversation, stream, output)
-    if options.input is None and stdin.isatty() and out.isatty() and not options.json:
+            code = from_pipe(conversation, stream, output)
+    elif options.input is None and stdin.isatty() and out.isatty() and not options.json:
+        if format_note:
+            output.aside(format_note)
         return from_terminal(conversation, out, remember=options.history)
-    return from_pipe(conversation, stdin.buffer, output)
+    else:
+        code = from_pipe(conversation, stdin.buffer, output)
+    if format_note and any(turn.role == "assistant" and not turn.content for turn in conversation.turns):
+        output.aside(format_note)
+    return code
 
 
 def _opened_file(file: Path) -> BinaryIO:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.controllers.services import ServicesController
 from desktop.store.store import Store
-from desktop.views.models.service_dialog import ServiceForm
+from desktop.views.models.service_dialog import ServiceDialog, ServiceForm
 from desktop.views.models.services_page import ServicesPage
 
 
@@ -55,3 +56,15 @@ def test_a_service_that_was_added_or_changed_is_chosen_and_in_sight(
     services.save(form("zebra"), first)
     assert chosen(page) == "zebra"
     assert page.list.count() == len(names)
+
+
+def test_what_was_said_goes_when_what_it_is_of_is_typed_anew(qtbot: QtBot) -> None:
+    dialog = ServiceDialog()
+    qtbot.addWidget(dialog)
+    for edit in (dialog.url, dialog.model, dialog.key):
+        dialog.tell("http://old.example refused the key.", well=False)
+        QTest.keyClicks(edit, "x")
+        assert "refused" not in dialog.told.text()
+    dialog.tell("http://old.example refused the key.", well=False)
+    QTest.keyClicks(dialog.name, "x")
+    assert "refused" in dialog.told.text()

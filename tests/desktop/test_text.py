@@ -354,3 +354,17 @@ def test_a_link_that_cannot_be_opened_shows_its_address_as_text() -> None:
     (block,) = blocks("[click](ftp://a.b/c)")
     assert isinstance(block, Paragraph)
     assert [(span.text, span.link) for span in block.spans] == [("click (ftp://a.b/c)", None)]
+
+
+@pytest.mark.parametrize("levels", [3, 9, 10, 12, 21, 30, 60])
+@pytest.mark.parametrize("kind", ["list", "quote", "both"])
+def test_what_is_nested_however_deep_loses_nothing_of_itself_or_of_what_follows(levels: int, kind: str) -> None:
+    deep = {
+        "list": "".join(f"{'  ' * level}- level {level}\n" for level in range(levels)),
+        "quote": "".join(f"{'> ' * (level + 1)}level {level}\n\n" for level in range(levels)),
+        "both": "".join(f"{'> - ' * (level + 1)}level {level}\n\n" for level in range(levels)),
+    }[kind]
+    markdown = Markdown()
+    said = plain_text(markdown.update(f"{deep}\nThe end.\n\n```\ncode\n```\n", final=True))
+    for wanted in (*(f"level {level}" for level in range(levels)), "The end.", "code"):
+        assert wanted in said

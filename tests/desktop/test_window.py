@@ -277,6 +277,16 @@ def test_a_window_whose_screen_is_gone_comes_onto_one_that_is_there(qtbot: QtBot
     assert screen.contains(back.geometry().center())
 
 
+def test_the_first_window_is_no_larger_than_its_screen(qtbot: QtBot, tmp_path: Path) -> None:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.keep_state(WindowState(tmp_path / "window.ini"))
+    room = window.screen().availableSize()
+    assert room.width() < 1180, "the screen of these tests is small"
+    assert window.width() <= room.width()
+    assert window.height() < room.height()
+
+
 def test_a_damaged_file_of_the_windows_place_costs_only_the_place(qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "window.ini").write_bytes(b"\x00\xffgeometry=@ByteArray(nonsense)\n[")
     window = MainWindow()

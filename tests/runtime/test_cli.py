@@ -70,15 +70,17 @@ def test_a_pipe_is_one_conversation_with_a_turn_a_line(cli: Cli) -> None:
 
 
 def test_no_turn_is_no_error(cli: Cli) -> None:
-    assert cli("chat", talker(), "--template", "raw") == Outcome(0, "", "")
+    assert cli("chat", talker()) == Outcome(0, "", "")
 
 
-def test_a_model_without_a_chat_format_is_told_with_the_formats_that_there_are(cli: Cli) -> None:
-    told = cli("chat", talker()).err
-    assert told.startswith("talker has no chat format, so what you write is continued; ")
-    assert told.endswith("--template: falcon-instruct, vllm, litgpt, falcon-180b-chat.\n")
-    assert cli("chat", talker(), "--template", "litgpt").err == ""
-    assert cli("chat", talker(), "--json", stdin=b"x").err == ""
+def test_an_answer_of_nothing_is_explained_where_there_is_no_chat_format(cli: Cli) -> None:
+    nothing = ("--regex", " ?", "--temperature", "0")
+    told = cli("chat", talker(), *nothing, stdin=b"x").err.splitlines()
+    assert "has no chat format, so what you write is continued" in told[-1]
+    assert told[-1].endswith("--template: falcon-instruct, vllm, litgpt, falcon-180b-chat.")
+    for given in (("--template", "litgpt", *nothing), GREEDY):
+        assert "chat format" not in cli("chat", talker(), *given, stdin=b"x").err
+    assert cli("chat", talker(), *nothing, "--json", stdin=b"x").err == ""
 
 
 def test_a_system_message_comes_first(cli: Cli) -> None:

@@ -86,6 +86,8 @@ class ServiceDialog(Dialog):
         self.buttons.rejected.connect(self.reject)
         self.buttons.accepted.connect(self._on_save)
         self.test_button.clicked.connect(self._on_test)
+        for edit in (self.url, self.model, self.key):
+            edit.textEdited.connect(self._forget)
         self.name.setFocus()
 
     def form(self) -> ServiceForm:
@@ -104,6 +106,11 @@ class ServiceDialog(Dialog):
         self.told.set_plain(sentence)
         set_kind(self.told, "muted" if well else "danger")
         self.test_button.setEnabled(True)
+
+    def _forget(self) -> None:
+        """What was said is of what was typed before."""
+        if self.test_button.isEnabled():
+            self.tell("", well=True)
 
     def _on_save(self) -> None:
         if self._is_right():
