@@ -51,7 +51,7 @@ class WorkFolder:
         same = mark.exists() and mark.read_text(encoding="utf-8") == key
         for item in self.folder.iterdir():
             if item.name != _LOCK and not (same and item.name in (_KEY, _TENSORS, _MEASURED)):
-                shutil.rmtree(item) if item.is_dir() else item.unlink()
+                _delete(item)
         mark.write_text(key, encoding="utf-8")
 
     def size(self) -> int:
@@ -71,9 +71,10 @@ class WorkFolder:
 
     def clear(self) -> None:
         """Delete it, the lock last: from then on, what stands there is another export's."""
-        for item in self.folder.iterdir():
+        for item in self.folder.glob("*"):
             if item.name != _LOCK:
-                _remove(item)
+                with contextlib.suppress(OSError):
+                    _delete(item)
         self._is_ours = False
         with contextlib.suppress(OSError):
             (self.folder / _LOCK).unlink()
@@ -153,9 +154,8 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
         yield
 
 
-def _remove(item: Path) -> None:
-    with contextlib.suppress(OSError):
-        shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+def _delete(item: Path) -> None:
+    shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
 
 def _is_there(file: Path, opened: TextIO) -> bool:

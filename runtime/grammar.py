@@ -29,11 +29,12 @@ class Matcher:
         grammar's own text may begin with one."""
         self._eos_id = tokenizer.eos_id
         self._kind = grammar.kind
-        self.leading_space = False
-        self._matcher = _matcher(grammar, tokenizer, leading_space=False)
-        if leading_space and not self.allowed(tokenizer.vocab_size)[tokenizer.encode(" ")[0]]:
-            self._matcher = _matcher(grammar, tokenizer, leading_space=True)
-            self.leading_space = True
+        self.leading_space = leading_space and grammar.kind == "json_schema"  # whose text never does: see `_source`
+        self._matcher = _matcher(grammar, tokenizer, leading_space=self.leading_space)
+        if leading_space and not self.leading_space:
+            self.leading_space = not self.allowed(tokenizer.vocab_size)[tokenizer.encode(" ")[0]]
+            if self.leading_space:
+                self._matcher = _matcher(grammar, tokenizer, leading_space=True)
 
     def allowed(self, count: int) -> npt.NDArray[np.bool_]:
         """Which of the first `count` ids may come next, [count]; at the grammar's end the end of text alone. Raises

@@ -36,18 +36,25 @@ def run(options: Options, stdin: TextIO, out: TextIO, err: TextIO) -> int:
         output = _output(engine, options, out, err)
         if options.command == "complete":
             return _complete(engine, options, stdin, output)
-        continued = folder is not None and options.template is None and Manifest.read(folder).chat_template == RAW
-        note = (
-            f"{engine.info.model} has no chat format, so what you write is continued; if it was taught one, name it "
-            f"with --template: {formats()}."
-        )
-        return _chat(engine, options, stdin, output, out, note if continued else None)
+        note = None if folder is None else _format_note(folder, options)
+        return _chat(engine, options, stdin, output, out, note)
 
 
 def _output(engine: Engine, options: Options, out: TextIO, err: TextIO) -> Output:
     info = engine.info
     context_length = info.context_length if options.command == "chat" else None
     return Output(out, err, json_lines=options.json, backend=info.backend, context_length=context_length)
+
+
+def _format_note(folder: Path, options: Options) -> str | None:
+    """That the bundle has no chat format, where none is named either."""
+    manifest = Manifest.read(folder)
+    if options.template is not None or manifest.chat_template != RAW:
+        return None
+    return (
+        f"{manifest.name} has no chat format, so what you write is continued; if it was taught one, name it with "
+        f"--template: {formats()}."
+    )
 
 
 def _chat(engine: Engine, options: Options, stdin: TextIO, output: Output, out: TextIO, format_note: str | None) -> int:

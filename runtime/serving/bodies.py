@@ -20,6 +20,17 @@ async def read_body(request: Request) -> bytes | None:
 
     It has to say that it is JSON: a page of another site can send what says nothing without asking (CORS).
     """
+    _check_headers(request)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await _read(request)
+    except TimeoutError:
+        raise RefusalError(f"The body did not arrive within {_SECONDS:.0f} s; send it again.", status=408) from None
+    except ClientDisconnect:
+        return None
+
+
+def _check_headers(request: Request) -> None:
     kind = email.message.Message()
     kind["content-type"] = request.headers.get("content-type", "")
     if kind.get_content_type() != "application/json":
@@ -30,13 +41,6 @@ async def read_body(request: Request) -> bytes | None:
         raise RefusalError("The body must not be compressed; send it without Content-Encoding.", status=415)
     if "expect" in request.headers and int(request.headers.get("content-length", 0)) > MOST_BYTES:
         raise _too_large()  # before the client is told to go on
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await _read(request)
-    except TimeoutError:
-        raise RefusalError(f"The body did not arrive within {_SECONDS:.0f} s; send it again.", status=408) from None
-    except ClientDisconnect:
-        return None
 
 
 async def _read(request: Request) -> bytes:

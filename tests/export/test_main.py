@@ -88,6 +88,7 @@ def test_a_damaged_checkpoint_is_refused_and_leaves_nothing(run: Run, source: Pa
     assert list(output.parent.iterdir()) == []
 
 
+NO_BUNDLE = "exists and is no bundle, so it is left as it is; name another --output"
 OPTIONS: dict[str, tuple[list[str], str]] = {
     "weights": (["--weights", "lut5"], "--weights lut5 is unknown; choose one of lut4, lut6, lut8, int4, int8, fp16."),
     "group size that divides not": (["--group-size", "7"], "or a divisor of it with --group-size."),
@@ -213,9 +214,7 @@ def test_an_existing_output_is_kept_without_force(run: Run, checkpoints: Checkpo
     output.mkdir()
     assert "exists; remove it, pass --force" in run.refused(checkpoints("7b"), "--output", output)
     (output / "mine").write_text("precious")
-    assert "exists and is no bundle, so it is left as it is; name another --output" in run.refused(
-        checkpoints("7b"), "--output", output
-    )
+    assert NO_BUNDLE in run.refused(checkpoints("7b"), "--output", output)
     assert (output / "mine").read_text() == "precious"
 
 
@@ -226,9 +225,7 @@ def test_force_replaces_bundles_only(run: Run, checkpoints: Checkpoints, output:
         output.mkdir()
         mine = output / ("mine" if kind == "a folder" else "manifest.json")
     mine.write_text("precious")
-    assert "exists and is no bundle, so it is left as it is; name another --output" in run.refused(
-        checkpoints("7b"), "--output", output, "--force"
-    )
+    assert NO_BUNDLE in run.refused(checkpoints("7b"), "--output", output, "--force")
     assert mine.read_text() == "precious"
     assert list(output.parent.iterdir()) == [output]
 

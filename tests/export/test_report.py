@@ -3,62 +3,26 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from export.inspection import inspect, render
-from export.report import gather, render_html, write_html
+from export.report import render_html
 from export.report.facts import Facts, Section
 from export.report.markup import element, trusted
 from export.report.matrices import _ends
 from export.report.numbers import compact, small
 from export.report.operations import grouped
 from export.report.pictures import logarithmic
-from runtime.errors import BundleError, OptionError
 from runtime.sizes import data_size
+from tests.export.html_page import Page
 
 HOSTILE = "</title><script>alert(1)</script>\"'><img src=http://x.example/ onerror=alert(2)>"
 LAYER = {"linear": 4, "add": 3, "read_state": 2}
 MATRICES = ("self_attention.query_key_value", "self_attention.dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h")
-
-
-class Page(HTMLParser):
-    """Every element with its attributes, the text, and whether the elements close as they opened."""
-
-    VOID = frozenset({"meta", "rect", "line", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] != "style":
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture
@@ -333,82 +297,3 @@ def test_markup_passes_only_what_was_made_as_markup() -> None:
 )
 def test_numbers_are_written_for_people(written: str, expected: str) -> None:
     assert written == expected
-
-
-def _bundle(folder: Path) -> Path:
-    """A folder that opens as a bundle: one matrix of four by four, which the head shares with the embedding."""
-    folder.mkdir()
-    stored = bytes(range(96))
-    parts = {
-        "values": {"offset": 0, "bytes": 16, "dtype": "int8", "shape": [4, 4]},
-        "scale": {"offset": 64, "bytes": 8, "dtype": "fp16", "shape": [4, 1]},
-    }
-    matrix = {"format": "int8", "shape": [4, 4], "parts": parts}
-    (folder / "weight.bin").write_bytes(stored)
-    manifest = {
-        "format_version": 1,
-        "name": "falcon-\ud800<b>",  # JSON can hold half a character, UTF-8 cannot
-        "source": {"name": "s", "sha256": "00", "revision": None},
-        "recipe": {},
-        "context_length": 8,
-        "vocab_size": 4,
-        "chat_template": "raw",
-        "weight_file": "weight.bin",
-        "programs": [{"path": "model.mlpackage", "target": "macOS15", "functions": ["main"], "files": []}],
-        "files": {"weight.bin": {"bytes": len(stored), "sha256": hashlib.sha256(stored).hexdigest()}},
-        "weights": {"transformer.word_embeddings.weight": matrix, "lm_head.weight": matrix},
-        "tools": {},
-        "parity": {},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FALCONET_CACHE", str(tmp_path / "cache"))
-
-
-def test_a_bundle_becomes_a_page(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    write_html(_bundle(tmp_path / "b"), target)
-    page = Page(target.read_text(encoding="utf-8"))
-    assert page.open == []
-    assert "12.00" in page.text  # 16 bytes and 8 of scales over 16 weights
-
-
-def test_what_tensors_share_is_counted_once(tmp_path: Path) -> None:
-    weights = gather(_bundle(tmp_path / "b"))["weights"]
-    assert [(w["bytes"], w["stored"]) for w in weights.values()] == [(24, 24), (0, 24)]
-
-
-def test_a_page_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
-    target = tmp_path / "taken"
-    (target / "by-a-folder").mkdir(parents=True)
-    with pytest.raises(OptionError, match=r"taken is a folder; name the file to write, as .*taken.page\.html"):
-        write_html(_bundle(tmp_path / "b"), target)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "taken"]
-    assert [path.name for path in target.iterdir()] == ["by-a-folder"]
-
-
-def test_a_page_takes_the_place_of_a_page_and_of_nothing_else(tmp_path: Path) -> None:
-    bundle, letter, target = _bundle(tmp_path / "b"), tmp_path / "letter.txt", tmp_path / "page.html"
-    letter.write_text("Dear")
-    before = (bundle / "manifest.json").read_bytes()
-    for inside in (bundle / "manifest.json", tmp_path / "b" / "page.html", tmp_path / "x" / ".." / "b" / "page.html"):
-        with pytest.raises(OptionError, match=r"lies in the bundle|is no page of HTML"):
-            write_html(bundle, inside)
-    with pytest.raises(OptionError, match=r"letter\.txt exists and is no page of HTML; name another file"):
-        write_html(bundle, letter)
-    assert (bundle / "manifest.json").read_bytes() == before
-    assert not (bundle / "page.html").exists()
-    assert letter.read_text() == "Dear"
-    for _ in range(2):
-        write_html(bundle, target)
-    assert target.read_text(encoding="utf-8").startswith("<!")
-
-
-def test_what_is_no_bundle_is_refused_and_no_page_written(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="not a bundle"):
-        write_html(tmp_path, tmp_path / "page.html")
-    assert not (tmp_path / "page.html").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -88,6 +89,17 @@ def test_it_goes_when_the_bundle_takes_its_place(output: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
+def test_a_work_folder_that_somebody_has_deleted_hides_no_error(output: Path) -> None:
+    def work_and_fail() -> None:
+        with work_folder(output) as work:
+            shutil.rmtree(work.folder)
+            raise ValueError("the first")
+
+    with pytest.raises(ValueError, match="the first"):
+        work_and_fail()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_who_has_ended_leaves_the_next_export_s_folder_alone(output: Path, *, is_whole: bool) -> None:
     """Another process may begin between the moment in which the first has cleared its folder and its end."""
@@ -106,6 +118,7 @@ def test_who_has_ended_leaves_the_next_export_s_folder_alone(output: Path, *, is
             pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="export does not run on Windows")
 def test_ctrl_c_comes_too_late_once_the_bundle_is_whole(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(output, "old")
     rename = Path.rename

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +14,9 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
 
 import torch
-from torch import Tensor
 
 from models.cuda.step import Stage
-from runtime.backends import graphs, slots
+from runtime.backends import graphs
 from runtime.backends.cuda import CudaBackend
 from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
@@ -38,7 +37,7 @@ class Streams:
         patch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(wait_stream=lambda _: None))
         patch.setattr(torch.cuda, "current_device", lambda: self.card)
         patch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
-        patch.setattr(torch.cuda, "CUDAGraph", SimpleNamespace)
+        patch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: None))
         patch.setattr(torch.cuda, "graph", self._graph)
         self._default: Any = None
 
@@ -61,19 +60,9 @@ def test_a_model_on_another_card_than_the_first_that_recorded_is_recorded_on_its
     assert streams.recorded_on == [0, 1, 0]
 
 
-class Repeated:
-    """A recording that keeps its output only, as a graph does."""
-
-    def __init__(self, call: Callable[[], Tensor], _pool: object) -> None:
-        self._out = call()
-
-    def repeat(self) -> Tensor:
-        return self._out
-
-
 def test_a_closed_backend_that_has_chosen_holds_no_weight(bundles: Bundles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
-    monkeypatch.setattr(slots, "RecordedCall", Repeated)
+    Streams(monkeypatch)
     monkeypatch.setattr(torch.cuda, "device", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     model = bundle_model(Bundle.open(bundles("7b", "lut4")), lambda weight: weight)
