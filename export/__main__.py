@@ -115,7 +115,7 @@ def _parser() -> Parser:
         help="lut4, lut6, lut8, int4, int8 or fp16; embedding and head keep 8 bits or more (default: lut4)",
     )
     parser.add_argument(
-        "--group-size", type=int, default=32, metavar="ROWS", help="output rows that share a codebook (default: 32)"
+        "--group-size", type=int, metavar="ROWS", help="output rows that share a codebook (default: 32)"
     )
     parser.add_argument(
         "--context", type=int, metavar="TOKENS", help="length of the cache (default: 2048 or the model's, if less)"

@@ -44,7 +44,7 @@ class ExportOptions:
 
     output: Path | None = None  # default: bundles/<name>-<weights>
     weights: str = "lut4"
-    group_size: int = 32
+    group_size: int | None = None  # output rows that share a codebook; None is the recipe's
     context_length: int | None = None
     max_kl: float | None = None  # nats a token that verification accepts on average; None is the recipe's
     size: str | None = None  # of all tensors, like "3.6GB": bits are spread by measured error

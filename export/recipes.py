@@ -92,16 +92,20 @@ def make_recipe(
     config: FalconConfig,
     *,
     weights: str = "lut4",
-    group_size: int = 32,
+    group_size: int | None = None,
     context_length: int | None = None,
     mean_kl: float | None = None,
     size_bytes: int | None = None,
     calibration: str | None = None,
 ) -> Recipe:
-    """The recipe for one model; `mean_kl` replaces the format's tolerance. Raises OptionError for an option that this
-    model cannot have."""
+    """The recipe for one model; `mean_kl` replaces the format's tolerance, a `group_size` of None is Recipe's. Raises
+    OptionError for an option that this model cannot have."""
     if weights not in _TABLE:
         raise OptionError(f"--weights {weights} is unknown; choose one of {', '.join(WEIGHTS)}.")
+    if group_size is None:
+        group_size = Recipe.group_size
+    elif FORMATS[weights].kind != "lut":
+        raise OptionError(f"--group-size is of codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
     if group_size < 1:
         raise OptionError(f"--group-size must be at least 1, not {group_size}.")
     context = min(2048, config.context_length) if context_length is None else context_length

@@ -103,6 +103,8 @@ class Conversation:
         self._leave("/load", found)
         if not self.turns or not has_state(self.engine):
             return None
+        if not any(message.tokens for message in found.turns) and not state_file(file).exists():
+            return None  # written by another program, which never had a state
         self._held = None
         note = bring_back_state(self.engine, state_file(file))
         self._held = found if note is None else None

@@ -138,13 +138,14 @@ def _settings(argument: str, conversation: Conversation, out: TextIO) -> None:  
 
 
 def _row(name: str, text: str, mark: str = "") -> str:
-    room = max(8, width() - _NAME_COLUMN - 1)
+    column = _NAME_COLUMN if width() >= _NARROW // 2 else len(name)
+    room = max(2, width() - column - 1)
     text = text.translate(_ONE_LINE)
     if len(text) + len(mark) > room:
         mark = " *" if mark else ""
     if len(text) + len(mark) > room:
         text = text[: room - len(mark) - 1] + "…"
-    return f"{name:<{_NAME_COLUMN}} {text}{mark}"
+    return f"{name:<{column}} {text}{mark}"
 
 
 def _set(argument: str, conversation: Conversation, out: TextIO) -> None:

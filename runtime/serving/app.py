@@ -45,6 +45,8 @@ def make_app(service: Service, access: Access, tell: Told) -> ASGIApp:
 
     async def one_model(request: Request) -> Response:
         name = request.path_params["name"]
+        if not name:  # clients join addresses with a slash too many
+            return await models(request)
         if name != model.name:
             raise unknown_model(name, model.name)
         return json_response(model.body())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.message
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -40,7 +41,8 @@ def _check_headers(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise RefusalError("The body must not be compressed; send it without Content-Encoding.", status=415)
     if "expect" in request.headers and int(request.headers.get("content-length", 0)) > MOST_BYTES:
-        raise _too_large()  # before the client is told to go on
+        # Before the client is told to go on. It may send the body all the same, which nothing here would read.
+        raise _too_large(headers={"Connection": "close"})
 
 
 async def _read(request: Request) -> bytes:
@@ -59,6 +61,6 @@ async def _read(request: Request) -> bytes:
     return b"".join(pieces)
 
 
-def _too_large() -> RefusalError:
+def _too_large(headers: Mapping[str, str] | None = None) -> RefusalError:
     sentence = f"The body has more than {MOST_BYTES // 2**20} MiB; shorten it."
-    return RefusalError(sentence, status=413, code="request_too_large")
+    return RefusalError(sentence, status=413, code="request_too_large", headers=headers or {})

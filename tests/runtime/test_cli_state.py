@@ -113,6 +113,16 @@ def test_without_its_state_the_text_is_loaded_and_a_note_says_why(
     assert note in outcome.err.splitlines()[0]
 
 
+def test_a_list_of_messages_that_another_program_wrote_is_not_said_to_lack_a_state(
+    bundle: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.json"
+    file.write_text('[{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."}]', encoding="utf-8")
+    reused, text, outcome = goes_on(file, bundle)
+    assert (reused, outcome.err) == (0, "")
+    assert text
+
+
 def test_a_state_that_is_not_the_conversations_is_not_kept(engine: LocalEngine, tmp_path: Path) -> None:
     file, state = tmp_path / "mia.json", tmp_path / "mia.session"
     conversation = asked(engine, "My name is Mia.", "What is 2 plus 3?")

@@ -52,6 +52,7 @@ def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
 def test_the_model_is_listed_with_its_context(client: httpx.Client, server: RunningServer) -> None:
     (listed,) = client.get("/v1/models").json()["data"]
     assert listed == client.get("/v1/models/talker").json() == server.model.body()
+    assert client.get("/v1/models/").json()["data"] == [listed]
     assert (listed["id"], listed["object"], listed["max_model_len"]) == ("talker", "model", 2048)
     assert error_of(client.get("/v1/models/falcon/9b"), 404)["code"] == "model_not_found"
 
