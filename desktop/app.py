@@ -63,11 +63,12 @@ def run(folder: Path, painted: Callable[[], None] | None = None) -> int:
     _check_folder(folder)
     instance = SingleInstance(folder, application)
     if not instance.begin():
-        if not instance.raise_first():
+        if instance.raise_first():
+            return 0
+        if not instance.take_over():
             raise DesktopError(
-                f"Another Falconet holds {folder} and does not answer: quit it, or choose another --data."
+                f"Another Falconet holds {folder} and does not answer: end it, or choose another --data."
             )
-        return 0
     shell = Shell(application, folder)
     furniture = Furniture(shell, folder, application)
     instance.raiseRequested.connect(shell.window.bring_to_front)

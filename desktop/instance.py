@@ -8,8 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import QLockFile, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
-_PATIENCE_MS = 2000
-_RAISE = b"raise\n"
+_CONNECT_MS = 2000
+_REPLY_MS = 5000  # one that is starting, or busy, comes round to it before; one that hangs does not
+_HANDOVER_MS = 500  # from the end of the first one's socket to that of its lock
+_RAISE, _SHOWN = b"raise\n", b"shown\n"
 
 
 class SingleInstance(QObject):
@@ -27,7 +29,31 @@ class SingleInstance(QObject):
 
     def begin(self) -> bool:
         """Whether this process is the first. The socket of one that was killed is taken over."""
-        if not self._lock.tryLock(0):
+        return self._begin(wait_ms=0)
+
+    def take_over(self) -> bool:
+        """Whether the first process, which did not answer, has ended meanwhile, so that this one is the first."""
+        return self._begin(wait_ms=_HANDOVER_MS)
+
+    def raise_first(self) -> bool:
+        """Ask the first process to show its window; False where it does not say within seconds that it did."""
+        socket = QLocalSocket()
+        socket.connectToServer(self._name)
+        if not socket.waitForConnected(_CONNECT_MS):
+            return False
+        socket.write(_RAISE)  # the system takes it also for a process that hangs
+        shown = socket.waitForReadyRead(_REPLY_MS)
+        socket.disconnectFromServer()
+        return shown
+
+    def end(self) -> None:
+        """Give the folder free."""
+        if self._server is not None:
+            self._server.close()
+        self._lock.unlock()
+
+    def _begin(self, *, wait_ms: int) -> bool:
+        if not self._lock.tryLock(wait_ms):
             return False
         QLocalServer.removeServer(self._name)
         self._server = QLocalServer(self)
@@ -36,26 +62,11 @@ class SingleInstance(QObject):
         self._server.listen(self._name)
         return True
 
-    def raise_first(self) -> bool:
-        """Ask the first process to show its window; False where it did not answer."""
-        socket = QLocalSocket()
-        socket.connectToServer(self._name)
-        if not socket.waitForConnected(_PATIENCE_MS):
-            return False
-        socket.write(_RAISE)
-        asked = socket.waitForBytesWritten(_PATIENCE_MS)
-        socket.disconnectFromServer()
-        return asked
-
-    def end(self) -> None:
-        """Give the folder free."""
-        if self._server is not None:
-            self._server.close()
-        self._lock.unlock()
-
     def _answer(self) -> None:
         if self._server is None:
             return
         while (socket := self._server.nextPendingConnection()) is not None:
             socket.disconnected.connect(socket.deleteLater)
             self.raiseRequested.emit()
+            socket.write(_SHOWN)
+            socket.flush()

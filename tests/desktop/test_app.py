@@ -15,14 +15,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.errors import DesktopError
-from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.settings import Settings
 from desktop.shell import Shell
 from runtime import install_command
 from tests import patience
-from tests.desktop.engines import PATIENCE, wait
+from tests.desktop.engines import wait
 
 PAINTED = """
 import sys
@@ -86,6 +85,20 @@ def test_a_second_start_shows_the_first_window_and_ends(programs: list[Program],
     programs.append(second)
     assert second.end()[0] == 0
     assert first.process.poll() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+def test_a_second_start_beside_a_first_that_hangs_says_so(programs: list[Program], tmp_path: Path) -> None:
+    first = Program("--data", str(tmp_path / "data"))
+    programs.append(first)
+    first.wait_until_painted()
+    first.process.send_signal(signal.SIGSTOP)
+    second = Program("--data", str(tmp_path / "data"))
+    programs.append(second)
+    code, words = second.end()
+    assert code == 1
+    assert words.startswith(f"Another Falconet holds {tmp_path / 'data'} and does not answer: ")
+    assert words.count("\n") == 1
 
 
 def test_a_killed_program_is_no_obstacle_to_the_next(programs: list[Program], tmp_path: Path) -> None:
@@ -228,27 +241,6 @@ def test_a_display_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DISPLAY", display)
     with pytest.raises(DesktopError, match=f"at DISPLAY={display}"):
         check_screen()
-
-
-def test_the_first_instance_is_asked_to_raise_its_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
-    first, second = SingleInstance(tmp_path), SingleInstance(tmp_path)
-    assert first.begin()
-    assert not second.begin()
-    with qtbot.waitSignal(first.raiseRequested, timeout=PATIENCE):
-        assert second.raise_first()
-    first.end()
-    assert second.begin()
-    second.end()
-
-
-def test_two_folders_have_a_window_each(qapp: QApplication, tmp_path: Path) -> None:
-    instances = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        instances.append(SingleInstance(tmp_path / name))
-    assert [instance.begin() for instance in instances] == [True, True]
-    for instance in instances:
-        instance.end()
 
 
 def test_signals_are_given_back_at_the_end(qapp: QApplication, qtbot: QtBot) -> None:
