@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from desktop.store.coding import record_from_json, record_to_json
@@ -35,17 +35,24 @@ def path(db: Database, chat: int) -> list[Step]:
             chosen[message] = chosen_child
         first = connection.execute("SELECT first FROM chats WHERE id = ?", (chat,)).fetchone()
         chosen[None] = first[0] if first else None
-        steps: list[tuple[int, int, int]] = []  # message, its place, how many
-        siblings = children[None]
-        at: int | None = None
-        while siblings:
-            at = wanted if (wanted := chosen[at]) in siblings else siblings[-1]
-            steps.append((at, siblings.index(at), len(siblings)))
-            siblings = children[at]
+        steps = [(at, siblings.index(at), len(siblings)) for at, siblings in follow(children, chosen)]
         found = {message.id: message for message in _fetch(connection, [step[0] for step in steps])}
         return [Step(message=found[message], index=index, count=count) for message, index, count in steps]
 
     return db.read(query)
+
+
+def follow(
+    children: Mapping[int | None, Sequence[int]], chosen: Mapping[int | None, int | None]
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """The current path: each message with its alternatives, oldest first. Of children, those of None the first
+    messages, the `chosen` one is taken, and the newest where none is."""
+    at: int | None = None
+    while siblings := children.get(at):
+        wanted = chosen.get(at)
+        message = siblings[-1] if wanted is None or wanted not in siblings else wanted
+        yield message, siblings
+        at = message
 
 
 def add(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from desktop.store import chats
 from desktop.store.coding import options_to_json, record_to_json
 from desktop.store.database import Database
-from desktop.store.messages import to_message
+from desktop.store.messages import follow, to_message
 from desktop.store.records import Dropped, Figures, MessageState
 from desktop.store.words import clean
 from runtime import GenerationOptions
@@ -52,12 +53,12 @@ class ChatTree:
 
     def path(self) -> list[Node]:
         """The current path, from the first message to the last."""
-        steps: list[Node] = []
-        at = self.first
-        while at is not None:
-            steps.append(self.nodes[at])
-            at = steps[-1].chosen
-        return steps
+        children: defaultdict[int | None, list[int]] = defaultdict(list)
+        chosen: dict[int | None, int | None] = {None: self.first}
+        for place, node in enumerate(self.nodes):
+            children[node.parent].append(place)
+            chosen[place] = node.chosen
+        return [self.nodes[place] for place, _ in follow(children, chosen)]
 
 
 def read_tree(db: Database, chat: int) -> ChatTree:
@@ -67,6 +68,8 @@ def read_tree(db: Database, chat: int) -> ChatTree:
         kept = chats.to_chat(row := chats.get_row(connection, chat))
         found = connection.execute("SELECT * FROM messages WHERE chat = ? ORDER BY id", (chat,)).fetchall()
         places = {message["id"]: place for place, message in enumerate(found)}
+        parents = {message["id"]: message["parent"] for message in found}
+        first = row["first"] if parents.get(row["first"]) is None else None
         folder = connection.execute("SELECT name FROM folders WHERE id = ?", (kept.folder,)).fetchone()
         return ChatTree(
             title=kept.title,
@@ -80,21 +83,22 @@ def read_tree(db: Database, chat: int) -> ChatTree:
             options=kept.options,
             draft=kept.draft,
             model=kept.model,
-            first=places.get(row["first"]),
-            nodes=tuple(_to_node(message, places) for message in found),
+            first=places.get(first),
+            nodes=tuple(_to_node(message, places, parents) for message in found),
         )
 
     return db.read(query)
 
 
-def _to_node(row: sqlite3.Row, places: dict[int, int]) -> Node:
+def _to_node(row: sqlite3.Row, places: Mapping[int, int], parents: Mapping[int, int | None]) -> Node:
     message = to_message(row)
+    chosen = row["chosen"] if parents.get(row["chosen"]) == message.id else None  # a rescue may have lost its parent
     return Node(
         parent=places.get(row["parent"]),
         role=message.role,
         text=message.text,
         created=message.created,
-        chosen=places.get(row["chosen"]),
+        chosen=None if chosen is None else places[chosen],
         state="interrupted" if message.state == "streaming" else message.state,
         model=message.model,
         figures=message.figures,

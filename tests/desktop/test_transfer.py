@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from desktop.store.records import Dropped, Figures
 from desktop.store.store import Store
-from desktop.store.transfer import TransferError, export_chats, import_file, render
+from desktop.store.transfer import Kind, TransferError, export_chats, import_file, render
 from runtime import GenerationOptions, SamplingConfig
 
 FIGURES = Figures(
@@ -73,6 +74,43 @@ def test_markdown_holds_the_current_path_as_it_was_written(store: Store) -> None
     assert text.startswith('# Tags & "quotes" <i>\n\n*DATE*\n\n> Be <b>brief</b>.\n\n## You\n\nWhat is <script>')
     assert "\n\n## tiny\n\nIt is `code`:\n\n```python\nprint('<hi>')\n```\n" in text
     assert "another try" not in text
+
+
+@pytest.mark.parametrize("lost", ["UPDATE messages SET chosen = NULL", "UPDATE chats SET first = NULL"])
+@pytest.mark.parametrize("kind", ["markdown", "html", "json"])
+def test_what_is_exported_is_the_path_that_is_shown_where_none_was_chosen(
+    store: Store, tmp_path: Path, kind: Kind, lost: str
+) -> None:
+    chat = store.new_chat().id
+    question = store.add(chat, None, "user", "asked")
+    for text in ("older", "newer"):
+        store.add(chat, question.id, "assistant", text)
+    with sqlite3.connect(tmp_path / "store" / "chats.sqlite3") as other:
+        other.execute(lost)
+    other.close()
+    shown = [step.message.text for step in store.path(chat)]
+    assert shown == ["asked", "newer"]
+    assert [node.text for node in store.tree(chat).path()] == shown
+    export_chats(store, [chat], tmp_path / "file", kind)
+    if kind == "json":
+        (again,) = import_file(store, tmp_path / "file")
+        assert [step.message.text for step in store.path(again)] == shown
+    else:
+        assert "newer" in (tmp_path / "file").read_text(encoding="utf-8")
+        assert "older" not in (tmp_path / "file").read_text(encoding="utf-8")
+
+
+def test_json_of_a_chat_whose_choice_is_of_another_message_is_imported(store: Store, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    question = store.add(chat, None, "user", "asked")
+    answer = store.add(chat, question.id, "assistant", "said")
+    with sqlite3.connect(tmp_path / "store" / "chats.sqlite3") as other:
+        other.execute("UPDATE messages SET chosen = ?", (question.id,))
+        other.execute("UPDATE chats SET first = ?", (answer.id,))
+    other.close()
+    export_chats(store, [chat], tmp_path / "chats.json", "json")
+    (again,) = import_file(store, tmp_path / "chats.json")
+    assert [step.message.text for step in store.path(again)] == ["asked", "said"]
 
 
 class _Page(HTMLParser):
