@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from desktop.views.chat_settings import ChatSettingsPanel
     from desktop.views.settings_dialog import SettingsDialog
     from desktop.views.shortcuts import ShortcutSheet
-    from desktop.views.welcome import WelcomeChoice
+    from desktop.views.welcome import Welcome, WelcomeChoice
 
 TEXT_STEP = 10  # percent
 D = TypeVar("D", bound=QDialog)
@@ -44,6 +44,7 @@ class Shell(QObject):
         self._file = SettingsFile(folder / "settings.json")
         self._settings_dialog: SettingsDialog | None = None
         self._panel: ChatSettingsPanel | None = None
+        self._welcome: Welcome | None = None
         self.settings = self._file.load()
         theme().apply(self.settings)
         set_language(application, self.settings.language)
@@ -105,12 +106,18 @@ class Shell(QObject):
         """Show the welcome in the chat's place until the user starts."""
         from desktop.views.welcome import Welcome
 
-        page = Welcome(choices)
+        page = self._welcome = Welcome(choices)
         page.chosen.connect(self._on_welcomed)
         page.modelsRequested.connect(self.modelsRequested)
         self.window.show_welcome(page)
 
+    def tell_welcome(self, sentence: str) -> None:
+        """Say at the welcome, while it is shown, what the model does."""
+        if self._welcome is not None:
+            self._welcome.set_state(sentence)
+
     def _on_welcomed(self, key: str) -> None:
+        self._welcome = None
         self.window.show_chat()
         self.change(replace(self.settings, welcomed=True))
         self.welcomed.emit(key)

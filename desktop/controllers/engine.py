@@ -72,6 +72,12 @@ class EngineController(QObject):
         """Give the model's memory back."""
         self._host.unload()
 
+    def progress(self, status: EngineStatus) -> str:
+        """What an engine that loads does, and for how long."""
+        if not status.seconds:
+            return status.sentence
+        return self.tr("{what} {seconds} s").format(what=status.sentence, seconds=status.seconds)
+
     def _show(self, status: EngineStatus) -> None:
         name = status.source.name if status.source is not None else ""
         remote = isinstance(status.source, RemoteModel)
@@ -97,8 +103,8 @@ class EngineController(QObject):
     def _words(self, status: EngineStatus) -> str:
         match status.kind:
             case "loading":
-                if status.share is not None:
-                    return self.tr("preparing, {percent} %").format(percent=int(100 * status.share))
+                if status.preparing:
+                    return self.tr("preparing, {seconds} s").format(seconds=status.seconds)
                 return self.tr("loading, {seconds} s").format(seconds=status.seconds)
             case "answering":
                 return self.tr("answering")
@@ -117,10 +123,7 @@ class EngineController(QObject):
             return
         status = self._host.status
         if status.kind == "loading":
-            sentence = status.sentence
-            if status.seconds:
-                sentence = self.tr("{what} {seconds} s").format(what=sentence, seconds=status.seconds)
-            self._view.show_pending(waiting, sentence)
+            self._view.show_pending(waiting, self.progress(status))
         elif status.kind == "answering":
             self._view.show_pending(waiting, self.tr("Reading the conversation…"))
 

@@ -106,7 +106,7 @@ class ModelsController(QObject):
         takes = estimate(_LARGER, _LARGER_WEIGHTS)
         assert takes is not None
         fits, memory = judge(takes.memory, machine_memory())
-        small = self.tr("Comes with Falconet: {size}, quick, good for simple questions. It is ready at once.").format(
+        small = self.tr("Comes with Falconet: {size}, quick, good for simple questions.").format(
             size=disk_size(_EMBEDDED_BYTES)
         )
         large = self.tr(
@@ -121,6 +121,7 @@ class ModelsController(QObject):
         else:
             has = has_embedded()
             self._shell.show_welcome([embedded if has else replace(embedded, note=why_not, possible=False)])
+        self._tell_welcome(self._host.status)
 
     def choose(self) -> None:
         """Open the quick choice under its button."""
@@ -255,7 +256,18 @@ class ModelsController(QObject):
             if not output.exists():
                 self.exports.start(ExportRequest(model=_LARGER.name, output=output, weights=_LARGER_WEIGHTS))
 
+    def _tell_welcome(self, status: EngineStatus) -> None:
+        """What the header would tell, which is not there."""
+        match status.kind:
+            case "loading":
+                self._shell.tell_welcome(self._engine.progress(status))
+            case "failed":
+                self._shell.tell_welcome(status.sentence)
+            case "ready" if status.source is not None:
+                self._shell.tell_welcome(self.tr("{name} is ready.").format(name=status.source.name))
+
     def _show_status(self, status: EngineStatus) -> None:
+        self._tell_welcome(status)
         before, self._kind = self._kind, status.kind
         if before == "loading" and status.kind in ("ready", "answering") and status.source is not None:
             self.library.note_use(status.source.key)

@@ -23,7 +23,7 @@ class EngineStatus:
     seconds: int = 0  # whole ones, that loading has taken so far, or took
     elsewhere: bool = False  # it failed, and would again unless it is computed on another device
     info: EngineInfo | None = None  # once it was loaded
-    share: float | None = None  # of the embedded model's export, 0 to 1, while that is under way
+    preparing: bool = False  # it loads, and its bundle is made first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from desktop.devices import Device
 from desktop.engine.answers import Answer
 from desktop.engine.counter import Counted, Counter, Reply
 from desktop.engine.events import AnswerEnd, EngineStatus, StatusKind
-from desktop.engine.runner import Begun, Broke, Exporting, Failed, Loaded, Request, Runner, Said, Word
+from desktop.engine.runner import Begun, Broke, Failed, Loaded, Preparing, Request, Runner, Said, Word
 from desktop.engine.safe_start import SafeStart
-from desktop.engine.sources import RemoteModel, Source
+from desktop.engine.sources import EMBEDDED, RemoteModel, Source
 from desktop.mailbox import Mailbox
 from desktop.told import told
 from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, GenerationOptions, Message
@@ -212,9 +212,11 @@ class EngineHost(QObject):
 
     def _take_word(self, word: Word) -> None:
         match word:
-            case Exporting(stage, share):
-                sentence = self.tr("Preparing the embedded model, once: {stage}…").format(stage=stage)
-                self._set_status(replace(self._status, sentence=sentence, share=share))
+            case Preparing():
+                sentence = self.tr(
+                    "Preparing {name} for this computer: this is needed only once, and can take two minutes."
+                ).format(name=EMBEDDED.name)
+                self._set_status(replace(self._status, sentence=sentence, preparing=True))
             case Loaded(info):
                 seconds = int(monotonic() - self._load_begun)
                 kind: StatusKind = "answering" if self._answers else "ready"

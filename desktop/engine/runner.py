@@ -33,6 +33,7 @@ from runtime import (
     Trimmed,
     UserFacingError,
     embedded_bundle,
+    embedded_folder,
 )
 
 _log = logging.getLogger(__name__)
@@ -54,11 +55,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Exporting:
-    """The embedded model's bundle is being made: its stage, and the finished share of it."""
-
-    stage: str
-    share: float
+class Preparing:
+    """The embedded model's bundle is being made. Told again and again."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Broke:
     error: UserFacingError
 
 
-Word = Exporting | Loaded | Failed | Begun | Said | Broke
+Word = Preparing | Loaded | Failed | Begun | Said | Broke
 Engine = ProcessEngine | RemoteEngine
 
 
@@ -218,11 +216,9 @@ class Runner:
     def _folder(self, source: LocalModel | EmbeddedModel) -> str:
         if isinstance(source, LocalModel):
             return str(source.path)
-        return str(
-            embedded_bundle(
-                notice=lambda stage, share: self._say(Exporting(stage, share)), cancelled=self._leaving.is_set
-            )
-        )
+        if not embedded_folder().exists():
+            self._say(Preparing())  # the exporter's own first word may take half a minute
+        return str(embedded_bundle(notice=lambda *_: self._say(Preparing()), cancelled=self._leaving.is_set))
 
     @contextlib.contextmanager
     def _marked(self) -> Iterator[None]:

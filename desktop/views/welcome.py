@@ -27,6 +27,8 @@ from desktop.views.theme import theme
 
 _INDENT = 24  # pixels at the system's text size: a note stands under its button's text
 
+_STATE_LINES = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class WelcomeChoice:
@@ -55,6 +57,7 @@ class Welcome(QScrollArea):
         set_kind(self.start_button, "primary")
         self.start_button.setDefault(True)
         self.models_button = QPushButton()
+        self.state = Paragraph("muted")
         self._group = QButtonGroup(self)
         self._indents: list[QSpacerItem] = []
         self._keys = [choice.key for choice in choices]
@@ -83,6 +86,7 @@ class Welcome(QScrollArea):
         buttons.addWidget(self.models_button)
         buttons.addStretch(1)
         column.addLayout(buttons)
+        column.addWidget(self.state)
         column.addStretch(3)
         self._column = QWidget()
         self._column.setLayout(column)
@@ -107,6 +111,10 @@ class Welcome(QScrollArea):
     def choose(self, key: str) -> None:
         """Take the choice of `key`."""
         self._group.button(self._keys.index(key)).setChecked(True)
+
+    def set_state(self, sentence: str) -> None:
+        """What the model does that is loaded already."""
+        self.state.set_plain(sentence)
 
     def retranslate(self) -> None:
         """Texts in the language of now; the choices' own come from outside."""
@@ -158,6 +166,7 @@ class Welcome(QScrollArea):
     def _on_theme(self) -> None:
         side = theme().scaled(20)
         self._picture.setPixmap(icon("lock", "accent").pixmap(QSize(side, side), self.devicePixelRatioF()))
+        self.state.setMinimumHeight(_STATE_LINES * self.state.fontMetrics().lineSpacing())  # nothing moves
         self._column.setMaximumWidth(round(theme().measure() * 0.95))
         for indent in self._indents:
             indent.changeSize(theme().scaled(_INDENT), 0, QSizePolicy.Policy.Fixed)
