@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 
 from desktop.text.addresses import links_plugin
+from desktop.text.breaks import breaks_plugin
 from desktop.text.maths import maths_plugin
 from desktop.text.tasks import tasks_plugin
 
@@ -22,13 +23,15 @@ class _Parser(MarkdownIt):
 
 
 def make_parser() -> MarkdownIt:
-    """CommonMark with tables, strikethrough, mathematics, tasks and bare addresses. HTML is text."""
+    """CommonMark with tables, strikethrough, mathematics, tasks and bare addresses. HTML is text, but for
+    breaks in the cells of tables."""
     md = _Parser("commonmark", {"html": False, "maxNesting": 2 * _DEEPEST}).enable(["table", "strikethrough"])
     md.block.ruler.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
     md.block.ruler.at("blockquote", _bounded(blockquote), {"alt": ["paragraph", "reference", "blockquote", "list"]})
     maths_plugin(md)
     links_plugin(md)
     tasks_plugin(md)
+    breaks_plugin(md)
     return md
 
 
