@@ -16,16 +16,18 @@ from desktop.text.blocks import (
 )
 from desktop.text.direction import Direction, direction, is_mirrored
 from desktop.text.formulas import INK, UNIT, Drawing, draw, mathml
-from desktop.text.highlight import Kind, Mark, highlight
+from desktop.text.highlight import Kind, Mark, highlight, pieces
 from desktop.text.links import Link, check_link
 from desktop.text.markdown import Markdown
 from desktop.text.maths import maths_source
+from desktop.text.notes import MARKS
 from desktop.text.parser import make_parser
 from desktop.text.plain import plain_text
 from desktop.text.tasks import TASKS
 
 __all__ = [
     "INK",
+    "MARKS",
     "TASKS",
     "UNIT",
     "Block",
@@ -52,6 +54,7 @@ __all__ = [
     "make_parser",
     "mathml",
     "maths_source",
+    "pieces",
     "plain_text",
     "spans_of",
     "typed",

@@ -18,6 +18,7 @@ class Span:
     strike: bool = False
     code: bool = False
     math: bool = False
+    raised: bool = False  # the mark of a footnote
     link: str | None = None  # an address that `check_link` accepts
 
 

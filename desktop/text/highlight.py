@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 from pygments.lexers import get_lexer_by_name
@@ -50,6 +52,25 @@ def highlight(code: str, language: str) -> list[list[Mark]]:
                 lines[line].append(Mark(column, length, kind))
             column += length
     return lines
+
+
+def pieces(code: str, language: str) -> list[list[tuple[str, Kind | None]]]:
+    """The text of every line of `code` in pieces, each with its kind; neighbours are of different kinds."""
+    lines = zip(code.split("\n"), highlight(code, language), strict=True)
+    return [_joined(_cut(line, marks)) for line, marks in lines]
+
+
+def _cut(line: str, marks: Sequence[Mark]) -> Iterator[tuple[str, Kind | None]]:
+    units, at = line.encode("utf-16-le", "surrogatepass"), 0
+    places = [(end, kind) for mark in marks for end, kind in ((mark.start, None), (sum(mark[:2]), mark.kind))]
+    for end, kind in [*places, (len(units) // 2, None)]:
+        if end > at:
+            yield units[2 * at : 2 * end].decode("utf-16-le", "surrogatepass"), kind
+            at = end
+
+
+def _joined(parts: Iterable[tuple[str, Kind | None]]) -> list[tuple[str, Kind | None]]:
+    return [("".join(text for text, _ in run), kind) for kind, run in groupby(parts, key=lambda part: part[1])]
 
 
 def _kind(token: _TokenType) -> Kind | None:

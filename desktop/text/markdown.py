@@ -11,6 +11,7 @@ from typing import Any
 from markdown_it.token import Token
 
 from desktop.text.blocks import Block, Span, Table
+from desktop.text.notes import GROWING
 from desktop.text.parser import make_parser
 from desktop.text.tokens import read_blocks
 
@@ -43,6 +44,8 @@ class Markdown:
         self._text = text
         tail, before = self._head + text[self._offset :], self._offset - len(self._head)
         environment: dict[str, Any] = {"references": dict(self._references)}
+        if not final:
+            environment[GROWING] = True
         tokens = _parser().parse(tail, environment)
         start, line = (0, 0) if final else _last_start(tokens)
         place = before + _length(tail, line)  # of what follows in the text

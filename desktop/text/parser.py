@@ -10,9 +10,11 @@ from markdown_it.rules_block import StateBlock, blockquote, list_block
 from desktop.text.addresses import links_plugin
 from desktop.text.breaks import breaks_plugin
 from desktop.text.maths import maths_plugin
+from desktop.text.notes import notes_plugin, read_note
 from desktop.text.tasks import tasks_plugin
 
-_DEEPEST = 40  # quotes and lists within each other; a list and its item count as two
+_DEEPEST = 40  # quotes, lists and notes within each other; a list and its item count as two
+_AROUND = ["paragraph", "reference", "blockquote"]  # what a list, a quote or a note may end
 _Rule = Callable[[StateBlock, int, int, bool], bool]
 
 
@@ -23,15 +25,17 @@ class _Parser(MarkdownIt):
 
 
 def make_parser() -> MarkdownIt:
-    """CommonMark with tables, strikethrough, mathematics, tasks and bare addresses. HTML is text, but for
+    """CommonMark with tables, strikethrough, mathematics, tasks, footnotes and bare addresses. HTML is text, but for
     breaks in the cells of tables."""
     md = _Parser("commonmark", {"html": False, "maxNesting": 2 * _DEEPEST}).enable(["table", "strikethrough"])
-    md.block.ruler.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
-    md.block.ruler.at("blockquote", _bounded(blockquote), {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    md.block.ruler.at("list", _bounded(list_block), {"alt": _AROUND})
+    md.block.ruler.at("blockquote", _bounded(blockquote), {"alt": [*_AROUND, "list"]})
+    md.block.ruler.before("reference", "note", _bounded(read_note), {"alt": [*_AROUND, "list"]})
     maths_plugin(md)
     links_plugin(md)
     tasks_plugin(md)
     breaks_plugin(md)
+    notes_plugin(md)
     return md
 
 

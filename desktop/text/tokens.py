@@ -160,6 +160,8 @@ def read_spans(tokens: Sequence[Token]) -> tuple[Span, ...]:
                 spans.append(replace(style, text=f"{words} ({address})" if words else address))
             case "task":
                 spans.append(replace(style, text=f"{token.content} "))
+            case "note_mark" | "note_label":
+                spans.append(replace(style, text=f"[{token.content}]", raised=True))
             case "link_open":
                 style = replace(style, link=str(token.attrGet("href")))
             case "link_close":

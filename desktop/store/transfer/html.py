@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
@@ -17,12 +18,14 @@ from desktop.store.transfer.directions import MIRROR, directions_plugin
 from desktop.store.transfer.markdown import UNTITLED, heading
 from desktop.store.transfer.times import shown
 from desktop.store.trees import ChatTree, Node
-from desktop.text import make_parser, mathml, maths_source
+from desktop.text import MARKS, Kind, make_parser, mathml, maths_source, pieces
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1d1d1f; --page: #fff; --quiet: #6e6e73; --tint: #f2f2f5; --line: #d9d9de; }
+:root { color-scheme: light dark; --text: #1d1d1f; --page: #fff; --quiet: #6e6e73; --tint: #f2f2f5; --line: #d9d9de;
+  --keyword: #8a2c7a; --name: #1d55b0; --string: #1a6e36; --number: #8b4000; --comment: #5f6466; }
 @media (prefers-color-scheme: dark) {
-  :root { --text: #ececee; --page: #1c1c1e; --quiet: #a1a1a6; --tint: #2c2c2e; --line: #48484a; }
+  :root { --text: #ececee; --page: #1c1c1e; --quiet: #a1a1a6; --tint: #2c2c2e; --line: #48484a;
+    --keyword: #d69fd0; --name: #8fb8f5; --string: #8fcf9c; --number: #e3a978; --comment: #979d9f; }
 }
 body { margin: 3rem auto; max-width: 42rem; padding: 0 1.25rem; color: var(--text); background: var(--page);
   font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -43,15 +46,22 @@ mtd[columnalign="left"] { text-align: left; } mtd[columnalign="right"] { text-al
 article + article { margin-top: 4rem; break-before: page; }
 pre { background: var(--tint); border-radius: .5rem; padding: .75rem 1rem; overflow-x: auto; }
 pre, code { font: .875em/1.5 ui-monospace, monospace; }
-table { border-collapse: collapse; } th, td { border: 1px solid var(--line); padding: .25rem .625rem; }
+.keyword { color: var(--keyword); } .name { color: var(--name); } .string { color: var(--string); }
+.number { color: var(--number); } .comment { color: var(--comment); font-style: italic; }
+sup { line-height: 0; } sup a { color: inherit; text-decoration: none; }
+table { border-collapse: collapse; display: block; width: max-content; max-width: 100%; overflow-x: auto;
+  overflow-wrap: break-word; }
+th, td { border: 1px solid var(--line); padding: .25rem .625rem; }
 th, td { unicode-bidi: plaintext; } table[dir="rtl"] { margin-left: auto; } table[dir="rtl"] td { text-align: right; }
 ul > .task { list-style: none; } ul > .task > .box:first-child, ul > .task > p:first-child > .box {
   display: inline-block; width: 1.25em; margin-inline-start: -1.5em; }
 blockquote { border-inline-start: 3px solid var(--line); margin-inline: 0; padding-inline-start: 1rem;
   color: var(--quiet); }
 @media print {
-  body { margin: 0; max-width: none; font-size: 10.5pt; --text: #000; --page: #fff; }
-  pre { white-space: pre-wrap; overflow: visible; } pre, table, blockquote { break-inside: avoid; }
+  body { margin: 0; max-width: none; font-size: 10.5pt; --text: #000; --page: #fff;
+    --keyword: #8a2c7a; --name: #1d55b0; --string: #1a6e36; --number: #8b4000; --comment: #5f6466; }
+  pre { white-space: pre-wrap; overflow: visible; } table { display: table; width: auto; overflow-wrap: anywhere; }
+  h1, h2, h3, h4, h5, h6 { break-after: avoid; } pre, table, blockquote { break-inside: avoid; }
 }
 """
 
@@ -73,7 +83,10 @@ class Paper:
     formulas: tuple[PaperFormula, ...]
 
 
-_DRAWN = "drawn"  # in the environment of a rendering: the formulas of a page for paper
+# In the environment of a rendering:
+_DRAWN = "drawn"  # the formulas of a page for paper
+_CHAT, _MESSAGE = "chat", "message"  # their places on the page and in the chat
+_NAMED = "named"  # what can be led to so far
 
 
 def _formula(
@@ -93,16 +106,62 @@ def _formula(
     return f'<{tag} class="math"><span class="tex" aria-hidden="true">{source}</span>{drawn}</{tag}>{end}'
 
 
+def _code(
+    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    """Code in the colours that the window gives it."""
+    info = tokens[index].info.split()
+    lines = pieces(tokens[index].content.removesuffix("\n"), info[0] if info else "")
+    text = "\n".join("".join(_coloured(text, kind) for text, kind in line) for line in lines)
+    language = f' class="language-{html.escape(info[0])}"' if info else ""
+    return f"<pre><code{language}>{text}\n</code></pre>\n"
+
+
+def _coloured(text: str, kind: Kind | None) -> str:
+    said = html.escape(text, quote=False)
+    return f'<span class="{kind}">{said}</span>' if kind else said
+
+
+def _image(
+    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    """Its words and its address: it would be fetched from wherever the model says."""
+    words, address = tokens[index].content.strip(), str(tokens[index].attrGet("src") or "")
+    return html.escape(f"{words} ({address})" if words else address, quote=False)
+
+
+def _break(_renderer: RendererProtocol, _tokens: Sequence[Token], _index: int, _opt: OptionsDict, _env: EnvType) -> str:
+    return "<br>\n"
+
+
+def _mark(_renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, env: EnvType) -> str:
+    """The mark of a footnote, and what its note begins with: each leads to the other, but for on paper."""
+    label = html.escape(f"[{tokens[index].content}]", quote=False)
+    if _DRAWN in env:
+        return f"<sup>{label}</sup>"
+    here, there = ("mark", "note") if tokens[index].type == "note_mark" else ("note", "mark")
+    name = f"{env[_CHAT]}-{env[_MESSAGE]}-{tokens[index].content}"
+    place = f' id="{here}-{html.escape(name)}"' if (here, name) not in env[_NAMED] else ""
+    env[_NAMED].add((here, name))
+    return f'<sup><a{place} href="#{there}-{quote(name)}">{label}</a></sup>'
+
+
 def _box(_renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
     return f'<span class="box">{tokens[index].content}</span> '
 
 
-# An image would be fetched from wherever the model says, so it stays a link; HTML from a model stays text.
-_MARKDOWN = make_parser().disable("image")
+_MARKDOWN = make_parser()
 directions_plugin(_MARKDOWN)
-for _kind in ("math_inline", "math_inline_double", "math_block"):
-    _MARKDOWN.add_render_rule(_kind, _formula)
-_MARKDOWN.add_render_rule("task", _box)
+for _rule, _names in (
+    (_formula, ("math_inline", "math_inline_double", "math_block")),
+    (_box, ("task",)),
+    (_code, ("fence", "code_block")),
+    (_image, ("image",)),
+    (_break, ("softbreak", "hardbreak")),  # models break lines where they mean it
+    (_mark, MARKS),
+):
+    for _name in _names:
+        _MARKDOWN.add_render_rule(_name, _rule)
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -113,7 +172,7 @@ def to_html(trees: Sequence[ChatTree]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(_title(trees))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(_chat(tree, {}) for tree in trees)
+        + "\n".join(_chat(tree, {_CHAT: place, _NAMED: set()}) for place, tree in enumerate(trees))
         + "\n</body>\n</html>\n"
     )
 
@@ -135,7 +194,7 @@ def _chat(tree: ChatTree, env: dict[str, Any]) -> str:
     parts = [f'<h1 dir="auto">{html.escape(tree.title or UNTITLED)}</h1>', f'<p class="when">{shown(tree.created)}</p>']
     if tree.system_prompt.strip():
         parts.append(f'<p class="system" dir="auto">{html.escape(_typed(tree.system_prompt))}</p>')
-    parts += [_message(node, env) for node in tree.path()]
+    parts += [_message(node, env | {_MESSAGE: place}) for place, node in enumerate(tree.path())]
     return "<article>\n" + "\n".join(parts) + "\n</article>"
 
 
@@ -143,7 +202,7 @@ def _message(node: Node, env: dict[str, Any]) -> str:
     head = f"<h2>{html.escape(heading(node))}</h2>"
     if node.role == "user":  # what a person typed is shown as typed
         return f'{head}\n<div class="user" dir="auto">{html.escape(_typed(node.text))}</div>'
-    return f'{head}\n<div class="assistant">{_MARKDOWN.render(node.text, dict(env)).strip()}</div>'
+    return f'{head}\n<div class="assistant">{_MARKDOWN.render(node.text, env).strip()}</div>'
 
 
 def _typed(text: str) -> str:

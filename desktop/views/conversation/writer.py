@@ -167,6 +167,8 @@ def write_span(cursor: QTextCursor, span: Span, plain: QTextCharFormat, style: S
         shape.setFontItalic(True)
     if span.strike:
         shape.setFontStrikeOut(True)
+    if span.raised:
+        shape.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignSuperScript)
     if span.link:
         shape.setAnchor(True)
         shape.setAnchorHref(span.link)
