@@ -55,6 +55,7 @@ class Desk(QObject):
         )
         self.models = ModelsController(shell, self.store, self.host, self.engine, folder, self)
         self.transfer = TransferController(self.store, window, self)
+        self._shown: int | None = None  # the chat that is shown
         self._trouble = ""  # what the disk refuses, while it does
         self._errors = ErrorTeller(window.banner, folder / "errors.log")
         self._connect()
@@ -99,6 +100,9 @@ class Desk(QObject):
 
     def _opened(self, chat: Chat) -> None:
         self._window.header.set_title(chat.title)
+        if chat.id != self._shown:
+            self._shown = chat.id
+            self._window.banner.drop_passing()
 
     def _take_settings(self, settings: Settings) -> None:
         self.conversation.new_options = GenerationOptions(context_policy=settings.context_policy)

@@ -113,11 +113,10 @@ class Shell(QObject):
 
     def tell_welcome(self, sentence: str) -> None:
         """Say at the welcome, while it is shown, what the model does."""
-        if self._welcome is not None:
+        if self._welcome is not None and self._welcome is self.window.welcome:
             self._welcome.set_state(sentence)
 
     def _on_welcomed(self, key: str) -> None:
-        self._welcome = None
         self.window.show_chat()
         self.change(replace(self.settings, welcomed=True))
         self.welcomed.emit(key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 
 from desktop.controllers.answers import Answers
@@ -35,7 +37,7 @@ class EngineController(QObject):
         self._host, self._answers, self._conversation = host, answers, conversation
         self._window, self._view = window, view
         self._crashed = safe_start.crashed()  # asked before anything is loaded
-        self._told = ""  # what the banner says of an engine that failed
+        self._told = ""  # what the banner says of a model that does not answer
         self._ended: StoredMessage | None = None  # the answer that ended last with the engine that runs now
         self._used: int | None = None
         host.statusChanged.connect(self._show)
@@ -50,12 +52,8 @@ class EngineController(QObject):
     def begin(self, source: Source) -> None:
         """Load the model of the start, unless loading it ended in a crash the last time."""
         if self._crashed == source.key:
-            self._window.banner.show_notice(
-                self.tr("{name} was not loaded: the last time, loading it ended in a crash.").format(name=source.name),
-                button=self.tr("Load anyway"),
-                action=lambda: self.load(source),
-                lasting=True,
-            )
+            sentence = self.tr("{name} was not loaded: the last time, loading it ended in a crash.")
+            self._tell(sentence.format(name=source.name), self.tr("Load anyway"), lambda: self.load(source))
             self._window.header.set_model(source.name, "unloaded", self.tr("not loaded"))
         else:
             self.load(source)
@@ -85,13 +83,8 @@ class EngineController(QObject):
         self._window.action("unload").setEnabled(status.kind in ("ready", "answering", "loading"))
         self._window.action("restart-engine").setEnabled(status.source is not None)
         if status.kind == "failed":
-            self._window.banner.withdraw(self._told)
             told = self._is_told_in_chat(status.sentence)
-            self._told = self.tr("{name} stopped.").format(name=name) if told else status.sentence
-            button, action = self.tr("Restart"), self.restart
-            if status.elsewhere:
-                button, action = self.tr("Settings…"), self._window.action("settings").trigger
-            self._window.banner.show_notice(self._told, button=button, action=action, lasting=True)
+            self._tell(self.tr("{name} stopped.").format(name=name) if told else status.sentence, *self.remedy(status))
         elif status.kind in ("loading", "ready"):
             self._window.banner.withdraw(self._told)
             self._told, self._ended = "", None
@@ -99,6 +92,18 @@ class EngineController(QObject):
             self.loaded.emit(status.source.key)
         self._meter(self._used)
         self._show_pending()
+
+    def remedy(self, status: EngineStatus) -> tuple[str, Callable[[], None]]:
+        """What can be done about a model that failed: a button's text, and what it does."""
+        if status.elsewhere:
+            return self.tr("Settings…"), self._window.action("settings").trigger
+        return self.tr("Restart"), self.restart
+
+    def _tell(self, sentence: str, button: str, action: Callable[[], None]) -> None:
+        """In the banner, in place of what it said of a model before, until one is loaded."""
+        self._window.banner.withdraw(self._told)
+        self._told = sentence
+        self._window.banner.show_notice(sentence, button=button, action=action, lasting=True)
 
     def _words(self, status: EngineStatus) -> str:
         match status.kind:
@@ -159,6 +164,4 @@ class EngineController(QObject):
     def _need(self) -> None:
         if self._host.status.kind == "failed":
             return  # asking loads it anew
-        self._window.banner.show_notice(
-            self.tr("No model is loaded yet."), button=self.tr("Choose a model"), action=self.chooseRequested.emit
-        )
+        self._tell(self.tr("No model is loaded yet."), self.tr("Choose a model"), self.chooseRequested.emit)

@@ -41,6 +41,7 @@ class ExportsController(QObject):
         self._asking: ModuleProcess | None = None
         self._leaving = False
         self._offered = ""  # what the banner says of one that did not end
+        self._over = ""  # what the banner says of one that ended
         self._put_away = False  # the user has done with how the last export ended
         self._waiting = self._kept.load()  # what the end of the program stopped
         self.job = ExportJob(self)
@@ -106,7 +107,7 @@ class ExportsController(QObject):
             self._put_away = False
             self._waiting = request
             self._kept.keep(request)
-            self._window.banner.withdraw(self._offered)
+            self._withdraw()
 
     def go_on(self) -> None:
         """Go on with the export that was stopped."""
@@ -118,9 +119,15 @@ class ExportsController(QObject):
         self._put_away = True
         self._waiting = None
         self._kept.forget()
-        self._window.banner.withdraw(self._offered)
+        self._withdraw()
         if self._page is not None:
             self._page.show_form()
+
+    def note_load(self, bundle: Path) -> None:
+        """A bundle is being loaded: that it is ready to be is told no longer."""
+        state = self.job.state
+        if state is not None and state.bundle is not None and state.bundle.absolute() == bundle:
+            self._window.banner.withdraw(self._over)
 
     def stop(self) -> None:
         """Ask it to stop: the program leaves. The next start offers to go on."""
@@ -159,18 +166,21 @@ class ExportsController(QObject):
             assert state.bundle is not None
             bundle = state.bundle
             self.made.emit(bundle)
+            self._over = self.tr("{name} is ready.").format(name=name)
             self._window.banner.show_notice(
-                self.tr("{name} is ready.").format(name=name),
+                self._over,
                 button=self.tr("Load"),
                 action=lambda: self.loadRequested.emit(bundle),
                 well=True,
+                lasting=True,
             )
         elif state.kind == "failed":
-            self._window.banner.show_notice(
-                self.tr("{name} could not be exported: {why}").format(name=name, why=state.error or ""),
-                button=self.tr("Show"),
-                action=self.shown.emit,
-            )
+            self._over = self.tr("{name} could not be exported: {why}").format(name=name, why=state.error or "")
+            self._window.banner.show_notice(self._over, button=self.tr("Show"), action=self.shown.emit, lasting=True)
+
+    def _withdraw(self) -> None:
+        for sentence in (self._offered, self._over):
+            self._window.banner.withdraw(sentence)
 
     def _words(self, state: ExportState) -> str:
         words = self.tr("Exporting {name}: {stage}.").format(

@@ -62,6 +62,8 @@ class ModelsController(QObject):
         self._kind = host.status.kind
         self._stand_in = False  # the embedded model answers because the chosen one is gone: it is not what was chosen
         self._trashing: str | None = None
+        self._missing = ""  # what the banner says of a chosen model that is gone
+        self._failure = ""  # what the dialog says of a model that failed while it was open
         self.library = ModelLibrary(data, [Path(folder) for folder in shell.settings.models_folders], self)
         self.services = ServicesController(store, self)
         self._store = store
@@ -236,6 +238,7 @@ class ModelsController(QObject):
             sentence = self.tr("{name} is not here any more; {model} answers in its place.").format(
                 name=name, model=EMBEDDED.name
             )
+        self._missing = sentence
         self._window.banner.show_notice(
             sentence,
             button=self.tr("Choose a model"),
@@ -245,6 +248,9 @@ class ModelsController(QObject):
 
     def _load(self, source: Source) -> None:
         self._stand_in = False
+        self._window.banner.withdraw(self._missing)
+        if isinstance(source, LocalModel):
+            self.exports.note_load(source.path.absolute())
         self._engine.load(source)
 
     def _load_bundle(self, bundle: Path) -> None:
@@ -276,6 +282,16 @@ class ModelsController(QObject):
         if self._dialog is not None:
             self._dialog.local.set_status(status)
             self._dialog.services.set_status(status)
+            if status.kind != before:
+                self._tell_failure(self._dialog, status)
+
+    def _tell_failure(self, dialog: ModelsDialog, status: EngineStatus) -> None:
+        """Also in the dialog, which lies over the window's banner."""
+        dialog.banner.withdraw(self._failure)
+        self._failure = status.sentence if status.kind == "failed" else ""
+        if self._failure:
+            button, action = self._engine.remedy(status)
+            dialog.banner.show_notice(self._failure, button=button, action=action, lasting=True)
 
     def _show_entries(self, entries: tuple[ModelEntry, ...]) -> None:
         if self._dialog is not None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent, QTextOption
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
 
 from desktop.views.icons import icon
-from desktop.views.parts import ICON_SIDE, IconButton, StartLabel
+from desktop.views.parts import ICON_SIDE, IconButton
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
+
+_MARGIN, _GAP, _RING = 8, 12, 2  # pixels; the ring shows that keys scroll
+_ENDLESS = 1_000_000  # pixels
+_READ = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+_LINES, _NARROW_LINES = 6, 3  # of a sentence that are shown at once: the rest scrolls
+_LEAST_LETTERS = 28  # to a line: with less room the button stands below
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,63 @@ class _Notice:
     lasting: bool
 
 
+class _Words(QTextEdit):
+    """A sentence that wraps, within a path too, and scrolls where it has more lines than are shown at once, then also
+    by keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = _LINES
+        set_kind(self, "words")
+        self.setReadOnly(True)
+        self.setTextInteractionFlags(_READ)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(0)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def set_lines(self, lines: int) -> None:
+        """How many are shown at once, at most."""
+        self._lines = lines
+        self.updateGeometry()
+
+    def say(self, sentence: str) -> None:
+        """Show another sentence, from its beginning."""
+        self.setPlainText(sentence)
+        self.setAccessibleName(sentence)
+        self.updateGeometry()
+        self._take_keys()
+
+    def heightForWidth(self, width: int) -> int:
+        most = self._lines * self.fontMetrics().lineSpacing()
+        return min(self._wanted(width - 2 * _RING), most) + 2 * _RING
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.minimumSizeHint().width(), self.heightForWidth(self.width()))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(8 * self.fontMetrics().averageCharWidth(), self.fontMetrics().lineSpacing() + 2 * _RING)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._take_keys()
+
+    def _wanted(self, width: int) -> int:
+        flags = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere
+        return self.fontMetrics().boundingRect(QRect(0, 0, width, _ENDLESS), flags, self.toPlainText()).height()
+
+    def _take_keys(self) -> None:
+        scrolls = self._wanted(self.viewport().width()) > self.viewport().height()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.ClickFocus)
+
+
 class Banner(QFrame):
     """Hidden until `show_notice`. A screen reader is told the sentence at once.
 
-    What must not be missed is `lasting`: a later sentence stands before it, and when that goes it is shown again.
+    What must not be missed is `lasting`: a later sentence stands before it, and when that goes it is shown again. What
+    is not concerns one event, and goes when the user does something else: see `drop_passing`.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -36,19 +95,18 @@ class Banner(QFrame):
         self._notices: list[_Notice] = []  # the last one is shown
         self._shown: _Notice | None = None
         self._picture = QLabel()
-        self.label = StartLabel()
-        self.label.setWordWrap(True)
-        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.words = _Words()
         self.button = QPushButton()
         self.close_button = IconButton("x")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(12)
-        layout.addSpacing(8)  # mirrored, which margins are not
-        layout.addWidget(self._picture)
-        layout.addWidget(self.label, 1)
-        layout.addWidget(self.button)
-        layout.addWidget(self.close_button)
+        layout = self._grid = QGridLayout(self)
+        layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        layout.setHorizontalSpacing(_GAP)
+        layout.setVerticalSpacing(_MARGIN)
+        layout.addWidget(self._picture, 0, 0)
+        layout.addWidget(self.words, 0, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self.close_button, 0, 3)
+        layout.setColumnStretch(1, 1)
+        self._is_narrow: bool | None = None
         self.button.clicked.connect(self._act)
         self.close_button.clicked.connect(self.dismiss)
         theme().changed.connect(self._draw)
@@ -59,7 +117,7 @@ class Banner(QFrame):
     @property
     def sentence(self) -> str:
         """What it says; empty while it is hidden."""
-        return "" if self.isHidden() else self.label.text()
+        return "" if self.isHidden() else self.words.toPlainText()
 
     def show_notice(
         self,
@@ -86,6 +144,11 @@ class Banner(QFrame):
             self._notices = left
             self._show()
 
+    def drop_passing(self) -> None:
+        """The user does something else: what was said of one event goes, and what lasts is shown."""
+        self._notices = [notice for notice in self._notices if notice.lasting]
+        self._show()
+
     def dismiss(self) -> None:
         """Take away what is shown; its button can no longer be pressed. One that lasts comes back from behind it."""
         del self._notices[-1:]
@@ -100,10 +163,11 @@ class Banner(QFrame):
             return
         self._shown = notice
         self._draw()
-        self.label.setText(notice.sentence)
+        self.words.say(notice.sentence)
         self.setAccessibleName(notice.sentence)
         self.button.setVisible(notice.button is not None)
         self.button.setText(notice.button or "")
+        self._arrange()
         self.show()
         said = QAccessibleAnnouncementEvent(self, notice.sentence)
         said.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
@@ -113,10 +177,42 @@ class Banner(QFrame):
         """Texts in the language of now."""
         self.close_button.set_name(self.tr("Dismiss"))
 
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it can become: the sentence beside what closes it, and the button below."""
+        least = self.words.minimumSizeHint().width() + _GAP + self.close_button.minimumSizeHint().width()
+        if not self.button.isHidden():
+            least = max(least, self.button.minimumSizeHint().width())
+        return QSize(2 * _MARGIN + least, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+
+    def _arrange(self) -> None:
+        """The button beside the sentence, or below it where that would be squeezed; the picture where it has room."""
+        letter = self.words.fontMetrics().averageCharWidth()
+        room = self.width() - 2 * _MARGIN - _GAP - self.close_button.sizeHint().width()
+        pictured = room - _GAP - theme().scaled(ICON_SIDE)
+        beside = pictured - _GAP - self.button.sizeHint().width()
+        narrow = beside < _LEAST_LETTERS * letter and not self.button.isHidden()
+        self._picture.setVisible(pictured >= _LEAST_LETTERS * letter / 2)
+        if narrow == self._is_narrow:
+            return
+        self._is_narrow = narrow
+        self._grid.removeWidget(self.button)
+        if narrow:
+            self._grid.addWidget(self.button, 1, 1, 1, 3, Qt.AlignmentFlag.AlignLeading)
+        else:
+            self._grid.addWidget(self.button, 0, 2)
+        for part in (self._picture, self.close_button):
+            top = Qt.AlignmentFlag.AlignTop if narrow else Qt.AlignmentFlag.AlignVCenter
+            self._grid.setAlignment(part, top)
+        self.words.set_lines(_NARROW_LINES if narrow else _LINES)
 
     def _act(self) -> None:
         action = self._notices[-1].action if self._notices else None
@@ -128,3 +224,4 @@ class Banner(QFrame):
         side = theme().scaled(ICON_SIDE)
         shown = icon("info", "muted") if self._shown is not None and self._shown.well else icon("alert", "warning")
         self._picture.setPixmap(shown.pixmap(QSize(side, side), self.devicePixelRatioF()))
+        self._arrange()

@@ -27,6 +27,7 @@ from desktop.views.window_state import WindowState
 
 _SIDEBAR_WIDTH = 264
 _LEAST_SIDEBAR, _MOST_OF_IT = 200, 320  # pixels: it grows with the text, up to where the chat needs the room
+_LEAST_READ = 40  # pixels of the conversation that all else leaves
 _LEAST_CHAT = 300  # pixels at the system's text size: with less beside it the panel takes the chat's place
 
 
@@ -50,7 +51,8 @@ class MainWindow(QMainWindow):
         self._sidebar: QWidget = QWidget()
         self._conversation: QWidget = QWidget()
         self._panel: QWidget | None = None
-        self._welcome: QWidget | None = None
+        self.welcome: QWidget | None = None
+        """The page that stands in the chat's place."""
 
         self._chat = QWidget()
         column = QVBoxLayout(self._chat)
@@ -120,6 +122,7 @@ class MainWindow(QMainWindow):
         self._middle.replaceWidget(self._conversation, widget)
         self._conversation.deleteLater()
         self._conversation = widget
+        widget.setMinimumHeight(_LEAST_READ)
 
     def set_chat_settings(self, panel: QWidget) -> None:
         """Put the panel in its place; shown with the command `chat-settings`."""
@@ -132,17 +135,17 @@ class MainWindow(QMainWindow):
     def show_welcome(self, widget: QWidget) -> None:
         """Show a page instead of the chat, until `show_chat`."""
         self.show_chat()
-        self._welcome = widget
+        self.welcome = widget
         self._pages.addWidget(widget)
         self._pages.setCurrentWidget(widget)
         widget.setFocus()
 
     def show_chat(self) -> None:
         """Show the chat, where a page was in its place."""
-        if self._welcome is not None:
-            self._pages.removeWidget(self._welcome)
-            self._welcome.deleteLater()
-            self._welcome = None
+        if self.welcome is not None:
+            self._pages.removeWidget(self.welcome)
+            self.welcome.deleteLater()
+            self.welcome = None
         self._pages.setCurrentWidget(self._chat)
         self.composer.setFocus()
 
@@ -200,7 +203,7 @@ class MainWindow(QMainWindow):
         Not by QWidget.setTabOrder: Qt 6.11 closes a circle around a pane whose focus goes to one of its own parts.
         Nor by its chain of focus: see MessageList.
         """
-        panes = (self._sidebar, self._welcome, self.header, self._conversation, self.banner, self.composer, self._panel)
+        panes = (self._sidebar, self.welcome, self.header, self._conversation, self.banner, self.composer, self._panel)
         stops = [stop for pane in panes if pane is not None for stop in _stops(pane)]
         focused = QApplication.focusWidget()
         while focused is not None and focused not in stops:

@@ -248,7 +248,7 @@ def asking_for_a_link(desk: Desk) -> QWidget:
 
 def welcoming(desk: Desk) -> QWidget:
     desk.models.welcome()
-    page = desk.shell.window._welcome
+    page = desk.shell.window.welcome
     assert page is not None
     return page
 

@@ -22,7 +22,7 @@ from desktop.views.models.dialog import ModelsDialog
 from desktop.views.models.export_progress import ExportProgress
 from desktop.views.models.service_dialog import ServiceDialog
 from desktop.views.welcome import Welcome
-from tests.desktop.engines import GREEDY, end, wait
+from tests.desktop.engines import GREEDY, end, kill_model, wait
 from tests.desktop.test_keychain import SECRET, InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -145,6 +145,17 @@ def test_a_model_is_unloaded_and_loaded_again_and_the_header_says_so(
     assert details.unload_button.isVisible()
 
 
+def test_a_model_that_fails_is_told_in_the_dialog_that_lies_over_the_window(
+    qtbot: QtBot, desk: Desk, dialog: ModelsDialog
+) -> None:
+    kill_model()
+    wait(qtbot, lambda: desk.host.status.kind == "failed")
+    assert dialog.banner.sentence == desk.host.status.sentence
+    press(qtbot, dialog.banner.button)
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    assert dialog.banner.sentence == ""
+
+
 @needs_exporter
 def test_an_export_is_cancelled_goes_on_and_its_bundle_is_listed_and_loaded(
     qtbot: QtBot, desk: Desk, dialog: ModelsDialog, chat: int
@@ -181,7 +192,10 @@ def test_an_export_is_cancelled_goes_on_and_its_bundle_is_listed_and_loaded(
     assert any(" a second" in pace or " left" in pace for pace in paces)
     assert page.progress.title.text() == f"{EXPORTED} is ready"
     wait(qtbot, lambda: any(key.endswith(EXPORTED) for key in listed(dialog)))
+    banner = desk.shell.window.banner
+    assert banner.sentence == f"{EXPORTED} is ready."
     press(qtbot, page.progress.load_button)
+    assert banner.sentence == ""  # what its button would do was done
     wait(qtbot, lambda: answers_now(desk).endswith(EXPORTED))
     answer = ask(qtbot, desk, chat, CAPITAL)
     assert (answer.model, answer.text) == (EXPORTED, "The capital of France is Paris.")
