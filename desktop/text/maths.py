@@ -2,11 +2,14 @@ r"""Markdown rules for mathematics between $ and $, $$ and $$, \( and \), and \[
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 ENDS = {r"\(": r"\)", r"\[": r"\]"}
 _ENDLESS = "endless_maths"  # in the environment of a reading: from which line on no formula ends, by a block's last one
@@ -15,12 +18,28 @@ _ENDLESS = "endless_maths"  # in the environment of a reading: from which line o
 def maths_plugin(md: MarkdownIt) -> None:
     """Read mathematics: tokens `math_inline`, `math_inline_double` and `math_block`."""
     dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    md.inline.ruler.at("math_inline", _from_the_start(math_inline_dollar(False, False, True)))
     _brackets_plugin(md)
 
 
 def maths_source(token: Token) -> str:
     """A formula as it was written, its delimiters included."""
     return token.markup + token.content + ENDS.get(token.markup, token.markup)
+
+
+def _from_the_start(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
+    """`rule`, which reads no formula after a digit, and takes the last sign of a text for the one before its first."""
+
+    def read(state: StateInline, silent: bool) -> bool:
+        if state.pos:
+            return rule(state, silent)
+        state.src += " "
+        try:
+            return rule(state, silent)
+        finally:
+            state.src = state.src[:-1]
+
+    return read
 
 
 def _brackets_plugin(md: MarkdownIt) -> None:

@@ -253,6 +253,9 @@ def test_an_answer_that_ended_has_no_open_fence() -> None:
     [
         (r"\(a\) and \[b\] and $c$ and $$d$$", ["a", "b", "c", "d"]),
         ("$5 and $6", []),
+        ("$E=mc^2$ is of 1905", ["E=mc^2"]),
+        ("$$E$$ is of 1905", ["E"]),
+        ("1$a$", []),
         (r"\(a", []),
         (r"`\(a\)`", []),
         ("\\[\n  e \\]\n", []),
