@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QMarginsF, QObject, QRectF, QSizeF, Qt
+from PySide6.QtCore import QBuffer, QMarginsF, QObject, QRectF, Qt
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
     QFontMetricsF,
+    QGuiApplication,
     QPagedPaintDevice,
     QPageLayout,
     QPageSize,
@@ -23,11 +24,9 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
-    QTextFrame,
-    QTextFrameFormat,
+    QTextFormat,
     QTextListFormat,
     QTextOption,
-    QTextTable,
 )
 from PySide6.QtSvg import QSvgRenderer
 
@@ -35,23 +34,38 @@ from desktop.store.transfer import Paper, PaperFormula
 from desktop.text import TASKS, Drawing
 from desktop.views.conversation.formulas import FORMULA, OBJECT, FormulaObject, formula_format
 from desktop.views.conversation.maths import painted
+from desktop.views.paper import Sheet, cut, fit_tables
+from desktop.views.tokens import LIGHT
 from runtime import UserFacingError, replaceable, write_whole
 
 _MARGIN = 18.0  # millimetres
 _DOTS = 1200  # an inch, of the writer; text is laid out in points
 
-# Qt knows neither variables nor media of style sheets: all that a page says for browsers is lost on it.
-_SHEET = """
+_POINTS = 10.5  # of text on paper, whatever size it has on the screen
+
+# Qt knows neither variables nor media of style sheets: all that a page says for browsers is lost on it. Code has the
+# colours of the light window, as paper is light.
+_SHEET = (
+    """
+h1 { font-size: 20pt; margin-top: 0; margin-bottom: 2px; }
+h2 { font-size: 10pt; color: #6e6e73; margin-top: 20px; margin-bottom: 4px; }
+.assistant h1 { font-size: 15.75pt; } .assistant h2 { font-size: 13.5pt; } .assistant h3 { font-size: 11.75pt; }
+.assistant h4, .assistant h5, .assistant h6 { font-size: 10.5pt; }
+.assistant h1, .assistant h2, .assistant h3, .assistant h4, .assistant h5, .assistant h6 {
+  font-weight: bold; color: #000000; margin-top: 16px; margin-bottom: 6px; }
+.next { page-break-before: always; }
 pre, .user, .system { white-space: pre-wrap; }
 pre, .user { background-color: #f2f2f5; }
 .when, .system, blockquote { color: #6e6e73; }
 th, td { padding: 3px 8px; }
+th { text-align: left; }
 """
-
-
-_ABOVE = 6.0  # a table, in pixels
-_POINTS = 10.5  # of text on paper, whatever size it has on the screen
-_LINES = QColor("#d9d9de")
+    + "".join(
+        f".{kind} {{ color: {getattr(LIGHT, 'code_' + kind)}; }}"
+        for kind in ("keyword", "name", "string", "number", "comment")
+    )
+    + ".comment { font-style: italic; }"
+)
 
 Drawings = Mapping[tuple[str, bool], Drawing | None]
 """Of formulas, given by their LaTeX and whether it stands on a line of its own; None where it is none."""
@@ -89,11 +103,12 @@ def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[None]:
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
     document = lay_out(page, drawings, writer)
+    sheets = cut(document, writer.height(), _pixel(writer))
     painter = QPainter(writer)
     try:
-        for sheet in range(document.pageCount()):
+        for number, sheet in enumerate(sheets):
             yield
-            if sheet:
+            if number:
                 writer.newPage()
             _paint(document, sheet, painter)
     finally:
@@ -106,18 +121,27 @@ def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[None]:
         raise _unwritable(file, error) from None
 
 
-def _paint(document: QTextDocument, sheet: int, painter: QPainter) -> None:
-    """One sheet, counted from 0, as QTextDocument.print_ does."""
-    size = document.pageSize()
-    view = QRectF(0, sheet * size.height(), size.width(), size.height())
-    context = QAbstractTextDocumentLayout.PaintContext()
-    context.clip = view
-    context.palette.setColor(QPalette.ColorRole.Text, Qt.GlobalColor.black)
-    painter.save()
-    painter.translate(-view.topLeft())
-    painter.setClipRect(view)
-    document.documentLayout().draw(painter, context)
-    painter.restore()
+def _paint(document: QTextDocument, sheet: Sheet, painter: QPainter) -> None:
+    """One sheet from its top."""
+    top = 0.0
+    for strip in (sheet.head, sheet.piece):
+        if strip is None:
+            continue
+        view = QRectF(0, strip.top, document.textWidth(), strip.bottom - strip.top)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.clip = view
+        context.palette.setColor(QPalette.ColorRole.Text, Qt.GlobalColor.black)
+        painter.save()
+        painter.translate(0, top - strip.top)
+        painter.setClipRect(view)
+        document.documentLayout().draw(painter, context)
+        painter.restore()
+        top += view.height()
+
+
+def _pixel(paper: QPagedPaintDevice) -> float:
+    """Dots of `paper` that Qt takes for a pixel of style sheets and tables: those of the screen."""
+    return paper.logicalDpiX() / QGuiApplication.primaryScreen().logicalDotsPerInchX()
 
 
 def _unwritable(file: Path, error: OSError) -> PdfError:
@@ -125,7 +149,7 @@ def _unwritable(file: Path, error: OSError) -> PdfError:
 
 
 def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextDocument:
-    """`page` on sheets of `paper`: no line is wider than they are, and what was typed keeps its lines and spaces."""
+    """`page` in one piece as wide as `paper`: no line is wider, and what was typed keeps its lines and spaces."""
     document = QTextDocument()
     document.documentLayout().setPaintDevice(paper)
     wrapping = QTextOption()
@@ -137,12 +161,32 @@ def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextD
     document.setDefaultFont(font)
     document.setDefaultStyleSheet(_SHEET)
     document.setHtml(page.html)
-    document.documentLayout().registerHandler(FORMULA, FormulaObject(document, _Drawn(drawings, document)))
+    drawn = _Drawn(drawings, document)
+    document.documentLayout().registerHandler(FORMULA, FormulaObject(document, drawn))
+    document.setTextWidth(paper.width())
+    _size_headings(document)
     _hang_boxes(document, paper)
-    _set_tables(document)
     _write_formulas(document, page.formulas, drawings, paper)
-    document.setPageSize(QSizeF(paper.width(), paper.height()))
+    fit_tables(document, paper, _pixel(paper), drawn)
+    document.markContentsDirty(0, document.characterCount())  # what follows a table was not always laid out again
     return document
+
+
+def _size_headings(document: QTextDocument) -> None:
+    """Headings as large as the sheet says: Qt has sizes of its own for them, which go before."""
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    for block in [block for block in _blocks(document) if block.blockFormat().headingLevel()]:
+        pieces = [entry.fragment() for entry in block.begin()]  # type: ignore[attr-defined]
+        for start, length, shape in [(piece.position(), piece.length(), piece.charFormat()) for piece in pieces]:
+            cursor.setPosition(start)
+            cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+            shape.clearProperty(QTextFormat.Property.FontSizeAdjustment)
+            cursor.setCharFormat(shape)
+        whole = block.charFormat()
+        whole.clearProperty(QTextFormat.Property.FontSizeAdjustment)
+        QTextCursor(block).setBlockCharFormat(whole)
+    cursor.endEditBlock()
 
 
 def _hang_boxes(document: QTextDocument, paper: QPagedPaintDevice) -> None:
@@ -162,33 +206,6 @@ def _blocks(document: QTextDocument) -> Iterator[QTextBlock]:
     while block.isValid():
         yield block
         block = block.next()
-
-
-def _set_tables(document: QTextDocument) -> None:
-    """Lines around cells; tables that are read from the right begin there, whatever way the words of a cell run."""
-    for table in (frame for frame in _frames(document.rootFrame()) if isinstance(frame, QTextTable)):
-        layout = table.format()
-        layout.setBorder(1)
-        layout.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-        layout.setBorderBrush(_LINES)
-        layout.setBorderCollapse(True)
-        layout.setTopMargin(_ABOVE)
-        mirrored = layout.layoutDirection() == Qt.LayoutDirection.RightToLeft
-        if mirrored:
-            layout.setAlignment(Qt.AlignmentFlag.AlignRight)
-        table.setFormat(layout)
-        for place in range(table.rows() * table.columns()) if mirrored else ():
-            cursor = table.cellAt(*divmod(place, table.columns())).firstCursorPosition()
-            cell = cursor.blockFormat()
-            cell.setAlignment(cell.alignment() | Qt.AlignmentFlag.AlignAbsolute)
-            cell.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
-            cursor.setBlockFormat(cell)
-
-
-def _frames(frame: QTextFrame) -> Iterator[QTextFrame]:
-    for inner in frame.childFrames():
-        yield inner
-        yield from _frames(inner)
 
 
 class _Drawn(QObject):

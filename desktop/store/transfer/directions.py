@@ -50,7 +50,7 @@ def _mirrored(tokens: Sequence[Token]) -> list[Token]:
     for token in tokens:
         if token.type == "inline" or token.tag in ("th", "td"):
             row.append(token)
-            if token.type == "td_open" and not token.attrGet("style"):
+            if token.type in ("th_open", "td_open") and not token.attrGet("style"):
                 token.attrSet("style", "text-align:right")
             continue
         cells = [row[place : place + 3] for place in range(0, len(row), 3)]  # what opens it, its words, what closes it

@@ -52,7 +52,8 @@ sup { line-height: 0; } sup a { color: inherit; text-decoration: none; }
 table { border-collapse: collapse; display: block; width: max-content; max-width: 100%; overflow-x: auto;
   overflow-wrap: break-word; }
 th, td { border: 1px solid var(--line); padding: .25rem .625rem; }
-th, td { unicode-bidi: plaintext; } table[dir="rtl"] { margin-left: auto; } table[dir="rtl"] td { text-align: right; }
+th { text-align: start; } th, td { unicode-bidi: plaintext; }
+table[dir="rtl"] { margin-left: auto; } table[dir="rtl"] :is(th, td) { text-align: right; }
 ul > .task { list-style: none; } ul > .task > .box:first-child, ul > .task > p:first-child > .box {
   display: inline-block; width: 1.25em; margin-inline-start: -1.5em; }
 blockquote { border-inline-start: 3px solid var(--line); margin-inline: 0; padding-inline-start: 1rem;
@@ -180,7 +181,7 @@ def to_html(trees: Sequence[ChatTree]) -> str:
 def to_paper(trees: Sequence[ChatTree]) -> Paper:
     """All chats on one page for a PDF."""
     formulas: list[PaperFormula] = []
-    chats = "\n".join(_chat(tree, {_DRAWN: formulas, MIRROR: True}) for tree in trees)
+    chats = "\n".join(_chat(tree, {_DRAWN: formulas, MIRROR: True, _CHAT: place}) for place, tree in enumerate(trees))
     chats = chats.replace("\n</code></pre>", "</code></pre>")  # Qt would leave a line free there
     title = html.escape(_title(trees))
     return Paper(f"<html><head><title>{title}</title></head><body>{chats}</body></html>", tuple(formulas))
@@ -191,7 +192,11 @@ def _title(trees: Sequence[ChatTree]) -> str:
 
 
 def _chat(tree: ChatTree, env: dict[str, Any]) -> str:
-    parts = [f'<h1 dir="auto">{html.escape(tree.title or UNTITLED)}</h1>', f'<p class="when">{shown(tree.created)}</p>']
+    anew = ' class="next"' if env[_CHAT] else ""  # a browser begins a sheet at each article
+    parts = [
+        f'<h1{anew} dir="auto">{html.escape(tree.title or UNTITLED)}</h1>',
+        f'<p class="when">{shown(tree.created)}</p>',
+    ]
     if tree.system_prompt.strip():
         parts.append(f'<p class="system" dir="auto">{html.escape(_typed(tree.system_prompt))}</p>')
     parts += [_message(node, env | {_MESSAGE: place}) for place, node in enumerate(tree.path())]
