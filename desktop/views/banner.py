@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent, QTextOption
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QTextEdit, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
 from desktop.views.icons import icon
 from desktop.views.parts import ICON_SIDE, IconButton
+from desktop.views.sentence import Sentence
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
-_MARGIN, _GAP, _RING = 8, 12, 2  # pixels; the ring shows that keys scroll
-_ENDLESS = 1_000_000  # pixels
-_READ = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+_MARGIN, _GAP = 8, 12  # pixels
 _LINES, _NARROW_LINES = 6, 3  # of a sentence that are shown at once: the rest scrolls
 _LEAST_LETTERS = 28  # to a line: with less room the button stands below
 
@@ -28,58 +27,6 @@ class _Notice:
     action: Callable[[], None] | None
     well: bool
     lasting: bool
-
-
-class _Words(QTextEdit):
-    """A sentence that wraps, within a path too, and scrolls where it has more lines than are shown at once, then also
-    by keys."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines = _LINES
-        set_kind(self, "words")
-        self.setReadOnly(True)
-        self.setTextInteractionFlags(_READ)
-        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(0)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
-
-    def set_lines(self, lines: int) -> None:
-        """How many are shown at once, at most."""
-        self._lines = lines
-        self.updateGeometry()
-
-    def say(self, sentence: str) -> None:
-        """Show another sentence, from its beginning."""
-        self.setPlainText(sentence)
-        self.setAccessibleName(sentence)
-        self.updateGeometry()
-        self._take_keys()
-
-    def heightForWidth(self, width: int) -> int:
-        most = self._lines * self.fontMetrics().lineSpacing()
-        return min(self._wanted(width - 2 * _RING), most) + 2 * _RING
-
-    def sizeHint(self) -> QSize:
-        return QSize(self.minimumSizeHint().width(), self.heightForWidth(self.width()))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(8 * self.fontMetrics().averageCharWidth(), self.fontMetrics().lineSpacing() + 2 * _RING)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._take_keys()
-
-    def _wanted(self, width: int) -> int:
-        flags = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere
-        return self.fontMetrics().boundingRect(QRect(0, 0, width, _ENDLESS), flags, self.toPlainText()).height()
-
-    def _take_keys(self) -> None:
-        scrolls = self._wanted(self.viewport().width()) > self.viewport().height()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.ClickFocus)
 
 
 class Banner(QFrame):
@@ -95,7 +42,7 @@ class Banner(QFrame):
         self._notices: list[_Notice] = []  # the last one is shown
         self._shown: _Notice | None = None
         self._picture = QLabel()
-        self.words = _Words()
+        self.words = Sentence(_LINES)
         self.button = QPushButton()
         self.close_button = IconButton("x")
         layout = self._grid = QGridLayout(self)
@@ -117,7 +64,7 @@ class Banner(QFrame):
     @property
     def sentence(self) -> str:
         """What it says; empty while it is hidden."""
-        return "" if self.isHidden() else self.words.toPlainText()
+        return "" if self.isHidden() else self.words.text()
 
     def show_notice(
         self,

@@ -1,8 +1,8 @@
 """The style sheet: what Qt's style does not draw as the window wants it, by the property `kind` of a widget.
 
 Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
-`notice`; QTextEdit `text`, `words`; QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget `sidebar`,
-`page`.
+`notice`; QTextEdit `text`, `words` (with `tone`); QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget
+`sidebar`, `page`.
 Under a native style (macOS, Windows) buttons and fields stay its own, but no `choice`: a Mac's has one height, whatever
 the size of its text.
 """
@@ -73,6 +73,8 @@ QTextEdit[kind="text"], QTextEdit[kind="text"]:focus, QPlainTextEdit[kind="text"
 QTextEdit[kind="words"] {{
     background: transparent; border: 2px solid transparent; border-radius: {unit}px; padding: 0;
 }}
+QTextEdit[kind="words"][tone="muted"] {{ color: {t.muted}; }}
+QTextEdit[kind="words"][tone="danger"] {{ color: {t.danger}; }}
 QTextEdit[kind="words"]:focus {{ border-color: {t.accent}; padding: 0; }}
 QFrame[kind="notice"] {{ background: {t.notice}; border-radius: {2 * unit}px; }}
 QToolButton {{

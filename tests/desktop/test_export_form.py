@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QDialog, QPushButton, QVBoxLayout
 from pytestqt.qtbot import QtBot
 
-from desktop.library import KnownModel
+from desktop.library import ExportRequest, ExportState, KnownModel
 from desktop.views.models.export_form import ExportForm
+from desktop.views.models.export_progress import ExportProgress
 
 KNOWN = [
     KnownModel(name="falcon-tiny-instruct", hub="falconet/falcon-tiny-instruct", parameters="embedded"),
@@ -124,3 +126,31 @@ def test_without_an_exporter_no_name_is_asked_for(form: ExportForm) -> None:
     assert form.model_box.count() == 0
     assert not form.name.isVisible()
     assert not form.export_button.isEnabled()
+
+
+def test_no_text_above_moves_the_button_that_exports(form: ExportForm) -> None:
+    form.resize(700, 480)
+    QApplication.processEvents()
+    before = form.export_button.geometry()
+    choose_another(form)  # a field comes
+    QApplication.processEvents()
+    assert form.export_button.geometry() == before
+    form.takes.set_plain("One line more.\n" * 5)
+    QApplication.processEvents()
+    assert form.export_button.geometry() == before
+
+
+def test_no_text_above_moves_the_button_that_stops_an_export(qtbot: QtBot) -> None:
+    progress = ExportProgress()
+    qtbot.addWidget(progress)
+    progress.resize(700, 480)
+    progress.show()
+    running = ExportState(kind="running", request=ExportRequest(model="falcon-7b", output=Path("falcon-7b-lut4")))
+    progress.set_state(running)
+    QApplication.processEvents()
+    before = progress.cancel_button.geometry()
+    assert progress.rect().contains(before)
+    notes = ("The export needs room on the disk, " * 9,)
+    progress.set_state(replace(running, stage="verify", done=1, total=9, unit="layers", notes=notes))
+    QApplication.processEvents()
+    assert progress.cancel_button.geometry() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -151,14 +152,22 @@ def test_a_dialog_is_as_tall_as_its_texts_and_grows_with_them(
 
 
 def test_no_dialog_is_larger_than_the_screen(application: QApplication, qtbot: QtBot) -> None:
-    from desktop.views.models.dialog import ModelsDialog
+    from desktop.views.models.dialog import ModelsDialog, Page
 
     theme().apply(Settings(text_size=200))
     dialog = ModelsDialog()
     qtbot.addWidget(dialog)
     room = dialog.screen().availableSize()
-    assert dialog.width() <= room.width()
-    assert dialog.height() <= room.height()
+    dialog.show()
+    dialog.banner.show_notice("The keychain is locked. " * 9, button="Open the Service")
+    for page in get_args(Page):
+        dialog.show_page(page)
+        QApplication.processEvents()
+        assert dialog.width() <= room.width()
+        assert dialog.height() <= room.height()
+    least = dialog.minimumSizeHint()
+    assert least.width() <= 640
+    assert least.height() <= 400, "half of 1280 x 800, as on a screen of twice the density"
 
 
 def test_only_a_folders_own_chats_are_indented() -> None:

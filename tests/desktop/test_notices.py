@@ -97,6 +97,7 @@ def test_a_model_that_was_not_loaded_is_told_of_until_one_is_loaded(qtbot: QtBot
     assert banner.sentence.startswith("falcon-tiny-instruct was not loaded: the last time, loading it ended in a crash")
     desk.conversation.send("What is the capital of France?")
     assert banner.sentence == "No model is loaded yet."
+    wait(qtbot, lambda: desk.models.library.entry(EMBEDDED.key) is not None)
     desk.models.load(EMBEDDED.key)
     wait(qtbot, lambda: desk.host.status.kind in ("loading", "ready", "answering"))
     assert banner.sentence == ""

@@ -11,9 +11,11 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.controllers.services import ServicesController
+from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.views.models.service_dialog import ServiceDialog, ServiceForm
 from desktop.views.models.services_page import ServicesPage
+from desktop.views.theme import theme
 
 
 @pytest.fixture
@@ -68,3 +70,23 @@ def test_what_was_said_goes_when_what_it_is_of_is_typed_anew(qtbot: QtBot) -> No
     dialog.tell("http://old.example refused the key.", well=False)
     QTest.keyClicks(dialog.name, "x")
     assert "refused" in dialog.told.text()
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_no_button_moves_when_the_form_of_a_service_speaks(
+    application: QApplication, qtbot: QtBot, percent: int
+) -> None:
+    theme().apply(Settings(text_size=percent))
+    dialog = ServiceDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    QApplication.processEvents()
+    before = (dialog.size(), [button.geometry() for button in dialog.buttons.buttons()])
+    path = "/a/path/that/is/long" * 20
+    dialog.tell(f"There is no connection to http://127.0.0.1:9{path}: check the address.", well=False)
+    QApplication.processEvents()
+    assert (dialog.size(), [button.geometry() for button in dialog.buttons.buttons()]) == before
+    assert dialog.told.verticalScrollBar().maximum() > 0
+    assert dialog.minimumSizeHint().height() <= 400
+    seen = dialog.told.visibleRegion().boundingRect()
+    assert seen.height() == dialog.told.height(), "it is in sight"

@@ -12,8 +12,10 @@ from desktop.views.dialog import Dialog
 from desktop.views.models.export_page import ExportPage
 from desktop.views.models.local_page import LocalPage
 from desktop.views.models.services_page import ServicesPage
+from desktop.views.parts import Scrolled
 from desktop.views.theme import theme
 
+_LEAST_PAGE = 40  # pixels of a page that a small screen with large text leaves
 Page = Literal["local", "export", "services"]
 
 
@@ -37,7 +39,10 @@ class ModelsDialog(Dialog):
             inside = QVBoxLayout(margin)
             inside.setContentsMargins(0, 16, 0, 0)
             inside.addWidget(page)
-            self._tabs.addTab(margin, title)
+            scroll = Scrolled(margin)
+            scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+            scroll.setMinimumHeight(_LEAST_PAGE)
+            self._tabs.addTab(scroll, title)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)

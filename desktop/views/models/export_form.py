@@ -64,7 +64,6 @@ class ExportForm(QWidget):
             self.weights_box.addItem(format_title(name), name)
         self.takes = Paragraph("muted")
         self.takes.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.takes.setMinimumHeight(4 * self.takes.fontMetrics().lineSpacing())  # the button below stays in its place
         self.export_button = QPushButton(self.tr("Export"))
         set_kind(self.export_button, "primary")
         self._form = self._rows()
@@ -79,8 +78,8 @@ class ExportForm(QWidget):
             text.setMaximumWidth(theme().measure())
         inside.addWidget(self.about)
         inside.addLayout(self._form)
+        inside.addStretch(1)  # no text above moves the button
         inside.addLayout(buttons)
-        inside.addStretch(1)
         self.model_box.currentIndexChanged.connect(self._show_takes)
         self.weights_box.currentIndexChanged.connect(self._show_takes)
         self.name.textChanged.connect(self._show_takes)

@@ -43,10 +43,11 @@ class ExportProgress(QWidget):
         buttons.setSpacing(8)
         for button in (self.cancel_button, self.load_button, self.go_on_button, self.forget_button):
             buttons.addWidget(button)
+            button.hide()  # until there is a state: the pane is as wide as those that are shown
         buttons.addStretch(1)
         inside.addSpacing(8)
+        inside.addStretch(1)  # no text above moves a button
         inside.addLayout(buttons)
-        inside.addStretch(1)
         self.cancel_button.clicked.connect(self.cancelRequested)
         self.go_on_button.clicked.connect(self.goOnRequested)
         self.forget_button.clicked.connect(self.forgetRequested)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from desktop.engine import EngineStatus
@@ -61,7 +62,8 @@ class LocalPage(QWidget):
         buttons.addWidget(self.folders_button)
         buttons.addStretch(1)
         column.addLayout(buttons)
-        split = QSplitter()
+        self._left = left
+        split = self._split = QSplitter()
         split.setHandleWidth(1)
         split.setChildrenCollapsible(False)
         split.addWidget(left)
@@ -106,6 +108,19 @@ class LocalPage(QWidget):
         for folder in folders:
             text = self.tr("Stop looking in {folder}").format(folder=folder).replace("&", "&&")
             self._folders.addAction(text, partial(self.dropFolderRequested.emit, str(folder)))
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as with the details below the list."""
+        parts = [part.minimumSizeHint() for part in (self._left, self.details)]
+        return QSize(max(part.width() for part in parts), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = (
+            self._left.minimumSizeHint().width() + self._split.handleWidth() + self.details.minimumSizeHint().width()
+        )
+        narrow = self.width() < beside
+        self._split.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
 
     def set_checking(self, checking: bool) -> None:
         """While a model is examined no other can be."""

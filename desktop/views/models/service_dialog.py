@@ -10,8 +10,11 @@ from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLabel, QLineEdit, 
 
 from desktop.store.records import Service
 from desktop.views.dialog import Dialog
-from desktop.views.parts import Paragraph
-from desktop.views.sheet import set_kind
+from desktop.views.parts import Paragraph, Scrolled
+from desktop.views.sentence import Sentence
+from desktop.views.sheet import set_kind, set_property
+
+_LINES = 4  # of what a test found that are seen at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +67,8 @@ class ServiceDialog(Dialog):
         self.warning = Paragraph(
             "muted", self.tr("What you write to this service, and the conversation before it, leaves this computer.")
         )
-        self.told = Paragraph("muted")
-        self.told.setMinimumHeight(3 * self.told.fontMetrics().lineSpacing())  # nothing moves when it speaks
+        self.told = Sentence(_LINES)
+        self.told.keep_height()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self.test_button = self.buttons.addButton(self.tr("Test"), QDialogButtonBox.ButtonRole.ActionRole)
         self.test_button.setToolTip(self.tr("Send the word “Hello” to the service and wait for its answer."))
@@ -74,13 +77,19 @@ class ServiceDialog(Dialog):
         self.save_button.setDefault(True)
         self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)  # what was typed is not lost
         self.test_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        inside = QWidget()
+        column = self._column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        column.addWidget(self.warning)
+        column.addLayout(form)
+        column.addWidget(self.told)
+        column.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(32, 28, 32, 24)
         layout.setSpacing(16)
-        layout.addWidget(self.warning)
-        layout.addLayout(form)
-        layout.addWidget(self.told)
-        layout.addStretch(1)
+        self._scroll = Scrolled(inside)
+        layout.addWidget(self._scroll, 1)
         layout.addWidget(self.buttons)
         self.setMinimumWidth(520)
         self.buttons.rejected.connect(self.reject)
@@ -103,9 +112,18 @@ class ServiceDialog(Dialog):
 
     def tell(self, sentence: str, *, well: bool) -> None:
         """Say what a test found, or what cannot be kept."""
-        self.told.set_plain(sentence)
-        set_kind(self.told, "muted" if well else "danger")
+        self.told.say(sentence)
+        set_property(self.told, "tone", "muted" if well else "danger")
         self.test_button.setEnabled(True)
+        if sentence:
+            self._scroll.ensureWidgetVisible(self.told)
+
+    def wanted_height(self, width: int) -> int:
+        layout = self.layout()
+        assert layout is not None
+        margins = layout.contentsMargins()
+        column = self._column.totalHeightForWidth(width - margins.left() - margins.right())
+        return margins.top() + column + layout.spacing() + self.buttons.sizeHint().height() + margins.bottom()
 
     def _forget(self) -> None:
         """What was said is of what was typed before."""
