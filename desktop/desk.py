@@ -119,8 +119,8 @@ class Desk(QObject):
             self._window.banner.show_notice(sentence, lasting=True)
 
     def _export(self, chats: list[int]) -> None:
-        first = self.store.chat(chats[0])
-        self.transfer.ask_export(chats, first.title)
+        title = self.store.chat(chats[0]).title if len(chats) == 1 else self.tr("Chats")
+        self.transfer.ask_export(chats, title)
 
     def _imported(self, chats: list[int]) -> None:
         self.sidebar.search.clear()  # else they are not in sight
@@ -137,6 +137,8 @@ class Desk(QObject):
                 self.chats.new_folder()
             case "import":
                 self.transfer.ask_import()
+            case "export-all":
+                self.transfer.ask_export_all()
             case "deleted-chats":
                 self.chats.show_deleted(self._window)
             case "search":

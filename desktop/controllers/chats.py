@@ -46,6 +46,7 @@ class ChatsController(QObject):
         chats.moveRequested.connect(self.move)
         chats.moveToNewFolderRequested.connect(self.new_folder)
         chats.exportRequested.connect(self.exportRequested)
+        chats.exportFolderRequested.connect(self._export_folder)
         chats.foldRequested.connect(self._fold)
         chats.renameFolderRequested.connect(self.rename_folder)
         chats.deleteFolderRequested.connect(self._delete_folder)
@@ -188,6 +189,11 @@ class ChatsController(QObject):
     def _delete_folder(self, folder: int) -> None:
         self._store.delete_folder(folder)
         self._changed()
+
+    def _export_folder(self, folder: int) -> None:
+        chats = [chat.id for chat in self._store.chats(archived=self._archived) if chat.folder == folder]
+        if chats:
+            self.exportRequested.emit(chats)
 
     def _fold(self, folder: int) -> None:
         self._folded ^= {folder}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QProgressBar, QProgressDialog, QWidget
 
+from desktop.controllers.chat_export import ChatExport
+from desktop.files import file_name
 from desktop.store.store import Store
 from desktop.store.transfer import Kind, Paper, export_chats, import_file, render_paper
 from desktop.text import Drawing, draw
@@ -21,8 +24,10 @@ from runtime import GenerationOptions, UserFacingError
 
 _log = logging.getLogger(__name__)
 
-_ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json"}
+_ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json", ".zip": "archive"}
 PDF = ".pdf"
+_SHOWN = 600  # ms that an export takes before its progress is shown
+_LET_GO = 0.5  # seconds for a file that was begun to be taken away when the program ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,7 @@ class TransferController(QObject):
         super().__init__(parent)
         self._store, self._window = store, window
         self._prints: list[_Print] = []  # under way
+        self._exports: list[ChatExport] = []
         self.context_policy = GenerationOptions().context_policy
         """Of chats that other programs wrote."""
 
@@ -56,13 +62,31 @@ class TransferController(QObject):
             self.tr("PDF (*.pdf)"): PDF,
             self.tr("JSON, with every alternative (*.json)"): ".json",
         }
+        if len(chats) > 1:
+            filters |= {self.tr("Archive of Markdown, a file for each chat (*.zip)"): ".zip"}
+        self._ask(chats, title, filters)
+
+    def ask_export_all(self) -> None:
+        """Ask where to, and write every chat, those of the archive too."""
+        chats = [chat.id for archived in (False, True) for chat in self._store.chats(archived=archived)]
+        if not chats:
+            self.told.emit(self.tr("There are no chats to export."), True)
+            return
+        filters = {
+            self.tr("JSON, with every alternative (*.json)"): ".json",
+            self.tr("Archive of Markdown, a file for each chat (*.zip)"): ".zip",
+        }
+        self._ask(chats, f"Falconet {date.today().isoformat()}", filters)
+
+    def _ask(self, chats: Sequence[int], title: str, filters: dict[str, str]) -> None:
+        usual = next(iter(filters.values()))
         name, chosen = QFileDialog.getSaveFileName(
-            self._window, self.tr("Export Chats"), f"{_file_name(title)}.md", ";;".join(filters)
+            self._window, self.tr("Export Chats"), file_name(title) + usual, ";;".join(filters)
         )
         if name:
             file = Path(name)
             known = file.suffix.lower() in (*_ENDINGS, PDF)
-            self.export(chats, file if known else file.with_name(file.name + filters.get(chosen, ".md")))
+            self.export(chats, file if known else file.with_name(file.name + filters.get(chosen, usual)))
 
     def export(self, chats: Sequence[int], file: Path) -> None:
         """Write these chats to `file`, in the form that its ending names. Raises UserFacingError."""
@@ -73,12 +97,49 @@ class TransferController(QObject):
             if job.page.formulas:
                 self.told.emit(self.tr("{file} is being written…").format(file=file), True)
             self._print(job)
+        elif len(chats) > 1:
+            self._export(chats, file)
         else:
             export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])
             self._tell_written(len(chats), file)
 
+    def _export(self, chats: Sequence[int], file: Path) -> None:
+        """Write chats beside the window; how far it is is shown where that takes longer."""
+        job = ChatExport(self._store.folder, chats, file, _ENDINGS[file.suffix.lower()], self)
+        said = self.tr("Chats are being written to {file}…").format(file=file.name)
+        progress = QProgressDialog(said, self.tr("Cancel"), 0, 0, self._window)
+        bar = QProgressBar()
+        bar.setTextVisible(False)
+        bar.setAccessibleName(said)
+        progress.setBar(bar)
+        progress.setRange(0, len(chats))
+        progress.setWindowTitle(self.tr("Export Chats"))
+        progress.setMinimumDuration(_SHOWN)
+        progress.setAutoReset(False)
+        progress.setAutoClose(False)
+        progress.canceled.connect(job.cancel)
+        progress.setValue(0)
+        job.passed.connect(progress.setValue)
+        job.ended.connect(partial(self._exported, job, progress))
+        self._exports.append(job)
+        job.start()
+
+    def _exported(self, job: ChatExport, progress: QProgressDialog, failure: Exception | None) -> None:
+        if job not in self._exports:  # the program ended meanwhile
+            return
+        self._exports.remove(job)
+        progress.deleteLater()
+        job.deleteLater()
+        if failure is not None:
+            raise failure
+        if not job.cancelled:
+            self._tell_written(job.chats, job.file)
+
     def close(self) -> None:
-        """Write what is under way: formulas that were not drawn yet as their source."""
+        """End exports, whose files are whole or not there, and write PDFs that are under way: formulas that were not
+        drawn yet as their source."""
+        while self._exports:
+            self._exports.pop().close(_LET_GO)
         while self._prints:
             job = self._prints.pop()
             try:
@@ -143,9 +204,3 @@ class TransferController(QObject):
         if chats or not failed:
             sentences.insert(0, self.tr("%n chat(s) were imported.", "", len(chats)))
         self.told.emit("\n".join(sentences), not failed)
-
-
-def _file_name(title: str) -> str:
-    """`title` as every file system takes it."""
-    kept = "".join(" " if character in '<>:"/\\|?*' or ord(character) < 32 else character for character in title)
-    return " ".join(kept.split()).strip(" .")[:80] or "chat"

@@ -70,6 +70,11 @@ class Store:
             message_rows.interrupt_streaming(self._db)
             chat_rows.purge(self._db, time.time())
 
+    @property
+    def folder(self) -> Path:
+        """Where it was opened, for another thread to open it, too."""
+        return self._db.file.parent
+
     def close(self) -> None:
         """Bring the log into the file and let go of it. Never raises for the disk: what is in the log is safe there."""
         self._db.close()

@@ -48,6 +48,12 @@ COMMANDS: tuple[Command, ...] = (
         shortcut="Ctrl+Shift+E",
     ),
     Command(
+        id="export-all",
+        menu="file",
+        text=QT_TRANSLATE_NOOP("Commands", "Export &All Chats…"),
+        help=QT_TRANSLATE_NOOP("Commands", "Write all chats into one file: JSON, or an archive of Markdown."),
+    ),
+    Command(
         id="deleted-chats",
         menu="file",
         text=QT_TRANSLATE_NOOP("Commands", "&Deleted Chats…"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
@@ -152,3 +152,24 @@ def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: 
     chats.setFocus()
     qtbot.mouseClick(desk.sidebar.new_button, Qt.MouseButton.LeftButton)
     assert window.focusWidget() is edit
+
+
+def test_what_is_exported_of_a_folder_are_its_chats(
+    qtbot: QtBot, desk: Desk, chat: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = desk.store.new_folder("Work").id
+    inside = [desk.store.new_chat(folder=folder).id for _ in range(2)]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *asked: (str(tmp_path / asked[2]), ""))
+    with qtbot.waitSignal(desk.transfer.told, timeout=30_000):
+        desk.sidebar.list.exportFolderRequested.emit(folder)
+    assert (tmp_path / "Chats.md").read_text(encoding="utf-8").count("# Untitled chat") == len(inside)
+
+
+def test_the_menu_exports_all_chats(
+    qtbot: QtBot, desk: Desk, chat: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.store.new_chat()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "all.zip"), ""))
+    with qtbot.waitSignal(desk.transfer.told, timeout=30_000) as told:
+        desk.shell.window.action("export-all").trigger()
+    assert told.args[0].endswith(f"chats written to {tmp_path / 'all.zip'}.")

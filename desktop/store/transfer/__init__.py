@@ -1,4 +1,4 @@
-"""Transfer: chats to Markdown, HTML and JSON; chats from this program's JSON, from ChatGPT and from LM Studio."""
+"""Transfer: chats to Markdown, an archive of it, HTML and JSON; chats from that JSON, from ChatGPT and LM Studio."""
 
 from __future__ import annotations
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from desktop.files import write_whole
 from desktop.store.store import Store
+from desktop.store.transfer.archive import to_archive
 from desktop.store.transfer.errors import TransferError
 from desktop.store.transfer.html import Paper, to_html, to_paper
 from desktop.store.transfer.markdown import to_markdown
 from desktop.store.transfer.own import to_json
+from desktop.store.trees import ChatTree
+from runtime import write_whole
 
-Kind = Literal["markdown", "html", "json"]
+Text = Literal["markdown", "html", "json"]
+Kind = Literal["markdown", "html", "json", "archive"]
+"""`archive`: a file of Markdown for each chat."""
 
-_WRITERS = {"markdown": to_markdown, "html": to_html, "json": to_json}
+_WRITERS: dict[Text, Callable[[Iterable[ChatTree]], Iterator[str]]] = {
+    "markdown": to_markdown,
+    "html": to_html,
+    "json": to_json,
+}
 
 
-def render(store: Store, chats: Sequence[int], kind: Kind) -> str:
+def render(store: Store, chats: Sequence[int], kind: Text) -> str:
     """Chats, given by id, as one text: JSON holds all of each, the other kinds its current path. Raises StoreError."""
-    if kind not in get_args(Kind):
+    if kind not in get_args(Text):
         raise ValueError(f"unknown kind {kind!r}")
-    return _WRITERS[kind]([store.tree(chat) for chat in chats])
+    return "".join(_WRITERS[kind](store.tree(chat) for chat in chats))
 
 
 def render_paper(store: Store, chats: Sequence[int]) -> Paper:
@@ -30,13 +38,27 @@ def render_paper(store: Store, chats: Sequence[int]) -> Paper:
     return to_paper([store.tree(chat) for chat in chats])
 
 
-def export_chats(store: Store, chats: Sequence[int], file: Path, kind: Kind) -> None:
-    """Write chats to `file`, which appears whole or not at all. Raises TransferError, and StoreError for the chats."""
-    text = render(store, chats, kind)
+def export_chats(
+    store: Store, chats: Sequence[int], file: Path, kind: Kind, *, passed: Callable[[int], None] | None = None
+) -> None:
+    """Write chats to `file`, which appears whole or not at all. `passed` is told how many are behind it, before each;
+    what it raises ends the export. Raises TransferError, and StoreError for the chats."""
+
+    def trees() -> Iterator[ChatTree]:
+        for number, chat in enumerate(chats):
+            if passed is not None:
+                passed(number)
+            yield store.tree(chat)
+
+    if "\0" in str(file):
+        raise TransferError("The name of the file holds a character that no file can have; change it.")
+    parts: Iterator[bytes]
+    if kind == "archive":
+        parts = to_archive(trees())
+    else:
+        parts = (text.encode("utf-8", errors="replace") for text in _WRITERS[kind](trees()))
     try:
-        write_whole(file, text)
+        write_whole(file, parts)
     except OSError as error:
         reason = error.strerror or str(error)
         raise TransferError(f"{file} could not be written ({reason}); choose another place.") from error
-    except ValueError as error:
-        raise TransferError("The name of the file holds a character that no file can have; change it.") from error

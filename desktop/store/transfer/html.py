@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -166,16 +166,18 @@ for _rule, _names in (
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def to_html(trees: Sequence[ChatTree]) -> str:
-    """All chats on one page, each on sheets of its own when printed."""
-    return (
+def to_html(trees: Iterable[ChatTree]) -> Iterator[str]:
+    """All chats on one page, in pieces, each chat on sheets of its own when printed."""
+    chats = [(tree.title, _chat(tree, {_CHAT: place, _NAMED: set()})) for place, tree in enumerate(trees)]
+    yield (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(_title(trees))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(_chat(tree, {_CHAT: place, _NAMED: set()}) for place, tree in enumerate(trees))
-        + "\n</body>\n</html>\n"
+        f"<title>{html.escape(_title([title for title, _ in chats]))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
     )
+    for _, chat in chats:
+        yield "\n" + chat
+    yield "\n</body>\n</html>\n"
 
 
 def to_paper(trees: Sequence[ChatTree]) -> Paper:
@@ -183,12 +185,12 @@ def to_paper(trees: Sequence[ChatTree]) -> Paper:
     formulas: list[PaperFormula] = []
     chats = "\n".join(_chat(tree, {_DRAWN: formulas, MIRROR: True, _CHAT: place}) for place, tree in enumerate(trees))
     chats = chats.replace("\n</code></pre>", "</code></pre>")  # Qt would leave a line free there
-    title = html.escape(_title(trees))
+    title = html.escape(_title([tree.title for tree in trees]))
     return Paper(f"<html><head><title>{title}</title></head><body>{chats}</body></html>", tuple(formulas))
 
 
-def _title(trees: Sequence[ChatTree]) -> str:
-    return trees[0].title or UNTITLED if len(trees) == 1 else f"{len(trees)} chats"
+def _title(chats: Sequence[str]) -> str:
+    return chats[0] or UNTITLED if len(chats) == 1 else f"{len(chats)} chats"
 
 
 def _chat(tree: ChatTree, env: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from desktop.store.transfer.times import shown
 from desktop.store.trees import ChatTree, Node
@@ -11,9 +11,10 @@ UNTITLED = "Untitled chat"
 _NOTES = {"interrupted": "interrupted", "streaming": "interrupted", "failed": "failed", "complete": ""}
 
 
-def to_markdown(trees: Sequence[ChatTree]) -> str:
-    """All chats in one document, a rule between them."""
-    return "\n\n---\n\n".join(map(_chat, trees)) + "\n"
+def to_markdown(trees: Iterable[ChatTree]) -> Iterator[str]:
+    """All chats in one document, in pieces, a rule between them."""
+    for place, tree in enumerate(trees):
+        yield ("\n---\n\n" if place else "") + _chat(tree) + "\n"
 
 
 def heading(node: Node) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -18,10 +18,13 @@ FORMAT, VERSION = "falconet-chats", 1
 T = TypeVar("T")
 
 
-def to_json(trees: Sequence[ChatTree]) -> str:
-    """All chats. Messages are named by their place in the list, from 0; a parent stands before its children."""
-    chats = [_chat(tree) for tree in trees]
-    return json.dumps({"format": FORMAT, "version": VERSION, "chats": chats}, ensure_ascii=False, indent=1) + "\n"
+def to_json(trees: Iterable[ChatTree]) -> Iterator[str]:
+    """All chats, in pieces. Messages are named by their place in the list, from 0; a parent stands before its
+    children."""
+    yield f'{{"format": "{FORMAT}", "version": {VERSION}, "chats": ['
+    for place, tree in enumerate(trees):
+        yield (",\n" if place else "\n") + json.dumps(_chat(tree), ensure_ascii=False, indent=1)
+    yield "\n]}\n"
 
 
 def _chat(tree: ChatTree) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class ChatList(QListView):
     moveRequested = Signal(object, object)  # ids of chats, id of a folder or None
     moveToNewFolderRequested = Signal(object)
     exportRequested = Signal(object)
+    exportFolderRequested = Signal(int)
     foldRequested = Signal(int)  # a folder
     renameFolderRequested = Signal(int)
     deleteFolderRequested = Signal(int)
@@ -118,11 +119,13 @@ class ChatList(QListView):
         menu.addAction(self.tr("Delete"), lambda: self.deleteRequested.emit(ids))
         return menu
 
-    def folder_menu(self, folder: Folder) -> QMenu:
-        """What can be done with a folder."""
+    def folder_menu(self, folder: Folder, count: int = 0) -> QMenu:
+        """What can be done with a folder of so many chats."""
         menu = QMenu(self)
         menu.addAction(self.tr("New chat here"), lambda: self.newChatRequested.emit(folder.id))
         menu.addAction(self.tr("Rename folder…"), lambda: self.renameFolderRequested.emit(folder.id))
+        if count:
+            menu.addAction(self.tr("Export…"), lambda: self.exportFolderRequested.emit(folder.id))
         menu.addAction(self.tr("Delete folder, keep its chats"), lambda: self.deleteFolderRequested.emit(folder.id))
         return menu
 
@@ -175,7 +178,7 @@ class ChatList(QListView):
     def _menu_at(self, index: QModelIndex) -> QMenu:
         row = self.rows.rows[index.row()]
         if isinstance(row, HeaderRow):
-            return self.folder_menu(row.folder) if row.folder is not None else QMenu(self)
+            return self.folder_menu(row.folder, row.count) if row.folder is not None else QMenu(self)
         ids = self.selected()
         if row.chat.id not in ids:
             ids = [row.chat.id]
