@@ -57,6 +57,7 @@ h2 { font-size: 10pt; color: #6e6e73; margin-top: 20px; margin-bottom: 4px; }
 pre, .user, .system { white-space: pre-wrap; }
 pre, .user { background-color: #f2f2f5; }
 .when, .system, blockquote { color: #6e6e73; }
+blockquote { margin-left: 20px; margin-right: 0; }
 th, td { padding: 3px 8px; }
 th { text-align: left; }
 """
@@ -165,6 +166,7 @@ def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextD
     document.documentLayout().registerHandler(FORMULA, FormulaObject(document, drawn))
     document.setTextWidth(paper.width())
     _size_headings(document)
+    _indent(document, _pixel(paper))
     _hang_boxes(document, paper)
     _write_formulas(document, page.formulas, drawings, paper)
     fit_tables(document, paper, _pixel(paper), drawn)
@@ -186,6 +188,17 @@ def _size_headings(document: QTextDocument) -> None:
         whole = block.charFormat()
         whole.clearProperty(QTextFormat.Property.FontSizeAdjustment)
         QTextCursor(block).setBlockCharFormat(whole)
+    cursor.endEditBlock()
+
+
+def _indent(document: QTextDocument, pixel: float) -> None:
+    """Quotes as far from the margin as the sheet says, which of blocks, other than of tables, Qt counts in dots."""
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    for block in [block for block in _blocks(document) if block.blockFormat().leftMargin()]:
+        layout = block.blockFormat()
+        layout.setLeftMargin(layout.leftMargin() * pixel)
+        QTextCursor(block).setBlockFormat(layout)
     cursor.endEditBlock()
 
 

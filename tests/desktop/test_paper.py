@@ -97,6 +97,8 @@ def table(columns: int, *rows: str) -> str:
         "|" + "Internationalization|" * 6 + "\n|" + "---|" * 6 + "\n|" + "Straightforward **things**|" * 6,
         table(24, "", "beautiful"),
         table(60, "word"),
+        "- item\n\n  " + table(2, "word").replace("\n", "\n  "),
+        "> - item\n>\n>   " + table(14, "beautiful").replace("\n", "\n>   "),
     ],
 )
 def test_no_word_of_a_table_is_broken_and_no_column_is_beyond_the_margin(
@@ -227,7 +229,17 @@ def test_headings_of_all_levels_are_bold_and_none_is_smaller_than_text(store: St
     assert sizes[-1] >= document.defaultFont().pointSizeF()
 
 
+def test_a_quote_stands_apart_from_the_margin_as_far_as_its_tables(store: Store, writer: QPdfWriter) -> None:
+    document = on_paper(store, writer, "text\n\n> quoted\n>\n> |a|\n> |---|\n> |b|\n>\n> > deeper")
+    text, quoted, deeper = (document.find(word).block().layout().lineAt(0).x() for word in ("text", "quoted", "deeper"))
+    assert text == 0
+    assert quoted == 20 * PIXEL
+    assert deeper == 40 * PIXEL
+    cell = document.find("a", document.find("quoted")).block()
+    assert quoted < box(cell).left() < deeper
+
+
 def test_code_on_paper_has_the_colours_of_the_light_window(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, '```python\ndef f(): # why\n    return "text", 12\n```')
-    found = {word: document.find(word).charFormat().foreground().color().name() for word in ("def", "# why", "12")}
-    assert found == {"def": LIGHT.code_keyword, "# why": LIGHT.code_comment, "12": LIGHT.code_number}
+    document = on_paper(store, writer, '```python\ndef f(): # why\n    return "text", 4711\n```')
+    found = {word: document.find(word).charFormat().foreground().color().name() for word in ("def", "# why", "4711")}
+    assert found == {"def": LIGHT.code_keyword, "# why": LIGHT.code_comment, "4711": LIGHT.code_number}

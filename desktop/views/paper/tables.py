@@ -7,7 +7,7 @@ first column again. Lengths are in dots of the paper.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil
+from math import ceil, floor
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
@@ -83,17 +83,19 @@ def _cells(table: QTextTable) -> list[QTextBlock]:
 
 
 def _fit(table: QTextTable, document: QTextDocument, paper: QPagedPaintDevice, pixel: float, drawn: Drawn) -> None:
-    needs, room = _needs(table, document, paper, drawn), paper.width()
+    needs = _needs(table, document, paper, drawn)
+    beside = (table.format().leftMargin() + table.format().rightMargin()) * pixel  # of lists and quotes around it
+    room = floor(paper.width() - beside)
     for size in _SIZES:
         padding = _PADDING if size == 1 else _TIGHT
         columns = [_scaled(need, size, padding * pixel) for need in needs]
         if sum(column.least for column in columns) <= room:
-            _set(table, columns, size, padding, room)
+            _set(table, columns, size, padding, room, beside)
             return
     columns = [_scaled(need, _SPLIT, _TIGHT * pixel) for need in needs]
     groups = _groups([column.least for column in columns], room, last_first=_mirrored(table))
     for piece, group in zip(_split(table, groups), groups, strict=True):
-        _set(piece, [columns[column] for column in group], _SPLIT, _TIGHT, room)
+        _set(piece, [columns[column] for column in group], _SPLIT, _TIGHT, room, beside)
 
 
 def _needs(table: QTextTable, document: QTextDocument, paper: QPagedPaintDevice, drawn: Drawn) -> list[Need]:
@@ -173,13 +175,15 @@ def _split(table: QTextTable, groups: Sequence[Sequence[int]]) -> list[QTextTabl
     return pieces
 
 
-def _set(table: QTextTable, columns: Sequence[Need], size: float, padding: float, room: int) -> None:
+def _set(table: QTextTable, columns: Sequence[Need], size: float, padding: float, room: int, beside: float) -> None:
     """Give a table its widths, in shares of the page: what Qt takes for a length depends on the screen."""
     least = [min(column.least, room) for column in columns]
     widths = share(least, [max(column.natural, low) for column, low in zip(columns, least, strict=True)], room)
     whole = sum(widths)
     layout = table.format()
-    layout.setWidth(QTextLength(QTextLength.Type.PercentageLength, min(100.0, 100 * whole / room)))
+    layout.setWidth(
+        QTextLength(QTextLength.Type.PercentageLength, min(100.0, 100 * (whole + beside) / (room + beside)))
+    )
     layout.setColumnWidthConstraints(
         [QTextLength(QTextLength.Type.PercentageLength, 100 * width / whole) for width in widths]
     )
