@@ -141,7 +141,7 @@ class ChatsController(QObject):
             ask(
                 dialog,
                 self.tr("Delete %n chat(s) for good?", "", len(chats)),
-                detail=self.tr("They cannot be had back."),
+                detail=self.tr("This cannot be undone."),
                 button=self.tr("Delete for Good"),
                 action=lambda: removed(chats),
             )
@@ -155,8 +155,9 @@ class ChatsController(QObject):
         dialog.open()
 
     def take_back(self) -> None:
-        """Undo the last deletion or move to the archive."""
+        """Undo the last deletion or move to the archive, also when its sentence is gone."""
         undo, self._undo = self._undo, None
+        self._sidebar.hide_undo()
         if undo is not None:
             undo()
             self._changed()
@@ -187,7 +188,18 @@ class ChatsController(QObject):
         return " ".join(name.split()) if agreed else ""
 
     def _delete_folder(self, folder: int) -> None:
+        folders = self._store.folders()
+        name = next((found.name for found in folders if found.id == folder), "")
+        every = (*self._store.chats(), *self._store.chats(archived=True))
+        chats = [chat.id for chat in every if chat.folder == folder]
+
+        def undo() -> None:
+            again = self._store.new_folder(name).id
+            self._store.order_folders([again if found.id == folder else found.id for found in folders])
+            self._store.move(chats, again)
+
         self._store.delete_folder(folder)
+        self._can_undo(self.tr("The folder {name} was deleted.").format(name=name), undo)
         self._changed()
 
     def _export_folder(self, folder: int) -> None:

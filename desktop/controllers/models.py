@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -193,7 +194,7 @@ class ModelsController(QObject):
             return
         if for_good:
             question = self.tr("Delete {name} for good?")
-            detail = self.tr("{path} is deleted at once and cannot be had back.").format(path=entry.path)
+            detail = self.tr("{path} is deleted at once. This cannot be undone.").format(path=entry.path)
             button = self.tr("Delete for Good")
         else:
             question = self.tr("Move {name} to the trash?")
@@ -331,9 +332,17 @@ class ModelsController(QObject):
         else:
             self._dialog.banner.show_notice(sentence)
 
-    def _tell(self, sentence: str) -> None:
+    def _tell(self, sentence: str, service: int | None) -> None:
         banner = self._window.banner if self._dialog is None else self._dialog.banner
-        banner.show_notice(sentence)
+        if service is None:
+            banner.show_notice(sentence)
+        else:
+            action = partial(self._ask_key, service)
+            banner.show_notice(sentence, button=self.tr("Enter the Key…"), action=action)
+
+    def _ask_key(self, service: int) -> None:
+        self.open("services")
+        self.services.ask_edit(service, key=True)
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self._dialog, self.tr("A folder where bundles lie"))

@@ -20,7 +20,7 @@ class ServicesController(QObject):
 
     loadRequested = Signal(object)  # RemoteModel with its key
     removed = Signal(str)  # key of the source that it was
-    told = Signal(str)  # a sentence: what the keychain could not do
+    told = Signal(str, object)  # a sentence: what the keychain could not do; id of the service whose key is to be typed
 
     def __init__(self, store: Store, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -71,11 +71,11 @@ class ServicesController(QObject):
         if self._page is not None:
             self._open(None)
 
-    def ask_edit(self, service: int) -> None:
-        """Change a service."""
+    def ask_edit(self, service: int, *, key: bool = False) -> None:
+        """Change a service; `key`: begin with its key."""
         found = self._service(service)
         if self._page is not None and found is not None:
-            self._open(found)
+            self._open(found, key=key)
 
     def ask_remove(self, service: int) -> None:
         """Remove a service and its key, after a question."""
@@ -110,7 +110,7 @@ class ServicesController(QObject):
         self._refresh()
         self.removed.emit(_source(service).key)
 
-    def _open(self, service: Service | None) -> None:
+    def _open(self, service: Service | None, *, key: bool = False) -> None:
         dialog = ServiceDialog(service, self._page)
         check = ServiceCheck(dialog)
         check.told.connect(lambda verdict: _tell_verdict(dialog, verdict))
@@ -119,6 +119,8 @@ class ServicesController(QObject):
         dialog.finished.connect(check.cancel)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+        if key:
+            dialog.key.setFocus()
 
     def _test(self, form: ServiceForm, service: Service | None, check: ServiceCheck) -> None:
         source = RemoteModel(url=form.url, name=form.name, model=form.model, api_key=form.key)
@@ -133,7 +135,7 @@ class ServicesController(QObject):
             return
 
         def answer(found: KeychainAnswer) -> None:
-            self._tell(found)
+            self._tell(found, service)
             reply(_source(service, found.secret))
 
         self.keychain.get(_account(service), answer)
@@ -141,9 +143,10 @@ class ServicesController(QObject):
     def _service(self, id: int) -> Service | None:  # noqa: A002 - what it is called everywhere
         return next((service for service in self._store.services() if service.id == id), None)
 
-    def _tell(self, answer: KeychainAnswer) -> None:
+    def _tell(self, answer: KeychainAnswer, service: Service | None = None) -> None:
+        """`service`: the one whose key could not be read."""
         if answer.notice is not None:
-            self.told.emit(answer.notice)
+            self.told.emit(answer.notice, None if service is None else service.id)
 
     def _refresh(self) -> None:
         if self._page is not None:

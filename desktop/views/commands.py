@@ -81,7 +81,9 @@ COMMANDS: tuple[Command, ...] = (
         id="undo",
         menu="edit",
         text=QT_TRANSLATE_NOOP("Commands", "&Undo"),
-        help=QT_TRANSLATE_NOOP("Commands", "Take back the last change of the text."),
+        help=QT_TRANSLATE_NOOP(
+            "Commands", "Take back the last change of the text; in the list of chats, what was deleted last."
+        ),
         shortcut=Key.Undo,
         bound=False,
     ),

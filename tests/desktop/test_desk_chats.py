@@ -173,3 +173,30 @@ def test_the_menu_exports_all_chats(
     with qtbot.waitSignal(desk.transfer.told, timeout=30_000) as told:
         desk.shell.window.action("export-all").trigger()
     assert told.args[0].endswith(f"chats written to {tmp_path / 'all.zip'}.")
+
+
+def test_a_folder_that_was_deleted_comes_back_in_its_place_with_its_chats(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    first, second = desk.store.new_folder("First"), desk.store.new_folder("Second")
+    archived = desk.store.new_chat(folder=first.id).id
+    desk.store.archive([archived], True)
+    desk.chats.move([chat], first.id)
+    desk.sidebar.list.deleteFolderRequested.emit(first.id)
+    assert [folder.name for folder in desk.store.folders()] == ["Second"]
+    assert desk.store.chat(chat).folder is None
+    assert desk.sidebar.undo.label.text() == "The folder First was deleted."
+    qtbot.mouseClick(desk.sidebar.undo.button, Qt.MouseButton.LeftButton)
+    again, after = desk.store.folders()
+    assert (again.name, after) == ("First", replace(second, position=1))
+    assert [desk.store.chat(found).folder for found in (chat, archived)] == [again.id, again.id]
+
+
+def test_undo_in_the_list_takes_back_what_was_deleted_there(qtbot: QtBot, desk: Desk, chat: int) -> None:
+    desk.sidebar.list.setFocus()
+    qtbot.keyClick(desk.sidebar.list, Qt.Key.Key_Delete)
+    assert desk.sidebar.undo.isVisible()
+    desk.shell.window.action("undo").trigger()
+    assert not desk.sidebar.undo.isVisible()
+    assert desk.store.deleted_chats() == []
+    desk.chats.delete([chat])
+    qtbot.keyClick(desk.sidebar.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert desk.store.deleted_chats() == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keyring
 import pytest
+from keyring.errors import KeyringLocked
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QRadioButton
 from pytestqt.qtbot import QtBot
@@ -286,6 +287,26 @@ def test_a_service_with_a_key_is_added_answers_and_its_key_is_in_the_keychain_al
     desk.models.services.remove(service)
     wait(qtbot, lambda: answers_now(desk) == EMBEDDED.key)
     wait(qtbot, lambda: keychain.kept == {})
+
+
+def test_a_key_that_the_keychain_does_not_give_can_be_typed_from_the_sentence_about_it(
+    qtbot: QtBot, desk: Desk, keychain: InMemory
+) -> None:
+    service = desk.store.save_service("Far", "http://127.0.0.1:9/v1", "far", True)
+    keychain.trouble = KeyringLocked()
+    banner = desk.shell.window.banner
+    desk.models.services.load(service.id)
+    wait(qtbot, lambda: banner.button.text() == "Enter the Key…")
+    press(qtbot, banner.button)
+    (form,) = desk.shell.window.findChildren(ServiceDialog)
+    assert form.url.text() == "http://127.0.0.1:9/v1"
+    assert form.focusWidget() is form.key
+    form.reject()
+    for left in desk.shell.window.findChildren(ModelsDialog):
+        left.close()
+    desk.models.services.remove(service)
+    desk.models.load(EMBEDDED.key)
+    wait(qtbot, lambda: answers_now(desk) == EMBEDDED.key)
 
 
 def test_the_bar_of_an_export_and_the_header_tell_of_one_share(qtbot: QtBot) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QMenu, QWidget
 
 from desktop.store.records import Chat, Folder
@@ -25,6 +25,7 @@ class ChatList(QListView):
     pinRequested = Signal(object, bool)  # ids of chats
     archiveRequested = Signal(object, bool)
     deleteRequested = Signal(object)
+    undoRequested = Signal()
     moveRequested = Signal(object, object)  # ids of chats, id of a folder or None
     moveToNewFolderRequested = Signal(object)
     exportRequested = Signal(object)
@@ -161,6 +162,9 @@ class ChatList(QListView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
+        if event.matches(QKeySequence.StandardKey.Undo):
+            self.undoRequested.emit()
+            return
         match event.key():
             case Qt.Key.Key_Delete | Qt.Key.Key_Backspace if self.selected() and self._is_chat(index):
                 self.deleteRequested.emit(self.selected())

@@ -85,6 +85,7 @@ class Sidebar(QWidget):
         self.list.newChatRequested.connect(self.newChatRequested)
         self.hits.hitChosen.connect(self.hitChosen)
         self.undo.undoRequested.connect(self.undoRequested)
+        self.list.undoRequested.connect(self.undoRequested)
         self.archive_button.toggled.connect(self.archiveShown)
         theme().changed.connect(self._on_theme)
         self.setTabOrder(self.search, self.new_button)
@@ -110,6 +111,10 @@ class Sidebar(QWidget):
     def show_undo(self, sentence: str) -> None:
         """Say what was done and offer to take it back."""
         self.undo.show_sentence(sentence)
+
+    def hide_undo(self) -> None:
+        """It was taken back in another way."""
+        self.undo.hide()
 
     def focus_search(self) -> None:
         """For the command that searches all chats."""
