@@ -15,6 +15,7 @@ from runtime import UserFacingError
 ThemeName = Literal["system", "light", "dark"]
 Language = Literal["system", "en", "zh_CN"]
 ReducedMotion = Literal["system", "on", "off"]
+TextColumn = Literal["narrow", "wide"]
 SendWith = Literal["enter", "ctrl_enter"]
 ContextPolicy = Literal["stop", "rolling", "truncate-middle"]
 
@@ -34,6 +35,7 @@ class Settings:
     language: Language = "system"
     reduced_motion: ReducedMotion = "system"
     high_contrast: bool = False
+    text_column: TextColumn = "narrow"  # how wide a conversation is, where the window has room
     send_with: SendWith = "enter"
     model: str | None = None  # key of the model that new chats begin with
     models_folders: tuple[str, ...] = ()  # where bundles are looked for, beside the usual places

@@ -38,6 +38,7 @@ class SettingsDialog(Dialog):
         self.theme_box = self._choices("theme")
         self.text_size = TextSize(settings.text_size)
         self.text_size.changed.connect(lambda percent: self._change(text_size=percent))
+        self.column_box = self._choices("text_column")
         self.contrast = QCheckBox()
         self.contrast.setChecked(settings.high_contrast)
         self.contrast.toggled.connect(lambda on: self._change(high_contrast=on))
@@ -47,7 +48,7 @@ class SettingsDialog(Dialog):
         self.policy_box = self._choices("context_policy")
         self.device_box = self._choices("compute_on")
         self._policy_help, self._device_help = Paragraph("muted"), Paragraph("muted")
-        self._labels = [QLabel() for _ in range(7)]
+        self._labels = [QLabel() for _ in range(8)]
         inside = QWidget()
         form = QGridLayout(inside)  # a QFormLayout gives a text that wraps the height of its narrowest form
         form.setContentsMargins(0, 0, _GAP, 0)
@@ -59,7 +60,7 @@ class SettingsDialog(Dialog):
             self.policy_box: self._policy_help,
             self.device_box: self._device_help,
         }
-        looks = (self.theme_box, self.text_size, self.motion_box, self.language_box)
+        looks = (self.theme_box, self.text_size, self.column_box, self.motion_box, self.language_box)
         fields = (*looks, self.send_box, self.policy_box, self.device_box)
         for name, field in zip(self._labels, fields, strict=True):
             row = form.rowCount()
@@ -100,6 +101,7 @@ class SettingsDialog(Dialog):
         names = (
             self.tr("&Appearance:"),
             self.tr("&Text size:"),
+            self.tr("Text &width:"),
             self.tr("&Motion:"),
             self.tr("&Language:"),
             self.tr("&Send with:"),
@@ -110,6 +112,7 @@ class SettingsDialog(Dialog):
             name.setText(text)
         self.contrast.setText(self.tr("&High contrast"))
         self._name(self.theme_box, [self.tr("As the system"), self.tr("Light"), self.tr("Dark")])
+        self._name(self.column_box, [self.tr("Narrow"), self.tr("Wide")])
         self._name(self.motion_box, [self.tr("As the system"), self.tr("Reduced"), self.tr("Full")])
         # A language is written in itself, so that whoever reads it finds it.
         self._name(self.language_box, [self.tr("As the system"), "English", "简体中文"])
@@ -202,6 +205,7 @@ def _choose(box: Choice, value: str) -> None:
 
 _VALUES = {
     "theme": ("system", "light", "dark"),
+    "text_column": ("narrow", "wide"),
     "reduced_motion": ("system", "on", "off"),
     "language": ("system", "en", "zh_CN"),
     "send_with": ("enter", "ctrl_enter"),

@@ -13,7 +13,7 @@ from desktop.views.sheet import style_sheet
 from desktop.views.tokens import Tokens, tokens
 
 SMALLEST_TEXT, LARGEST_TEXT = 80, 200  # percent of the system's size
-MEASURE = 70  # characters to a line of running text
+_MEASURE, _WIDE = 70, 120  # characters to a line of running text; to one of a wide conversation
 _PLAIN_FAMILIES = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
 """Tried in this order where a Linux desktop names no font of its own."""
 _CHINESE_FAMILIES = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei")
@@ -76,7 +76,11 @@ class Theme(QObject):
 
     def measure(self) -> int:
         """Pixels of a line of about 70 characters."""
-        return round(QFontMetricsF(self._application.font()).averageCharWidth() * MEASURE)
+        return self._width(_MEASURE)
+
+    def column(self) -> int:
+        """Pixels of a conversation's lines, where the window has room: of 70 or 120 characters, as the user chose."""
+        return self._width(_WIDE if self._settings.text_column == "wide" else _MEASURE)
 
     def font(self, *, scale: float = 1.0, bold: bool = False, fixed: bool = False) -> QFont:
         """The application's font, times `scale`; `fixed`: the system's one for code."""
@@ -90,7 +94,7 @@ class Theme(QObject):
         return font
 
     def apply(self, settings: Settings) -> None:
-        """Take theme, text size, contrast and motion from `settings`."""
+        """Take theme, text size, width of the text, contrast and motion from `settings`."""
         self._settings = settings
         wanted = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(settings.theme)
         # Native parts too: title bars, file dialogs, menus.
@@ -99,6 +103,9 @@ class Theme(QObject):
         else:
             self._hints.setColorScheme(wanted)
         self._refresh()
+
+    def _width(self, characters: int) -> int:
+        return round(QFontMetricsF(self._application.font()).averageCharWidth() * characters)
 
     def _on_scheme(self, scheme: Qt.ColorScheme) -> None:
         self._scheme = scheme

@@ -311,7 +311,7 @@ class MainWindow(QMainWindow):
                 return
 
     def _on_theme(self) -> None:
-        self._foot.setMaximumWidth(theme().measure())
+        self._foot.setMaximumWidth(theme().column())
         self._sidebar.setMinimumWidth(self._least_sidebar())
         edge = theme().scaled(EDGE)
         self._foot_row.setContentsMargins(edge, 8, edge, 16)

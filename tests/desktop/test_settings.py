@@ -19,6 +19,7 @@ CHANGED = Settings(
     models_folders=("/a", "/b", "/a"),
     welcomed=True,
     high_contrast=True,
+    text_column="wide",
 )
 
 

@@ -61,7 +61,7 @@ class FindBar(QWidget):
         self.show_count(0, 0)
 
     def _on_theme(self) -> None:
-        self._row.setMaximumWidth(theme().measure())
+        self._row.setMaximumWidth(theme().column())
         edge = theme().scaled(EDGE)
         self._around.setContentsMargins(edge, 8, edge, 8)
 

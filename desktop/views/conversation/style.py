@@ -9,7 +9,7 @@ from functools import cache
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF
 
 from desktop.text import Block, Heading, Kind
-from desktop.views.theme import MEASURE, theme
+from desktop.views.theme import theme
 
 _FIXED = ("SF Mono", "Menlo", "Cascadia Mono", "Consolas", "DejaVu Sans Mono", "Liberation Mono", "Noto Sans Mono")
 _HEADINGS = (1.5, 1.28, 1.12, 1.0, 1.0, 1.0)
@@ -86,7 +86,7 @@ def current_style() -> Style:
         code={kind: now.color(f"code_{kind}") for kind in _KINDS},
         outlined=now.high_contrast,
         unit=metrics.height() / 4,
-        measure=round(metrics.averageCharWidth() * MEASURE),
+        measure=now.column(),
     )
 
 

@@ -281,6 +281,17 @@ def test_the_column_is_a_readable_measure(view: ConversationView) -> None:
     assert message(view, 4).body.width() == theme().measure()
 
 
+def test_the_column_is_wide_where_the_user_wants_it_and_the_window_has_room(
+    application: QApplication, view: ConversationView
+) -> None:
+    view.window().resize(1800, 600)
+    view.set_items(chat(4))
+    theme().apply(Settings(text_column="wide"))
+    assert message(view, 4).body.width() == theme().column() > 1.6 * theme().measure()
+    view.window().resize(700, 600)
+    assert message(view, 4).body.width() < 700
+
+
 def test_no_widget_is_left_behind_when_chats_change(view: ConversationView, qtbot: QtBot) -> None:
     view.set_items(chat(30))
     qtbot.wait(20)
