@@ -65,15 +65,15 @@ class Store:
             store._tidy()
         return store
 
+    @property
+    def folder(self) -> Path:
+        """Where the chats are."""
+        return self._db.file.parent
+
     def _tidy(self) -> None:
         if self._alone:  # otherwise another program may be writing an answer now
             message_rows.interrupt_streaming(self._db)
             chat_rows.purge(self._db, time.time())
-
-    @property
-    def folder(self) -> Path:
-        """Where it was opened, for another thread to open it, too."""
-        return self._db.file.parent
 
     def close(self) -> None:
         """Bring the log into the file and let go of it. Never raises for the disk: what is in the log is safe there."""
