@@ -111,6 +111,7 @@ class Banner(QFrame):
         self._shown = notice
         self._draw()
         self.words.say(notice.sentence)
+        self.words.setAccessibleName(notice.sentence)
         self.setAccessibleName(notice.sentence)
         self.button.setVisible(notice.button is not None)
         self.button.setText(notice.button or "")

@@ -14,13 +14,14 @@ _READ = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.Te
 
 
 class Sentence(QTextEdit):
-    """Wraps, within a path too. `lines` are shown at once, at most."""
+    """Wraps, within a path too. `lines` are shown at once, at most. Its name for a screen reader is its owner's."""
 
     def __init__(self, lines: int) -> None:
         super().__init__()
         self._lines = lines
         set_kind(self, "words")
         self.setReadOnly(True)
+        self.setTabChangesFocus(True)
         self.setTextInteractionFlags(_READ)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -45,7 +46,6 @@ class Sentence(QTextEdit):
     def say(self, sentence: str) -> None:
         """Show another sentence, from its beginning."""
         self.setPlainText(sentence)
-        self.setAccessibleName(sentence)
         self.updateGeometry()
         self._take_keys()
 

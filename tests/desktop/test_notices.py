@@ -62,6 +62,8 @@ def test_a_long_sentence_in_a_small_window_can_be_read_to_its_end(
     for _ in range(20):
         qtbot.keyClick(words, Qt.Key.Key_PageDown)
     assert words.verticalScrollBar().value() == words.verticalScrollBar().maximum()
+    qtbot.keyClick(words, Qt.Key.Key_Tab)
+    assert window.focusWidget() is not words
     for part in (banner.button, banner.close_button):
         if part.isVisible():
             assert banner.rect().contains(part.geometry())

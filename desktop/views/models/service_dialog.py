@@ -68,6 +68,7 @@ class ServiceDialog(Dialog):
             "muted", self.tr("What you write to this service, and the conversation before it, leaves this computer.")
         )
         self.told = Sentence(_LINES)
+        self.told.setAccessibleName(self.tr("What the test found"))
         self.told.keep_height()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self.test_button = self.buttons.addButton(self.tr("Test"), QDialogButtonBox.ButtonRole.ActionRole)
