@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
@@ -30,6 +31,8 @@ class ComposerEdit(QPlainTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
+        self.horizontalScrollBar().rangeChanged.connect(lambda: self.horizontalScrollBar().setRange(0, 0))
         self.document().setDocumentMargin(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -62,6 +65,18 @@ class ComposerEdit(QPlainTextEdit):
     def lines(self) -> int:
         """Lines as they are shown, long ones wrapped."""
         return max(1, round(self.document().size().height()))
+
+    def height_of(self, lines: int) -> int:
+        """Pixels that the first `lines` lines need, fewer where there are not so many. As they are laid out: a font's
+        metrics are rounded otherwise, and a pixel too few scrolls the first line out of sight."""
+        height, left, block = 0.0, lines, self.document().begin()
+        while block.isValid() and left > 0:
+            whole = self.blockBoundingRect(block).height()  # which lays it out
+            layout = block.layout()
+            height += whole if layout.lineCount() <= left else layout.lineAt(left).y()
+            left -= layout.lineCount()
+            block = block.next()
+        return ceil(height) + 1  # Qt scrolls where the last line touches the edge
 
 
 class Composer(QWidget):
@@ -198,6 +213,8 @@ class Composer(QWidget):
         self._show_placeholder()
         policy = Qt.ScrollBarPolicy
         long = self.edit.lines() > MOST_LINES
+        before = self.edit.viewport().size()
         self.edit.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if long else policy.ScrollBarAlwaysOff)
-        spacing = self.edit.fontMetrics().lineSpacing()
-        self.edit.setFixedHeight(min(self.edit.lines(), MOST_LINES) * spacing + 2)
+        self.edit.setFixedHeight(self.edit.height_of(MOST_LINES))
+        if self.edit.viewport().size() != before:  # Qt has scrolled by the size before
+            self.edit.ensureCursorVisible()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtCore import QEvent, QMimeData, Qt
+from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -113,6 +116,48 @@ def test_it_grows_to_eight_lines_and_no_further(composer: Composer) -> None:
         composer.set_draft("\n".join("x" * lines))
         heights.append(composer.edit.height())
     assert heights[0] < heights[1] < heights[2] == heights[3]
+
+
+def typed(composer: Composer, text: str) -> None:
+    for number, line in enumerate(text.split("\n")):
+        if number:
+            QTest.keyClick(composer.edit, ENTER, SHIFT)
+        for character in line:  # QTest's keys are ASCII's
+            QApplication.sendEvent(composer.edit, QKeyEvent(QEvent.Type.KeyPress, 0, NONE, character))
+
+
+def pasted(composer: Composer, text: str) -> None:
+    data = QMimeData()
+    data.setText(text)
+    composer.edit.insertFromMimeData(data)
+
+
+@pytest.mark.parametrize("size", [100, 200])
+@pytest.mark.parametrize("write", [typed, pasted, Composer.set_draft])
+@pytest.mark.parametrize(
+    "text", ["one\ntwo\nthree", "first\n\n\nlast", "\n".join("abcdefgh"), "words " * 40, "你好\nα\nمرحبا\n🙂🙂"]
+)
+def test_text_of_up_to_eight_lines_is_all_in_sight(
+    application: QApplication, composer: Composer, size: int, write: Callable[[Composer, str], None], text: str
+) -> None:
+    theme().apply(Settings(text_size=size))
+    write(composer, text)
+    QApplication.processEvents()
+    edit = composer.edit
+    if edit.lines() <= MOST_LINES:
+        assert edit.verticalScrollBar().maximum() == 0
+        assert edit.cursorRect(QTextCursor(edit.document())).top() == 0
+    assert edit.viewport().rect().contains(edit.cursorRect().adjusted(1, 0, -1, 0)), "and where one writes always is"
+
+
+@pytest.mark.parametrize("width", range(400, 520, 20))
+def test_text_is_never_shifted_sideways(composer: Composer, width: int) -> None:
+    """Spaces hang over the edge where a line is full."""
+    composer.resize(width, 100)
+    edit = composer.edit
+    for _ in range(80):
+        QTest.keyClicks(edit, "words ")
+        assert edit.horizontalScrollBar().value() == 0
 
 
 def test_it_grows_when_its_lines_wrap_in_a_narrower_window(composer: Composer) -> None:
