@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
 
 from desktop.controllers.answers import Answers
 from desktop.controllers.chat_settings import ChatSettingsController
@@ -25,6 +26,7 @@ from desktop.store.records import Chat
 from desktop.store.store import Store
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.conversation.view import ConversationView
+from desktop.views.models.asking import ask
 from desktop.views.sidebar.sidebar import Sidebar
 from runtime import GenerationOptions
 
@@ -56,7 +58,8 @@ class Desk(QObject):
         self.models = ModelsController(shell, self.store, self.host, self.engine, folder, self)
         self.transfer = TransferController(self.store, window, self)
         self._shown: int | None = None  # the chat that is shown
-        self._trouble = ""  # what the disk refuses, while it does
+        self._trouble: dict[str, str] = {}  # what the disk refuses, while it does
+        self._may_lose = False  # the user was asked
         self._errors = ErrorTeller(window.banner, folder / "errors.log")
         self._connect()
 
@@ -72,6 +75,7 @@ class Desk(QObject):
         deadline = monotonic() + _CLOSE_SECONDS
         self.models.stop()  # they stop while the engine does
         self.conversation.leave()
+        self.conversation.drafts.close()
         self.answers.close()
         self.host.close()
         self.models.close(deadline)
@@ -88,7 +92,10 @@ class Desk(QObject):
         window.escaped.connect(conversation.hide_found)
         self.view.copyRequested.connect(_copy)
         self.view.linkRequested.connect(_open_link)
-        self.answers.troubled.connect(self._troubled)
+        self.answers.troubled.connect(partial(self._troubled, "answers"))
+        conversation.drafts.troubled.connect(partial(self._troubled, "drafts"))
+        self.view.editCancelled.connect(self._edit_cancelled)
+        window.closing.connect(self._closing)
         self.chats.exportRequested.connect(self._export)
         for entered in (self.sidebar.list.entered, self.sidebar.newChatRequested):
             entered.connect(lambda: window.composer.setFocus())
@@ -112,11 +119,41 @@ class Desk(QObject):
     def _join_panel(self, panel: ChatSettingsPanel) -> None:
         ChatSettingsController(self.store, self.conversation, panel, self)
 
-    def _troubled(self, sentence: str) -> None:
-        self._window.banner.withdraw(self._trouble)
-        self._trouble = sentence
+    def _troubled(self, whose: str, sentence: str) -> None:
+        before = self._trouble.pop(whose, "")
+        if before not in self._trouble.values():
+            self._window.banner.withdraw(before)
         if sentence:
+            self._trouble[whose] = sentence
             self._window.banner.show_notice(sentence, lasting=True)
+
+    def _closing(self, event: QCloseEvent) -> None:
+        self.conversation.leave()
+        if self._may_lose or self.conversation.drafts.keep() or not self.conversation.drafts.unkept:
+            return
+        event.ignore()
+        ask(
+            self._window,
+            self.tr("Quit, and lose what you wrote?"),
+            detail=self._trouble["drafts"],
+            button=self.tr("Quit"),
+            action=self._quit,
+        )
+
+    def _quit(self) -> None:
+        self._may_lose = True
+        self._window.close()
+
+    def _edit_cancelled(self, message: int, text: str) -> None:
+        chat = self.conversation.chat
+        if chat is None or text == self.conversation.text(message):
+            return
+        self._window.banner.show_notice(
+            self.tr("What you changed in the message was discarded."),
+            button=self.tr("Undo"),
+            action=partial(self.conversation.edit_again, chat.id, message, text),
+            well=True,
+        )
 
     def _export(self, chats: list[int]) -> None:
         title = self.store.chat(chats[0]).title if len(chats) == 1 else self.tr("Chats")

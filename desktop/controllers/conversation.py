@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from desktop.controllers.answers import Answers
+from desktop.controllers.drafts import Drafts
 from desktop.controllers.prompt import conversation
 from desktop.controllers.titles import title_of
 from desktop.engine.events import AnswerProgress
@@ -47,6 +48,7 @@ class ConversationController(QObject):
         self._chat: Chat | None = None
         self._path: list[Step] = []
         self._draft = ""
+        self.drafts = Drafts(store, self)
         self.new_options = GenerationOptions()
         """Of chats that begin."""
         composer.sendRequested.connect(self.send)
@@ -54,6 +56,7 @@ class ConversationController(QObject):
         composer.draftChanged.connect(self._draft_changed)
         view.regenerateRequested.connect(self.regenerate)
         view.editRequested.connect(self.edit)
+        view.editChanged.connect(self._edit_changed)
         view.continueRequested.connect(self.go_on)
         view.alternativeRequested.connect(self.turn_page)
         answers.began.connect(self._began)
@@ -71,8 +74,9 @@ class ConversationController(QObject):
         if message is not None:
             self._store.select(message)
         self._chat = self._store.chat(chat)
-        self._draft = self._chat.draft
+        self._draft = self.drafts.draft(self._chat)
         self._composer.set_draft(self._draft)
+        self._view.set_edits(self.drafts.edits(chat))
         self._show(focus=message)
         self.opened.emit(self._chat)
 
@@ -107,6 +111,11 @@ class ConversationController(QObject):
             self.renamed.emit(self._chat.title)
             self._count()
 
+    def text(self, message: int) -> str | None:
+        """What a message says; None where it is not on the path that is shown."""
+        step = self._step(message)
+        return step.message.text if step is not None else None
+
     def last_answer(self) -> StoredMessage | None:
         """The answer that the path ends with."""
         if self._path and self._path[-1].message.role == "assistant":
@@ -135,7 +144,7 @@ class ConversationController(QObject):
         message = self._store.add(chat.id, parent, "user", text)
         self._draft = ""
         self._composer.set_draft("")
-        self._store.set_draft(chat.id, "")
+        self.drafts.set_draft(chat.id, "")
         if parent is None:
             self._store.set_automatic_title(chat.id, title_of(text))
         self._answer(message.id)
@@ -159,11 +168,18 @@ class ConversationController(QObject):
             return
         old = step.message
         new = self._store.add(old.chat, old.parent, old.role, text, model=old.model)
+        self._view.close_editor(message)
         if old.role == "user":
             self._answer(new.id)
             self._composer.setFocus()
         else:
             self._show()
+
+    def edit_again(self, chat: int, message: int, text: str) -> None:
+        """Have an editor that was cancelled back, with what stood in it."""
+        if self._step(message) is None:
+            self.open(chat, message)
+        self._view.open_editor(message, text)
 
     def go_on(self, message: int) -> None:
         """Have more written to an answer that ended."""
@@ -186,6 +202,7 @@ class ConversationController(QObject):
     def leave(self) -> None:
         """Keep what is being typed, here and in the chat's settings: another chat is shown next, or the end is near."""
         self._composer.flush()
+        self._view.flush_edits()
         self.leaving.emit()
 
     def _is_free(self) -> bool:
@@ -269,8 +286,11 @@ class ConversationController(QObject):
             self.open_new()
         assert self._chat is not None
         self._draft = text
-        self._store.set_draft(self._chat.id, text)
+        self.drafts.set_draft(self._chat.id, text)
         self._count()
+
+    def _edit_changed(self, message: int, text: str | None) -> None:
+        self.drafts.set_edit(message, None if text == self.text(message) else text)
 
     def _count(self) -> None:
         """Ask how long the prompt is, the draft included."""

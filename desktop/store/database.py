@@ -1,9 +1,9 @@
 """Database: one connection to the chats' file, changes as transactions, errors as sentences.
 
 A committed change survives a kill of the program: it is in the system's hands by then. `durable` changes, which are all
-but drafts, chosen paths and what an answer says while it streams, also wait until the system says that the disk has
-them, which is as much as a power cut leaves; macOS says so before the drive's own cache is written, and then the last
-changes can be missing. The file itself stays sound in every case.
+but drafts, edits, chosen paths and what an answer says while it streams, also wait until the system says that the disk
+has them, which is as much as a power cut leaves; macOS says so before the drive's own cache is written, and then the
+last changes can be missing. The file itself stays sound in every case.
 """
 
 from __future__ import annotations

@@ -137,6 +137,23 @@ def alternatives(db: Database, message: int) -> list[int]:
     return db.read(query)
 
 
+def set_edit(db: Database, message: int, text: str | None) -> None:
+    """Keep what stands in a message's editor, None where that was closed; nothing happens where the message is gone."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM edits WHERE id = ?", (message,))
+        if text is not None:
+            connection.execute("INSERT INTO edits SELECT id, ? FROM messages WHERE id = ?", (clean(text), message))
+
+    db.change(work, durable=False)
+
+
+def edits(db: Database, chat: int) -> dict[int, str]:
+    """What stands in editors of a chat, by message."""
+    sql = "SELECT edits.id, edits.text FROM edits JOIN messages USING (id) WHERE messages.chat = ?"
+    return {row[0]: row[1] for row in db.rows(sql, chat)}
+
+
 def interrupt_streaming(db: Database) -> None:
     """Mark what was being written when the program ended."""
     if db.rows("SELECT 1 FROM messages WHERE state = 'streaming' LIMIT 1"):

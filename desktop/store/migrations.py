@@ -2,7 +2,8 @@
 
 `parent < id` keeps messages a tree whatever happens to a row. `chosen` is the child that the current path goes on with,
 `first` the first message that it begins with: so every message remembers its last used descendant. The columns before
-`text` fit into a row's first page, so that a path is found without reading texts.
+`text` fit into a row's first page, so that a path is found without reading texts. `edits` has, under a message's id,
+what stands in its editor while it is changed.
 """
 
 from __future__ import annotations
@@ -106,7 +107,14 @@ _FILL_SEARCH = (
     "INSERT INTO search (rowid, text) SELECT -id, words(CAST(title AS BLOB)) FROM chats",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS, _SERVICES, (*_SEARCH, *_FILL_SEARCH))
+_EDITS = (
+    """CREATE TABLE edits (
+        id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+        text TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS, _SERVICES, (*_SEARCH, *_FILL_SEARCH), _EDITS)
 LATEST = len(MIGRATIONS)
 
 

@@ -87,6 +87,7 @@ _TABLES: Mapping[str, Mapping[str, Callable[[Value], bool]]] = {
         "name": _is_text,
         "position": lambda value: isinstance(value, int),
     },
+    "edits": {"id": lambda value: value is None, "text": _is_text},
 }
 
 
@@ -122,6 +123,7 @@ class Found:
         for chat in chats.values():
             if chat.get("folder") not in folders:
                 chat["folder"] = None
+        self.rows["edits"] = {message: row for message, row in self.rows["edits"].items() if message in messages}
 
 
 def rescue(file: Path, connection: sqlite3.Connection | None) -> str:
@@ -174,7 +176,7 @@ def _write(found: Found, target: Path) -> None:
         connection.execute("PRAGMA fullfsync = ON")  # it takes the place of the damaged file
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
-        for table in ("folders", "chats", "messages", "presets", "services"):
+        for table in ("folders", "chats", "messages", "edits", "presets", "services"):
             for _, row in sorted(found.rows[table].items()):
                 names = ", ".join(row)
                 sql = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})"

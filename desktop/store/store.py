@@ -201,6 +201,14 @@ class Store:
         """The ids of a message and of its siblings, oldest first."""
         return message_rows.alternatives(self._db, message)
 
+    def set_edit(self, message: int, text: str | None) -> None:
+        """What stands in a message's editor; None where it is not being changed."""
+        message_rows.set_edit(self._db, message, text)
+
+    def edits(self, chat: int) -> dict[int, str]:
+        """What stands in editors of a chat, by message."""
+        return message_rows.edits(self._db, chat)
+
     # Folders, presets, services
 
     def folders(self) -> list[Folder]:

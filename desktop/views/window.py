@@ -36,7 +36,7 @@ class MainWindow(QMainWindow):
     sys.platform has it, is whose menus it has."""
 
     commandTriggered = Signal(str)  # id of a Command
-    closing = Signal()
+    closing = Signal(object)  # QCloseEvent: whoever ignores it keeps the window open
     escaped = Signal()
 
     def __init__(self, *, system: str = sys.platform) -> None:
@@ -232,8 +232,8 @@ class MainWindow(QMainWindow):
         self.composer.flush()
         if self._state is not None:
             self._state.save(self, self.splitter, sidebar=self.action("sidebar").isChecked())
-        self.closing.emit()
         super().closeEvent(event)
+        self.closing.emit(event)
 
     def _on_command(self, command: str) -> None:
         match command:

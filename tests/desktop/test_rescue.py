@@ -56,6 +56,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.add_trees(trees)
         store.save_preset("Brief", "Be brief.", GenerationOptions(max_new_tokens=7))
         store.save_service("Home", "http://localhost/v1", None, True)
+        store.set_edit(1, "half a change")
     return folder
 
 
@@ -138,6 +139,7 @@ def test_damage_outside_the_rows_loses_nothing(folder: Path, how: Damage) -> Non
         assert [store.chat(1).folder] == [folder.id for folder in store.folders()]
         assert [preset.options.max_new_tokens for preset in store.presets()] == [7]
         assert [service.url for service in store.services()] == ["http://localhost/v1"]
+        assert store.edits(1) == {1: "half a change"}
         assert len(store.search("lorem", limit=1000)) == CHATS * MESSAGES
         store.add(1, None, "user", "life goes on")
     with closing(Store.open(folder)) as store:

@@ -123,6 +123,28 @@ def test_a_deleted_chat_is_gone_for_good_at_a_start_30_days_later_however_deep(s
     assert b"forgettable" not in (tmp_path / FILE_NAME).read_bytes()
 
 
+def test_what_stands_in_an_editor_is_kept_until_it_is_closed_or_its_message_is_gone(
+    store: Store, tmp_path: Path
+) -> None:
+    chat, other = store.new_chat().id, store.new_chat().id
+    message = store.add(chat, None, "user", "What is the capital?").id
+    elsewhere = store.add(other, None, "user", "And here?").id
+    store.set_edit(message, "What is the")
+    store.set_edit(message, "What is the capital \ud800of France?")
+    store.set_edit(elsewhere, "")
+    store = reopened(store, tmp_path)
+    assert store.edits(chat) == {message: "What is the capital \ufffdof France?"}
+    assert store.edits(other) == {elsewhere: ""}
+    store.set_edit(elsewhere, None)
+    assert store.edits(other) == {}
+    store.delete([chat])
+    store.remove([chat])
+    assert store.edits(chat) == {}
+    store.set_edit(message, "typed while another window removed it")
+    assert store.edits(chat) == {}
+    store.close()
+
+
 def test_the_path_goes_through_what_was_last_used_and_alternatives_stay(store: Store) -> None:
     chat = store.new_chat().id
     question = store.add(chat, None, "user", "q")

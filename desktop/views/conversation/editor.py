@@ -33,7 +33,8 @@ class InlineEditor(QWidget):
     """A field with Send and Cancel."""
 
     sent = Signal(str)
-    cancelled = Signal()
+    cancelled = Signal(str)  # what stands in the field, too
+    changed = Signal(str)
     resized = Signal()  # lay out again
 
     def __init__(self, parent: QWidget, style: Style, text: str) -> None:
@@ -43,17 +44,17 @@ class InlineEditor(QWidget):
         self.field = _Field(self)
         self.field.setFont(style.font)
         self.field.setTabChangesFocus(True)
-        self.field.setPlainText(text)
-        self.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.set_text(text)
         self.field.setAccessibleName(self.tr("Edit message"))
         self.field.sent.connect(self._send)
-        self.field.cancelled.connect(self.cancelled)
+        self.field.cancelled.connect(self._cancel)
         self.field.textChanged.connect(self._changed)
+        self.field.textChanged.connect(lambda: self.changed.emit(self.text))
         self.send = QPushButton(self.tr("Send"), self)
         set_kind(self.send, "primary")
         self.cancel = QPushButton(self.tr("Cancel"), self)
         self.send.clicked.connect(self._send)
-        self.cancel.clicked.connect(self.cancelled)
+        self.cancel.clicked.connect(self._cancel)
         for part in (self.field, self.send, self.cancel):
             part.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list of messages gives the order of Tab
         self._changed()
@@ -63,9 +64,17 @@ class InlineEditor(QWidget):
         """What stands in the field."""
         return self.field.toPlainText()
 
+    def set_text(self, text: str) -> None:
+        """Have another text in the field."""
+        self.field.setPlainText(text)
+        self.field.moveCursor(QTextCursor.MoveOperation.End)
+
     def _send(self) -> None:
         if self.send.isEnabled():
             self.sent.emit(self.text)
+
+    def _cancel(self) -> None:
+        self.cancelled.emit(self.text)
 
     def set_busy(self, busy: bool) -> None:
         """While an answer is written nothing can be sent."""

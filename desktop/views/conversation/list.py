@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from desktop.views.conversation.edits import Edits
 from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.marks import Finder, Sought
@@ -23,6 +24,7 @@ class MessageList(MessageColumn):
 
     regenerateRequested = Signal(int)
     editRequested = Signal(int, str)
+    editCancelled = Signal(int, str)
     continueRequested = Signal(int)
     alternativeRequested = Signal(int, int)
     copyRequested = Signal(str)
@@ -39,7 +41,7 @@ class MessageList(MessageColumn):
         self._hits: list[tuple[int, int]] = []
         self._hit = -1
         self._found: tuple[int, Finder] | None = None  # of a search over all chats: a message, and what was found in it
-        self._edits: dict[int, str] = {}  # id to what was typed into an editor that is not there now
+        self.edits = Edits(self)
         self._grown: dict[int, str] = {}  # id to text that is not shown yet
         self._tick = QTimer(self, singleShot=True, interval=_TICK)
         self._tick.setTimerType(Qt.TimerType.PreciseTimer)
@@ -52,7 +54,6 @@ class MessageList(MessageColumn):
 
     def set_items(self, items: Sequence[MessageItem], *, focus: int | None = None) -> None:
         """Show other messages."""
-        self._keep_edits()
         self._grown.clear()
         self.find_text("")
         current, control = self._current(), QApplication.focusWidget()
@@ -216,17 +217,27 @@ class MessageList(MessageColumn):
             widget.set_pending(sentence, restart=restart)
         if sought := self._sought_in(id_):
             widget.mark(sought, None)
-        if id_ in self._edits:
-            widget.open_editor(self._edits.pop(id_))
+        if (edit := self.edits.text(id_)) is not None:
+            widget.open_editor(edit, focus=False)
+        widget.editing.connect(lambda text: self.edits.set(id_, text))
+        widget.cancelled.connect(lambda text: self.editCancelled.emit(id_, text))
         return widget
 
-    def release_widget(self, widget: MessageWidget) -> None:
-        if widget.editor:
-            self._edits[widget.item.id] = widget.editor.text
+    # edits
 
-    def _keep_edits(self) -> None:
-        for widget in self.widgets.values():
-            self.release_widget(widget)
+    def open_editor(self, message: int, text: str | None = None) -> None:
+        """Go to a message and change it in place: see there."""
+        index = self.index_of(message)
+        if index is not None:
+            self.reveal(index).open_editor(text)
+
+    def close_editor(self, message: int) -> None:
+        """Its text was kept elsewhere."""
+        index = self.index_of(message)
+        if index is not None and index in self.widgets:
+            self.widgets[index].close_editor()
+        self.edits.set(message, None)
+        self.edits.flush()
 
     def _resized(self, message: int) -> None:
         index = self.index_of(message)
@@ -323,8 +334,9 @@ class MessageList(MessageColumn):
         """Make all widgets anew; the focus stays on its message."""
         current = self._current()
         super().rebuild()
-        if current is not None and current in self.widgets and self.widgets[current].editor is None:
-            self.widgets[current].setFocus(Qt.FocusReason.OtherFocusReason)
+        if current is not None and current in self.widgets:
+            widget = self.widgets[current]
+            (widget.editor.field if widget.editor else widget).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -38,7 +38,9 @@ class MessageWidget(QGroupBox):
     regenerateClicked = Signal()
     continueClicked = Signal()
     restartClicked = Signal()
-    edited = Signal(str)
+    edited = Signal(str)  # the editor stays until whoever kept it calls `close_editor`
+    editing = Signal(object)  # what stands in the editor now; None: it was closed
+    cancelled = Signal(str)  # what stood in the editor
     stepped = Signal(int)
     resized = Signal()  # its height may have changed
     selectionStarted = Signal()
@@ -72,7 +74,7 @@ class MessageWidget(QGroupBox):
         self.footer.copyClicked.connect(lambda: self.copyRequested.emit(self.item.text))
         self.footer.regenerateClicked.connect(self.regenerateClicked)
         self.footer.continueClicked.connect(self.continueClicked)
-        self.footer.editClicked.connect(lambda: self.open_editor(self.item.text))
+        self.footer.editClicked.connect(lambda: self.open_editor())
         self.footer.stepped.connect(self.stepped)
         self._name_speaker()
         self._show_text()
@@ -197,22 +199,27 @@ class MessageWidget(QGroupBox):
 
     # editing
 
-    def open_editor(self, text: str) -> None:
-        """Change the message in place, beginning with `text`."""
+    def open_editor(self, text: str | None = None, *, focus: bool = True) -> None:
+        """Change the message in place: with `text` in the editor, or what stands there, or the message's own."""
         if self.editor is None:
-            self.editor = InlineEditor(self, self._style, text)
-            self.editor.sent.connect(self._send_edit)
-            self.editor.cancelled.connect(self.close_editor)
+            self.editor = InlineEditor(self, self._style, self.item.text if text is None else text)
+            self.editor.sent.connect(self.edited)
+            self.editor.cancelled.connect(self._cancel_edit)
+            self.editor.changed.connect(self.editing.emit)
             self.editor.resized.connect(self.resized)
             self.editor.show()
             self.body.hide()
             self._show_rest()
             self.resized.emit()
-        self.editor.field.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.editing.emit(self.editor.text)
+        elif text is not None:
+            self.editor.set_text(text)
+        if focus:
+            self.editor.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _send_edit(self, text: str) -> None:
+    def _cancel_edit(self, text: str) -> None:
         self.close_editor()
-        self.edited.emit(text)
+        self.cancelled.emit(text)
 
     def close_editor(self) -> None:
         """Show the message again."""
@@ -224,6 +231,7 @@ class MessageWidget(QGroupBox):
         self.editor = None
         self.body.show()
         self._show_rest()
+        self.editing.emit(None)
         self.resized.emit()
         if had_focus:
             self.setFocus(Qt.FocusReason.OtherFocusReason)

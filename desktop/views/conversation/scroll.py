@@ -53,9 +53,6 @@ class MessageColumn(QAbstractScrollArea):
         """A widget for message `index`, a child of the viewport."""
         raise NotImplementedError
 
-    def release_widget(self, widget: MessageWidget) -> None:
-        """Called before a widget that is out of sight goes."""
-
     # items
 
     def reset_items(self, items: Sequence[MessageItem], *, focus: int | None) -> None:
@@ -72,7 +69,6 @@ class MessageColumn(QAbstractScrollArea):
                 widget.set_item(items[index])
                 self.widgets[index] = widget
             else:
-                self.release_widget(widget)
                 self._remove(widget)
         self._heights.reset([self._estimate(item) for item in items])
         for index, widget in self.widgets.items():
@@ -246,7 +242,6 @@ class MessageColumn(QAbstractScrollArea):
             widget = self.widgets[index]
             top = self._view_top(index)
             if (top > 2 * room or top + self._heights[index] < -room) and not widget.pinned:
-                self.release_widget(widget)
                 self._remove(self.widgets.pop(index))
             else:
                 widget.move(left, top)
@@ -326,7 +321,6 @@ class MessageColumn(QAbstractScrollArea):
         self._column = self._wanted_column()
         spot = self._spot(self._anchor)
         for widget in self.widgets.values():
-            self.release_widget(widget)
             self._remove(widget)
         self.widgets = {}
         self._heights.reset([self._estimate(item) for item in self.items])

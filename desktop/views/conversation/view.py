@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -22,7 +22,9 @@ class ConversationView(QWidget):
     """Draws messages and emits what is asked for. Ids are those of the items."""
 
     regenerateRequested = Signal(int)
-    editRequested = Signal(int, str)  # message, its new text
+    editRequested = Signal(int, str)  # message, its new text; call `close_editor` where it was kept
+    editChanged = Signal(int, object)  # message, what stands in its editor; None: it was closed
+    editCancelled = Signal(int, str)  # message, what stood in its editor
     continueRequested = Signal(int)
     alternativeRequested = Signal(int, int)  # message, -1 or +1
     copyRequested = Signal(str)  # text for the clipboard
@@ -52,6 +54,8 @@ class ConversationView(QWidget):
         self.list.viewport().installEventFilter(self)
         self.list.regenerateRequested.connect(self.regenerateRequested)
         self.list.editRequested.connect(self.editRequested)
+        self.list.edits.changed.connect(self.editChanged)
+        self.list.editCancelled.connect(self.editCancelled)
         self.list.continueRequested.connect(self.continueRequested)
         self.list.alternativeRequested.connect(self.alternativeRequested)
         self.list.copyRequested.connect(self.copyRequested)
@@ -84,6 +88,24 @@ class ConversationView(QWidget):
     def set_busy(self, busy: bool) -> None:
         """While an answer is written, nothing can be regenerated, sent from an editor or paged."""
         self.list.set_busy(busy)
+
+    # edits
+
+    def set_edits(self, edits: Mapping[int, str]) -> None:
+        """Edits under way of the chat whose messages are shown next, by message."""
+        self.list.edits.set_all(edits)
+
+    def open_editor(self, message: int, text: str | None = None) -> None:
+        """Go to a message and change it in place: with `text` in its editor, or what stands there, or its own."""
+        self.list.open_editor(message, text)
+
+    def close_editor(self, message: int) -> None:
+        """Its text was kept elsewhere."""
+        self.list.close_editor(message)
+
+    def flush_edits(self) -> None:
+        """Tell at once which edits changed since they were told: before another chat is shown, or the end."""
+        self.list.edits.flush()
 
     # finding
 

@@ -214,6 +214,8 @@ def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot)
     with qtbot.waitSignal(short.editRequested) as signal:
         qtbot.keyClick(field, Qt.Key.Key_Return)
     assert signal.args == [1, "Question more\nline"]
+    assert editor(short, 1).text == "Question more\nline", "until it was kept"
+    short.close_editor(1)
     assert message(short, 1).editor is None
 
 

@@ -1,0 +1,214 @@
+"""Text of the user's that was not sent yet, in the composer and in editors of messages: nothing takes it unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from desktop.desk import Desk
+from desktop.shell import Shell
+from desktop.views.conversation.editor import InlineEditor
+from tests.desktop.conversation.conftest import editor, message
+from tests.desktop.engines import end, wait
+from tests.desktop.test_desk_trouble import fill
+
+
+@pytest.fixture
+def opened(qapp: QApplication) -> Iterator[list[Desk]]:
+    desks: list[Desk] = []
+    yield desks
+    for desk in desks:
+        end(desk)
+
+
+def open_in(folder: Path, qapp: QApplication, opened: list[Desk]) -> Desk:
+    shell = Shell(qapp, folder)
+    shell.change(replace(shell.settings, language="en", welcomed=True))
+    desk = Desk(shell, folder)
+    opened.append(desk)
+    shell.window.resize(1000, 700)
+    shell.window.show()
+    desk.chats.open_first()
+    return desk
+
+
+def leave(desk: Desk, opened: list[Desk]) -> None:
+    opened.remove(desk)
+    end(desk)
+
+
+def said(desk: Desk, *texts: str) -> list[int]:
+    """Ids of messages that are there as if they had been said, the answers too."""
+    chat = desk.conversation.chat
+    assert chat is not None
+    ids: list[int] = []
+    for number, text in enumerate(texts):
+        parent = ids[-1] if ids else None
+        ids.append(desk.store.add(chat.id, parent, "assistant" if number % 2 else "user", text).id)
+    desk.conversation.open(chat.id)
+    return ids
+
+
+def shown_chat(desk: Desk) -> int:
+    assert desk.conversation.chat is not None
+    return desk.conversation.chat.id
+
+
+@pytest.fixture
+def desk(qapp: QApplication, tmp_path: Path, opened: list[Desk]) -> Desk:
+    return open_in(tmp_path, qapp, opened)
+
+
+def begin_edit(desk: Desk, id_: int, text: str) -> InlineEditor:
+    message(desk.view, id_).open_editor()
+    begun = editor(desk.view, id_)
+    begun.field.setPlainText(text)
+    return begun
+
+
+def questions(desk: Desk) -> list[QMessageBox]:
+    return [box for box in desk.shell.window.findChildren(QMessageBox) if box.isVisible()]
+
+
+def press(box: QMessageBox, role: QMessageBox.ButtonRole) -> None:
+    button: QAbstractButton = next(button for button in box.buttons() if box.buttonRole(button) == role)
+    button.click()
+
+
+def test_an_edit_under_way_is_there_again_in_its_chat_and_at_the_next_start(
+    desk: Desk, qapp: QApplication, tmp_path: Path, opened: list[Desk]
+) -> None:
+    question, _ = said(desk, "What is the capital of France?", "Paris.")
+    chat = shown_chat(desk)
+    begin_edit(desk, question, "What is the capital of Spain")
+    desk.conversation.open_new()
+    assert shown_chat(desk) != chat
+    desk.conversation.open(chat)
+    assert editor(desk.view, question).text == "What is the capital of Spain"
+    editor(desk.view, question).field.insertPlainText("?")
+    desk.shell.window.composer.setFocus()
+    leave(desk, opened)
+    desk = open_in(tmp_path, qapp, opened)
+    desk.conversation.open(chat)
+    again = editor(desk.view, question)
+    assert again.text == "What is the capital of Spain?"
+    assert not again.field.hasFocus(), "it was not asked for"
+
+
+def test_an_editor_that_was_only_opened_is_closed_at_the_next_start(
+    desk: Desk, qapp: QApplication, tmp_path: Path, opened: list[Desk]
+) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    begin_edit(desk, question, "Hello")
+    leave(desk, opened)
+    desk = open_in(tmp_path, qapp, opened)
+    assert message(desk.view, question).editor is None
+
+
+def test_escape_on_a_changed_edit_can_be_undone_from_another_chat_too(desk: Desk, qtbot: QtBot) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    chat, banner = shown_chat(desk), desk.shell.window.banner
+    for elsewhere in (False, True):
+        field = begin_edit(desk, question, "Hello, it took long to write this").field
+        qtbot.keyClick(field, Qt.Key.Key_Escape)
+        assert message(desk.view, question).editor is None
+        desk.view.flush_edits()
+        assert desk.store.edits(chat) == {}
+        assert banner.sentence == "What you changed in the message was discarded."
+        if elsewhere:
+            desk.conversation.open_new()
+        banner.button.click()
+        assert editor(desk.view, question).text == "Hello, it took long to write this"
+        assert editor(desk.view, question).field.hasFocus()
+
+
+def test_escape_on_an_edit_that_changed_nothing_is_no_matter(desk: Desk, qtbot: QtBot) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    qtbot.keyClick(begin_edit(desk, question, "Hello").field, Qt.Key.Key_Escape)
+    assert message(desk.view, question).editor is None
+    assert desk.shell.window.banner.sentence == ""
+
+
+def test_an_edit_that_was_sent_is_under_way_no_longer(desk: Desk, qtbot: QtBot) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    qtbot.keyClick(begin_edit(desk, question, "Good morning").field, Qt.Key.Key_Return)
+    assert desk.store.path(shown_chat(desk))[0].message.text == "Good morning"
+    desk.conversation.leave()
+    assert desk.store.edits(shown_chat(desk)) == {}
+
+
+def test_on_a_full_disk_an_edit_that_cannot_be_sent_stays(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    question, _ = said(desk, "Hello", "Hi.")
+    text = "Some words that fill a line.\n" * 1000
+    field = begin_edit(desk, question, text).field
+    fill(small_disk / "filler")
+    with qtbot.captureExceptions():  # which the window's own hook tells
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert editor(desk.view, question).text == text
+    (small_disk / "filler").unlink()
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert desk.store.path(shown_chat(desk))[0].message.text == text
+
+
+def test_on_a_full_disk_text_that_was_not_sent_waits_while_another_chat_is_read(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    said(desk, "Hello", "Hi.")
+    chat, composer, banner = shown_chat(desk), desk.shell.window.composer, desk.shell.window.banner
+    other = desk.store.new_chat().id
+    fill(small_disk / "filler")
+    text = "Some words that fill a line.\n" * 1000
+    composer.edit.insertPlainText(text)
+    desk.conversation.open(other)
+    assert "The disk is full" in banner.sentence
+    assert composer.text() == ""
+    desk.conversation.open(chat)
+    assert composer.text() == text
+    (small_disk / "filler").unlink()
+    wait(qtbot, lambda: desk.store.chat(chat).draft == text)
+    assert banner.sentence == ""
+
+
+def test_on_a_full_disk_quitting_asks_before_text_is_lost(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    window = desk.shell.window
+    fill(small_disk / "filler")
+    text = "Some words that fill a line.\n" * 1000
+    window.composer.edit.insertPlainText(text)
+    window.action("quit").trigger()
+    (box,) = questions(desk)
+    assert "The disk is full" in box.informativeText()
+    press(box, QMessageBox.ButtonRole.RejectRole)
+    assert window.isVisible()
+    assert window.composer.text() == text
+    window.close()
+    press(questions(desk)[-1], QMessageBox.ButtonRole.AcceptRole)
+    assert not window.isVisible()
+
+
+def test_where_the_disk_has_room_again_quitting_asks_nothing_and_keeps_the_text(
+    qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    chat, window = shown_chat(desk), desk.shell.window
+    fill(small_disk / "filler")
+    text = "Some words that fill a line.\n" * 1000
+    window.composer.edit.insertPlainText(text)
+    window.composer.flush()
+    assert desk.conversation.drafts.unkept
+    (small_disk / "filler").unlink()
+    window.close()
+    assert not window.isVisible()
+    assert desk.store.chat(chat).draft == text
