@@ -95,6 +95,8 @@ class Desk(QObject):
         self.answers.troubled.connect(partial(self._troubled, "answers"))
         conversation.drafts.troubled.connect(partial(self._troubled, "drafts"))
         self.view.editCancelled.connect(self._edit_cancelled)
+        self.view.editRefused.connect(lambda sentence: window.banner.show_notice(sentence))
+        self.view.passed.connect(lambda: window.composer.setFocus())
         window.closing.connect(self._closing)
         self.chats.exportRequested.connect(self._export)
         for entered in (self.sidebar.list.entered, self.sidebar.newChatRequested):
@@ -191,6 +193,8 @@ class Desk(QObject):
                 self.sidebar.list.step(1)
             case "previous-chat":
                 self.sidebar.list.step(-1)
+            case "edit-last":
+                self.conversation.edit_last()
             case "regenerate":
                 self.conversation.retry()
             case "continue":

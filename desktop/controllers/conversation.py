@@ -54,6 +54,8 @@ class ConversationController(QObject):
         composer.sendRequested.connect(self.send)
         composer.stopRequested.connect(self.stop)
         composer.draftChanged.connect(self._draft_changed)
+        composer.editLastRequested.connect(self.edit_last)
+        composer.upRequested.connect(view.go_up)
         view.regenerateRequested.connect(self.regenerate)
         view.editRequested.connect(self.edit)
         view.editChanged.connect(self._edit_changed)
@@ -174,6 +176,13 @@ class ConversationController(QObject):
             self._composer.setFocus()
         else:
             self._show()
+
+    def edit_last(self) -> None:
+        """Begin to change what the user said last, or go on with it."""
+        for step in reversed(self._path):
+            if step.message.role == "user":
+                self._view.open_editor(step.message.id)
+                return
 
     def edit_again(self, chat: int, message: int, text: str) -> None:
         """Have an editor that was cancelled back, with what stood in it."""

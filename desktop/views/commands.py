@@ -166,6 +166,14 @@ COMMANDS: tuple[Command, ...] = (
         bound=False,
     ),
     Command(
+        id="edit-last",
+        menu="chat",
+        text=QT_TRANSLATE_NOOP("Commands", "&Edit Last Message"),
+        help=QT_TRANSLATE_NOOP("Commands", "Change what you said last; the key does so where no message is begun."),
+        shortcut="Up",
+        bound=False,
+    ),
+    Command(
         id="regenerate",
         menu="chat",
         text=QT_TRANSLATE_NOOP("Commands", "&Answer Again"),

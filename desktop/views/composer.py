@@ -6,22 +6,26 @@ import sys
 from math import ceil
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from desktop.views.icons import icon
 from desktop.views.sheet import set_kind, set_property
 from desktop.views.theme import theme
+from desktop.views.writing import WritingEdit
 
 MOST_LINES = 8
+_ON_A_MAC = sys.platform == "darwin"  # where Alt with an arrow goes through a text's paragraphs
 DRAFT_DELAY_MS = 400  # typing is not written to the disk key by key
 
 
-class ComposerEdit(QPlainTextEdit):
+class ComposerEdit(WritingEdit):
     """The text itself."""
 
     submitted = Signal()
+    editLastRequested = Signal()
+    upRequested = Signal()
     focusChanged = Signal(bool)
     resized = Signal()
 
@@ -29,15 +33,14 @@ class ComposerEdit(QPlainTextEdit):
         super().__init__(parent)
         self.send_with: Literal["enter", "ctrl_enter"] = "enter"
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
         self.horizontalScrollBar().rangeChanged.connect(lambda: self.horizontalScrollBar().setRange(0, 0))
         self.document().setDocumentMargin(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier  # which a Mac's arrows have
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
             with_control = held == Qt.KeyboardModifier.ControlModifier
             if with_control or (self.send_with == "enter" and held == Qt.KeyboardModifier.NoModifier):
                 self.submitted.emit()
@@ -45,10 +48,13 @@ class ComposerEdit(QPlainTextEdit):
                 self.insertPlainText("\n")
                 self.ensureCursorVisible()
             return
-        super().keyPressEvent(event)
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        self.insertPlainText(source.text())  # never a file's path or rich text
+        empty = self.document().isEmpty()
+        if event.key() == Qt.Key.Key_Up and held == Qt.KeyboardModifier.NoModifier and empty:
+            self.editLastRequested.emit()
+        elif event.key() == Qt.Key.Key_Up and held == Qt.KeyboardModifier.AltModifier and (empty or not _ON_A_MAC):
+            self.upRequested.emit()
+        else:
+            super().keyPressEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -85,6 +91,9 @@ class Composer(QWidget):
     sendRequested = Signal(str)
     stopRequested = Signal()
     draftChanged = Signal(str)
+    editLastRequested = Signal()  # what was said last is to be changed
+    upRequested = Signal()  # to the messages above
+    refused = Signal(str)  # why something that was pasted or dropped is not in the text
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -111,6 +120,9 @@ class Composer(QWidget):
         self.edit.document().documentLayout().documentSizeChanged.connect(self._fit)
         self.edit.resized.connect(self._fit)
         self.edit.submitted.connect(self._send)
+        self.edit.editLastRequested.connect(self.editLastRequested)
+        self.edit.upRequested.connect(self.upRequested)
+        self.edit.refused.connect(self.refused)
         self.edit.focusChanged.connect(self._on_focus)
         self.button.clicked.connect(self._on_button)
         theme().changed.connect(self._on_theme)
@@ -125,9 +137,8 @@ class Composer(QWidget):
         """Show another chat's draft. A draft of the chat before must have been taken: see `flush`."""
         self._draft_timer.stop()
         self.edit.blockSignals(True)
-        self.edit.setPlainText(text)
+        self.edit.set_text(text)
         self.edit.blockSignals(False)
-        self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
         self._draw_button()
         self._fit()
 
@@ -153,7 +164,7 @@ class Composer(QWidget):
         self.edit.setAccessibleName(self.tr("Message"))
         if self.edit.send_with == "enter":
             hint = self.tr("Enter sends, Shift+Enter begins a new line.")
-        elif sys.platform == "darwin":  # where Qt's Control is the Command key
+        elif _ON_A_MAC:  # where Qt's Control is the Command key
             hint = self.tr("Cmd+Enter sends, Enter begins a new line.")
         else:
             hint = self.tr("Ctrl+Enter sends, Enter begins a new line.")

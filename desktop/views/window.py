@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -24,6 +24,7 @@ from desktop.views.parts import EDGE, line
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 from desktop.views.window_state import WindowState
+from desktop.views.writing import copy_files
 
 _SIDEBAR_WIDTH = 264
 _LEAST_SIDEBAR, _MOST_OF_IT = 200, 320  # pixels: it grows with the text, up to where the chat needs the room
@@ -95,6 +96,8 @@ class MainWindow(QMainWindow):
         self.header.modelRequested.connect(self.action("choose-model").trigger)
         self.header.chatSettingsRequested.connect(self.action("chat-settings").trigger)
         self.action("chat-settings").toggled.connect(self.header.settings_button.setChecked)
+        self.composer.refused.connect(lambda sentence: self.banner.show_notice(sentence))
+        self.setAcceptDrops(True)
         theme().changed.connect(self._on_theme)
         self._on_theme()
         self.retranslate()
@@ -227,6 +230,17 @@ class MainWindow(QMainWindow):
             self.escaped.emit()
             return
         super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped anywhere beside a message that can be written."""
+        if self.composer.isVisible():
+            copy_files(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if copy_files(event):
+            self.activateWindow()
+            self.composer.setFocus()
+            self.composer.edit.take(event.mimeData())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.composer.flush()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, Qt
-from PySide6.QtGui import QKeyEvent, QTextCursor
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QKeyEvent, QTextCursor, QTextOption
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.attached import LONGEST_LINE
 from desktop.settings import Settings
 from desktop.views.composer import MOST_LINES, Composer
 from desktop.views.theme import theme
@@ -181,6 +183,102 @@ def test_pasted_text_is_plain(composer: Composer) -> None:
     data.setText("bold")
     composer.edit.insertFromMimeData(data)
     assert composer.text() == "bold"
+
+
+def of_files(*files: Path) -> QMimeData:
+    """As a file manager gives it: with the paths as text, too."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
+    data.setText("\n".join(map(str, files)))
+    return data
+
+
+def told_by(composer: Composer) -> list[str]:
+    told: list[str] = []
+    composer.refused.connect(told.append)
+    return told
+
+
+def test_a_pasted_file_is_its_text_under_its_name(composer: Composer, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("1,2\n", encoding="utf-8")
+    composer.edit.insertFromMimeData(of_files(tmp_path / "a.py"))
+    assert composer.text() == "a.py\n```py\nx = 1\n```\n"
+    composer.set_draft("What is wrong here?")
+    composer.edit.insertFromMimeData(of_files(tmp_path / "a.py", tmp_path / "b.csv"))
+    assert composer.text() == "What is wrong here?\n\na.py\n```py\nx = 1\n```\n\nb.csv\n```csv\n1,2\n```\n"
+    composer.edit.undo()
+    assert composer.text() == "What is wrong here?"
+    composer.edit.moveCursor(QTextCursor.MoveOperation.Start)
+    composer.edit.insertFromMimeData(of_files(tmp_path / "a.py"))
+    assert composer.text() == "a.py\n```py\nx = 1\n```\n\nWhat is wrong here?"
+
+
+def test_what_falcon_cannot_read_is_told_and_the_rest_is_taken(composer: Composer, tmp_path: Path) -> None:
+    told = told_by(composer)
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8")
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    composer.edit.insertFromMimeData(of_files(tmp_path / "photo.png", tmp_path / "a.txt", tmp_path))
+    assert composer.text() == "a.txt\n```txt\ntext\n```\n"
+    assert told == [
+        f"photo.png is a picture, and Falcon reads text only.\n{tmp_path.name} is a folder: choose the files in it."
+    ]
+
+
+def test_a_picture_of_the_clipboard_is_refused_unless_there_is_text_beside_it(composer: Composer) -> None:
+    told = told_by(composer)
+    picture = QImage(4, 4, QImage.Format.Format_RGB32)
+    picture.fill(0)
+    data = QMimeData()
+    data.setImageData(picture)
+    QApplication.clipboard().setMimeData(data)
+    composer.edit.paste()
+    assert told == ["Falcon reads text only: a picture cannot be part of a message."]
+    data = QMimeData()
+    data.setImageData(picture)
+    data.setText("cells of a table")
+    composer.edit.insertFromMimeData(data)
+    assert composer.text() == "cells of a table"
+
+
+def test_an_address_is_pasted_as_text(composer: Composer) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl("https://example.com/a.txt")])
+    composer.edit.insertFromMimeData(data)
+    assert composer.text() == "https://example.com/a.txt"
+
+
+def test_files_that_are_dropped_are_taken_as_copies(composer: Composer, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8")
+    data = of_files(tmp_path / "a.txt")
+    every = Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+    QApplication.sendEvent(
+        composer.edit.viewport(), QDragEnterEvent(QPoint(2, 2), every, data, Qt.MouseButton.LeftButton, SHIFT)
+    )
+    drop = QDropEvent(QPointF(2, 2), every, data, Qt.MouseButton.LeftButton, SHIFT)
+    drop.setDropAction(Qt.DropAction.MoveAction)
+    QApplication.sendEvent(composer.edit.viewport(), drop)
+    assert drop.isAccepted()
+    assert drop.dropAction() == Qt.DropAction.CopyAction, "else the file manager may delete it"
+    assert composer.text() == "a.txt\n```txt\ntext\n```\n"
+
+
+def test_a_line_that_is_too_long_to_be_edited_is_told(composer: Composer) -> None:
+    told = told_by(composer)
+    pasted(composer, "x" * (LONGEST_LINE + 1))
+    assert composer.text() == ""
+    assert told == ["This text has a line of more than 100,000 characters: break it into shorter ones."]
+    pasted(composer, "line\n" * 200_000)
+    assert len(composer.text()) == 1_000_000
+
+
+def test_a_long_line_is_broken_anywhere_until_the_text_is_sent(composer: Composer) -> None:
+    """Between words it takes Qt seconds at each key."""
+    usual = composer.edit.wordWrapMode()
+    pasted(composer, "x" * 50_000)
+    assert composer.edit.wordWrapMode() == QTextOption.WrapMode.WrapAnywhere
+    composer.set_draft("")
+    assert composer.edit.wordWrapMode() == usual
 
 
 def test_tab_leaves_it_for_the_button(composer: Composer) -> None:

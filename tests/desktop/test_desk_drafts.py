@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
@@ -133,6 +134,63 @@ def test_escape_on_an_edit_that_changed_nothing_is_no_matter(desk: Desk, qtbot: 
     qtbot.keyClick(begin_edit(desk, question, "Hello").field, Qt.Key.Key_Escape)
     assert message(desk.view, question).editor is None
     assert desk.shell.window.banner.sentence == ""
+
+
+def test_up_in_an_empty_composer_changes_what_was_said_last(desk: Desk, qtbot: QtBot) -> None:
+    edit = desk.shell.window.composer.edit
+    qtbot.keyClick(edit, Qt.Key.Key_Up)  # nothing was said yet
+    first, _, last, _ = said(desk, "Hello", "Hi.", "And you?", "I am well.")
+    edit.setFocus()
+    qtbot.keyClicks(edit, "a")
+    qtbot.keyClick(edit, Qt.Key.Key_Up)
+    assert message(desk.view, last).editor is None, "in a text it is a key of the text's"
+    qtbot.keyClick(edit, Qt.Key.Key_Backspace)
+    qtbot.keyClick(edit, Qt.Key.Key_Up)
+    assert editor(desk.view, last).text == "And you?"
+    assert editor(desk.view, last).field.hasFocus()
+    assert message(desk.view, first).editor is None
+    editor(desk.view, last).field.insertPlainText(" Well?")
+    desk.shell.window.action("edit-last").trigger()
+    assert editor(desk.view, last).text == "And you? Well?", "it goes on"
+
+
+def test_alt_and_arrows_go_from_the_composer_to_the_messages_and_back(desk: Desk, qtbot: QtBot) -> None:
+    question, answer = said(desk, "Hello", "Hi.")
+    edit, alt = desk.shell.window.composer.edit, Qt.KeyboardModifier.AltModifier
+    edit.setFocus()
+    for key, where in (
+        (Qt.Key.Key_Up, message(desk.view, answer)),
+        (Qt.Key.Key_Up, message(desk.view, question)),
+        (Qt.Key.Key_Down, message(desk.view, answer)),
+        (Qt.Key.Key_Down, edit),
+    ):
+        qtbot.keyClick(QApplication.focusWidget(), key, alt)
+        assert QApplication.focusWidget() is where
+
+
+def test_files_that_are_dropped_beside_the_composer_are_taken_too(desk: Desk, tmp_path: Path) -> None:
+    window = desk.shell.window
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8")
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / name)) for name in ("a.txt", "photo.png")])
+    mouse = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(300, 300), *mouse)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), *mouse))
+    assert window.composer.text() == "a.txt\n```txt\ntext\n```\n"
+    assert window.banner.sentence == "photo.png is a picture, and Falcon reads text only."
+
+
+def test_an_editor_tells_in_the_window_what_it_does_not_take(desk: Desk) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    field = begin_edit(desk, question, "").field
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(__file__), QUrl.fromLocalFile("/gone.txt")])
+    field.insertFromMimeData(data)
+    assert field.toPlainText().startswith(f"{Path(__file__).name}\n```")
+    assert desk.shell.window.banner.sentence == "gone.txt cannot be read: look whether it is there and may be read."
 
 
 def test_an_edit_that_was_sent_is_under_way_no_longer(desk: Desk, qtbot: QtBot) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.views.conversation.controls import place
 from desktop.views.conversation.style import Style
 from desktop.views.sheet import set_kind
+from desktop.views.writing import WritingEdit
 
 _LINES = (2, 12)  # fewest and most that are shown
 
 
-class _Field(QPlainTextEdit):
+class _Field(WritingEdit):
     sent = Signal()
     cancelled = Signal()
 
@@ -35,6 +36,7 @@ class InlineEditor(QWidget):
     sent = Signal(str)
     cancelled = Signal(str)  # what stands in the field, too
     changed = Signal(str)
+    refused = Signal(str)  # why something that was pasted or dropped is not in the text
     resized = Signal()  # lay out again
 
     def __init__(self, parent: QWidget, style: Style, text: str) -> None:
@@ -43,10 +45,10 @@ class InlineEditor(QWidget):
         self._rows = 0
         self.field = _Field(self)
         self.field.setFont(style.font)
-        self.field.setTabChangesFocus(True)
         self.set_text(text)
         self.field.setAccessibleName(self.tr("Edit message"))
         self.field.sent.connect(self._send)
+        self.field.refused.connect(self.refused)
         self.field.cancelled.connect(self._cancel)
         self.field.textChanged.connect(self._changed)
         self.field.textChanged.connect(lambda: self.changed.emit(self.text))
@@ -66,8 +68,7 @@ class InlineEditor(QWidget):
 
     def set_text(self, text: str) -> None:
         """Have another text in the field."""
-        self.field.setPlainText(text)
-        self.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.field.set_text(text)
 
     def _send(self) -> None:
         if self.send.isEnabled():

@@ -25,6 +25,8 @@ class MessageList(MessageColumn):
     regenerateRequested = Signal(int)
     editRequested = Signal(int, str)
     editCancelled = Signal(int, str)
+    editRefused = Signal(str)
+    passed = Signal()  # the last message, on the way down
     continueRequested = Signal(int)
     alternativeRequested = Signal(int, int)
     copyRequested = Signal(str)
@@ -220,6 +222,7 @@ class MessageList(MessageColumn):
         if (edit := self.edits.text(id_)) is not None:
             widget.open_editor(edit, focus=False)
         widget.editing.connect(lambda text: self.edits.set(id_, text))
+        widget.refused.connect(self.editRefused)
         widget.cancelled.connect(lambda text: self.editCancelled.emit(id_, text))
         return widget
 
@@ -256,7 +259,7 @@ class MessageList(MessageColumn):
         """Scroll; with Alt go from message to message."""
         bar, key = self.verticalScrollBar(), event.key()
         if event.modifiers() & Qt.KeyboardModifier.AltModifier and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self._focus_neighbour(1 if key == Qt.Key.Key_Down else -1)
+            self.focus_neighbour(1 if key == Qt.Key.Key_Down else -1)
             return
         steps = {
             Qt.Key.Key_Up: -bar.singleStep(),
@@ -285,11 +288,14 @@ class MessageList(MessageColumn):
         seen = [i for i, w in self.widgets.items() if w.y() < room and w.y() + w.height() > 0]
         return max(seen, default=None)
 
-    def _focus_neighbour(self, step: int) -> None:
+    def focus_neighbour(self, step: int) -> None:
+        """Go to the message after the one that has the focus (-1: before it); to the newest in sight where none has."""
         current = self._current()
         index = self._newest_visible() if current is None else current + step
         if index is not None and 0 <= index < len(self.items):
             self.reveal(index).setFocus(Qt.FocusReason.TabFocusReason)
+        elif step > 0:
+            self.passed.emit()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tab comes to the newest message in sight, or back to what can be done with it."""

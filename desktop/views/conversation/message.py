@@ -41,6 +41,7 @@ class MessageWidget(QGroupBox):
     edited = Signal(str)  # the editor stays until whoever kept it calls `close_editor`
     editing = Signal(object)  # what stands in the editor now; None: it was closed
     cancelled = Signal(str)  # what stood in the editor
+    refused = Signal(str)  # by the editor, and why
     stepped = Signal(int)
     resized = Signal()  # its height may have changed
     selectionStarted = Signal()
@@ -206,6 +207,7 @@ class MessageWidget(QGroupBox):
             self.editor.sent.connect(self.edited)
             self.editor.cancelled.connect(self._cancel_edit)
             self.editor.changed.connect(self.editing.emit)
+            self.editor.refused.connect(self.refused)
             self.editor.resized.connect(self.resized)
             self.editor.show()
             self.body.hide()

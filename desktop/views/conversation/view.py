@@ -25,6 +25,8 @@ class ConversationView(QWidget):
     editRequested = Signal(int, str)  # message, its new text; call `close_editor` where it was kept
     editChanged = Signal(int, object)  # message, what stands in its editor; None: it was closed
     editCancelled = Signal(int, str)  # message, what stood in its editor
+    editRefused = Signal(str)  # why something that was pasted or dropped is not in an editor
+    passed = Signal()  # keys went down from the last message
     continueRequested = Signal(int)
     alternativeRequested = Signal(int, int)  # message, -1 or +1
     copyRequested = Signal(str)  # text for the clipboard
@@ -56,6 +58,8 @@ class ConversationView(QWidget):
         self.list.editRequested.connect(self.editRequested)
         self.list.edits.changed.connect(self.editChanged)
         self.list.editCancelled.connect(self.editCancelled)
+        self.list.editRefused.connect(self.editRefused)
+        self.list.passed.connect(self.passed)
         self.list.continueRequested.connect(self.continueRequested)
         self.list.alternativeRequested.connect(self.alternativeRequested)
         self.list.copyRequested.connect(self.copyRequested)
@@ -106,6 +110,10 @@ class ConversationView(QWidget):
     def flush_edits(self) -> None:
         """Tell at once which edits changed since they were told: before another chat is shown, or the end."""
         self.list.edits.flush()
+
+    def go_up(self) -> None:
+        """To the newest message in sight, by keys from below."""
+        self.list.focus_neighbour(-1)
 
     # finding
 
