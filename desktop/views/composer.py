@@ -1,4 +1,4 @@
-"""Composer: where the user writes. It grows with its text to eight lines, keeps a draft, sends and stops."""
+"""Composer: where the user writes. It grows with its text as far as there is room, keeps a draft, sends and stops."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from desktop.views.theme import theme
 from desktop.views.writing import WritingEdit
 
 MOST_LINES = 8
+_FEWEST_LINES = 2  # that it may grow to, however little room there is
 _ON_A_MAC = sys.platform == "darwin"  # where Alt with an arrow goes through a text's paragraphs
 DRAFT_DELAY_MS = 400  # typing is not written to the disk key by key
 
@@ -98,6 +99,7 @@ class Composer(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._busy = False
+        self._room = sys.maxsize
         self.edit = ComposerEdit()
         self.button = QToolButton()
         set_kind(self.button, "round")
@@ -147,6 +149,11 @@ class Composer(QWidget):
         if self._draft_timer.isActive():
             self._draft_timer.stop()
             self._tell_draft()
+
+    def set_room(self, pixels: int) -> None:
+        """How high the text may become, where that is less than its most lines."""
+        self._room = pixels
+        self._fit()
 
     def set_busy(self, busy: bool) -> None:
         """Whether an answer is being written: the button then stops it."""
@@ -223,9 +230,11 @@ class Composer(QWidget):
     def _fit(self) -> None:
         self._show_placeholder()
         policy = Qt.ScrollBarPolicy
-        long = self.edit.lines() > MOST_LINES
+        most = range(MOST_LINES, _FEWEST_LINES, -1)
+        most_lines = next((lines for lines in most if self.edit.height_of(lines) <= self._room), _FEWEST_LINES)
+        long = self.edit.lines() > most_lines
         before = self.edit.viewport().size()
         self.edit.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if long else policy.ScrollBarAlwaysOff)
-        self.edit.setFixedHeight(self.edit.height_of(MOST_LINES))
+        self.edit.setFixedHeight(self.edit.height_of(most_lines))
         if self.edit.viewport().size() != before:  # Qt has scrolled by the size before
             self.edit.ensureCursorVisible()

@@ -198,6 +198,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.composer.set_room(self.height() // 4)
         self._arrange()
 
     def focusNextPrevChild(self, forward: bool) -> bool:

@@ -16,6 +16,7 @@ from desktop.attached import LONGEST_LINE
 from desktop.settings import Settings
 from desktop.views.composer import MOST_LINES, Composer
 from desktop.views.theme import theme
+from desktop.views.window import MainWindow
 from tests.desktop.engines import PATIENCE
 
 Held = Qt.KeyboardModifier
@@ -160,6 +161,26 @@ def test_text_is_never_shifted_sideways(composer: Composer, width: int) -> None:
     for _ in range(80):
         QTest.keyClicks(edit, "words ")
         assert edit.horizontalScrollBar().value() == 0
+
+
+@pytest.mark.parametrize("size", [100, 200])
+def test_in_a_low_window_it_grows_no_further_than_there_is_room(
+    qtbot: QtBot, application: QApplication, size: int
+) -> None:
+    theme().apply(Settings(text_size=size))
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.resize(900, 420)
+    window.show()
+    window.composer.set_draft("line\n" * 20)
+    QApplication.processEvents()
+    bottom = window.composer.mapTo(window, window.composer.rect().bottomLeft()).y()
+    assert bottom < window.height()
+    assert window.composer.edit.height() <= window.height() // 4
+    low = window.composer.edit.height()
+    window.resize(900, 1000)
+    QApplication.processEvents()
+    assert window.composer.edit.height() > low
 
 
 def test_it_grows_when_its_lines_wrap_in_a_narrower_window(composer: Composer) -> None:
