@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
@@ -34,9 +33,6 @@ class ComposerEdit(WritingEdit):
         super().__init__(parent)
         self.send_with: Literal["enter", "ctrl_enter"] = "enter"
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
-        self.horizontalScrollBar().rangeChanged.connect(lambda: self.horizontalScrollBar().setRange(0, 0))
         self.document().setDocumentMargin(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -72,18 +68,6 @@ class ComposerEdit(WritingEdit):
     def lines(self) -> int:
         """Lines as they are shown, long ones wrapped."""
         return max(1, round(self.document().size().height()))
-
-    def height_of(self, lines: int) -> int:
-        """Pixels that the first `lines` lines need, fewer where there are not so many. As they are laid out: a font's
-        metrics are rounded otherwise, and a pixel too few scrolls the first line out of sight."""
-        height, left, block = 0.0, lines, self.document().begin()
-        while block.isValid() and left > 0:
-            whole = self.blockBoundingRect(block).height()  # which lays it out
-            layout = block.layout()
-            height += whole if layout.lineCount() <= left else layout.lineAt(left).y()
-            left -= layout.lineCount()
-            block = block.next()
-        return ceil(height) + 1  # Qt scrolls where the last line touches the edge
 
 
 class Composer(QWidget):

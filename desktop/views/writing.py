@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, Signal
@@ -15,13 +16,16 @@ _BROKEN_ANYWHERE = 10_000  # characters: breaking a longer line between words ta
 
 
 class WritingEdit(QPlainTextEdit):
-    """Paste and drop; see `take`."""
+    """Its lines wrap, it is as high as it is made, and what is pasted or dropped comes to `take`."""
 
     refused = Signal(str)  # a sentence for each thing that was not taken
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setTabChangesFocus(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
+        self.horizontalScrollBar().rangeChanged.connect(lambda: self.horizontalScrollBar().setRange(0, 0))
 
     def set_text(self, text: str) -> None:
         """Have `text` instead of what is there, the cursor behind it."""
@@ -39,6 +43,18 @@ class WritingEdit(QPlainTextEdit):
             self._insert(data.text())
         elif data.hasImage():
             self.refused.emit(self.tr("Falcon reads text only: a picture cannot be part of a message."))
+
+    def height_of(self, lines: int) -> int:
+        """Pixels that the first `lines` lines need, fewer where there are not so many. As they are laid out: a font's
+        metrics are rounded otherwise, and a pixel too few scrolls the first line out of sight."""
+        height, left, block = 0.0, lines, self.document().begin()
+        while block.isValid() and left > 0:
+            whole = self.blockBoundingRect(block).height()  # which lays it out
+            layout = block.layout()
+            height += whole if layout.lineCount() <= left else layout.lineAt(left).y()
+            left -= layout.lineCount()
+            block = block.next()
+        return ceil(height) + 1  # Qt scrolls where the last line touches the edge
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         return source.hasText() or source.hasUrls() or source.hasImage()

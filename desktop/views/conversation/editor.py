@@ -100,7 +100,8 @@ class InlineEditor(QWidget):
         self.field.resize(width, self.field.height())
         self._rows = self._wanted_rows()
         margins = 2 * (self.field.frameWidth() + int(self.field.document().documentMargin()) + 1)
-        height = self.field.fontMetrics().lineSpacing() * self._rows + margins
+        fewest = self.field.fontMetrics().lineSpacing() * _LINES[0]
+        height = max(self.field.height_of(_LINES[1]), fewest) + margins
         self.field.setGeometry(0, 0, width, height)
         y, right = height + self._style.gap(2), width
         for button in (self.send, self.cancel):

@@ -227,6 +227,18 @@ def test_escape_cancels_an_edit_and_the_focus_stays(short: ConversationView, qtb
     assert message(short, 1).hasFocus()
 
 
+@pytest.mark.parametrize("lines", [2, 3, 12])
+def test_a_message_of_up_to_twelve_lines_is_all_in_sight_while_it_is_edited(
+    short: ConversationView, lines: int
+) -> None:
+    short.window().resize(700, 900)
+    button(short, 1, "Edit message").click()
+    field = editor(short, 1).field
+    field.setPlainText("\n".join("line" for _ in range(lines)))
+    QApplication.processEvents()
+    assert field.verticalScrollBar().maximum() == 0
+
+
 def test_nothing_empty_is_sent(short: ConversationView, qtbot: QtBot) -> None:
     button(short, 1, "Edit message").click()
     opened = editor(short, 1)
