@@ -21,7 +21,8 @@ _SYSTEM_SMALLEST_POINTS = 10.5  # a Linux without a desktop says 9, which is har
 
 
 class Theme(QObject):
-    """One for each application: `theme()` returns it. `changed` is emitted after palette, font and sheet were set."""
+    """One for each application: `theme()` returns it. `changed` is emitted after other colours or another font were
+    set."""
 
     changed = Signal()
 
@@ -30,6 +31,7 @@ class Theme(QObject):
         self._application = application
         self._settings = Settings()
         self._font = _system_font()
+        self._shown: tuple[Tokens, QFont] | None = None  # what the application has
         if sys.platform.startswith("linux"):
             application.setStyle("Fusion")
         self.native = application.style().name() != "fusion"
@@ -115,6 +117,10 @@ class Theme(QObject):
         font = QFont(self._font)
         percent = min(max(self._settings.text_size, SMALLEST_TEXT), LARGEST_TEXT)
         font.setPointSizeF(self._font.pointSizeF() * percent / 100)
+        shown = (self.tokens, font)
+        if shown == self._shown:  # every widget would be styled, and every message written, anew
+            return
+        self._shown = shown
         self._application.setFont(font)
         self._application.setPalette(palette(self.tokens))
         self._application.setStyleSheet(style_sheet(self.tokens, percent / 100, native=self.native))

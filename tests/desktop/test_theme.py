@@ -136,3 +136,10 @@ def test_reduced_motion_is_what_the_user_says(application: QApplication) -> None
     assert theme().reduced_motion
     theme().apply(Settings(reduced_motion="off"))
     assert not theme().reduced_motion
+
+
+def test_settings_that_nobody_sees_leave_all_as_it_looks(application: QApplication, qtbot: QtBot) -> None:
+    theme().apply(Settings())
+    with qtbot.assertNotEmitted(theme().changed):
+        theme().apply(Settings(model="bundle:other", reduced_motion="on", send_with="ctrl_enter"))
+    assert theme().reduced_motion

@@ -1,0 +1,185 @@
+"""What holds the window up where texts are large: tables, long messages, long answers, imports, exports, settings.
+
+    python -m benchmarks.desktop_stalls [--only NAME ...] [--write]
+
+Offscreen, the program's own window over a folder of its own, 1100 by 750, without a model. For each case: the longest
+stall (the time between two beats of a 1 ms timer of the window's thread), the longest in processor's time of that
+thread, which other programs of the machine do not add to, and how long it was until all was done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from benchmarks.desktop_stream import Heartbeat, answer, message, wait
+from benchmarks.record import check_clean, make_record, write_record
+from desktop.app import make_application
+from desktop.desk import Desk
+from desktop.garbage import settle
+from desktop.shell import Shell
+from desktop.store.transfer.own import to_json
+from desktop.store.trees import ChatTree, Node
+
+_QUIET = 1000  # ms without more than short beats: all is done
+_SHORT = 0.02  # seconds
+_LINE = "The quick brown fox jumps over the lazy dog, and nobody in the yard wonders."  # 76 characters
+
+
+def table(columns: int, rows: int) -> str:
+    """A table of short words."""
+    head = "|" + "|".join(f"head {n}" for n in range(columns)) + "|\n|" + "---|" * columns + "\n"
+    return head + "".join("|" + "|".join(f"cell {row}.{n}" for n in range(columns)) + "|\n" for row in range(rows))
+
+
+def typed(size: int) -> str:
+    """So many characters in lines."""
+    return ((_LINE + "\n") * (size // len(_LINE) + 1))[:size]
+
+
+def chats(size: int) -> str:
+    """A file of this program's chats, of about so many bytes."""
+    pair = [
+        Node(parent=None, role="user", text=_LINE, created=1e9, chosen=1),
+        Node(parent=0, role="assistant", text=" ".join([_LINE] * 12), created=1e9),
+    ]
+    one = ChatTree(title="Foxes", created=1e9, updated=1e9, first=0, nodes=tuple(pair))
+    return to_json([one] * (size // len(to_json([one]))))
+
+
+class Cases:
+    """Each method brings the window into one state and lets a clock tell how it went."""
+
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        self.desk, self.folder, self.view = desk, folder, desk.view
+
+    def measure(self, act: Callable[[], object], done: Callable[[], bool] = lambda: True) -> dict[str, float]:
+        """Figures of `act`, until it is `done` and the window has nothing more to do."""
+        wait(300)
+        beat, start = Heartbeat(), time.perf_counter()
+        beat.start()
+        act()
+        last, seen = time.perf_counter(), 0
+        while not done() or time.perf_counter() - last < _QUIET / 1000:
+            wait(20)
+            if not done() or max(beat.busy[seen:], default=0.0) > _SHORT:
+                last = time.perf_counter()
+            seen = len(beat.busy)
+        found = beat.stop()
+        return {
+            "longest_ms": round(found["longest_ms"], 1),
+            "longest_processor_ms": round(found["longest_processor_ms"], 1),
+            "seconds": round(last - start, 2),
+        }
+
+    def show(self, text: str, number: int = 2) -> dict[str, float]:
+        """A chat is opened whose last message is `text`: an even number is an answer."""
+        self.view.set_items([message(99, "Another chat")])
+        return self.measure(lambda: self.view.set_items([message(1, "How?"), message(number, text)]))
+
+    def stream(self, text: str, start: int, piece: int, ticks: int = 30) -> dict[str, float]:
+        """An answer goes on from `start` characters, one piece a tick, until `text` is there; then it ends."""
+        self.view.set_items([message(1, "How?"), message(2, text[:start], "streaming")])
+        wait(3000)
+
+        def grow() -> None:
+            for tick in range(ticks):
+                self.view.stream(2, text[: start + (tick + 1) * piece])
+                wait(35)
+
+        grown = self.measure(grow)
+        ended = self.measure(lambda: self.view.replace(message(2, text)))
+        return grown | {f"end_{name}": value for name, value in ended.items()}
+
+    def load(self) -> dict[str, float]:
+        """A file of 30 MB is imported."""
+        file = self.folder / "chats.json"
+        file.write_text(chats(30_000_000), encoding="utf-8")
+        told: list[object] = []
+        self.desk.transfer.imported.connect(told.append)
+        return self.measure(lambda: self.desk.transfer.load(file), lambda: bool(told))
+
+    def export(self, ending: str) -> dict[str, float]:
+        """A chat with 400 formulas is written."""
+        chat = self.desk.store.new_chat().id
+        formulas = "\n\n".join(
+            f"So $x_{{{n}}} = \\frac{{{n}}}{{y^2}}$ and more.\n\n$$\\int_0^{n} x$$" for n in range(200)
+        )
+        self.desk.store.add(chat, None, "assistant", formulas)
+        file = self.folder / f"page{ending}"
+        return self.measure(lambda: self.desk.transfer.export([chat], file), file.exists)
+
+    def change_model(self) -> dict[str, float]:
+        """Another model is remembered."""
+        self.show(answer(2000))
+        shell = self.desk.shell
+        return self.measure(lambda: shell.change(replace(shell.settings, model="bundle:/other")))
+
+
+def main() -> int:
+    """Measure all and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", help="names of cases; all by default")
+    parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results")
+    args = parser.parse_args()
+    if args.write:
+        check_clean()
+    with tempfile.TemporaryDirectory() as kept:
+        folder = Path(kept)
+        application = make_application(sys.argv[:1])
+        shell = Shell(application, folder)
+        desk = Desk(shell, folder)
+        shell.window.resize(1100, 750)
+        shell.window.show()
+        settle()  # as the application does
+        desk.chats.open_first()
+        cases = Cases(desk, folder)
+        code = "```python\n" + typed(150_000).replace("The", "def f(x): return") + "\n"
+        long = answer(27_000, maths=False)
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "table_50x20": lambda: cases.show(table(20, 50)),
+            "table_8x200": lambda: cases.show(table(8, 200)),
+            "table_60x300": lambda: cases.show(table(60, 300)),
+            "table_8x300_grows": lambda: cases.stream(table(8, 330), len(table(8, 300)), 88),
+            "own_20kB": lambda: cases.show(typed(20_000), 3),
+            "own_100kB": lambda: cases.show(typed(100_000), 3),
+            "own_1MB": lambda: cases.show(typed(1_000_000), 3),
+            "own_100kB_one_line": lambda: cases.show(typed(100_000).replace("\n", " "), 3),
+            "answer_20kB": lambda: cases.show(long[:20_000]),
+            "answer_100kB": lambda: cases.show(long[:100_000]),
+            "answer_100kB_grows": lambda: cases.stream(long[:102_000], 100_000, 60),
+            "code_100kB_grows": lambda: cases.stream(code[:102_000], 100_000, 60),
+            "paragraph_100kB_grows": lambda: cases.stream(typed(102_000), 100_000, 60),
+            "list_100kB_grows": lambda: cases.stream(
+                "".join(f"- {_LINE}\n" for _ in range(1300))[:102_000], 100_000, 60
+            ),
+            "model_changed": cases.change_model,
+            "import_30MB": cases.load,
+            "html_400_formulas": lambda: cases.export(".html"),
+            "pdf_400_formulas": lambda: cases.export(".pdf"),
+        }
+        figures = {}
+        for name, part in parts.items():
+            if not args.only or name in args.only:
+                figures[name] = part()
+                print(f"{name:24} {json.dumps(figures[name])}", flush=True)
+        if args.write:
+            print(write_record(make_record("desktop_stalls", ("PySide6-Essentials", "markdown-it-py"), figures)))
+        shell.window.close()
+        desk.close()
+        application.quit()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
