@@ -85,12 +85,18 @@ class Cases:
     def show(self, text: str, number: int = 2) -> dict[str, float]:
         """A chat is opened whose last message is `text`: an even number is an answer."""
         self.view.set_items([message(99, "Another chat")])
-        return self.measure(lambda: self.view.set_items([message(1, "How?"), message(number, text)]))
+        return self.measure(lambda: self.view.set_items([message(1, "How?"), message(number, text)]), self.is_there)
+
+    def is_there(self) -> bool:
+        """Whether all of the last message is shown."""
+        shown = self.view.list.widgets.get(1)
+        return shown is not None and not getattr(shown, "lacks", False)
 
     def stream(self, text: str, start: int, piece: int, ticks: int = 30) -> dict[str, float]:
         """An answer goes on from `start` characters, one piece a tick, until `text` is there; then it ends."""
         self.view.set_items([message(1, "How?"), message(2, text[:start], "streaming")])
-        wait(3000)
+        while not self.is_there():
+            wait(100)
 
         def grow() -> None:
             for tick in range(ticks):
@@ -98,7 +104,7 @@ class Cases:
                 wait(35)
 
         grown = self.measure(grow)
-        ended = self.measure(lambda: self.view.replace(message(2, text)))
+        ended = self.measure(lambda: self.view.replace(message(2, text)), self.is_there)
         return grown | {f"end_{name}": value for name, value in ended.items()}
 
     def load(self) -> dict[str, float]:

@@ -36,6 +36,10 @@ class Markdown:
         self._head = ""  # the first two lines of a table whose rows go on behind what is settled
         self._rows: tuple[tuple[tuple[Span, ...], ...], ...] = ()  # of that table, its first one included
 
+    def unread(self, text: str, *, final: bool = False) -> int:
+        """How many characters `update` would read."""
+        return len(text) - (self._offset if not final and text.startswith(self._text) else 0)
+
     def update(self, text: str, *, final: bool = False) -> list[Block]:
         """Read `text`, cheap where it only grew since the last call. `final` reads all of it as one whole."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")

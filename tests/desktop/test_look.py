@@ -105,7 +105,7 @@ def test_a_speaker_and_what_can_be_done_stand_at_the_sides_that_the_language_has
         widget.footer.show_actions(True)
     begins_left = language == "en"
     middle = question.width() // 2
-    assert (question._who.geometry().center().x() < middle) == begins_left
+    assert (question.said_by.who.geometry().center().x() < middle) == begins_left
     copy = {widget: widget.footer._buttons["copy"] for widget in (question, answer)}
     assert (copy[answer].mapTo(answer, QPoint()).x() < middle) == begins_left
     assert (copy[question].mapTo(question, QPoint()).x() > middle) == begins_left

@@ -1,15 +1,18 @@
-"""The text of one message: documents, code and tables under each other, changed only where the text changed."""
+"""The text of one message: documents, code and tables under each other, changed only where the text changed.
+
+A long one is written in pieces, between which the window does what else there is to do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QWidget
 
-from desktop.text import Block, Fence, Line, Table
+from desktop.text import Block, Fence, Line, Table, spans_of
 from desktop.views.conversation.code import CodeBlock, CodeText
 from desktop.views.conversation.marks import Sought, find_all, shown
 from desktop.views.conversation.positions import document_position, source_position
@@ -18,8 +21,13 @@ from desktop.views.conversation.style import Style
 from desktop.views.conversation.table import TableView
 from desktop.views.conversation.writer import gap_before
 
-_TYPED = 400  # lines to a document of a text as typed
+_TYPED = 80  # lines to a document of a text as typed
 _RUN = 24  # blocks to a document: what changes while text streams in is laid out in a short one
+
+# What is written at once, counted in cells of a table: each takes about 0.25 ms.
+_ROOM = 100
+_SEGMENT = 25  # making one
+_LETTERS = 200  # to a cell
 
 Segment = Prose | CodeBlock
 Text = TextView | CodeText
@@ -29,7 +37,7 @@ Text = TextView | CodeText
 class Spot:
     """A place in a body that can be found again after it was laid out anew."""
 
-    segment: int
+    segment: int  # among all that there will be
     position: int  # in the segment's document, as if no formula were drawn
     offset: int  # pixels from the top of that position's line
 
@@ -42,25 +50,73 @@ class Body(QWidget):
     outdated = Signal()  # lay out again, after `refresh`
     selectionStarted = Signal()
 
-    def __init__(self, parent: QWidget, style: Style) -> None:
+    def __init__(self, parent: QWidget, style: Style, *, from_end: bool = False) -> None:
+        """`from_end`: the end is what is seen of it, so that is written first."""
         super().__init__(parent)
         self._style = style
+        self._from_end = from_end
         self._groups: list[list[Block]] = []
         self.segments: list[Segment] = []
-        self._stale: list[Prose] = []
+        """Of the groups from `_first` on, as many as are written by now."""
+        self._first = 0
+        self._sought: Sought = ""
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.outdated)
 
     def set_blocks(self, blocks: Sequence[Block]) -> None:
-        """Show `blocks`; segments that stay the same are not touched."""
+        """Show `blocks`, the last of them a little later where they are many; segments that stay the same are not
+        touched."""
         groups = _grouped(blocks)
-        for index, group in enumerate(groups):
-            if index < len(self.segments) and _kind(group) is type(self.segments[index]):
-                if group != self._groups[index]:
-                    self._fill(self.segments[index], group)
-                continue
-            self._drop(index)
-            self.segments.append(self._make(group))
-        self._drop(len(groups))
+        for nth, segment in enumerate(self.segments):
+            index = self._first + nth
+            if index >= len(groups) or _kind(groups[index]) is not type(segment):
+                self._drop(nth)
+                break
+            if groups[index] != self._groups[index]:
+                self._fill(segment, groups[index])
         self._groups = groups
+        if not self.segments:
+            self._first = len(groups) if self._from_end else 0
+        self._write(_ROOM)
+
+    def _write(self, room: float) -> None:
+        """Write what is not there yet, until `room` is used up: what is behind, then what is before."""
+        tables = [segment for segment in self.segments if isinstance(segment, TableView)]
+        for table in reversed(tables) if self._from_end else tables:
+            room = table.write_on(room)
+        while room > 0 and (end := self._first + len(self.segments)) < len(self._groups):
+            self.segments.append(self._make(self._groups[end]))
+            room = self._begun(self.segments[-1], self._groups[end], room)
+        while room > 0 and self._first:
+            self._first -= 1
+            self.segments.insert(0, self._make(self._groups[self._first]))
+            room = self._begun(self.segments[0], self._groups[self._first], room)
+        if self.lacks:
+            self._later.start()
+
+    def _begun(self, segment: Segment, group: list[Block], room: float) -> float:
+        """What making a segment leaves of `room`."""
+        room -= _SEGMENT
+        if isinstance(segment, TableView):
+            room = segment.write_on(room)
+        else:
+            room -= sum(map(_letters, group)) / _LETTERS
+        if self._sought:
+            text_of(segment).setExtraSelections([shown(at, False, self._style) for at in _found(segment, self._sought)])
+        return room
+
+    @property
+    def lacks(self) -> bool:
+        """Whether more is to be written."""
+        tables = (segment for segment in self.segments if isinstance(segment, TableView))
+        return len(self.segments) < len(self._groups) or any(table.lacks for table in tables)
+
+    def complete(self) -> None:
+        """Write all that is not there yet, however long that takes."""
+        if self.lacks:
+            self._write(float("inf"))
+            self._later.stop()
+            self.outdated.emit()
 
     def _drop(self, first: int) -> None:
         for segment in self.segments[first:]:
@@ -74,7 +130,7 @@ class Body(QWidget):
             segment.copyRequested.connect(self.copyRequested)
         else:
             segment.anchorClicked.connect(lambda address: self.linkClicked.emit(address.toString()))
-            segment.outdated.connect(self._outdated)
+            segment.outdated.connect(self.outdated)
         text = text_of(segment)
         text.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)  # the message's is shown
         text.pressed.connect(self.selectionStarted)
@@ -92,20 +148,18 @@ class Body(QWidget):
         else:
             segment.set_blocks(group)
 
-    def _outdated(self) -> None:
-        self.outdated.emit()
-
     def refresh(self) -> None:
-        """Write formulas that were drawn meanwhile."""
+        """Write formulas that were drawn meanwhile, and more of what is not there yet."""
         for segment in self.segments:
             if isinstance(segment, Prose):
                 segment.refresh()
+        self._write(_ROOM)
 
-    def fit(self, width: int) -> int:
-        """Take a width in pixels; the height that all segments then need."""
+    def fit(self, width: int, at_least: int = 0) -> int:
+        """Take a width in pixels; the height that all segments that are there then need, or what is kept for all."""
         y = 0
         previous: Block | None = None
-        for segment, group in zip(self.segments, self._groups, strict=True):
+        for segment, group in zip(self.segments, self._groups[self._first :], strict=False):
             place = group[0].place
             inset = 0 if isinstance(segment, Prose) and not isinstance(segment, TableView) else place.indent
             left = self._style.gap(5) * inset + (self._style.gap(4) * place.quote if inset or _boxed(segment) else 0)
@@ -116,8 +170,10 @@ class Body(QWidget):
             segment.move(left, y)
             y += height
             previous = group[-1]
-        self.resize(width, y)
-        return y
+        for segment in self.segments if self._from_end and y < at_least else ():
+            segment.move(segment.x(), segment.y() + at_least - y)
+        self.resize(width, max(y, at_least))
+        return self.height()
 
     # places
 
@@ -129,14 +185,14 @@ class Body(QWidget):
                 inside = max(y - segment.y() - (0 if text is segment else text.y()), 0)
                 cursor = text.cursorForPosition(QPoint(0, inside))
                 position = source_position(text.document(), cursor.position())
-                return Spot(index, position, y - self._line_top(segment, cursor))
+                return Spot(self._first + index, position, y - self._line_top(segment, cursor))
         return None
 
     def y_of(self, spot: Spot) -> int | None:
         """Where the place is now, in pixels below the top; None where it is gone."""
-        if spot.segment >= len(self.segments):
+        if not 0 <= spot.segment - self._first < len(self.segments):
             return None
-        segment = self.segments[spot.segment]
+        segment = self.segments[spot.segment - self._first]
         document = text_of(segment).document()
         cursor = QTextCursor(document)
         position = document_position(document, spot.position)
@@ -152,6 +208,9 @@ class Body(QWidget):
 
     def mark(self, sought: Sought, current: int | None) -> int | None:
         """Show what is sought, place number `current` as chosen, or the last; its distance from the top."""
+        self._sought = sought
+        if current is not None:
+            self.complete()
         places = [(index, cursor) for index, segment in enumerate(self.segments) for cursor in _found(segment, sought)]
         chosen = None if current is None or not places else places[min(current, len(places) - 1)]
         for index, segment in enumerate(self.segments):
@@ -190,8 +249,10 @@ class Body(QWidget):
 
     def selected_text(self) -> str:
         """What is selected, over all segments."""
-        pieces = (text_of(segment).selected_text() for segment in self.segments)
-        return "\n\n".join(piece for piece in pieces if piece)
+        groups = self._groups[self._first :]
+        pieces = [(text_of(part).selected_text(), group) for part, group in zip(self.segments, groups, strict=False)]
+        chosen = [(piece, "\n" if isinstance(group[0], Line) else "\n\n") for piece, group in pieces if piece]
+        return "".join(end + piece for piece, end in chosen).removeprefix(chosen[0][1]) if chosen else ""
 
     def link_at(self, where: QPoint) -> str:
         """The address of the link at a place; empty where there is none."""
@@ -211,6 +272,7 @@ class Body(QWidget):
 
     def select_all(self) -> None:
         """Select all text."""
+        self.complete()
         for segment in self.segments:
             text_of(segment).selectAll()
 
@@ -227,6 +289,10 @@ def _found(segment: Segment, sought: Sought) -> list[QTextCursor]:
 
 def _boxed(segment: Segment) -> bool:
     return isinstance(segment, CodeBlock | TableView)
+
+
+def _letters(block: Block) -> int:
+    return len(block.text) if isinstance(block, Fence | Line) else sum(len(span.text) for span in spans_of(block))
 
 
 def _kind(group: list[Block]) -> type[Segment]:

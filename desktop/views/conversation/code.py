@@ -33,6 +33,7 @@ from desktop.views.parts import ElidedLabel, beside_icon
 
 _CARET = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 _PAUSE = 400  # ms between looks at the colours of code that still grows
+_COLOURED = 200  # lines at once
 _SHOWN = 1500  # ms that a copy button says so
 
 
@@ -42,6 +43,10 @@ class _Colouring(QSyntaxHighlighter):
     def __init__(self, document: QTextDocument, style: Style) -> None:
         super().__init__(document)
         self._marks: list[list[Mark]] = []
+        self._drawn: list[list[Mark]] = []  # of the lines that are drawn by now
+        self._next = 0  # line to look at
+        self._pause = QTimer(self, singleShot=True, interval=0)
+        self._pause.timeout.connect(self._draw)
         self._formats: dict[str, QTextCharFormat] = {}
         for kind, colour in style.code.items():
             shape = QTextCharFormat()
@@ -50,18 +55,30 @@ class _Colouring(QSyntaxHighlighter):
             self._formats[kind] = shape
 
     def show(self, marks: list[list[Mark]]) -> None:
-        """Take the marks of all lines; only lines that differ are drawn anew."""
-        before, self._marks = self._marks, marks
-        for line, new in enumerate(marks):
-            if line >= len(before) or before[line] != new:
+        """Take the marks of all lines; only lines that differ are drawn anew, some at a time."""
+        self._marks, self._next = marks, 0
+        del self._drawn[len(marks) :]
+        self._draw()
+
+    def _draw(self) -> None:
+        room = _COLOURED
+        while room and self._next < len(self._marks):
+            line, new = self._next, self._marks[self._next]
+            before = self._drawn[line] if line < len(self._drawn) else []
+            self._drawn[line : line + 1] = [new]
+            self._next += 1
+            if before != new:
+                room -= 1
                 block = self.document().findBlockByNumber(line)
-                if block.isValid() and (new or line < len(before)):
+                if block.isValid():
                     self.rehighlightBlock(block)
+        if self._next < len(self._marks):
+            self._pause.start()
 
     def highlightBlock(self, _text: str) -> None:
         line = self.currentBlock().blockNumber()
-        if line < len(self._marks):
-            for start, length, kind in self._marks[line]:
+        if line < len(self._drawn):
+            for start, length, kind in self._drawn[line]:
                 self.setFormat(start, length, self._formats[kind])
 
 

@@ -200,9 +200,9 @@ class MessageList(MessageColumn):
 
     # widgets
 
-    def make_widget(self, index: int) -> MessageWidget:
+    def make_widget(self, index: int, *, from_end: bool) -> MessageWidget:
         item = self.items[index]
-        widget = MessageWidget(self.viewport(), self.style_now, item)
+        widget = MessageWidget(self.viewport(), self.style_now, item, from_end=from_end)
         id_ = item.id
         widget.copyRequested.connect(self.copyRequested)
         widget.linkClicked.connect(self.linkClicked)

@@ -16,18 +16,19 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 
-from desktop.text import Markdown, plain_text, typed
+from desktop.text import Block, plain_text, typed
 from desktop.views.conversation.body import Body, Spot, text_of
 from desktop.views.conversation.code import CodeBlock
-from desktop.views.conversation.controls import Notice, paint_panel, place, sentence, tint
+from desktop.views.conversation.controls import Notice, paint_panel, place, sentence
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.marks import Sought
 from desktop.views.conversation.menu import message_menu
 from desktop.views.conversation.prose import claims
+from desktop.views.conversation.reading import Reading
+from desktop.views.conversation.speaker import Speaker
 from desktop.views.conversation.style import Style
-from desktop.views.parts import ElidedLabel
 
 
 class MessageWidget(QGroupBox):
@@ -46,10 +47,12 @@ class MessageWidget(QGroupBox):
     resized = Signal()  # its height may have changed
     selectionStarted = Signal()
 
-    def __init__(self, parent: QWidget, style: Style, item: MessageItem) -> None:
+    def __init__(self, parent: QWidget, style: Style, item: MessageItem, *, from_end: bool = False) -> None:
+        """`from_end`: the end of a long one is written first, as that is what is seen of it."""
         super().__init__(parent)
         self._style = style
-        self._markdown = Markdown()
+        self._reading = Reading(self)
+        self._reading.came.connect(self.resized)
         self._ring = False
         self._last = self._busy = False
         self._pending = ""
@@ -58,15 +61,13 @@ class MessageWidget(QGroupBox):
         self._sought: Sought = ""
         self.item = item
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
-        self._who, self._model = QLabel(self), ElidedLabel(self)
-        self._model.setFont(style.small_font)
-        tint(self._model, style.muted)
+        self.said_by = Speaker(self, style)
         self._dropped: Notice | None = None
         self._notice: Notice | None = None
         self._told = ("", "", "")  # what the notice says and offers, and of which state
         self._waiting: QLabel | None = None
         self.editor: InlineEditor | None = None
-        self.body = Body(self, style)
+        self.body = Body(self, style, from_end=from_end)
         self.body.copyRequested.connect(self.copyRequested)
         self.body.linkClicked.connect(self.linkClicked)
         self.body.outdated.connect(self.resized)
@@ -77,7 +78,7 @@ class MessageWidget(QGroupBox):
         self.footer.continueClicked.connect(self.continueClicked)
         self.footer.editClicked.connect(lambda: self.open_editor())
         self.footer.stepped.connect(self.stepped)
-        self._name_speaker()
+        self.said_by.show(self.speaker(), self.item.model or "")
         self._show_text()
         self._show_rest()
 
@@ -87,7 +88,7 @@ class MessageWidget(QGroupBox):
         """Another state of the message; only what differs is changed. The list lays out afterwards."""
         before, self.item = self.item, item
         if (item.role, item.model) != (before.role, before.model):
-            self._name_speaker()
+            self.said_by.show(self.speaker(), self.item.model or "")
         if item.text != before.text or item.state != before.state or item.role != before.role:
             self._show_text()
         if item.state != "streaming":
@@ -113,27 +114,22 @@ class MessageWidget(QGroupBox):
         self._pending, self._offers_restart = text, restart
         self._show_rest()
 
-    def _name_speaker(self) -> None:
-        self._who.setFont(self._style.small_font)
-        font = self._who.font()
-        font.setBold(True)
-        self._who.setFont(font)
-        tint(self._who, self._style.text)
-        self._who.setText(self.speaker())
-        self._model.set_whole(self.item.model or "")
-
     def speaker(self) -> str:
         """Who says it, to be shown."""
         return self.tr("You") if self.item.role == "user" else self.tr("Falcon")
 
     def _show_text(self) -> None:
-        item = self.item
-        streaming = item.state == "streaming"
-        blocks = typed(item.text) if item.role == "user" else self._markdown.update(item.text, final=not streaming)
+        text, final = self.item.text, self.item.state != "streaming"
+        self._show_blocks(typed(text) if self.item.role == "user" else self._reading.read(text, final=final))
+
+    def _show_blocks(self, blocks: list[Block] | None) -> None:
+        """None: they come later."""
+        if blocks is None:
+            return
         self.body.set_blocks(blocks)
         if self._sought:
             self.body.mark(self._sought, None)
-        if not streaming or not self.accessibleName():
+        if self.item.state != "streaming" or not self.accessibleName():
             self.setAccessibleName(f"{self.speaker()}: {plain_text(blocks)}")
 
     def _show_rest(self) -> None:
@@ -247,12 +243,8 @@ class MessageWidget(QGroupBox):
         """
         style, left = self._style, inset(self._style)
         y, room = style.gap(2), width - 2 * left
-        header = self._who.sizeHint().height()
-        name = self._who.sizeHint().width()
-        place(self._who, QRect(left, y, name, header), width)
-        start = left + name + style.gap(2)
-        model = self._model.fontMetrics().horizontalAdvance(self.item.model or "") + 2
-        place(self._model, QRect(start, y, max(min(model, room - start + left), 0), header), width)
+        header = self.said_by.height
+        start = self.said_by.fit(left, y, room, width)
         row, edge = self.footer.height_wanted(), style.gap(1.2)  # so much is free around an icon in its button
         if self.item.role == "user":
             place(self.footer, QRect(start, y + (header - row) // 2, room + left - start + edge, row), width)
@@ -261,11 +253,16 @@ class MessageWidget(QGroupBox):
             self._dropped.move(left, y)
             y += self._dropped.fit(room) + style.gap(2)
         pad = style.gap(3) if self.item.role == "user" and not self.editor else 0
-        inner: InlineEditor | Body = self.editor or self.body
-        top = y
+        top, within = y, room - 2 * pad
         y += pad
-        inner.move(left + pad, y)
-        y += inner.fit(room - 2 * pad) + pad
+        if self.editor:
+            self.editor.move(left + pad, y)
+            y += self.editor.fit(within) + pad
+        else:
+            begins = self.body.lacks or (self._reading.busy and not self.body.segments)
+            kept = style.text_height(self.item.text, within) if begins else 0  # what comes then moves nothing
+            self.body.move(left + pad, y)
+            y += self.body.fit(within, kept) + pad
         self._bubble = QRect(left, top, room, y - top) if pad else QRect()
         if self._waiting and not self._waiting.isHidden() and not self._notice:
             height = self._waiting.heightForWidth(room)
@@ -284,8 +281,12 @@ class MessageWidget(QGroupBox):
         return y
 
     def refresh(self) -> None:
-        """Write what was drawn meanwhile."""
-        self.body.refresh()
+        """Write what was read and drawn meanwhile."""
+        blocks = self._reading.take()
+        if blocks is None:
+            self.body.refresh()
+        else:
+            self._show_blocks(blocks)
 
     def spot_at(self, y: int) -> Spot | None:
         """The place in the text that is `y` pixels below the top; None while it is edited."""
@@ -299,8 +300,15 @@ class MessageWidget(QGroupBox):
     def mark(self, sought: Sought, current: int | None) -> int | None:
         """Show what is sought, place number `current` as chosen; its distance from the top, if it is there."""
         self._sought = sought
+        if current is not None:
+            self._show_blocks(self._reading.finish())
         y = self.body.mark(sought, current)
         return None if y is None else y + self.body.y()
+
+    @property
+    def lacks(self) -> bool:
+        """Whether some of its text is not there yet."""
+        return self._reading.busy or self.body.lacks
 
     # focus and keys
 
@@ -359,6 +367,7 @@ class MessageWidget(QGroupBox):
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copyRequested.emit(self.body.selected_text() or self.item.text)
         elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self._show_blocks(self._reading.finish())
             self.body.select_all()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.hasFocus() and self.body.segments:
             text = text_of(self.body.segments[0])
@@ -375,7 +384,7 @@ class MessageWidget(QGroupBox):
             event.ignore()
             return
         self.footer.set_item(self.item, last=self._last, busy=self._busy)  # which an answer that grows does not do
-        corner = self.visibleRegion().boundingRect().topLeft() + QPoint(inset(self._style), self._who.height())
+        corner = self.visibleRegion().boundingRect().topLeft() + QPoint(inset(self._style), self.said_by.height)
         by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         where = event.globalPos() if by_mouse else self.mapToGlobal(corner)
         message_menu(self, self.body, self.footer, self.body.mapFromGlobal(where)).popup(where)

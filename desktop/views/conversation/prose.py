@@ -168,6 +168,9 @@ class Prose(TextView):
         self._decorated = False
         self.document().documentLayout().registerHandler(FORMULA, self._formula)
         self.document().setDefaultFont(self._style.font)
+        self.setLineWrapColumnOrWidth(
+            style.measure
+        )  # most likely; without one, each letter would be laid out as a line
         self.document().setIndentWidth(self._style.gap(5))
 
     def set_blocks(self, blocks: Sequence[Block]) -> None:

@@ -49,8 +49,8 @@ class MessageColumn(QAbstractScrollArea):
 
     # what subclasses give
 
-    def make_widget(self, index: int) -> MessageWidget:
-        """A widget for message `index`, a child of the viewport."""
+    def make_widget(self, index: int, *, from_end: bool) -> MessageWidget:
+        """A widget for message `index`, a child of the viewport; `from_end`: its end is seen first."""
         raise NotImplementedError
 
     # items
@@ -224,7 +224,7 @@ class MessageColumn(QAbstractScrollArea):
         return changed
 
     def _realise(self, index: int) -> bool:
-        widget = self.make_widget(index)
+        widget = self.make_widget(index, from_end=self._following or index < self._anchor)
         self.widgets[index] = widget
         changed = self._heights.set(index, widget.fit(self._column))
         widget.move(self._left(), self._view_top(index))
@@ -289,10 +289,7 @@ class MessageColumn(QAbstractScrollArea):
     # width, fonts, colours
 
     def _estimate(self, item: MessageItem) -> int:
-        style = self.style_now
-        letters = max(self._column / max(style.unit * 4 * 0.42, 1), 1)
-        lines = len(item.text) / letters + item.text.count("\n") * 0.7 + 1
-        return round(lines * style.unit * 5.2 + style.gap(18))
+        return self.style_now.text_height(item.text, self._column) + self.style_now.gap(18)
 
     def _wanted_column(self) -> int:
         wider = 2 * inset(self.style_now)

@@ -45,6 +45,12 @@ class Style:
         """Percent of the font's own height."""
         return 105 if isinstance(block, Heading) else 128
 
+    def text_height(self, text: str, width: int) -> int:
+        """About how high a text of a message is in `width`: nothing is laid out."""
+        letters = max(width / max(self.unit * 4 * 0.42, 1), 1)
+        lines = len(text) / letters + text.count("\n") * 0.7 + 1
+        return round(lines * self.unit * 5.2)
+
     def heading_font(self, level: int) -> QFont:
         """Font of a heading of `level` 1 to 6."""
         font = sized(self.font, _HEADINGS[level - 1])

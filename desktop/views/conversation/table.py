@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QTextEdit, QWidget
 
-from desktop.text import Block, Table, is_mirrored
+from desktop.text import Block, Span, Table, is_mirrored
 from desktop.views.conversation.cells import Need, measure, write_cell
 from desktop.views.conversation.columns import share
 from desktop.views.conversation.copying import fragment_lines
@@ -37,6 +37,8 @@ _ALIGNMENTS = {
     "right": Qt.AlignmentFlag.AlignRight,
 }
 _ROWS = 16  # to a grid
+_CELLS = 320  # to a grid, at most
+_MEASURED = 0.15  # of what writing a cell takes
 _WIDEST_COLUMN = 34  # characters before a cell wraps in a table that scrolls
 _PADDING = 1.4  # units of the style
 
@@ -45,7 +47,8 @@ class TableView(Prose):
     """One table, header in bold, hairlines between rows.
 
     In its document it is grids of few rows below each other: Qt lays out all of a grid in which something changed, and
-    a table that streams in changes at its end.
+    a table that streams in changes at its end. What is to be written is written by `write_on`, all cells measured
+    before: other widths of columns have all laid out again.
     """
 
     def __init__(self, parent: QWidget, style: Style) -> None:
@@ -54,7 +57,10 @@ class TableView(Prose):
         self._table: Table | None = None
         self._mirrored = False
         self._grids: list[QTextTable] = []
-        self._needs: list[list[Need]] = []  # of each row's cells, from left to right
+        self._needs: list[list[Need]] = []  # of each row's cells, from left to right, as far as they are measured
+        self._columns: list[Need] = []  # of all of these, or none where they changed
+        self._next = 0  # row to be written
+        self._room = style.measure  # width of the last `fit`
         self._given: list[int] = []  # pixels of each column in all grids
         self.horizontalScrollBar().rangeChanged.connect(self._show_first)
 
@@ -66,41 +72,79 @@ class TableView(Prose):
         same = _same_rows(self._table, table) if self._table is not None and mirrored == self._mirrored else 0
         if same == 0:
             self.document().clear()
-            self._grids, self._needs, self._given = [], [], []
+            self._grids, self._given = [], []
         self._blocks, self._table, self._mirrored = blocks, table, mirrored
-        self._write_rows(table, range(same, len(table.rows)))
-        self.keep_start()
+        self._next = min(self._next, same)
+        if same < len(self._needs):
+            self._columns = []
+        del self._needs[same:]
+
+    @property
+    def lacks(self) -> bool:
+        """Whether rows are still to be written."""
+        return self._table is not None and self._next < len(self._table.rows)
+
+    def write_on(self, room: float) -> float:
+        """Write rows until `room`, in cells, is used up; what is left of it."""
+        table = self._table
+        if table is None or not self.lacks:
+            return room
+        columns = len(table.aligns)
+        while room > 0 and (known := len(self._needs)) < len(table.rows):
+            rows = range(known, min(known + 1 + int(room / columns), len(table.rows)))
+            self._needs += self._measured(table, rows)
+            self._columns = []
+            room -= _MEASURED * columns * len(rows)
+        if room > 0:
+            self._take_widths()
+            last = len(table.rows) if room > columns * len(table.rows) else self._next + 1 + int(room / columns)
+            rows = range(self._next, min(last, len(table.rows)))
+            self._write_rows(table, rows)
+            self._next = rows.stop
+            room -= columns * len(rows)
+        return room
 
     def refresh(self) -> None:
         """Write again the rows with formulas that are drawn by now."""
         stale, self._stale = self._stale, set()
-        if self._table is not None:
-            rows = enumerate(self._table.rows)
-            changed = [n for n, row in rows if any((span.text, False) in stale for cell in row for span in cell)]
-            self._write_rows(self._table, changed)
+        if not stale or self._table is None:
+            return
+        rows = enumerate(self._table.rows[: len(self._needs)])
+        changed = [n for n, row in rows if any((span.text, False) in stale for cell in row for span in cell)]
+        for row, needs in zip(changed, self._measured(self._table, changed), strict=True):
+            self._needs[row] = needs
+        self._columns = []
+        self._write_rows(self._table, [row for row in changed if row < self._next])
+
+    def _cells(self, table: Table, row: int) -> list[tuple[Span, ...]]:
+        """Of a row, as they are seen from left to right."""
+        return [table.rows[row][self._seen(column)] for column in range(len(table.aligns))]
+
+    def _measured(self, table: Table, rows: Sequence[int]) -> list[list[Need]]:
+        columns = len(table.aligns)
+        needs = measure([(cell, row == 0) for row in rows for cell in self._cells(table, row)], self._style)
+        return [needs[start : start + columns] for start in range(0, len(needs), columns)]
 
     def _write_rows(self, table: Table, rows: Sequence[int]) -> None:
         """Write rows in the place of what they were, or behind those that are there."""
-        columns = len(table.aligns)
-        seen = {row: [table.rows[row][self._seen(column)] for column in range(columns)] for row in rows}
-        needs = measure([(cell, row == 0) for row, cells in seen.items() for cell in cells], self._style)
+        height = _height(table)
         whole = QTextCursor(self.document())
         whole.beginEditBlock()
-        for nth, (row, cells) in enumerate(seen.items()):
-            self._needs[row : row + 1] = [needs[nth * columns : (nth + 1) * columns]]
-            if row == _ROWS * len(self._grids):
+        for row in rows:
+            if row == height * len(self._grids):
                 self._add_grid(table)
-            grid = self._grids[row // _ROWS]
-            if row % _ROWS == grid.rows():
+            grid = self._grids[row // height]
+            if row % height == grid.rows():
                 grid.appendRows(1)
                 self._shape_row(grid, grid.rows() - 1, table)
-            for column, spans in enumerate(cells):
-                cell = grid.cellAt(row % _ROWS, column)
+            for column, spans in enumerate(self._cells(table, row)):
+                cell = grid.cellAt(row % height, column)
                 cursor = cell.firstCursorPosition()
                 cursor.setPosition(cell.lastPosition(), QTextCursor.MoveMode.KeepAnchor)
                 cursor.removeSelectedText()
                 write_cell(cursor, spans, self._style, header=row == 0)
         whole.endEditBlock()
+        self.keep_start()
         self._request([replace(table, rows=tuple(table.rows[row] for row in rows))])
 
     def _add_grid(self, table: Table) -> None:
@@ -143,17 +187,24 @@ class TableView(Prose):
         return QFontMetricsF(self._style.font).averageCharWidth() * count
 
     def fit(self, width: int) -> int:
-        """Take a width in pixels; the height that the table then needs."""
-        widths = self._widths(width)
-        if widths != self._given:
-            self._give(widths)
-        inner = max(width, sum(widths))
-        if inner != self.lineWrapColumnOrWidth():
-            self.setLineWrapColumnOrWidth(inner)
+        """Take a width in pixels; the height that what is written of the table then needs."""
+        self._room = width
+        if self._table is not None and len(self._needs) == len(self._table.rows):
+            self._take_widths()
+        inner = self.lineWrapColumnOrWidth()
         bar = self.horizontalScrollBar().sizeHint().height() if inner > width else 0
-        height = ceil(self.document().size().height()) + bar
+        height = ceil(self.document().size().height()) + bar if self._grids else 0
         self.resize(width, height)
         return height
+
+    def _take_widths(self) -> None:
+        """Give the columns the widths that they need in the room that there is."""
+        widths = self._widths(self._room)
+        if widths != self._given:
+            self._give(widths)
+        inner = max(self._room, sum(widths))
+        if inner != self.lineWrapColumnOrWidth():
+            self.setLineWrapColumnOrWidth(inner)
 
     def _give(self, widths: list[int]) -> None:
         self._given = widths
@@ -168,9 +219,10 @@ class TableView(Prose):
     def _widths(self, room: int) -> list[int]:
         """Pixels of each column."""
         pad = 2 * self._style.gap(_PADDING)
-        columns = list(zip(*self._needs, strict=True))
-        least = [pad + max(need.least for need in column) for column in columns]
-        natural = [pad + max(need.natural for need in column) for column in columns]
+        if not self._columns:
+            columns = zip(*self._needs, strict=True)
+            self._columns = [Need(*(max(each) for each in zip(*column, strict=True))) for column in columns]
+        least, natural = ([pad + pixels for pixels in each] for each in zip(*self._columns, strict=True))
         if sum(least) <= room:
             return share(least, natural, room)
         wide = ceil(self._letters(_WIDEST_COLUMN))
@@ -199,10 +251,11 @@ class TableView(Prose):
 
     def _read_at(self, position: int) -> tuple[int, int, int] | None:
         """Row and column of what is at a position, and this; None beside all cells."""
+        height = _height(self._table) if self._table else _ROWS
         for nth, grid in enumerate(self._grids):
             if position <= grid.lastPosition():
                 cell = grid.cellAt(position)
-                return (_ROWS * nth + cell.row(), self._seen(cell.column()), position) if cell.isValid() else None
+                return (height * nth + cell.row(), self._seen(cell.column()), position) if cell.isValid() else None
         return None
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -211,6 +264,11 @@ class TableView(Prose):
             QTextEdit.wheelEvent(self, event)
         else:
             event.ignore()
+
+
+def _height(table: Table) -> int:
+    """Rows to a grid."""
+    return min(_ROWS, max(_CELLS // len(table.aligns), 1))
 
 
 def _same_rows(before: Table, table: Table) -> int:

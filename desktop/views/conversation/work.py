@@ -1,4 +1,4 @@
-"""One thread for work that would hold the window up: formulas and the colours of code."""
+"""Threads for work that would hold the window up: one for long texts, one for formulas and the colours of code."""
 
 from __future__ import annotations
 
@@ -16,35 +16,57 @@ from shiboken6 import isValid
 R = TypeVar("R")
 
 _SLICE = 0.0005
-"""Seconds after which the thread lets the window's thread go on: a tenth of what Python gives, as frames are short."""
+"""Seconds after which a thread lets the window's thread go on: a tenth of what Python gives, as frames are short."""
+
+
+class _Lane:
+    """A thread that runs functions one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def put(self, future: Future[Any], function: Callable[[], Any]) -> None:
+        """Run `function` when all that was put before is done."""
+        self._waiting.put((future, function))
+        if self._thread is None:
+            # One that Python does not wait for when it ends, as it does for those of a pool: who quits is done.
+            self._thread = threading.Thread(target=_run, args=(self._waiting,), name=self._name, daemon=True)
+            self._thread.start()
+
+    def clear(self) -> None:
+        """Cancel what waits."""
+        while not self._waiting.empty():
+            self._waiting.get()[0].cancel()
 
 
 class Work(QObject):
-    """Runs functions one after the other and hands their results to the window's thread. One for the application."""
+    """Runs functions and hands their results to the window's thread. One for the application."""
 
     _done = Signal(object, object, object)
 
     def __init__(self, application: QCoreApplication) -> None:
         super().__init__(application)
-        self._waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._texts, self._rest = _Lane("texts"), _Lane("drawings")
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         application.aboutToQuit.connect(self._stop)
 
     def _stop(self) -> None:
-        while not self._waiting.empty():
-            self._waiting.get()[0].cancel()
+        for lane in (self._texts, self._rest):
+            lane.clear()
 
-    def submit(self, function: Callable[[], Any], receiver: R, deliver: Callable[[R, Any], None]) -> Future[Any]:
-        """Run `function` there, then `deliver(receiver, result)` here, unless cancelled or the receiver is gone."""
+    def submit(
+        self, function: Callable[[], Any], receiver: R, deliver: Callable[[R, Any], None], *, text: bool = False
+    ) -> Future[Any]:
+        """Run `function` there, then `deliver(receiver, result)` here, unless cancelled or the receiver is gone.
+
+        `text`: it makes a text that somebody is waiting to read, which no drawing and no colour keeps waiting.
+        """
         owner = weakref.ref(receiver)
         future: Future[Any] = Future()
         future.add_done_callback(lambda done: self._report(done, owner, deliver))
-        self._waiting.put((future, function))
-        if self._thread is None:
-            # One that Python does not wait for when it ends, as it does for those of a pool: who quits is done.
-            self._thread = threading.Thread(target=_run, args=(self._waiting,), name="text", daemon=True)
-            self._thread.start()
+        (self._texts if text else self._rest).put(future, function)
         return future
 
     def _report(self, done: Future[Any], owner: Any, deliver: Any) -> None:
@@ -63,20 +85,37 @@ def _run(waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]]) -> N
         if not future.set_running_or_notify_cancel():
             continue
         try:
-            result = _patiently(function)
+            with _patience:
+                result = function()
         except Exception as error:  # noqa: BLE001  (it is raised where the result is delivered)
             future.set_exception(error)
         else:
             future.set_result(result)
 
 
-def _patiently(function: Callable[[], Any]) -> Any:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _SLICE))
-    try:
-        return function()
-    finally:
-        sys.setswitchinterval(before)
+class _Patience:
+    """Within it threads take turns after a slice; several may be within it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._within = 0
+        self._before = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._before, _SLICE))
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                sys.setswitchinterval(self._before)
+
+
+_patience = _Patience()
 
 
 def work() -> Work:

@@ -82,12 +82,13 @@ def test_a_row_more_has_nothing_far_above_it_laid_out_again(view: ConversationVi
     assert int(document.findBlock(min(measured.places)).next().text()) > 24
 
 
-def test_one_that_loses_its_last_row_loses_it_on_the_screen(view: ConversationView, grown: str) -> None:
+def test_one_that_loses_its_last_row_loses_it_on_the_screen(view: ConversationView, qtbot: QtBot, grown: str) -> None:
     view.stream(1, grown + "``")
     view.list.show_grown()
     assert "``" in table(view).toPlainText()
     view.stream(1, grown + "```")
     view.list.show_grown()
+    wait(qtbot, lambda: not message(view, 1).lacks)
     shown = message(view, 1).body.segments[0]
     assert isinstance(shown, TableView)
     assert "``" not in shown.toPlainText()
