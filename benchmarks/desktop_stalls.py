@@ -49,11 +49,17 @@ def typed(size: int) -> str:
 
 def chats(size: int) -> str:
     """A file of this program's chats, of about so many bytes."""
-    pair = [
-        Node(parent=None, role="user", text=_LINE, created=1e9, chosen=1),
-        Node(parent=0, role="assistant", text=" ".join([_LINE] * 12), created=1e9),
+    nodes = [
+        Node(
+            parent=n - 1 if n else None,
+            role="assistant" if n % 2 else "user",
+            text=" ".join([_LINE] * (30 if n % 2 else 2)),
+            created=1e9,
+            chosen=n + 1 if n < 19 else None,
+        )
+        for n in range(20)
     ]
-    one = ChatTree(title="Foxes", created=1e9, updated=1e9, first=0, nodes=tuple(pair))
+    one = ChatTree(title="Foxes", created=1e9, updated=1e9, first=0, nodes=tuple(nodes))
     return to_json([one] * (size // len(to_json([one]))))
 
 

@@ -10,23 +10,24 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QProgressBar, QProgressDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QProgressDialog, QWidget
 
 from desktop.controllers.chat_export import ChatExport
+from desktop.controllers.imports import Import
 from desktop.files import file_name
 from desktop.store.store import Store
-from desktop.store.transfer import Kind, Paper, export_chats, import_file, render_paper
+from desktop.store.transfer import Kind, Paper, export_chats, import_file, is_large, render_paper
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
 from desktop.views.pdf import check_place, pdf_steps, write_pdf
+from desktop.views.progress import progress_dialog
 from runtime import GenerationOptions, UserFacingError
 
 _log = logging.getLogger(__name__)
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json", ".zip": "archive"}
 PDF = ".pdf"
-_SHOWN = 600  # ms that an export takes before its progress is shown
 _LET_GO = 0.5  # seconds for a file that was begun to be taken away when the program ends
 
 
@@ -51,6 +52,7 @@ class TransferController(QObject):
         self._store, self._window = store, window
         self._prints: list[_Print] = []  # under way
         self._exports: list[ChatExport] = []
+        self._import: Import | None = None  # under way
         self.context_policy = GenerationOptions().context_policy
         """Of chats that other programs wrote."""
 
@@ -107,16 +109,7 @@ class TransferController(QObject):
         """Write chats beside the window; how far it is is shown where that takes longer."""
         job = ChatExport(self._store.folder, chats, file, _ENDINGS[file.suffix.lower()], self)
         said = self.tr("Chats are being written to {file}…").format(file=file.name)
-        progress = QProgressDialog(said, self.tr("Cancel"), 0, 0, self._window)
-        bar = QProgressBar()
-        bar.setTextVisible(False)
-        bar.setAccessibleName(said)
-        progress.setBar(bar)
-        progress.setRange(0, len(chats))
-        progress.setWindowTitle(self.tr("Export Chats"))
-        progress.setMinimumDuration(_SHOWN)
-        progress.setAutoReset(False)
-        progress.setAutoClose(False)
+        progress = progress_dialog(self._window, self.tr("Export Chats"), said, len(chats))
         progress.canceled.connect(job.cancel)
         progress.setValue(0)
         job.passed.connect(progress.setValue)
@@ -136,10 +129,13 @@ class TransferController(QObject):
             self._tell_written(job.chats, job.file)
 
     def close(self) -> None:
-        """End exports, whose files are whole or not there, and write PDFs that are under way: formulas that were not
-        drawn yet as their source."""
+        """End exports, whose files are whole or not there, and an import, of which nothing stays; write PDFs that are
+        under way: formulas that were not drawn yet as their source."""
         while self._exports:
             self._exports.pop().close(_LET_GO)
+        if self._import is not None:
+            self._import.close()
+            self._import = None
         while self._prints:
             job = self._prints.pop()
             try:
@@ -190,17 +186,47 @@ class TransferController(QObject):
 
     def load(self, *files: Path) -> None:
         """Add the chats of files of this program, ChatGPT or LM Studio; one that cannot be read keeps none of the
-        others out, and why is told."""
-        chats: list[int] = []
-        sentences: list[str] = []
-        for file in files:
-            try:
-                chats += import_file(self._store, file, context_policy=self.context_policy)
-            except UserFacingError as error:
-                sentences.append(told(error))
+        others out, and why is told. Large ones are added beside the window: `imported` comes later."""
+        if self._import is not None:
+            self.told.emit(
+                self.tr("Chats are being imported: wait until they are there, then import the others."), False
+            )
+        elif any(map(is_large, files)):
+            self._load_beside(files)
+        else:
+            chats: list[int] = []
+            errors: list[UserFacingError] = []
+            for file in files:
+                try:
+                    chats += import_file(self._store, file, context_policy=self.context_policy)
+                except UserFacingError as error:
+                    errors.append(error)
+            self._tell_imported(chats, errors)
+
+    def _load_beside(self, files: Sequence[Path]) -> None:
+        said = self.tr("Chats are being imported…")
+        shown = progress_dialog(self._window, self.tr("Import Chats"), said, 100)
+        job = self._import = Import(self._store.folder, files, self.context_policy, self)
+
+        def ended(chats: list[int], errors: list[UserFacingError]) -> None:
+            self._import = None
+            shown.close()
+            shown.deleteLater()
+            job.deleteLater()
+            if job.cancelled and not chats:
+                self.told.emit(self.tr("The import was cancelled; no chats were added."), True)
+            else:
+                self._tell_imported(chats, errors)
+
+        job.went.connect(shown.setValue)
+        job.ended.connect(ended)
+        shown.canceled.connect(job.cancel)
+        shown.canceled.connect(shown.hide)
+
+    def _tell_imported(self, chats: Sequence[int], errors: Sequence[UserFacingError]) -> None:
         if chats:
-            self.imported.emit(chats)
-        failed = bool(sentences)
-        if chats or not failed:
+            self.imported.emit(list(chats))
+        sentences = [told(error) for error in errors]
+        if chats or not errors:
             sentences.insert(0, self.tr("%n chat(s) were imported.", "", len(chats)))
-        self.told.emit("\n".join(sentences), not failed)
+        self.told.emit("\n".join(sentences), not errors)

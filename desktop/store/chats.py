@@ -14,6 +14,7 @@ from desktop.store.words import clean
 from runtime import GenerationOptions
 
 KEPT_SECONDS = 30 * 24 * 3600  # a deleted chat can be had back for this long
+COMING = 1.0  # "deleted" of a chat whose import goes on: seen nowhere, and removed at the next start if it never ends
 
 
 def new_chat(
@@ -77,7 +78,8 @@ def set_options(db: Database, chat: int, options: GenerationOptions) -> None:
 
 def list_deleted(db: Database) -> list[DeletedChat]:
     """Chats that are deleted and can be had back, the last one first."""
-    rows = db.rows("SELECT * FROM chats WHERE typeof(deleted) IN ('real', 'integer') ORDER BY deleted DESC, id DESC")
+    kept = "typeof(deleted) IN ('real', 'integer') AND deleted != ?"
+    rows = db.rows(f"SELECT * FROM chats WHERE {kept} ORDER BY deleted DESC, id DESC", COMING)
     return [DeletedChat(chat=to_chat(row), kept_until=row["deleted"] + KEPT_SECONDS) for row in rows]
 
 

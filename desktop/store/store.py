@@ -270,3 +270,15 @@ class Store:
     def add_trees(self, chats: Sequence[ChatTree]) -> list[int]:
         """Add whole chats, all or none, and return their ids."""
         return trees.add_trees(self._db, chats)
+
+    def add_coming(self, chats: Sequence[ChatTree]) -> list[int]:
+        """Add whole chats that nobody sees before `show_coming`, and return their ids. A start removes what is left."""
+        return trees.add_coming(self._db, chats)
+
+    def show_coming(self, chats: Sequence[ChatTree], added: Sequence[int]) -> None:
+        """Have chats that `add_coming` added seen, all or none."""
+        trees.show_coming(self._db, chats, added)
+
+    def drop_coming(self, added: Sequence[int]) -> None:
+        """Remove chats that `add_coming` added."""
+        trees.drop_coming(self._db, added)

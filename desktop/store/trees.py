@@ -111,28 +111,59 @@ def add_trees(db: Database, trees: Sequence[ChatTree]) -> list[int]:
     """Add whole chats in one transaction, into folders by name, and return their ids."""
 
     def work(connection: sqlite3.Connection) -> list[int]:
-        folders = {
-            row["name"]: row["id"] for row in connection.execute("SELECT id, name FROM folders ORDER BY id DESC")
-        }
-        added: list[int] = []
-        for tree in trees:
-            if tree.folder is not None and tree.folder not in folders:
-                folders[tree.folder] = chats.add_folder(connection, tree.folder).id
-            added.append(_add_tree(connection, tree, None if tree.folder is None else folders[tree.folder]))
+        added = [_add_tree(connection, tree) for tree in trees]
+        _put_into_folders(connection, trees, added)
         return added
 
     return db.change(work)
 
 
-def _add_tree(connection: sqlite3.Connection, tree: ChatTree, folder: int | None) -> int:
-    sql = """INSERT INTO chats (title, titled_by_user, created, updated, folder, pinned, archived, model, options,
-        system_prompt, draft) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+def add_coming(db: Database, trees: Sequence[ChatTree]) -> list[int]:
+    """Add whole chats that nobody sees yet, in one transaction, and return their ids."""
+
+    def work(connection: sqlite3.Connection) -> list[int]:
+        added = [_add_tree(connection, tree) for tree in trees]
+        connection.executemany("UPDATE chats SET deleted = ? WHERE id = ?", [(chats.COMING, chat) for chat in added])
+        return added
+
+    return db.change(work, durable=False)  # `show_coming` is, with all before it
+
+
+def show_coming(db: Database, trees: Sequence[ChatTree], added: Sequence[int]) -> None:
+    """Have all chats that were added for `trees` seen at once, in folders by name."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany("UPDATE chats SET deleted = NULL WHERE id = ?", [(chat,) for chat in added])
+        _put_into_folders(connection, trees, added)
+
+    db.change(work)
+
+
+def drop_coming(db: Database, added: Sequence[int]) -> None:
+    """Remove chats that nobody has seen."""
+    sql = "DELETE FROM chats WHERE id = ? AND deleted = ?"
+    db.change(lambda connection: connection.executemany(sql, [(chat, chats.COMING) for chat in added]))
+
+
+def _put_into_folders(connection: sqlite3.Connection, trees: Sequence[ChatTree], added: Sequence[int]) -> None:
+    """Folders that are missing are made."""
+    folders = {row["name"]: row["id"] for row in connection.execute("SELECT id, name FROM folders ORDER BY id DESC")}
+    for tree, chat in zip(trees, added, strict=True):
+        if tree.folder is None:
+            continue
+        if tree.folder not in folders:
+            folders[tree.folder] = chats.add_folder(connection, tree.folder).id
+        connection.execute("UPDATE chats SET folder = ? WHERE id = ?", (folders[tree.folder], chat))
+
+
+def _add_tree(connection: sqlite3.Connection, tree: ChatTree) -> int:
+    sql = """INSERT INTO chats (title, titled_by_user, created, updated, pinned, archived, model, options,
+        system_prompt, draft) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     values = (
         clean(tree.title),
         int(tree.titled_by_user),
         tree.created,
         tree.updated,
-        folder,
         int(tree.pinned),
         int(tree.archived),
         _clean(tree.model),

@@ -5,6 +5,19 @@ from __future__ import annotations
 from desktop.store.transfer.errors import TransferError
 from desktop.store.transfer.exporting import Kind, export_chats, render, render_paper
 from desktop.store.transfer.html import Paper, PaperFormula
-from desktop.store.transfer.importing import import_file
+from desktop.store.transfer.importing import import_file, import_in_pieces, is_large
+from desktop.store.transfer.pieces import CancelledError
 
-__all__ = ["Kind", "Paper", "PaperFormula", "TransferError", "export_chats", "import_file", "render", "render_paper"]
+__all__ = [
+    "CancelledError",
+    "Kind",
+    "Paper",
+    "PaperFormula",
+    "TransferError",
+    "export_chats",
+    "import_file",
+    "import_in_pieces",
+    "is_large",
+    "render",
+    "render_paper",
+]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from desktop.store.transfer.chatgpt import from_chatgpt, is_chatgpt
 from desktop.store.transfer.errors import TransferError
 from desktop.store.transfer.lmstudio import from_lmstudio, is_lmstudio
 from desktop.store.transfer.own import from_json, is_own
+from desktop.store.transfer.pieces import add_in_pieces, parse
 from desktop.store.trees import ChatTree
 
 _LARGEST = 2 << 30  # bytes of JSON; a small archive can claim to hold any size
+_QUICK = 50_000  # bytes, which take a twentieth of a second
 _ENTRY = "conversations"  # ChatGPT's archive has conversations.json, a large one conversations-000.json and so on
 
 
@@ -29,10 +31,32 @@ def import_file(store: Store, file: Path, *, context_policy: ContextPolicy = "st
     Studio. `context_policy` is for chats that other programs wrote. Raises TransferError, and StoreError where the disk
     fails; nothing was added, then.
     """
+    return store.add_trees(_some(file, context_policy))
+
+
+def import_in_pieces(
+    store: Store, file: Path, went: Callable[[float], None], *, context_policy: ContextPolicy = "stop"
+) -> list[int]:
+    """`import_file` for a thread beside another that uses the same chats with a store of its own.
+
+    `went` is told the share that is added by now, and may raise CancelledError: nothing was added, then.
+    """
+    return add_in_pieces(store, _some(file, context_policy), went)
+
+
+def is_large(file: Path) -> bool:
+    """Whether importing it takes longer than somebody can wait who does nothing else."""
+    try:
+        return file.stat().st_size > _QUICK
+    except OSError:
+        return False
+
+
+def _some(file: Path, context_policy: ContextPolicy) -> list[ChatTree]:
     trees = read_trees(file, context_policy)
     if not trees:
         raise TransferError(f"{file.name} holds no chats; choose another file.")
-    return store.add_trees(trees)
+    return trees
 
 
 def read_trees(file: Path, context_policy: ContextPolicy) -> list[ChatTree]:
@@ -72,7 +96,7 @@ def _archived(file: Path) -> list[bytes]:
 
 def _parsed(data: bytes, file: Path) -> Any:
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return parse(data.decode("utf-8-sig"))
     except ValueError as error:
         raise TransferError(
             f"{file.name} is no whole JSON file, so no chats were imported; choose another file."

@@ -85,7 +85,7 @@ def _run(waiting: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]]) -> N
         if not future.set_running_or_notify_cancel():
             continue
         try:
-            with _patience:
+            with patience:
                 result = function()
         except Exception as error:  # noqa: BLE001  (it is raised where the result is delivered)
             future.set_exception(error)
@@ -115,7 +115,8 @@ class _Patience:
                 sys.setswitchinterval(self._before)
 
 
-_patience = _Patience()
+patience = _Patience()
+"""For any thread that works in Python."""
 
 
 def work() -> Work:

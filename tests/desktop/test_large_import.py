@@ -1,0 +1,142 @@
+"""Large files of chats are added beside the window: it goes on, and what is cancelled leaves nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QProgressDialog, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.controllers.transfer import TransferController
+from desktop.store.store import Store
+from desktop.store.transfer import CancelledError, import_in_pieces, is_large
+from desktop.store.transfer.own import to_json
+from desktop.store.transfer.pieces import parse
+from desktop.store.trees import ChatTree, Node
+from tests.desktop.engines import wait
+
+MANY = 40
+TREES = [
+    ChatTree(
+        title=f"Chat {number}",
+        created=1.0,
+        updated=2.0 + number,
+        folder="Brought" if number % 2 else None,
+        first=0,
+        nodes=(Node(parent=None, role="user", text=f"needle{number} " + "word " * 2000, created=1.0),),
+    )
+    for number in range(MANY)
+]
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    file = tmp_path / "large.json"
+    file.write_text(to_json(TREES), encoding="utf-8")
+    assert is_large(file)
+    return file
+
+
+@pytest.fixture
+def transfer(store: Store, qapp: QApplication, qtbot: QtBot) -> Iterator[TransferController]:
+    window = QWidget()
+    qtbot.addWidget(window)
+    controller = TransferController(store, window)
+    yield controller
+    controller.close()
+
+
+def test_a_large_file_comes_while_the_window_goes_on(
+    transfer: TransferController, store: Store, large: Path, qtbot: QtBot
+) -> None:
+    came: list[list[int]] = []
+    transfer.imported.connect(came.append)
+    transfer.load(large)
+    assert not came
+    wait(qtbot, lambda: bool(came))
+    assert [store.tree(chat) for chat in came[0]] == TREES
+    assert [folder.name for folder in store.folders()] == ["Brought"]
+    assert {hit.chat for hit in store.search("needle7")} == {came[0][7]}
+
+
+def test_nothing_of_an_import_is_seen_before_all_is_there(store: Store, large: Path) -> None:
+    seen: list[int] = []
+
+    def went(share: float) -> None:
+        seen.append(
+            len(store.chats()) + len(store.deleted_chats()) + len(store.search("needle0")) + len(store.folders())
+        )
+
+    with closing(Store.open(store.folder)) as other:
+        import_in_pieces(other, large, went)
+    assert set(seen) == {0}
+    assert len(seen) > 2
+    assert len(store.chats()) == MANY
+
+
+def test_others_write_while_chats_are_imported(store: Store, large: Path) -> None:
+    def went(share: float) -> None:
+        store.rename(store.new_chat().id, f"at {share}")
+
+    with closing(Store.open(store.folder)) as other:
+        import_in_pieces(other, large, went)
+    assert len(store.chats()) > MANY + 2
+
+
+def test_an_import_that_is_cancelled_or_fails_leaves_nothing(store: Store, large: Path) -> None:
+    def went(share: float) -> None:
+        if share > 0.5:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        import_in_pieces(store, large, went)
+    rows = [store._db.rows(f"SELECT * FROM {table}") for table in ("chats", "messages", "folders")]
+    assert rows == [[], [], []]
+
+
+def test_the_button_cancels_an_import(transfer: TransferController, store: Store, large: Path, qtbot: QtBot) -> None:
+    told: list[str] = []
+    transfer.told.connect(lambda sentence, _: told.append(sentence))
+    transfer.load(large)
+    dialog = transfer._window.findChild(QProgressDialog)
+    assert dialog is not None
+    dialog.canceled.emit()
+    wait(qtbot, lambda: bool(told))
+    assert told == ["The import was cancelled; no chats were added."]
+    assert store._db.rows("SELECT * FROM chats") == []
+
+
+def test_what_an_import_left_that_never_ended_is_removed_by_the_next_start(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path)) as store:
+        store.add_coming(TREES[:3])
+    with closing(Store.open(tmp_path)) as store:
+        assert store._db.rows("SELECT * FROM chats") == []
+
+
+def test_the_end_of_the_program_waits_for_no_import(transfer: TransferController, large: Path) -> None:
+    transfer.load(large)
+    transfer.close()
+    assert transfer._import is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[]", "{}", ' [ 1 , [2, {"a": [[[3]]]}], "x" ] ', '{"a": {"b": {"c": {"d": null}}}, "a": 1}', "7", "null"),
+        *('"x"', "[1.5e3, -0, true, NaN]", '{"": [], "\\u00e9\\ud83d\\ude00": "\\n"}', "[[], {}]", "\n\t{\r}"),
+        *("", " ", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "{", '{"a"', '{"a":', '{"a":1', '{"a":1,', '{"a":1,}'),
+        *("{1:2}", "{'a':1}", "[1] 2", "]", '{"a" 1}', "[[1,]]", '[{"a":}]', '{"a":[1}', "tru", '"x'),
+    ],
+)  # fmt: skip
+def test_json_is_read_part_by_part_as_json_reads_it(text: str) -> None:
+    def read(reader: object) -> object:
+        try:
+            return repr(reader(text))  # type: ignore[operator]
+        except ValueError:
+            return "refused"
+
+    assert read(parse) == read(json.loads)
