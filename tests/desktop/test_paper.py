@@ -194,6 +194,16 @@ def test_rows_stay_whole_and_the_head_of_a_table_stands_on_each_sheet_of_it(stor
         assert len({sheet_of(sheets, *line)[0] for cell in cells for line in lines(cell)}) == 1
 
 
+def test_sheets_follow_each_other_where_items_begin_with_tables(store: Store, writer: QPdfWriter) -> None:
+    item = "- " + table(2, "word", "word").replace("\n", "\n  ")
+    document = on_paper(store, writer, "\n\n".join([item, "---", "- text"] * 40))
+    sheets = cut(document, writer.height(), PIXEL)
+    assert len(sheets) > 3
+    assert all(one.piece.bottom <= other.piece.top + PIXEL for one, other in pairwise(sheets))
+    cells = [block for block in blocks(document) if block.text()]
+    assert all(len(sheet_of(sheets, *line)) == 1 for cell in cells for line in lines(cell))
+
+
 def test_a_row_higher_than_a_sheet_goes_on_between_its_lines(store: Store, writer: QPdfWriter) -> None:
     document = on_paper(store, writer, f"|a|b|\n|---|---|\n|{LOREM * 40}|{LOREM * 30}|\n|c|d|")
     sheets = cut(document, writer.height(), PIXEL)

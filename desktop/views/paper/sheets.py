@@ -84,14 +84,18 @@ def _parts(document: QTextDocument, height: float, pixel: float) -> Iterator[_Pa
             if not block.text():  # which has no room of its own
                 block = block.next()
             continue
-        shape = block.blockFormat()
-        heading = shape.headingLevel() > 0 or shape.hasProperty(_RULE)
+        shape, after = block.blockFormat(), block.next()
+        rule = shape.hasProperty(_RULE)
+        if not (rule or block.text()) and after.isValid() and _table(after) is not None:  # an item that begins with it
+            block = after
+            continue
+        heading = rule or shape.headingLevel() > 0
         anew = bool(shape.pageBreakPolicy() & QTextFormat.PageBreakFlag.PageBreak_AlwaysBefore)
         lines = _lines(document, block)
         for nth, line in enumerate(lines):
             alone = 0 < nth < _TOGETHER or nth > max(0, len(lines) - _TOGETHER)
             yield _Part(line.top, line.bottom, headed if nth == 0 else heading or alone, anew and nth == 0)
-        headed, block = heading, block.next()
+        headed, block = heading, after
 
 
 def _table(block: QTextBlock) -> QTextTable | None:
