@@ -91,7 +91,8 @@ class TransferController(QObject):
             self.export(chats, file if known else file.with_name(file.name + filters.get(chosen, usual)))
 
     def export(self, chats: Sequence[int], file: Path) -> None:
-        """Write these chats to `file`, in the form that its ending names. Raises UserFacingError."""
+        """Write these chats to `file`, in the form that its ending names. Raises UserFacingError; what is written
+        beside the window, which is all but a single chat's Markdown and JSON, may fail later."""
         if file.suffix.lower() == PDF:
             check_place(file)
             job = _Print(render_paper(self._store, chats), file, len(chats))
@@ -99,7 +100,7 @@ class TransferController(QObject):
             if job.page.formulas:
                 self.told.emit(self.tr("{file} is being written…").format(file=file), True)
             self._print(job)
-        elif len(chats) > 1:
+        elif len(chats) > 1 or _ENDINGS[file.suffix.lower()] == "html":  # whose formulas and colours take long
             self._export(chats, file)
         else:
             export_chats(self._store, chats, file, _ENDINGS[file.suffix.lower()])

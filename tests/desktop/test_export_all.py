@@ -154,6 +154,17 @@ def test_an_export_of_many_chats_that_is_cancelled_leaves_no_file(
     assert list((tmp_path / "to").iterdir()) == []
 
 
+def test_a_page_of_one_chat_is_written_beside_the_window(
+    store: Store, qtbot: QtBot, transfer: TransferController, tmp_path: Path
+) -> None:
+    chat = filled(store)[0]
+    with qtbot.waitSignal(transfer.told, timeout=30_000) as told:
+        transfer.export([chat], tmp_path / "chat.html")
+        assert not told.signal_triggered
+    assert told.args == [f"1 chat written to {tmp_path / 'chat.html'}.", True]
+    assert "answer 0" in (tmp_path / "chat.html").read_text(encoding="utf-8")
+
+
 def test_an_export_that_fails_says_why_and_lets_its_progress_go(
     store: Store, qtbot: QtBot, transfer: TransferController, tmp_path: Path
 ) -> None:
