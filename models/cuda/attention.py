@@ -21,7 +21,7 @@ import triton.language as tl
 from torch import Tensor
 
 from models.cuda.early import launched, let_next_begin, wait_for_before
-from models.cuda.forms import place_of
+from models.cuda.forms import place_of, rounded_to
 from models.cuda.layout import Layout
 from models.cuda.rows import Rows
 
@@ -245,8 +245,8 @@ def _attend_split(
     key_cache = tl.multiple_of(key_address.to(tl.pointer_type(tl.float16)) + offset, 16)
     value_cache = tl.multiple_of(value_address.to(tl.pointer_type(tl.float16)) + offset, 16)
     query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
-    rounded = query.to(tl.float16)
-    rest = (query - rounded.to(tl.float32)).to(tl.float16)
+    rounded = rounded_to(query, tl.float16)
+    rest = rounded_to(query - rounded.to(tl.float32), tl.float16)
     bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
     last = tl.full((QUERIES, 1), 0, tl.int32) + position
     most = tl.full((QUERIES,), -float("inf"), tl.float32)
@@ -344,8 +344,8 @@ def _attend_prompt(
     head = (row * KV_HEADS + kv_head) * GROUP + member
     numbers = tl.arange(0, DIM)[None, :]
     query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
-    rounded = query.to(tl.float16)
-    rest = (query - rounded.to(tl.float32)).to(tl.float16)
+    rounded = rounded_to(query, tl.float16)
+    rest = rounded_to(query - rounded.to(tl.float32), tl.float16)
     bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
     last = tl.load(positions + row[:, None], mask=exists, other=-1).to(tl.int32)
     most = tl.full((QUERIES,), -float("inf"), tl.float32)

@@ -53,6 +53,14 @@ def weight_at(units, place: tl.constexpr, codebooks, FORM: tl.constexpr):
 
 
 @triton.jit
+def rounded_to(numbers, KIND: tl.constexpr):
+    """Float32 as `KIND`. Beyond float16's largest number it is that: infinity would make the next sums NaN."""
+    if tl.float16 == KIND:
+        numbers = tl.clamp(numbers, -65504.0, 65504.0, propagate_nan=tl.PropagateNan.ALL)
+    return numbers.to(KIND)
+
+
+@triton.jit
 def place_of(column, columns, PLACES: tl.constexpr):
     """Where `column` of a row of `columns` lies in a Layout of so many places."""
     return column % PLACES * (columns // PLACES) + column // PLACES

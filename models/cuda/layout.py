@@ -22,6 +22,8 @@ class Layout:
 
     def lay(self, x: Tensor) -> Tensor:
         """`x` [R, I], in the order of its columns and contiguous, so laid."""
+        if self.dtype == torch.float16:  # beyond its largest number it is that, as in kernels
+            x = x.clamp(-65504, 65504)
         x = x.to(self.dtype)
         if self.places == 1:
             return x

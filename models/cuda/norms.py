@@ -10,7 +10,7 @@ import triton.language as tl
 from torch import Tensor, nn
 
 from models.cuda.early import launched, let_next_begin, wait_for_before
-from models.cuda.forms import place_of
+from models.cuda.forms import place_of, rounded_to
 from models.cuda.layout import Layout
 from models.cuda.machine import interpreted
 
@@ -82,7 +82,8 @@ def _normalize(
     x = tl.load(hidden + place, mask=exists, other=0.0)
     centred = tl.where(exists, x - (tl.sum(x, 1) / SIZE)[:, None], 0.0)
     normal = centred * tl.rsqrt(tl.sum(centred * centred, 1) / SIZE + epsilon)[:, None]
-    tl.store(out + row * SIZE + place_of(column, SIZE, PLACES), normal * scale + shift, mask=exists)
+    first = rounded_to(normal * scale + shift, out.dtype.element_ty)
+    tl.store(out + row * SIZE + place_of(column, SIZE, PLACES), first, mask=exists)
     if NORMS > 1:
-        other = normal * other_scale + other_shift
+        other = rounded_to(normal * other_scale + other_shift, other_out.dtype.element_ty)
         tl.store(other_out + row * SIZE + place_of(column, SIZE, OTHER_PLACES), other, mask=exists)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from models.cuda.forms import rounded_to
+
 
 @triton.jit
 def finish(
     sums, places, columns, mask, bias, added, out, HAS_BIAS: tl.constexpr, HAS_ADDED: tl.constexpr, GELU: tl.constexpr
 ):
-    """Write gelu(`sums` + bias) + added to `places` of `out`; `columns` are the places of bias."""
+    """Write gelu(`sums` + bias) + added to `places` of `out`, in its type; `columns` are the places of bias."""
     if HAS_BIAS:
         sums += tl.load(bias + columns, mask=mask, other=0.0)
     if GELU:  # the exact one, by the error function
         sums = 0.5 * sums * (1.0 + tl.erf(sums * 0.7071067811865476))
     if HAS_ADDED:
         sums += tl.load(added + places, mask=mask, other=0.0)
-    tl.store(out + places, sums, mask=mask)
+    tl.store(out + places, rounded_to(sums, out.dtype.element_ty), mask=mask)
 
 
 @triton.jit

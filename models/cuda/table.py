@@ -58,7 +58,7 @@ class Variant:
 
     @property
     def split(self) -> bool:
-        """Whether vectors are float32, and must stay below float16's 65,504."""
+        """Whether vectors are float32."""
         return self.vectors <= 8
 
     @property
@@ -169,7 +169,7 @@ class TableMatrix:
 class Factors:
     """One product: x [R, I] times `matrix`, x as the matrix `reads(R)`, and what is done to it at the end.
 
-    A float32 x is split in two float16 numbers, which keeps 22 bits; it must stay below 65,504.
+    A float32 x is split in two float16 numbers, which keeps 22 bits; beyond 65,536 it is that.
     """
 
     matrix: TableMatrix

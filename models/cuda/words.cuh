@@ -63,9 +63,10 @@ __device__ __forceinline__ void multiply(float (&sums)[4], const word (&a)[4], w
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+// Beyond float16's largest number it is that: infinity would make the next product's sums NaN.
 __device__ __forceinline__ word halves(float low, float high) {
     word both;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
     return both;
 }
 

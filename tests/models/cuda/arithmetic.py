@@ -41,7 +41,7 @@ def computed(name: str, kinds: Sequence[str], values: Sequence[Bits]) -> Bits | 
     """What instruction `name` with these modifiers, its type last, makes of its sources."""
     kind = kinds[-1]
     if name == "cvt":
-        return _converted(kinds[-2], kind, values)
+        return _converted(kinds[-2], kind, values, finite="satfinite" in kinds)
     if name == "selp":
         return np.where(values[2] != 0, values[0], values[1])
     if name == "setp":
@@ -105,9 +105,10 @@ def _quotient(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray
     return toward_zero
 
 
-def _converted(to: str, source: str, values: Sequence[Bits]) -> Bits:
+def _converted(to: str, source: str, values: Sequence[Bits], *, finite: bool) -> Bits:
     if to == "f16x2":  # the first operand is the upper half
-        upper, lower = (bits_of(floats(value, source), "f16") for value in values)
+        most = np.float32(65504 if finite else np.inf)
+        upper, lower = (bits_of(np.clip(floats(value, source), -most, most), "f16") for value in values)
         return upper << np.uint64(16) | lower
     if to in _FLOATS:
         return bits_of(floats(values[0], source), to)

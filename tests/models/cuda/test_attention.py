@@ -152,6 +152,19 @@ def test_what_lies_beyond_a_position_is_never_looked_at() -> None:
         feed.check(out)
 
 
+def test_a_query_beyond_float16_sees_what_it_points_at() -> None:
+    case = Case(AttentionShape(1, 3, 16, CONTEXT), None, None)
+    feed = Feed(case, [70], [0])
+    query = 1.5e5 * feed.query
+    keys, values = (side[0, LAYER, 0, :71].float() for side in feed.sides)
+    wanted = values[(query[0] @ keys.T).argmax(1)].flatten()
+    for out in (
+        attend_rows(query, feed.rows, LAYER, case.shape, None, 2, PLAIN),
+        attend_prompt(query, feed.rows, LAYER, case.shape, None, PLAIN),
+    ):
+        torch.testing.assert_close(out[0], wanted, rtol=0, atol=1e-3)
+
+
 def test_more_splits_than_blocks_change_nothing() -> None:
     case = Case(AttentionShape(1, 3, 16, CONTEXT), None, None)
     feed = Feed(case, [10, 150], [0, 1])

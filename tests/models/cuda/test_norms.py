@@ -33,3 +33,11 @@ def test_what_is_normalized_lies_as_it_is_asked_to() -> None:
     layouts = [Layout(torch.float32, 8), Layout(torch.float16, 2)]
     for layout, out in zip(layouts, normalized(hidden, [norm, norm], layouts), strict=True):
         torch.testing.assert_close(out, layout.lay(norm(hidden)), rtol=1e-3, atol=1e-3)
+
+
+def test_what_float16_does_not_hold_is_its_largest_number() -> None:
+    norm = nn.LayerNorm(96).to(DEVICE).requires_grad_(False)
+    norm.weight.fill_(1e5)
+    hidden = torch.randn(2, 96, device=DEVICE)
+    for out in normalized(hidden, [norm, norm], [Layout(torch.float16, 1)] * 2):
+        torch.testing.assert_close(out.float(), norm(hidden).clamp(-65504, 65504), rtol=1e-3, atol=1e-3)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
+from models.cuda.layout import Layout
 from models.cuda.weight import CudaWeight, with_cuda_kernels
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -68,6 +69,22 @@ def test_bias_gelu_and_what_is_added_are_those_of_torch(weight: Weight, rows: in
     assert distance(fast.product(x, bias, gelu=True, added=added), wanted) < 8 * ROUNDED
     shaped = fast.product(x[None], bias, gelu=True, added=added[None])
     assert shaped.shape == (1, rows, 96)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_float16_does_not_hold_is_its_largest_number(rows: int) -> None:
+    weight = random_weight("lut4")
+    fast = with_cuda_kernels(weight)
+    assert isinstance(fast, CudaWeight)
+    half = Layout(torch.float16, 1)
+    x = 1e4 * random_rows(rows, 160)
+    x[0, 3] = torch.nan if rows > 1 else x[0, 3]
+    wanted = x @ weight.dense(torch.float32).T
+    assert wanted[-1].abs().max() > 1e5
+    got = fast.laid_product(fast.reads(rows).lay(x), layout=half)
+    assert got.isfinite().equal(wanted.isfinite()), "what is no number stays none"
+    assert distance(got[-1].float(), wanted[-1].clamp(-65504, 65504)) < ROUNDED
+    assert half.lay(wanted[-1:]).abs().max() == 65504
 
 
 @pytest.mark.parametrize("columns", [64, 144, 2064])

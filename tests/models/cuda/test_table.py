@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.compressed import LutWeight
+from models.cuda.layout import Layout
 from models.cuda.native import compile_file
 from models.cuda.table import (
     MOST_VECTORS,
@@ -90,6 +91,20 @@ def test_numbers_of_any_size_keep_22_bits() -> None:
     for exponents in (torch.linspace(-2, 4, 512), torch.tensor(-4)):
         x = random_rows(1, 512) * 10.0**exponents
         assert distance(product(Factors(matrix=matrix_of(weight), x=x)), wanted_of(weight, x)) < EXACT
+
+
+@pytest.mark.parametrize("vectors", [2, 16])
+def test_what_float16_does_not_hold_is_its_largest_number(vectors: int) -> None:
+    weight = random_weight(4, 64, 512)
+    matrix = matrix_of(weight)
+    layout = Layout(matrix.reads(vectors), 1)
+    x = 4e4 * random_rows(vectors, 512)
+    x[1, 3] = torch.nan
+    got = product(Factors(matrix=matrix, x=layout.lay(x), dtype=torch.float16))
+    wanted = wanted_of(weight, x.clamp(-65536, 65536) if vectors == 2 else layout.lay(x).float())
+    assert wanted[0].abs().max() > 1e6
+    assert distance(got[0].double(), wanted[0].clamp(-65504, 65504)) < HALF
+    assert got[1].isnan().all(), "what is no number stays none"
 
 
 @pytest.mark.parametrize(("vectors", "columns"), [(3, 480), (3, 2080), (16, 2080)])
