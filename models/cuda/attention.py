@@ -23,6 +23,7 @@ from torch import Tensor
 from models.cuda.early import launched, let_next_begin, wait_for_before
 from models.cuda.forms import place_of, rounded_to
 from models.cuda.layout import Layout
+from models.cuda.machine import FUSED
 from models.cuda.rows import Rows
 
 _KEYS = 64  # positions a block
@@ -147,6 +148,7 @@ def attend_prompt(
         BIASED=bias is not None,
         num_warps=8 if dim > 64 else 4,
         num_stages=2,
+        **FUSED,
     )
     return out
 

@@ -12,6 +12,8 @@ import torch
 import triton
 import triton.language as tl
 
+from models.cuda.machine import FUSED
+
 
 def can_be_early(device: torch.device) -> bool:
     """Whether `device` is a card of compute capability 9.0. Later ones know such launches, too, but are not tried."""
@@ -20,7 +22,7 @@ def can_be_early(device: torch.device) -> bool:
 
 def launched(early: bool) -> dict[str, bool]:
     """What a kernel that takes EARLY is launched with."""
-    return {"EARLY": True, "launch_pdl": True} if early else {"EARLY": False}
+    return {"EARLY": True, "launch_pdl": True, **FUSED} if early else {"EARLY": False, **FUSED}
 
 
 @triton.jit

@@ -9,6 +9,10 @@ import torch
 MULTIPROCESSORS = 132
 """Of an H100 or H200; what launches are planned for where there is no card to ask."""
 
+FUSED = {"enable_fp_fusion": True}
+"""What every kernel is launched with: a product and the sum that it goes into are one instruction, as Triton makes them
+up to 3.9 by itself, and later where they are asked for."""
+
 
 def interpreted() -> bool:
     """Whether Triton interprets: it looks at the environment when a kernel is defined."""

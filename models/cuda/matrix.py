@@ -10,7 +10,7 @@ from torch import Tensor
 from models.compressed import BlockWeight, DenseWeight, LutWeight, Weight
 from models.cuda.forms import WEIGHTS_A_UNIT
 from models.cuda.layout import PLAIN, Layout
-from models.cuda.machine import hopper, interpreted, multiprocessors
+from models.cuda.machine import FUSED, hopper, interpreted, multiprocessors
 from models.cuda.picked import picked_rows
 from models.cuda.table import Factors, Kernels, TableMatrix, product, table_matrix
 from models.cuda.tile import tile_product
@@ -95,6 +95,7 @@ class Matrix:
             BLOCK_ROWS=block_rows,
             BLOCK_UNITS=block_units,
             num_warps=warps,
+            **FUSED,
         )
         return out
 
@@ -132,6 +133,7 @@ class Matrix:
             BLOCK_UNITS=block_units,
             num_warps=warps,
             num_stages=stages,
+            **FUSED,
         )
         return out
 
@@ -140,7 +142,15 @@ class Matrix:
         out = torch.empty((len(ids), self.shape[1]), dtype=torch.float32, device=ids.device)
         block = 256
         picked_rows[(len(ids), -(-self.units // block))](
-            self.data, self.codebooks, self.scales, ids, out, **self._constants(), BLOCK_UNITS=block, num_warps=2
+            self.data,
+            self.codebooks,
+            self.scales,
+            ids,
+            out,
+            **self._constants(),
+            BLOCK_UNITS=block,
+            num_warps=2,
+            **FUSED,
         )
         return out
 

@@ -25,6 +25,7 @@ from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
 from models.compressed import BlockWeight, LutWeight, Weight
+from models.cuda import matrix
 from models.cuda.weight import CudaWeight, with_cuda_kernels
 
 HIDDEN = 4544
@@ -52,6 +53,15 @@ def resources(cubin: bytes) -> dict[str, int]:
     found = re.search(r"REG:(\d+) STACK:(\d+)", told)
     assert found, told
     return {"registers": int(found[1]), "spilled_bytes": int(found[2])}
+
+
+def spilled_in_loops(cubin: bytes) -> int | None:
+    """Instructions that move spilled registers within what is repeated; None where nothing is."""
+    code = re.findall(r"/\*([0-9a-f]{4,5})\*/\s+(.*?)\s*;", _dumped(cubin, "-sass"))
+    branches = [(int(place, 16), re.search(r"\bBRA\b.*0x([0-9a-f]+)", text)) for place, text in code]
+    loops = [(int(to[1], 16), place) for place, to in branches if to and int(to[1], 16) < place]
+    spills = [int(place, 16) for place, text in code if re.search(r"\b(STL|LDL)\b", text)]
+    return sum(any(begin <= spill <= end for begin, end in loops) for spill in spills) if loops else None
 
 
 def operations_of(cubin: bytes) -> list[str]:
@@ -123,6 +133,8 @@ def main() -> None:
         compiled.append(run(kernel, *arguments, **named | {"warmup": True}))
 
     JITFunction.run = compile_only
+    hopper = int(sys.argv[1]) == 90
+    matrix.hopper = lambda device: hopper  # type: ignore[attr-defined]  # noqa: ARG005 - tensors are on the CPU
     for form, weight in weights().items():
         if form not in (sys.argv[2:] or weights()):
             continue
@@ -130,8 +142,10 @@ def main() -> None:
         assert isinstance(fast, CudaWeight)
         for rows in (1, 16, 1024):
             fast.product(torch.zeros(rows, HIDDEN), gelu=True)
-            found = {"form": form, "rows": rows, "shared_bytes": compiled[-1].metadata.shared}
-            print(json.dumps(found | resources(compiled[-1].asm["cubin"])))  # noqa: T201
+            made = compiled[-1].metadata
+            found = {"form": form, "rows": rows, "shared_bytes": made.shared, "fused": made.enable_fp_fusion}
+            cubin = compiled[-1].asm["cubin"]
+            print(json.dumps(found | resources(cubin) | {"spilled_in_loops": spilled_in_loops(cubin)}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def main() -> None:
     for kernel in compiled:
         narrow = len(re.findall(r"ld\.global\S*\.[bu]16\b", kernel.asm["ptx"]))
         found = {"kernel": kernel.name, "shared_bytes": kernel.metadata.shared, "narrow_loads": narrow}
+        found |= {"fused": kernel.metadata.enable_fp_fusion}
         found |= {"early_reads": read_early(kernel.asm["ptx"], kernel.src.fn.arg_names)}
         print(json.dumps(found | resources(kernel.asm["cubin"])))  # noqa: T201
 

