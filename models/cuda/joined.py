@@ -5,6 +5,7 @@ A kernel of tables fills a card while it runs: others beside it would wait for i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,11 +36,22 @@ class Joined:
         """The type of the numbers that come in."""
         return self.up.reads(rows)
 
-    def begin(self, of_attention: Tensor, of_mlp: Tensor, *, early: bool) -> tuple[Tensor, Tensor]:
-        """Queries, keys and values, float32, and what the MLP's second matrix reads; of inputs that may be one."""
+    def norms(self, rows: int) -> bool:
+        """Whether `begin` takes inputs that are not normed yet."""
+        return rows == 1 and self.query_key_value.norms() and self.up.norms()
+
+    def begin(
+        self, of_attention: Tensor, of_mlp: Tensor, norms: Sequence[nn.LayerNorm] = (), *, early: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Queries, keys and values, float32, and what the MLP's second matrix reads; of inputs that may be one.
+
+        `norms`, one or one for each, are to be made of the inputs first.
+        """
+        first, last = (norms[0], norms[-1]) if norms else (None, None)
+        half = self.reads(len(of_mlp))
         return stacked(
-            Factors(matrix=self.query_key_value, x=of_attention, bias=self.first_biases[0]),
-            Factors(matrix=self.up, x=of_mlp, bias=self.first_biases[1], gelu=True, dtype=self.reads(len(of_mlp))),
+            Factors(matrix=self.query_key_value, x=of_attention, norm=first, bias=self.first_biases[0]),
+            Factors(matrix=self.up, x=of_mlp, norm=last, bias=self.first_biases[1], gelu=True, dtype=half),
             early=early,
         )
 

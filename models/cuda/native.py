@@ -37,7 +37,7 @@ def compile_file(file: Path, architecture: int, defines: Sequence[tuple[str, int
     (failed,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
     try:
         if failed:
-            raise ValueError(_told(nvrtc, program, "ProgramLog").decode(errors="replace"))
+            raise ValueError(_told(nvrtc, program, "ProgramLog").decode(errors="replace").rstrip("\0\n"))
         return Compiled(_told(nvrtc, program, "PTX").rstrip(b"\0").decode(), _told(nvrtc, program, "CUBIN"))
     finally:
         nvrtc.nvrtcDestroyProgram(program)

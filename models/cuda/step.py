@@ -12,16 +12,18 @@ from torch import Tensor, nn
 
 from models.compressed import CompressedEmbedding, CompressedLinear
 from models.config import FalconConfig
-from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.attention import AttentionShape, attend_rows, attention_counters, split_count
 from models.cuda.early import can_be_early
 from models.cuda.joined import joined_of
 from models.cuda.layout import PLAIN, Layout
 from models.cuda.machine import multiprocessors
 from models.cuda.native import prefer_shared_memory
 from models.cuda.norms import normalized
+from models.cuda.prompt import attend_prompt
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from models.cuda.table import Kernels
+from models.cuda.ways import Ways
 from models.cuda.weight import CudaWeight, with_cuda_kernels
 from models.falcon import Block, Falcon, Transformer
 
@@ -38,33 +40,32 @@ class Stage:
 class RowDecoder:
     """Scores what follows each row. The hidden stream is float32, and moves where the layers are."""
 
-    def __init__(
-        self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None, *, early: bool = False
-    ) -> None:
+    def __init__(self, model: Falcon, stages: Sequence[Stage], ways: Ways) -> None:
         """Moves the model's layers to the stages, embedding and head to the first, and gives them kernels.
 
-        `model`'s layers are compressed ones, `stages` cover all layers in their order, `kernels` are as for
-        `matrix_of`. `early`: where products are joined, launches begin while those before them end, on cards that
-        can. Raises ValueError for a model whose head size the kernels lack.
+        `model`'s layers are compressed ones, `stages` cover all layers in their order. Raises ValueError for a model
+        whose head size the kernels lack.
         """
         config = model.config
         self.stages = tuple(stages)
         self._model = model
+        self._ways = ways
         self._blocks = [block for block in model.transformer.h if isinstance(block, Block)]
         self._shape = attention_shape(config)
         home = stages[0].device
         for module in (model.transformer.word_embeddings, model.transformer.ln_f, model.lm_head):
             module.to(home)
-        _take_kernels([model.transformer.word_embeddings, model.lm_head], kernels)
+        _take_kernels([model.transformer.word_embeddings, model.lm_head], ways.tables)
         for stage in stages:
             for block in self._blocks[stage.first : stage.last]:
                 block.to(stage.device)
-                _take_kernels(list(block.modules()), kernels)
+                _take_kernels(list(block.modules()), ways.tables)
         self._joined = [joined_of(block) for block in self._blocks]
         self._tables = [_tables(model.transformer, stage.device) for stage in stages]
         self._sides = [_stream(stage.device) for stage in stages]
         self._processors = [multiprocessors(stage.device) for stage in stages]
-        self._early = [early and can_be_early(stage.device) for stage in stages]
+        self._counters = [attention_counters(stage.device) if ways.combined else None for stage in stages]
+        self._early = [ways.early and can_be_early(stage.device) for stage in stages]
         for stage, is_early in zip(stages, self._early, strict=True):
             if is_early:
                 prefer_shared_memory(stage.device)
@@ -105,10 +106,12 @@ class RowDecoder:
         of_attention, of_mlp = _reads(attention.query_key_value, count), _reads(mlp.dense_h_to_4h, count)
         if block.parallel and not block.two_norms and of_attention != of_mlp:
             norms *= 2  # one norm, laid in two ways
-        inputs = normalized(hidden, norms, [of_attention, of_mlp][: len(norms)], early=early)
         gathered_layout = _reads(attention.dense, count)
+        normed = joined is not None and joins and self._ways.normed and joined.norms(count)
+        layouts = [of_attention, of_mlp][: len(norms)]
+        inputs = [hidden] if normed else normalized(hidden, norms, layouts, early=early)
         if joined is not None and joins:
-            qkv, wide = joined.begin(inputs[0], inputs[-1], early=early)
+            qkv, wide = joined.begin(inputs[0], inputs[-1], norms if normed else (), early=early)
             gathered = self._attend(qkv, rows, stage, layer, prompt, gathered_layout, early)
             return joined.end(gathered, wide, hidden, early=early)
         wide_layout = _reads(mlp.dense_4h_to_h, count)
@@ -136,8 +139,9 @@ class RowDecoder:
         query = rotate_and_store(qkv, rotary, rows, layer, shape.context, early=early)
         if prompt:
             return attend_prompt(query, rows, layer, shape, bias, layout)
-        splits = split_count(shape, len(rows), self._processors[stage])
-        return attend_rows(query, rows, layer, shape, bias, splits, layout, early=early)
+        counters = self._counters[stage]
+        splits = split_count(shape, len(rows), self._processors[stage], combined=counters is not None)
+        return attend_rows(query, rows, layer, shape, bias, splits, layout, counters=counters, early=early)
 
 
 def attention_shape(config: FalconConfig) -> AttentionShape:

@@ -23,15 +23,15 @@ def finish(
 
 
 @triton.jit
-def last_to_come(counter, SPLITS: tl.constexpr):
-    """Whether all other programs that share `counter` have stored their part; it begins and ends at 0.
+def last_to_come(counter, programs):
+    """Whether all others of the `programs` that share `counter` have stored their part; it begins and ends at 0.
 
     The barrier lets all threads of this program store before one of them counts; acquire and release order the stores
     of the others before what is read next (through L2: a multiprocessor's own cache may be stale).
     """
     tl.debug_barrier()
     before = tl.atomic_add(counter, 1, sem="acq_rel")
-    last = before == SPLITS - 1
+    last = before == programs - 1
     if last:
         tl.store(counter, 0)
     return last

@@ -8,9 +8,10 @@
 // SPLIT, whether vectors are float32 and multiplied as two float16 numbers each, rounded and the rest, or float16;
 // HALVES (2 or 4), codebooks of 32 rows that a block has tables of; SET, units of work that a warp loads at once; JOIN,
 // what a launch computes: 0, a product; 1, two of matrices with as many columns; 2, the sum of two whose matrices have as
-// many rows. All is float32 from there on.
+// many rows; NORM, whether a single float32 vector is normed as it is fetched, whole. All is float32 from there on.
 
 #include "work.cuh"
+#include "norm.cuh"
 
 // The word of byte `number` of `bytes`; `place` is the lane's own in the table of its half.
 __device__ __forceinline__ word looked_up(const unsigned char* tables, word bytes, int number, word place) {
@@ -29,11 +30,6 @@ __device__ __forceinline__ void factors(
         first = __byte_perm(looked_up(tables, bytes, 0, place), looked_up(tables, bytes, 1, place), 0x5410);
         second = __byte_perm(looked_up(tables, bytes, 2, place), looked_up(tables, bytes, 3, place), 0x5410);
     }
-}
-
-// Where 8 numbers of a slice lie among staged ones: a warp's loads of 16 bytes a lane then follow each other.
-__device__ __forceinline__ int place_of(int step, int piece, int slice, int quarter) {
-    return (((step * PIECES + piece) * SLICES + slice) * 4 + quarter) * 16;
 }
 
 // Columns may be summed in any order that both factors share: lane 4 g + q takes those of its 16 bytes of row g.
@@ -67,22 +63,6 @@ __device__ __forceinline__ void multiply_step(
     }
 }
 
-struct Piece {
-    int vector, column, place;
-    int turn;  // bytes by which a second slice's piece lies before, not behind, the first's as they are stored
-};
-
-// Piece `number` of those that `units` have from unit `first` on. Eight that follow each other are stored to all banks.
-__device__ __forceinline__ Piece piece_of(int number, int first, int units) {
-    constexpr int PAIR = SPLIT ? 1 : 2;  // vectors whose pieces lie beside each other
-    int quarter = number % 4, one = number / 4 % PAIR, piece = number / (4 * PAIR) % PIECES;
-    int rest = number / (4 * PAIR * PIECES), steps = units * WAYS;
-    int step = VECTORS == PAIR ? rest : rest % steps;
-    int vector = VECTORS == PAIR ? one : rest / steps * PAIR + one;
-    int column = (first * WAYS + step) * STEP_COLUMNS + quarter * LANE_COLUMNS + piece * 8;
-    return Piece{vector, column, place_of(step, piece, SPLIT ? 2 * vector : vector, quarter), piece % 2 * 64};
-}
-
 // `units` of the vectors from unit `first` on, on their way while others are multiplied: `wait_for_staged` waits for the
 // thread's own. Of float32 ones, each piece's halves take the places of what `split` makes of them.
 __device__ __forceinline__ void stage(
@@ -95,8 +75,8 @@ __device__ __forceinline__ void stage(
         wide place = inside ? ((wide)piece.vector * columns + piece.column) * (SPLIT ? 4 : 2) : 0;
         int count = inside ? 16 : 0;
         if (SPLIT) {
-            copy_behind(vectors + piece.place + piece.turn, x + place, count);
-            copy_behind(vectors + piece.place + (64 - piece.turn), x + place + 16, count);
+            copy_behind(vectors + piece.first(), x + place, count);
+            copy_behind(vectors + piece.second(), x + place + 16, count);
         } else {
             copy_behind(vectors + piece.place, x + place, count);
         }
@@ -109,8 +89,8 @@ __device__ __forceinline__ void stage(
 __device__ __forceinline__ void split(unsigned char* vectors, int units) {
     for (int number = threadIdx.x; number < VECTORS * units * UNIT_PLACES; number += THREADS) {
         Piece piece = piece_of(number, 0, units);
-        Words* one = (Words*)(vectors + piece.place + piece.turn);
-        Words* other = (Words*)(vectors + piece.place + (64 - piece.turn));
+        Words* one = (Words*)(vectors + piece.first());
+        Words* other = (Words*)(vectors + piece.second());
         float4 a = *(const float4*)one, b = *(const float4*)other;
         Words high = Words{halves(a.x, a.y), halves(a.z, a.w), halves(b.x, b.y), halves(b.z, b.w)};
         Words rest = Words{
@@ -226,7 +206,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
     reader.load(now, segment.first);
     Entries entries;
     entries.fetch(product, segment);
-    bool fits = SPLIT && max(share.first_units, units_of(product.columns[JOIN == 2])) <= 2 * product.staged;
+    if (NORM) ask_for_norms(product);
+    bool fits = NORM || SPLIT && max(share.first_units, units_of(product.columns[JOIN == 2])) <= 2 * product.staged;
     const void* row_held = nullptr;  // of those that fit: whose are staged from their beginning to their end
     int side = 0;                    // of the others: which half of the room is read next
     float sums[2][SLICE_TILES][4] = {};
@@ -238,7 +219,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
             wait_for_launch_before();  // until here, only what no launch writes was read
             if (!fits) stage(vectors, product, which, segment.first, min(segment.last - segment.first, product.staged));
         }
-        const void* row = pick(product.x, which);
+        const void* row = NORM ? pick(product.scale, which) : pick(product.x, which);
         int row_units = units_of(pick(product.columns, which));
         bool fresh = row != row_held;
         if (fits && fresh) stage(vectors, product, which, 0, row_units);
@@ -252,6 +233,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) table_produ
             unsigned char* held = vectors + (fits ? 0 : side * staged_bytes);
             if (!fits || fresh) {
                 wait_for_staged();
+                if (NORM) normalize(held, product, which, row_units);
                 if (SPLIT) split(held, fits ? row_units : stop - chunk);
             }
             __syncthreads();

@@ -7,6 +7,7 @@ reckoned (docs/decisions/025-tables-in-shared-memory.md). So nothing takes it by
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.compressed import LutWeight
 from models.cuda.machine import multiprocessors, shared_bytes
@@ -27,7 +28,9 @@ _HALF_ROWS = 32  # of one codebook
 _WAYS = 4
 _STEP_BYTES = 64  # of a row, that a warp reads at once
 _RESERVED_BYTES = 1 << 10  # of shared memory, by the system for each block
-_NAMED_BYTES = 16  # that the kernel declares
+_NAMED_BYTES = 80  # that the kernel declares
+
+_LOG = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).parent / "table.cu"
 """The kernel, in CUDA C++."""
@@ -55,6 +58,7 @@ class Variant:
     bits: int
     vectors: int
     join: Join = Join.ALONE
+    normed: bool = False  # of a single vector, which then lies whole in shared memory
 
     @property
     def split(self) -> bool:
@@ -91,6 +95,7 @@ class Variant:
             ("HALVES", self.halves),
             ("SET", self.set),
             ("JOIN", int(self.join)),
+            ("NORM", int(self.normed)),
         ]
 
     @property
@@ -98,26 +103,38 @@ class Variant:
         """Of shared memory, at least: tables, and twice what of the vectors meets a set of units."""
         return self.halves * _TABLE_BYTES + 2 * self.set * self._unit_bytes
 
+    def needs(self, columns: int) -> int:
+        """Bytes of shared memory, at least, for vectors of so many `columns`."""
+        if not self.normed:
+            return self.least_bytes
+        sets = -(-self._units(columns) // (2 * self.set))
+        return self.halves * _TABLE_BYTES + 2 * sets * self.set * self._unit_bytes
+
     def plan(self, shapes: Sequence[tuple[int, int]], processors: int, shared_bytes: int) -> Plan:
         """Units of work, a tile's rows by a step of each way, are dealt out evenly to 512 threads a multiprocessor.
 
         To fewer where its shared memory does not hold so many blocks. `shapes` are those of one matrix, or of the two
-        that are joined. A block may have `shared_bytes`. Raises ValueError where these are fewer than `least_bytes`.
+        that are joined. A block may have `shared_bytes`. Raises ValueError where these are fewer than it `needs`.
         """
-        if shared_bytes < self.least_bytes:
-            raise ValueError(f"{self} needs {self.least_bytes} bytes of shared memory, not {shared_bytes}")
-        units = [-(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES)) for _, columns in shapes]
+        needed = max(self.needs(columns) for _, columns in shapes)
+        if shared_bytes < needed:
+            raise ValueError(f"{self} needs {needed} bytes of shared memory, not {shared_bytes}")
+        units = [self._units(columns) for _, columns in shapes]
         tiles = [-(-rows // self.tile_rows) for rows, _ in shapes]
         total = tiles[0] * sum(units) if self.join is Join.BESIDE else sum(tiles) * units[0]
         at_once = 512 // self.threads
         each = (shared_bytes + 2 * _RESERVED_BYTES) // at_once - _RESERVED_BYTES - _NAMED_BYTES
-        if each < self.least_bytes:
+        if each < needed:
             at_once, each = 1, shared_bytes
         blocks = min(at_once * processors, total)
         tables = self.halves * _TABLE_BYTES
-        wanted = min(max(units), -(-total // blocks))
+        wanted = max(units) if self.normed else min(max(units), -(-total // blocks))
         staged = min((each - tables) // (2 * self.set * self._unit_bytes), -(-wanted // self.set)) * self.set
         return Plan(blocks, staged, tables + 2 * staged * self._unit_bytes)
+
+    def _units(self, columns: int) -> int:
+        """Of work, that a tile of a matrix of so many `columns` is."""
+        return -(-columns * self.bits // 8 // (_WAYS * _STEP_BYTES))
 
     @property
     def _unit_bytes(self) -> int:
@@ -160,6 +177,10 @@ class TableMatrix:
         """Whether the card has room for so many."""
         return vectors <= MOST_VECTORS and _variant(self, vectors).least_bytes <= shared_bytes(self.data.device)
 
+    def norms(self) -> bool:
+        """Whether the card has room for a single vector that is normed as it is fetched."""
+        return Variant(self.bits, 1, normed=True).needs(self.shape[1]) <= shared_bytes(self.data.device)
+
     def reads(self, vectors: int) -> torch.dtype:
         """The type of x, where it `takes` so many."""
         return torch.float32 if _variant(self, vectors).split else torch.float16
@@ -174,6 +195,7 @@ class Factors:
 
     matrix: TableMatrix
     x: Tensor
+    norm: nn.LayerNorm | None = None  # of x, a single float32 vector, before it is multiplied
     bias: Tensor | None = None  # float32 [O]
     added: Tensor | None = None  # float32 [R, O]
     gelu: bool = False
@@ -181,12 +203,15 @@ class Factors:
 
 
 def product(factors: Factors) -> Tensor:
-    """gelu(x Wᵀ + bias) + added, [R, O]."""
+    """gelu(norm(x) Wᵀ + bias) + added, [R, O]."""
     return _launched([factors], Join.ALONE)[0]
 
 
 def stacked(first: Factors, second: Factors, *, early: bool = False) -> tuple[Tensor, Tensor]:
-    """Both products, in one launch, `early` as in models.cuda.early. Their matrices are alike in bits and columns."""
+    """Both products, in one launch, `early` as in models.cuda.early.
+
+    Their matrices are alike in bits and columns. Both are normed, with one epsilon, or none is.
+    """
     one, two = _launched([first, second], Join.STACKED, early)
     return one, two
 
@@ -199,16 +224,17 @@ def beside(first: Factors, second: Factors, *, early: bool = False) -> Tensor:
     return _launched([first, second], Join.BESIDE, early)[0]
 
 
-def _variant(matrix: TableMatrix, vectors: int, join: Join = Join.ALONE) -> Variant:
+def _variant(matrix: TableMatrix, vectors: int, join: Join = Join.ALONE, *, normed: bool = False) -> Variant:
     """Powers of two: as few are compiled as there are graphs of steps."""
-    return Variant(matrix.bits, 1 << (vectors - 1).bit_length(), join)
+    return Variant(matrix.bits, 1 << (vectors - 1).bit_length(), join, normed)
 
 
 def _launched(sides: Sequence[Factors], join: Join, early: bool = False) -> list[Tensor]:
     """The results: of each side, or one of all."""
     first, last = sides[0], sides[-1]
     device, vectors = first.x.device, len(first.x)
-    variant = _variant(first.matrix, vectors, join)
+    norms = first.norm, last.norm
+    variant = _variant(first.matrix, vectors, join, normed=first.norm is not None)
     plan = variant.plan([side.matrix.shape for side in sides], multiprocessors(device), shared_bytes(device))
     out = [
         torch.empty((vectors, side.matrix.shape[0]), dtype=side.dtype, device=device)
@@ -228,6 +254,8 @@ def _launched(sides: Sequence[Factors], join: Join, early: bool = False) -> list
             out[-1],
             parts,
             (first if len(first.matrix.counters) >= len(last.matrix.counters) else last).matrix.counters,
+            *(None if norm is None else norm.weight for norm in norms),
+            *(None if norm is None else norm.bias for norm in norms),
         ],
         [
             *(side.matrix.shape[0] for side in both),
@@ -237,6 +265,7 @@ def _launched(sides: Sequence[Factors], join: Join, early: bool = False) -> list
             *(int(side.dtype == torch.float16) for side in both),
             vectors,
             plan.staged,
+            0 if first.norm is None else _bits_of(first.norm.eps),
         ],
         early,
     )
@@ -244,13 +273,13 @@ def _launched(sides: Sequence[Factors], join: Join, early: bool = False) -> list
 
 
 def table_matrix(weight: LutWeight, kernels: Kernels) -> TableMatrix | None:
-    """None for a weight that the kernel does not read."""
+    """None for a weight that the kernel does not read, and where none can be compiled: other kernels then multiply."""
     rows, columns = weight.shape
     bits = weight.index_bits
     whole = columns * bits // 8 % 16 == 0 and weight.group_size % _HALF_ROWS == 0
     if bits not in (4, 8) or not whole or weight.codebook.shape[1] != 1 << bits:
         return None
-    if weight.codebook.dtype != torch.float16:
+    if weight.codebook.dtype != torch.float16 or not _compiles(kernels, bits, weight.indices.device):
         return None
     indices = weight.indices.contiguous()
     return TableMatrix(
@@ -265,8 +294,19 @@ def table_matrix(weight: LutWeight, kernels: Kernels) -> TableMatrix | None:
 
 
 @cache
+def _compiles(kernels: Kernels, bits: int, device: torch.device) -> bool:
+    """Where not, it is said once why: there is no compiler, or it is older than the card."""
+    try:
+        kernels(Variant(bits, 1), device)
+    except (OSError, ValueError) as error:
+        _LOG.warning("products are left to Triton's kernels, as table.cu's do not compile: %s", error)
+        return False
+    return True
+
+
+@cache
 def card_kernels(variant: Variant, device: torch.device) -> Launch:
-    """Compiled for the card that `device` is, in some 0.3 s the first time."""
+    """Compiled for the card that `device` is, in some 0.3 s the first time. Raises as `compile_file`."""
     major, minor = torch.cuda.get_device_capability(device)
     cubin = kept_cubin(SOURCE, 10 * major + minor, variant.defines)
     function = Function(cubin, "table_product", shared_bytes(device), device)
@@ -275,6 +315,11 @@ def card_kernels(variant: Variant, device: torch.device) -> Launch:
         function(plan.blocks, variant.threads, plan.shared_bytes, packed(tensors, numbers), early=early)
 
     return launch
+
+
+def _bits_of(number: float) -> int:
+    """Of a float32, as a whole number."""
+    return int.from_bytes(struct.pack("<f", number), "little", signed=True)
 
 
 def packed(tensors: Sequence[Tensor | None], numbers: Sequence[int]) -> bytes:

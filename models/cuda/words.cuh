@@ -34,6 +34,11 @@ __device__ __forceinline__ void wait_for_staged() {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
 }
 
+// Into L2, if it comes to it.
+__device__ __forceinline__ void ask_for(const void* place) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(place));
+}
+
 // The next launch may begin as soon as all blocks of this one have.
 __device__ __forceinline__ void let_next_launch_begin() {
 #if __CUDA_ARCH__ >= 900

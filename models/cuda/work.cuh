@@ -27,10 +27,13 @@ struct Product {
     void* out[2];                        // [R, O] float32, or float16
     float* parts;                        // [blocks, 2, VECTORS, TILE_ROWS]
     int* counters;                       // [tiles], all 0, and 0 again at the end
+    const float* scale[2];               // [I], where x is normed: what its norm multiplies by,
+    const float* shift[2];               // [I], and what it adds
     int rows[2], columns[2], group[2];
     int gelu[2], half_out[2];
     int vectors;
     int staged;  // units of the vectors that half of their room holds, a multiple of SET
+    float epsilon;
 };
 
 // Of two, without an index that would move both to memory.
@@ -166,3 +169,28 @@ struct Entries {
         }
     }
 };
+
+// Where 8 numbers of a slice lie among staged ones: a warp's loads of 16 bytes a lane then follow each other.
+__device__ __forceinline__ int place_of(int step, int piece, int slice, int quarter) {
+    return (((step * PIECES + piece) * SLICES + slice) * 4 + quarter) * 16;
+}
+
+// Eight numbers of a vector as they are staged: float32 ones in two halves, in the places of their two slices.
+struct Piece {
+    int vector, column, place;
+    int turn;  // bytes by which a second slice's piece lies before, not behind, the first's as they are stored
+
+    __device__ __forceinline__ int first() const { return place + turn; }
+    __device__ __forceinline__ int second() const { return place + (64 - turn); }
+};
+
+// Piece `number` of those that `units` have from unit `first` on. Eight that follow each other are stored to all banks.
+__device__ __forceinline__ Piece piece_of(int number, int first, int units) {
+    constexpr int PAIR = SPLIT ? 1 : 2;  // vectors whose pieces lie beside each other
+    int quarter = number % 4, one = number / 4 % PAIR, piece = number / (4 * PAIR) % PIECES;
+    int rest = number / (4 * PAIR * PIECES), steps = units * WAYS;
+    int step = VECTORS == PAIR ? rest : rest % steps;
+    int vector = VECTORS == PAIR ? one : rest / steps * PAIR + one;
+    int column = (first * WAYS + step) * STEP_COLUMNS + quarter * LANE_COLUMNS + piece * 8;
+    return Piece{vector, column, place_of(step, piece, SPLIT ? 2 * vector : vector, quarter), piece % 2 * 64};
+}

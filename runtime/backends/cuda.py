@@ -15,7 +15,7 @@ import torch
 
 from models.cache import KeyValueCache
 from models.cuda.step import RowDecoder, Stage, attention_shape
-from models.cuda.table import Kernels
+from models.cuda.ways import Ways
 from models.falcon import Falcon
 from runtime.backends.base import DraftCost, KeyValues, Logits, check_batch, checked_tokens
 from runtime.backends.cards import card_reason, interpreted, memory_ended
@@ -41,18 +41,15 @@ _FEW_INTERPRETED = 4  # there, a program that shares keys among rows saves what 
 class CudaBackend(FalconBackend[CountedState[Caches]]):
     """A model on one card or several; with device cpu, by Triton's interpreter."""
 
-    def __init__(
-        self, model: Falcon, stages: Sequence[Stage], kernels: Kernels | None = None, *, early: bool = False
-    ) -> None:
+    def __init__(self, model: Falcon, stages: Sequence[Stage], ways: Ways | None = None) -> None:
         """Moves `model`, whose layers are compressed ones, to the devices of `stages`.
 
-        `kernels` and `early` are as for `RowDecoder`. Raises BackendUnavailableError for a shape that the
-        kernels lack, DeviceMemoryError where it does not fit.
+        Raises BackendUnavailableError for a shape that the kernels lack, DeviceMemoryError where it does not fit.
         """
         super().__init__(model.config)
         try:
             with _memory_told():
-                self._decoder: RowDecoder | None = RowDecoder(model, stages, kernels, early=early)
+                self._decoder: RowDecoder | None = RowDecoder(model, stages, ways or Ways())
         except ValueError as error:
             raise BackendUnavailableError(f"This model has {error}.", option="; choose --backend torch") from None
         self._stages = tuple(stages)

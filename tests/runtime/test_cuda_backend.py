@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.random_falcon import SHAPES, random_falcon
 from models.config import FalconConfig
 from models.cuda.step import Stage
 from models.cuda.table import Join, Launch, Variant
+from models.cuda.ways import Ways
 from models.falcon import Falcon
 from runtime.backends.cards import interpreted
 from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
@@ -67,21 +69,25 @@ def test_layers_on_several_devices_score_like_all_on_one(bundles: Bundles, varia
     np.testing.assert_array_equal(two.feed([9], restored[0]), one.feed([9], restored[1]))
 
 
-@pytest.mark.parametrize("shape", ["tiny-7b", "tiny-40b", "tiny-biased"])
-def test_products_by_tables_score_like_those_of_torch(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("shape", "ways"),
+    [("tiny-7b", Ways(normed=True)), ("tiny-40b", Ways(normed=True)), ("tiny-biased", Ways(combined=True))],
+)
+def test_products_by_tables_score_like_those_of_torch(shape: str, ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SHAPES, "tiny-biased", SHAPES["tiny-7b"] | {"bias": True})
     falcon = random_falcon(shape, "lut4", torch.device("cpu"))
     for name, parameter in falcon.named_parameters():
-        if name.endswith("bias"):
+        if name.endswith("bias") or "norm" in name or "ln_" in name:
             parameter.normal_(std=0.5)
-    ran: list[tuple[int, Join]] = []
+    ran: list[tuple[int, Join, bool]] = []
 
     def kernels(variant: Variant, device: torch.device) -> Launch:
-        ran.append((variant.vectors, variant.join))
+        ran.append((variant.vectors, variant.join, variant.normed))
         return run_here(variant, device)
 
     stages = [Stage(torch.device("cpu"), 0, 2)]
-    fast = CudaBackend(copy.deepcopy(falcon), stages, kernels)
+    fast = CudaBackend(copy.deepcopy(falcon), stages, replace(ways, tables=kernels))
+    ran.clear()  # they were tried
     monkeypatch.setattr("models.cuda.step.with_cuda_kernels", lambda weight, _kernels: weight)
     plain = CudaBackend(falcon, stages)
     feeds: list[list[list[int]]] = [[IDS[:4]], [[3]], [[7], [8, 9]]]
@@ -92,7 +98,11 @@ def test_products_by_tables_score_like_those_of_torch(shape: str, monkeypatch: p
         for one, other in zip(got, wanted, strict=True):
             assert divergence(other, one) < 1e-9
     blocks = [Join.STACKED, Join.BESIDE] * 2
-    assert ran == [(rows, join) for rows in (4, 1, 4) for join in (*blocks, Join.ALONE)]
+    assert ran == [
+        (rows, join, ways.normed and rows == 1 and join is Join.STACKED)
+        for rows in (4, 1, 4)
+        for join in (*blocks, Join.ALONE)
+    ]
 
 
 @pytest.mark.usefixtures("plain")

@@ -111,7 +111,7 @@ def _converted(to: str, source: str, values: Sequence[Bits], *, finite: bool) ->
         upper, lower = (bits_of(np.clip(floats(value, source), -most, most), "f16") for value in values)
         return upper << np.uint64(16) | lower
     if to in _FLOATS:
-        return bits_of(floats(values[0], source), to)
+        return bits_of(_numbers(values[0], source), to)
     return _cut(_numbers(values[0], source).view(np.uint64), width(to))
 
 
@@ -129,6 +129,8 @@ _OF_FLOATS: dict[str, Callable[..., npt.NDArray[Any]]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
+    "div": np.divide,
+    "rsqrt": lambda a: 1 / np.sqrt(a),
     "fma": lambda a, b, c: a.astype(np.float64) * b + c,
     "abs": np.abs,
     "neg": np.negative,

@@ -151,6 +151,8 @@ class Block:
             self.place[mask] = len(self.kernel.code)
         elif name == "membar" or operation == "griddepcontrol.launch_dependents":
             return
+        elif name == "prefetch":
+            self._far(mask).load(self._value(operands[0].strip("[]"), "u64")[mask], 1)
         elif operation == "griddepcontrol.wait":
             self._waited |= mask
         elif operation.startswith("cp.async"):
@@ -205,8 +207,7 @@ class Block:
         registers = [part.strip() for part in others[0].strip("{}").split(",")]
         size = width(kinds[-1]) // 8
         first = int(place[2] or 0)
-        far = self.memory if self.early is None or self._waited[mask].all() else self.early
-        memory = {"shared": self.shared, "param": self.parameter}.get(kinds[0], far)
+        memory = {"shared": self.shared, "param": self.parameter}.get(kinds[0]) or self._far(mask)
         addresses = (self._value(place[1], "u64") + np.uint64(first & 0xFFFFFFFFFFFFFFFF))[mask]
         assert not (addresses % np.uint64(size * len(registers))).any(), "an address that is not aligned"
         if name == "atom":
@@ -223,6 +224,10 @@ class Block:
                 memory.store(here, self._value(register, kinds[-1])[mask], size)
             else:
                 self._set(register, self._spread(memory.load(here, size), mask), mask)
+
+    def _far(self, mask: Mask) -> Memory:
+        """What these threads may reach of the card's memory."""
+        return self.memory if self.early is None or self._waited[mask].all() else self.early
 
     def _copy(self, kinds: list[str], operands: tuple[str, ...], mask: Mask) -> None:
         """Of 16 bytes to shared memory, or of fewer and zeros; it may come as late as its thread waits."""
@@ -279,15 +284,17 @@ class Block:
             self._set(operands[0], joined, mask)
 
     def _shuffle(self, kinds: list[str], operands: tuple[str, ...], mask: Mask) -> None:
-        """The whole warp's, with clamp 31: from the lane that the low five bits name."""
-        assert kinds[:2] == ["sync", "idx"]
+        """Of whole warps, with clamp 31: from the lane that the low five bits name, or turn within the own one's."""
+        assert kinds[0] == "sync"
         value, index, clamp, members = (self._value(operand, "b32") for operand in operands[1:])
-        assert (clamp == 31).all()
-        assert (members == 0xFFFFFFFF).all()
-        assert mask.all()
+        assert (clamp == 31)[mask].all()
+        assert (members == 0xFFFFFFFF)[mask].all()
+        warps = mask.reshape(-1, LANES)
+        assert (warps.all(1) | ~warps.any(1)).all(), "a warp shuffles as one"
         lane = np.arange(self.threads, dtype=np.uint64)
-        source = lane // np.uint64(LANES) * np.uint64(LANES) + index % np.uint64(LANES)
-        self._set(operands[0], value[source.astype(np.intp)], mask)
+        named = {"idx": index, "bfly": lane ^ index}[kinds[1]] % np.uint64(LANES)
+        source = lane // np.uint64(LANES) * np.uint64(LANES) + named
+        self._set(operands[0].partition("|")[0], value[source.astype(np.intp)], mask)
 
     def _multiply(self, operands: tuple[str, ...], mask: Mask) -> None:
         """m16n8k16 of float16 with float32 sums, by the tables of fragments in the section on `mma.m16n8k16`."""

@@ -19,9 +19,10 @@ from torch import nn
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from models.cuda.attention import AttentionShape, attend_prompt, attend_rows
+from models.cuda.attention import AttentionShape, attend_rows, attention_counters
 from models.cuda.layout import Layout
 from models.cuda.norms import normalized
+from models.cuda.prompt import attend_prompt
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from tests.models.cuda.offline import AbsentCard, resources
@@ -38,7 +39,8 @@ def launch(name: str, early: bool) -> None:
     bias = torch.zeros(kv_heads, group, CONTEXT) if name == "rw" else None
     table = None if name == "rw" else (torch.zeros(CONTEXT, head_dim), torch.zeros(CONTEXT, head_dim))
     query = rotate_and_store(torch.zeros(1, kv_heads, group + 2, head_dim), table, rows, 1, CONTEXT, early=early)
-    attend_rows(query, rows, 1, shape, bias, 32, Layout(torch.float32, 8), early=early)
+    for counters in (None, attention_counters(torch.device("cpu"))):
+        attend_rows(query, rows, 1, shape, bias, 32, Layout(torch.float32, 8), counters=counters, early=early)
     attend_prompt(query, rows, 1, shape, bias, Layout(torch.float16, 1))
 
 

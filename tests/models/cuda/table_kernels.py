@@ -36,7 +36,8 @@ def run_here(
     def launch(plan: Plan, tensors: Sequence[Tensor | None], numbers: Sequence[int], _early: bool) -> None:
         draw = np.random.default_rng(scattered)
         memory = Memory([tensor for tensor in tensors if tensor is not None], once=tensors[10:12])
-        early = Memory([tensor for tensor in tensors[:4] if tensor is not None])  # weights and codebooks
+        unwritten = [*tensors[:4], *tensors[14:]]  # weights, codebooks and norms
+        early = Memory([tensor for tensor in unwritten if tensor is not None])
         kernel = parse(ptx(variant), plan.shared_bytes)
         for fresh in tensors[10:13]:  # both results and the parts: memory of before, whatever it holds
             assert fresh is not None

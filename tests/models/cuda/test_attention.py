@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.config import FalconConfig
-from models.cuda.attention import AttentionShape, attend_prompt, attend_rows, split_count
+from models.cuda.attention import AttentionShape, attend_rows, attention_counters, split_count
 from models.cuda.layout import PLAIN
 from models.cuda.machine import interpreted
+from models.cuda.prompt import attend_prompt
 from models.cuda.rotary import rotate_and_store
 from models.cuda.rows import Rows
 from models.falcon import alibi_bias, rotary_tables, rotate
@@ -129,6 +130,16 @@ def test_rows_of_several_states_gather_what_torch_gathers(case: Case, splits: in
     feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, splits, PLAIN))
 
 
+@pytest.mark.parametrize("splits", [1, 2, 5])
+def test_the_last_program_to_come_gathers_what_torch_gathers(case: Case, splits: int) -> None:
+    feed = Feed(case, *STATES)
+    counters = attention_counters(torch.device(DEVICE))
+    for _ in range(2):
+        out = attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, splits, PLAIN, counters=counters)
+        feed.check(out)
+        assert not counters.any()
+
+
 def test_rows_of_one_state_see_each_other_up_to_their_own_position(case: Case) -> None:
     feed = Feed(case, *DRAFTS)
     feed.check(attend_rows(feed.query, feed.rows, LAYER, case.shape, case.bias, 2, PLAIN))
@@ -178,6 +189,16 @@ def test_a_card_of_132_multiprocessors_has_two_programs_for_each_where_the_conte
     kv_heads: int, rows: int, splits: int
 ) -> None:
     assert split_count(AttentionShape(kv_heads, 4, 64, 2048), rows, 132) == splits
+
+
+@pytest.mark.parametrize(
+    ("kv_heads", "group", "rows", "splits"),
+    [(1, 71, 1, 32), (1, 71, 4, 14), (1, 71, 32, 2), (1, 71, 64, 1), (8, 16, 4, 9)],
+)
+def test_where_the_last_one_combines_16_heads_are_a_program_s(
+    kv_heads: int, group: int, rows: int, splits: int
+) -> None:
+    assert split_count(AttentionShape(kv_heads, group, 64, 2048), rows, 132, combined=True) == splits
 
 
 def test_a_head_size_that_is_no_power_of_two_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from benchmarks.random_falcon import SHAPES, random_falcon
 from models.compressed import LutWeight
 from models.cuda.step import Stage
 from models.cuda.table import Factors, TableMatrix, beside, card_kernels, product, stacked, table_matrix
+from models.cuda.ways import Ways
 from runtime.backends.cuda import CudaBackend
 from runtime.backends.graphs import RecordedCall
 
@@ -43,6 +45,21 @@ def matrix_of(weight: LutWeight) -> TableMatrix:
 
 def check(got: Tensor, wanted: Tensor, vectors: int) -> None:
     assert float((got.double() - wanted).norm() / wanted.norm()) < (ROUNDED if vectors <= 8 else HALF)
+
+
+WAYS = [
+    Ways(tables=card_kernels, early=early, **more)
+    for more in ({}, {"normed": True}, {"combined": True}, {"normed": True, "combined": True})
+    for early in (False, True)
+]
+
+
+def check_alike(found: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Scores by Triton's kernels, and by each of `WAYS`: near, and the same bits where launches begin early."""
+    wanted, *others = found
+    for got, early in zip(others[::2], others[1::2], strict=True):
+        assert divergence(wanted, got) < 1e-4
+        assert np.array_equal(got, early)
 
 
 def divergence(wanted: npt.NDArray[np.float32], got: npt.NDArray[np.float32]) -> float:
@@ -108,22 +125,18 @@ def test_steps_by_tables_score_as_triton_s_do_and_the_same_where_they_begin_earl
     stages = [Stage(CARD, 0, 4)]
     everyone = [
         CudaBackend(copy.deepcopy(model), stages),
-        CudaBackend(model, stages, card_kernels),
-        CudaBackend(model, stages, card_kernels, early=True),  # with the same weights, which have their kernels
+        *(CudaBackend(model, stages, ways) for ways in WAYS),  # with the same weights, which have their kernels
     ]
     states = [[backend.new_state() for _ in range(9)] for backend in everyone]
     generator = np.random.default_rng(0)
     for length in (40, 1, 1, 3, 8, *[1] * 60):
         tokens = generator.integers(0, 65024, length).tolist()
-        wanted, got, early = (backend.feed(tokens, own[0]) for backend, own in zip(everyone, states, strict=True))
-        assert divergence(wanted, got) < 1e-4
-        assert np.array_equal(got, early)
+        check_alike([backend.feed(tokens, own[0]) for backend, own in zip(everyone, states, strict=True)])
     for count in (2, 9):
         feeds = generator.integers(0, 65024, count).tolist()
         batches = (
             backend.feed_batch([([token], state) for token, state in zip(feeds, own[:count], strict=True)])
             for backend, own in zip(everyone, states, strict=True)
         )
-        for wanted, got, early in zip(*batches, strict=True):
-            assert divergence(wanted, got) < 1e-4
-            assert np.array_equal(got, early)
+        for scores in zip(*batches, strict=True):
+            check_alike(scores)

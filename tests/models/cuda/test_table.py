@@ -12,7 +12,7 @@ pytest.importorskip("triton", reason="triton is not installed: it exists for Lin
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.compressed import LutWeight
 from models.cuda.layout import Layout
@@ -22,6 +22,7 @@ from models.cuda.table import (
     SOURCE,
     Factors,
     Join,
+    Launch,
     TableMatrix,
     Variant,
     beside,
@@ -136,6 +137,43 @@ def test_stacked_products_are_both_of_them(rows: tuple[int, int], vectors: int) 
     assert not any(matrix.counters.any() for matrix in matrices)
 
 
+def random_norms(columns: int, count: int) -> list[nn.LayerNorm]:
+    norms = [nn.LayerNorm(columns).requires_grad_(False) for _ in range(count)]
+    for seed, norm in enumerate(norms):
+        norm.weight.copy_(1 + random_rows(1, columns, 2 * seed)[0])
+        norm.bias.copy_(random_rows(1, columns, 2 * seed + 1)[0])
+    return norms
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("bits", "columns"), [(4, 32), (4, 2080), (8, 1040)])
+def test_a_vector_is_normed_as_by_torch_before_it_is_multiplied(bits: int, columns: int, count: int) -> None:
+    weights = [random_weight(bits, rows, columns) for rows in (64, 96)]
+    norms = random_norms(columns, count)
+    hidden = 3 + 5 * random_rows(1, columns)
+    for seed in (None, 0):
+        one, two = (matrix_of(weight, scattered=seed) for weight in weights)
+        assert one.norms()
+        got = stacked(
+            Factors(matrix=one, x=hidden, norm=norms[0]), Factors(matrix=two, x=hidden, norm=norms[-1], gelu=True)
+        )
+        if seed is None:
+            first, second = got
+    normal = [norm.double()(hidden.double()) for norm in norms]
+    assert distance(first, wanted_of(weights[0], normal[0])) < EXACT
+    assert distance(second, F.gelu(wanted_of(weights[1], normal[-1]))) < EXACT
+    assert got[0].equal(first), "the same bits in whatever order warps run"
+    assert got[1].equal(second)
+
+
+def test_a_vector_that_shared_memory_does_not_hold_is_normed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = matrix_of(random_weight(4, 64, 8192))
+    assert matrix.norms()
+    monkeypatch.setattr("models.cuda.table.shared_bytes", lambda _: 90 << 10)
+    assert matrix.takes(1)
+    assert not matrix.norms()
+
+
 @pytest.mark.parametrize("vectors", [2, 16])
 @pytest.mark.parametrize("columns", [(1120, 4512), (4512, 1120), (32, 32)])
 def test_products_beside_each_other_are_their_sum(columns: tuple[int, int], vectors: int) -> None:
@@ -214,11 +252,19 @@ def test_all_blocks_of_a_plan_fit_the_card_at_once(
     assert plan.blocks >= 1
     assert plan.staged >= 1
     at_once = -(-plan.blocks // processors)
-    reserved, held = 1 << 10, 16  # by the system, and beside what is asked for
+    reserved, held = 1 << 10, 80  # by the system, and beside what is asked for
     assert at_once * variant.threads <= 512
     assert at_once * (plan.shared_bytes + reserved + held) <= (kilobytes + 2) << 10
     if shapes[0][0] > 64 and (kilobytes == 226 or (vectors, kilobytes) == (1, 162)):
         assert plan.blocks == 512 // variant.threads * processors
+
+
+@pytest.mark.parametrize("width", [4544, 8192])
+def test_a_vector_that_is_to_be_normed_lies_whole_beside_the_tables_of_two_blocks(width: int) -> None:
+    plan = Variant(4, 1, Join.STACKED, normed=True).plan([(4672, width), (4 * width, width)], 132, 226 << 10)
+    assert plan.blocks == 2 * 132
+    assert 2 * plan.staged * 512 >= width
+    assert 2 * (plan.shared_bytes + (1 << 10) + 80) <= 228 << 10
 
 
 @pytest.mark.parametrize(("shared", "takes"), [(226, (1, 4, 8, 16, 32)), (162, (1, 4, 8, 16)), (98, (1, 4, 8))])
@@ -238,8 +284,8 @@ def test_cards_with_less_shared_memory_take_fewer_vectors(
 @pytest.mark.parametrize("architecture", [80, 89, 90])
 @pytest.mark.parametrize("join", Join)
 def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, architecture: int) -> None:
-    for bits, vectors in [(4, 1), (4, 8), (4, 16), (4, 32), (8, 1), (8, 32)]:
-        variant = Variant(bits, vectors, join)
+    variants = [Variant(bits, vectors, join) for bits, vectors in [(4, 1), (4, 8), (4, 16), (4, 32), (8, 1), (8, 32)]]
+    for variant in variants + [Variant(bits, 1, join, normed=True) for bits in (4, 8) if join is Join.STACKED]:
         if variant.least_bytes > SHARED_BYTES[architecture]:
             continue
         ptx(variant)  # skips where the compiler is not there
@@ -250,11 +296,15 @@ def test_the_kernel_compiles_for_cards_and_loops_in_registers(join: Join, archit
         assert {"LDL", "STL"}.isdisjoint(operations[products[0] : products[-1]]), "spilled where it multiplies"
 
 
-@pytest.mark.parametrize("join", Join)
-@pytest.mark.parametrize(("bits", "vectors"), [(4, 1), (4, 4), (8, 1)])
-def test_no_warp_waits_for_weights_that_it_has_just_asked_for(bits: int, vectors: int, join: Join) -> None:
+@pytest.mark.parametrize(
+    "variant",
+    [
+        *(Variant(bits, vectors, join) for join in Join for bits, vectors in [(4, 1), (4, 4), (8, 1)]),
+        *(Variant(bits, 1, Join.STACKED, normed=True) for bits in (4, 8)),
+    ],
+)
+def test_no_warp_waits_for_weights_that_it_has_just_asked_for(variant: Variant) -> None:
     """A scoreboard counts: a wait for the older of two loads that share one is a wait for both."""
-    variant = Variant(bits, vectors, join)
     ptx(variant)  # skips where the compiler is not there
     code = scheduled(compile_file(SOURCE, 90, variant.defines).cubin)
     products = [number for number, one in enumerate(code) if one.text.startswith("HMMA")]
@@ -267,6 +317,27 @@ def test_no_warp_waits_for_weights_that_it_has_just_asked_for(bits: int, vectors
         assert len(counting) == 1
         waiting = [number for number in range(first, last + 100) if code[number].waits_for & counting]
         assert not waiting, code[waiting[0]]
+
+
+def test_matrices_are_left_to_other_kernels_where_the_compiler_is_missing_or_older_than_the_card(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ptx(Variant(4, 1))  # skips where the compiler is not there
+
+    def unknown(variant: Variant, _device: torch.device) -> Launch:
+        compile_file(SOURCE, 45, variant.defines)  # an architecture that there never was
+        raise AssertionError
+
+    def missing(_variant: Variant, _device: torch.device) -> Launch:
+        raise OSError("NVRTC is not installed")
+
+    weight = random_weight(4, 64, 32)
+    for kernels in (unknown, unknown, missing):
+        assert table_matrix(weight, kernels) is None
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "nvrtc: error: invalid value for --gpu-architecture (-arch)",
+        "NVRTC is not installed",
+    ]
 
 
 def test_a_wrong_source_tells_the_compiler_s_words(tmp_path: Path) -> None:
