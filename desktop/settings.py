@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -39,14 +40,16 @@ class Settings:
     send_with: SendWith = "enter"
     model: str | None = None  # key of the model that new chats begin with
     models_folders: tuple[str, ...] = ()  # where bundles are looked for, beside the usual places
+    chat_formats: Mapping[str, str] = field(default_factory=dict)  # runtime's, by keys of models that name none
     context_policy: ContextPolicy = "rolling"  # runtime's, of new chats
     compute_on: DeviceName = "automatic"  # where models of this computer are computed
     welcomed: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models_folders", _folders(self.models_folders))
+        object.__setattr__(self, "chat_formats", _texts(self.chat_formats))
         for name, hint in get_type_hints(type(self)).items():
-            if name != "models_folders" and not _fits(getattr(self, name), hint):
+            if name not in ("models_folders", "chat_formats") and not _fits(getattr(self, name), hint):
                 raise ValueError(f"{name} cannot be {getattr(self, name)!r:.60}")
         if self.text_size not in TEXT_SIZES:
             raise ValueError(f"text_size must be {TEXT_SIZES.start} to {TEXT_SIZES.stop - 1}, not {self.text_size}")
@@ -80,7 +83,7 @@ class SettingsFile:
         if not isinstance(values, dict):
             self._set_aside()
             return _after_damage()
-        known = {field.name for field in fields(Settings)}
+        known = {setting.name for setting in fields(Settings)}
         self._unknown = {name: value for name, value in values.items() if name not in known}
         settings = Settings()
         for name in known & values.keys():
@@ -124,6 +127,12 @@ def _folders(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(folder, str) and folder for folder in value):
         raise ValueError("models_folders must be a list of folders")
     return tuple(dict.fromkeys(value))
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ValueError("chat_formats must be texts by texts")
+    return dict(value)
 
 
 def _fits(value: object, hint: Any) -> bool:

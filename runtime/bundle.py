@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from runtime.arguments import check_callable, check_kind, checked_path
 from runtime.bounded import read_bounded
+from runtime.chat import RAW
 from runtime.errors import BundleError, OptionError
 from runtime.hashing import sha256_of
 from runtime.manifest import MANIFEST_NAME, Manifest, Part
@@ -44,6 +45,11 @@ class Bundle:
             bundle.verify()
             bundle.mark_seen()
         return bundle
+
+    @property
+    def has_chat_format(self) -> bool:
+        """Whether the bundle knows how its model was taught to converse; else what is written to it is continued."""
+        return self.manifest.chat_template != RAW
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Hash every file; `progress` gets (bytes done, bytes in all). Raises BundleError, which names the file."""

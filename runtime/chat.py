@@ -82,6 +82,11 @@ class ChatTemplate:
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TEMPLATES)}."
         raise OptionError(f"There is no chat format {name!r}; {hint}")
 
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """Of the formats that models were taught; `raw`, which is none, is not among them."""
+        return tuple(name for name in TEMPLATES if name != RAW)
+
     def encode(self, messages: Sequence[Message], tokenizer: Tokenizer, *, for_answer: bool = True) -> list[int]:
         """Ids of the conversation, ready for the model's answer; without `for_answer` it ends with the last message.
 
@@ -296,4 +301,4 @@ DEFAULT_TEMPLATE = TEMPLATES["falcon-instruct"]
 
 def formats() -> str:
     """The names of the chat formats, for people."""
-    return ", ".join(name for name in TEMPLATES if name != RAW)
+    return ", ".join(ChatTemplate.names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,7 +12,7 @@ from desktop.controllers.conversation import ConversationController
 from desktop.engine.events import AnswerProgress, EngineStatus
 from desktop.engine.host import EngineHost
 from desktop.engine.safe_start import SafeStart
-from desktop.engine.sources import RemoteModel, Source
+from desktop.engine.sources import LocalModel, RemoteModel, Source
 from desktop.store.records import Dropped, StoredMessage
 from desktop.views.conversation.view import ConversationView
 from desktop.views.window import MainWindow
@@ -20,8 +21,8 @@ from desktop.views.window import MainWindow
 class EngineController(QObject):
     """Loads what is chosen; says what it does and what failed; never loads twice what took the program down."""
 
-    loaded = Signal(str)  # key of a model that answers now
     chooseRequested = Signal()
+    chatFormatRequested = Signal(str)  # key of a model that has none: the user wants to choose one
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class EngineController(QObject):
         self._window, self._view = window, view
         self._crashed = safe_start.crashed()  # asked before anything is loaded
         self._told = ""  # what the banner says of a model that does not answer
+        self._told_format = ""  # and of a model without a chat format
         self._ended: StoredMessage | None = None  # the answer that ended last with the engine that runs now
         self._used: int | None = None
         host.statusChanged.connect(self._show)
@@ -88,8 +90,7 @@ class EngineController(QObject):
         elif status.kind in ("loading", "ready"):
             self._window.banner.withdraw(self._told)
             self._told, self._ended = "", None
-        if status.kind == "ready" and status.source is not None:
-            self.loaded.emit(status.source.key)
+        self._tell_format(status)
         self._meter(self._used)
         self._show_pending()
 
@@ -104,6 +105,26 @@ class EngineController(QObject):
         self._window.banner.withdraw(self._told)
         self._told = sentence
         self._window.banner.show_notice(sentence, button=button, action=action, lasting=True)
+
+    def _tell_format(self, status: EngineStatus) -> None:
+        """Once it is loaded, that a model does not answer but continues, unless it was taught a format and is told so."""
+        source, told = status.source, ""
+        if isinstance(source, LocalModel) and status.info is not None and not status.info.has_chat_format:
+            told = self.tr(
+                "{name} has no chat format, so it continues what you write instead of answering. If it was taught one, "
+                "choose it."
+            ).format(name=source.name)
+        if told == self._told_format:
+            return
+        self._window.banner.withdraw(self._told_format)
+        self._told_format = told
+        if isinstance(source, LocalModel) and told:
+            self._window.banner.show_notice(
+                told,
+                button=self.tr("Chat Format…"),
+                action=partial(self.chatFormatRequested.emit, source.key),
+                lasting=True,
+            )
 
     def _words(self, status: EngineStatus) -> str:
         match status.kind:

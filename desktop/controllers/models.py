@@ -34,7 +34,7 @@ from desktop.views.models.asking import ask
 from desktop.views.models.dialog import ModelsDialog, Page
 from desktop.views.models.menu import ModelMenu
 from desktop.views.welcome import WelcomeChoice
-from runtime import machine_memory
+from runtime import ChatTemplate, machine_memory
 
 _BUNDLE = "bundle:"
 _EMBEDDED_BYTES = 3_500_000  # of its bundle, which is made when it is first loaded
@@ -84,6 +84,7 @@ class ModelsController(QObject):
         self.checks.deviceRequested.connect(lambda name: self._change(compute_on=name))
         host.statusChanged.connect(self._show_status)
         engine.chooseRequested.connect(self.choose)
+        engine.chatFormatRequested.connect(self.show_model)
         shell.modelsRequested.connect(self.open)
         shell.welcomed.connect(self._welcomed)
         shell.settingsChanged.connect(self._settings_changed)
@@ -156,6 +157,8 @@ class ModelsController(QObject):
             local.removeRequested.connect(self.ask_remove)
             local.addFolderRequested.connect(self._ask_folder)
             local.dropFolderRequested.connect(self._drop_folder)
+            local.chatFormatChosen.connect(self.set_chat_format)
+            local.set_chat_formats(self._shell.settings.chat_formats)
             local.set_folders([Path(folder) for folder in self._shell.settings.models_folders])
             self.exports.join(dialog.export)
             self.services.join(dialog.services)
@@ -168,6 +171,18 @@ class ModelsController(QObject):
         self._dialog.raise_()
         self._dialog.activateWindow()
         return self._dialog
+
+    def show_model(self, key: str) -> None:
+        """Open the dialog at a model of this computer."""
+        self.open().local.list.choose(key)
+
+    def set_chat_format(self, key: str, name: str) -> None:
+        """Have a model asked in a chat format of runtime's from now on; an empty one is none."""
+        kept = {other: known for other, known in self._shell.settings.chat_formats.items() if other != key}
+        self._change(chat_formats=kept | ({key: name} if name else {}))
+        source = self._host.status.source
+        if source is not None and source.key == key:
+            self._engine.load(self._in_format(source))
 
     def load(self, key: str) -> None:
         """Load a model of this computer; one that is too large only after a question."""
@@ -230,7 +245,7 @@ class ModelsController(QObject):
 
     def _begin(self, source: Source | None, name: str) -> None:
         if source is not None:
-            self._engine.begin(source)
+            self._engine.begin(self._in_format(source))
             return
         sentence = self.tr("{name} is not here any more.").format(name=name)
         if has_embedded():
@@ -252,7 +267,14 @@ class ModelsController(QObject):
         self._window.banner.withdraw(self._missing)
         if isinstance(source, LocalModel):
             self.exports.note_load(source.path.absolute())
-        self._engine.load(source)
+        self._engine.load(self._in_format(source))
+
+    def _in_format(self, source: Source) -> Source:
+        """`source` in the chat format that was chosen for it."""
+        if not isinstance(source, LocalModel):
+            return source
+        chosen = self._shell.settings.chat_formats.get(source.key)
+        return replace(source, chat_format=chosen if chosen in ChatTemplate.names() else None)
 
     def _load_bundle(self, bundle: Path) -> None:
         self._load(LocalModel(path=bundle.absolute(), name=bundle.name))
@@ -369,6 +391,7 @@ class ModelsController(QObject):
         if self._dialog is None:
             return
         self._dialog.local.set_folders(folders)
+        self._dialog.local.set_chat_formats(settings.chat_formats)
         if settings.language != self._language:  # its texts are those of the moment when it was made
             page = self._dialog.page()
             self._dialog.close()

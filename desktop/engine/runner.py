@@ -203,7 +203,11 @@ class Runner:
         folder = self._folder(self.source)
         with self._marked():
             engine = ProcessEngine.open(
-                folder, backend=self._device.backend, compute_units=self._device.compute_units, wait=False
+                folder,
+                backend=self._device.backend,
+                compute_units=self._device.compute_units,
+                template=self.source.chat_format if isinstance(self.source, LocalModel) else None,
+                wait=False,
             )
             if not self._keep(engine):
                 return False

@@ -8,10 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class LocalModel:
-    """A bundle on this machine, run in a process of its own."""
+    """A bundle on this machine, run in a process of its own. `chat_format` is one of runtime's, in place of its own."""
 
     path: Path
     name: str
+    chat_format: str | None = None
 
     @property
     def key(self) -> str:

@@ -46,6 +46,7 @@ class ModelEntry:
     format: str = ""  # of the weights, such as lut4; `mixed` where they differ
     bytes: int | None = None  # on disk
     context_length: int | None = None  # tokens
+    has_chat_format: bool = True  # else it continues what is written, unless the user chooses one
     memory: int | None = None  # estimated from above, for one conversation of full length
     fits: Fits = "unknown"
     sentence: str = ""  # says why it fits or does not
@@ -126,6 +127,7 @@ def look_at(folder: Path, memory: Memory, last_used: float | None = None) -> Mod
         format="mixed" if manifest.recipe.get("formats") else linear,
         bytes=sum(entry.bytes for entry in manifest.files.values()),
         context_length=manifest.context_length,
+        has_chat_format=bundle.has_chat_format,
         memory=needs,
         fits=fits,
         sentence=sentence,

@@ -96,6 +96,7 @@ def _examine(
             "weights": weights,
             "context_length": manifest.context_length,
             "vocab_size": manifest.vocab_size,
+            "chat_template": manifest.chat_template,
             "tools": dict(manifest.tools),
         },
         machine=machine(),

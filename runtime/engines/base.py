@@ -32,6 +32,7 @@ class EngineInfo:
     backend: str  # `torch`, `coreml`, `reference`, or `remote`
     context_length: int | None  # tokens that prompt and answer may have together; None: the service does not say
     vocab_size: int | None = None  # ids of tokens that can be chosen are below it; None: the service does not say
+    has_chat_format: bool = True  # else a conversation is continued as the text that it is
 
 
 class Engine(ABC):

@@ -11,7 +11,7 @@ from runtime.arguments import check_kind
 from runtime.backends.base import Backend
 from runtime.backends.choice import open_backend
 from runtime.bundle import Bundle
-from runtime.chat import ChatTemplate, Message, ends_with_answer
+from runtime.chat import RAW, ChatTemplate, Message, ends_with_answer
 from runtime.context import Fitted, fit_continued, fit_messages, fit_text
 from runtime.engines.base import EngineInfo, checked_opening
 from runtime.generation import Writer, choosable
@@ -65,6 +65,7 @@ class LoadedModel:
             backend=self.backend.name,
             context_length=self.backend.context_length,
             vocab_size=choosable(self.tokenizer, self.backend),
+            has_chat_format=self.template.name != RAW,
         )
 
     @property

@@ -102,6 +102,11 @@ class CheckDialog(Dialog):
         match state.kind:
             case "well":
                 well = self.tr("This model works as it should on this computer.")
+                if state.report.get("bundle", {}).get("chat_template") == "raw":
+                    well += " " + self.tr(
+                        "It names no chat format: unless one is chosen in Models, it continues what you write instead "
+                        "of answering."
+                    )
                 advice = " ".join(state.report.get("recommendation", {}).get("sentences", []))
                 return f"{well} {advice}".strip()
             case "wrong" | "failed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QLocale, Qt, Signal, SignalInstance
@@ -18,8 +19,9 @@ from PySide6.QtWidgets import (
 
 from desktop.library import ModelEntry, disk_size
 from desktop.views.models.words import fits_title, used_title
-from desktop.views.parts import Paragraph, Scrolled, label
+from desktop.views.parts import Choice, Paragraph, Scrolled, label
 from desktop.views.sheet import set_kind
+from runtime import ChatTemplate
 
 _EDGE = 20  # pixels between the facts and the line beside them
 
@@ -32,15 +34,18 @@ class Details(QWidget):
     checkRequested = Signal(str)
     revealRequested = Signal(str)
     removeRequested = Signal(str)
+    chatFormatChosen = Signal(str, str)  # key, a format of runtime's; empty: none
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._entry: ModelEntry | None = None
+        self._chat_formats: Mapping[str, str] = {}
         self._loaded = self._checking = False
         self.name = label("heading")
         self.sentence = Paragraph()
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._facts, self.values = self._make_facts()
+        self.chat_format = self._make_chat_format()
         self.load_button = QPushButton(self.tr("Load"))
         set_kind(self.load_button, "primary")
         self.unload_button = QPushButton(self.tr("Unload"))
@@ -105,6 +110,8 @@ class Details(QWidget):
             value.setText(shown[name])
             value.setAccessibleName(shown[name].replace("\u200b", ""))
             self._facts.setRowVisible(row, bool(shown[name]))
+        self.chat_format.setCurrentIndex(max(self.chat_format.findData(self._chat_formats.get(entry.key, "")), 0))
+        self._facts.setRowVisible(self.chat_format, not entry.has_chat_format)
 
     def _make_facts(self) -> tuple[QFormLayout, dict[str, QLabel]]:
         """The rows of facts, and the label of each value by its name in `set_entry`."""
@@ -131,6 +138,27 @@ class Details(QWidget):
             values[key] = value
         return form, values
 
+    def set_chat_formats(self, chosen: Mapping[str, str]) -> None:
+        """The chat formats that the user chose, by keys of models."""
+        self._chat_formats = chosen
+        self.set_entry(self._entry, loaded=self._loaded)
+
+    def _make_chat_format(self) -> Choice:
+        """The row of a model that names no chat format: below the others, as the user can change it."""
+        choice, title = Choice(), QLabel(self.tr("Chat format"))
+        set_kind(title, "muted")
+        choice.addItem(self.tr("none: it continues what you write"), "")
+        for name in ChatTemplate.names():
+            choice.addItem(name, name)
+        choice.setAccessibleName(title.text())
+        choice.activated.connect(self._choose_format)
+        self._facts.addRow(title, choice)
+        return choice
+
+    def _choose_format(self, index: int) -> None:
+        if self._entry is not None:
+            self.chatFormatChosen.emit(self._entry.key, self.chat_format.itemData(index))
+
     def set_checking(self, checking: bool) -> None:
         """While a model is examined no other can be."""
         self._checking = checking
@@ -144,6 +172,11 @@ class Details(QWidget):
             text = self.tr("Comes with Falconet: small and quick, good for simple questions.")
             if entry.bytes is None:
                 text += " " + self.tr("It is prepared once, when it is first used.")
+        elif not entry.has_chat_format and entry.key not in self._chat_formats:
+            text = self.tr(
+                "No chat format is known for this model, so it continues what you write instead of answering. If it "
+                "was taught one, choose it here."
+            )
         else:
             text = ""
         self.sentence.set_plain(text)

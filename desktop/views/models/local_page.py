@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class LocalPage(QWidget):
     checkRequested = Signal(str)
     revealRequested = Signal(str)
     removeRequested = Signal(str)
+    chatFormatChosen = Signal(str, str)  # key, a format of runtime's; empty: none
     addFolderRequested = Signal()
     dropFolderRequested = Signal(str)
     exportRequested = Signal()
@@ -85,6 +86,7 @@ class LocalPage(QWidget):
         ):
             theirs.connect(mine)
         self.details.unloadRequested.connect(self.unloadRequested)
+        self.details.chatFormatChosen.connect(self.chatFormatChosen)
         self.set_folders(())
 
     def set_entries(self, entries: Sequence[ModelEntry]) -> None:
@@ -121,6 +123,10 @@ class LocalPage(QWidget):
         )
         narrow = self.width() < beside
         self._split.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
+
+    def set_chat_formats(self, chosen: Mapping[str, str]) -> None:
+        """The chat formats that the user chose, by keys of models."""
+        self.details.set_chat_formats(chosen)
 
     def set_checking(self, checking: bool) -> None:
         """While a model is examined no other can be."""
