@@ -100,7 +100,7 @@ class Footer(QWidget):
             return {}
         answer, streaming, free = item.role == "assistant", item.state == "streaming", not self._busy
         reason = item.figures.reason if item.figures else ""
-        unfinished = item.state == "interrupted" or reason in ("length", "context", "cancelled")
+        unfinished = item.state in ("interrupted", "failed") or reason in ("length", "context", "cancelled")
         found = {
             "copy": bool(item.text),
             "edit": not answer,

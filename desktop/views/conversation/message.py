@@ -162,24 +162,25 @@ class MessageWidget(QGroupBox):
             self._dropped.setVisible(dropped is not None)
 
     def _show_notice(self) -> None:
-        """Interrupted, failed, or an engine that must be started again: a sentence and a button. One that says the same
-        as before stays, and with it its place."""
+        """Interrupted, failed, empty, or an engine that must be started again: a sentence and a button. One that says
+        the same as before stays, and with it its place."""
         item = self.item
         text, label, act = "", "", self.regenerateClicked
         if self._offers_restart and self._pending and item.state == "streaming":
             text, label, act = self._pending, self.tr("Restart"), self.restartClicked
-        elif item.state == "interrupted":
-            text = item.error or self.tr("This answer was interrupted.")
+        elif item.state in ("interrupted", "failed"):
+            failed = self.tr("This answer could not be written.")
+            text = item.error or (failed if item.state == "failed" else self.tr("This answer was interrupted."))
             label = self.tr("Continue") if item.text else self.tr("Try again")
             act = self.continueClicked if item.text else self.regenerateClicked
-        elif item.state == "failed":
-            text, label = item.error or self.tr("This answer could not be written."), self.tr("Try again")
+        elif item.state == "complete" and item.role == "assistant" and not item.text.strip():
+            text, label = self.tr("The model had nothing to say."), self.tr("Try again")
         told = (text, label, item.state)
         if told != self._told:
             self._told = told
             self._drop_notice()
             if text:
-                self._notice = Notice(self, self._style, serious=item.state != "interrupted")
+                self._notice = Notice(self, self._style, serious=item.state not in ("interrupted", "complete"))
                 self._notice.set_text(text)
                 self._notice.set_action(label, act.emit)
                 self._notice.show()
