@@ -41,6 +41,7 @@ LEADS = {
         "Told", "The remote service cannot be reached: check its address and the network."
     ),
     "KeyRefusedError": QT_TRANSLATE_NOOP("Told", "The remote service refused the key: enter a valid one."),
+    "ServiceBusyError": QT_TRANSLATE_NOOP("Told", "The remote service asks to wait: try again later."),
     "ServiceError": QT_TRANSLATE_NOOP("Told", "The remote service gave no answer."),
     "PackageMissingError": QT_TRANSLATE_NOOP("Told", "A part of the program is not installed."),
     "DiskFullError": QT_TRANSLATE_NOOP("Told", "The disk is full: free some space."),

@@ -25,6 +25,7 @@ __all__ = [
     "OptionError",
     "ProcessEndedError",
     "ProcessKilledError",
+    "ServiceBusyError",
     "ServiceError",
     "ServiceUnreachableError",
     "SessionFileError",
@@ -83,6 +84,10 @@ class ServiceError(EngineError):
 
 class ServiceUnreachableError(ServiceError):
     """There is no connection to a remote service, or it broke."""
+
+
+class ServiceBusyError(ServiceError):
+    """A remote service wants to be asked later: it has too much to do, or is not ready yet."""
 
 
 class KeyRefusedError(ServiceError):

@@ -86,7 +86,8 @@ class EngineController(QObject):
         self._window.action("restart-engine").setEnabled(status.source is not None)
         if status.kind == "failed":
             told = self._is_told_in_chat(status.sentence)
-            self._tell(self.tr("{name} stopped.").format(name=name) if told else status.sentence, *self.remedy(status))
+            short = self.tr("{name} gave no answer.") if remote else self.tr("{name} stopped.")
+            self._tell(short.format(name=name) if told else status.sentence, *self.remedy(status))
         elif status.kind in ("loading", "ready"):
             self._window.banner.withdraw(self._told)
             self._told, self._ended = "", None
@@ -98,7 +99,8 @@ class EngineController(QObject):
         """What can be done about a model that failed: a button's text, and what it does."""
         if status.elsewhere:
             return self.tr("Settings…"), self._window.action("settings").trigger
-        return self.tr("Restart"), self.restart
+        remote = isinstance(status.source, RemoteModel)
+        return self.tr("Try again") if remote else self.tr("Restart"), self.restart
 
     def _tell(self, sentence: str, button: str, action: Callable[[], None]) -> None:
         """In the banner, in place of what it said of a model before, until one is loaded."""
@@ -107,7 +109,7 @@ class EngineController(QObject):
         self._window.banner.show_notice(sentence, button=button, action=action, lasting=True)
 
     def _tell_format(self, status: EngineStatus) -> None:
-        """Once it is loaded, that a model does not answer but continues, unless it was taught a format and is told so."""
+        """That a model does not answer but continues, once it is loaded and where no format was chosen for it."""
         source, told = status.source, ""
         if isinstance(source, LocalModel) and status.info is not None and not status.info.has_chat_format:
             told = self.tr(
@@ -135,7 +137,7 @@ class EngineController(QObject):
             case "answering":
                 return self.tr("answering")
             case "failed":
-                return self.tr("stopped")
+                return self.tr("no answer") if isinstance(status.source, RemoteModel) else self.tr("stopped")
             case "unloaded":
                 return self.tr("not loaded")
             case "ready":

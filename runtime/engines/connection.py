@@ -132,12 +132,19 @@ class Connection:
             arrivals.put(Arrival(monotonic()))
 
     async def _send(self, path: str, content: bytes, arrivals: queue.SimpleQueue[Arrival]) -> None:
+        import httpx
+
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
         async with self._client.stream("POST", self.base + path, content=content, headers=headers) as response:
             if response.status_code != 200:
                 body = await _beginning(response, _ERROR_BYTES)
                 raise refusal(response.status_code, body, self.address, response.headers)
-            await self._follow(response, arrivals)
+            try:
+                await self._follow(response, arrivals)
+            except httpx.TimeoutException:
+                raise
+            except httpx.HTTPError:  # the address is right, whatever the bytes were that came last
+                raise ServiceUnreachableError(self._broken()) from None
 
     async def _follow(self, response: httpx.Response, arrivals: queue.SimpleQueue[Arrival]) -> None:
         """Chunks from the body until the answer has ended. Raises EngineError where it breaks off."""
@@ -157,14 +164,17 @@ class Connection:
                 try:
                     chunk = read_chunk(data)
                 except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-                    raise self.no_service() from None
+                    if not chosen:
+                        raise self.no_service() from None
+                    raise ServiceError(
+                        f"{self.address} sent in the midst of the answer what is no part of one; ask again, or look at "
+                        "its log."
+                    ) from None
                 finished = finished or chunk.finish is not None
                 chosen = chosen or not chunk.empty
                 arrivals.put(Arrival(monotonic(), chunk))
         if not finished:
-            raise ServiceUnreachableError(
-                f"The connection to {self.address} broke before the answer was complete; ask again."
-            )
+            raise ServiceUnreachableError(self._broken())
         if not chosen:
             raise ServiceError(f"{self.address} gave no answer: it sent no choice; look at its log, or ask again.")
 
@@ -202,7 +212,7 @@ class Connection:
             yield
         except UserFacingError as error:
             if self._key and self._key in str(error):
-                raise type(error)(str(error).replace(self._key, "***")) from None
+                raise type(error)(error.sentence.replace(self._key, "***"), option=error.option) from None
             raise
         except (httpx.HTTPError, httpx.StreamError, OSError, ssl.SSLError) as error:
             raise ServiceUnreachableError(self._describe(error)) from None
@@ -226,6 +236,9 @@ class Connection:
                 return f"There is no connection to {self.address}; check the address and that the service runs."
             case httpx.RemoteProtocolError() if "complete" not in str(error) and "disconnected" not in str(error):
                 return f"{self.address} does not speak HTTP; check the address."
+        return self._broken()
+
+    def _broken(self) -> str:
         return f"The connection to {self.address} broke before the answer was complete; ask again."
 
 

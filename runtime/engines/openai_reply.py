@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from runtime.errors import ContextFullError, KeyRefusedError, ServiceError, UserFacingError
+from runtime.errors import ContextFullError, KeyRefusedError, ServiceBusyError, ServiceError, UserFacingError
 from runtime.options import Grammar
 from runtime.sampling import TokenLogprobs
 
 UNKNOWN_TOKEN = -1  # where a service names a token by its text alone
+_DIGITS = 9  # of a time in seconds that is one
+_LONG_SECONDS = 120  # from here on told in minutes
 _SHOWN = 300  # characters of a service's message
 _MOST = 2**53  # of what is counted; more is no count, and no number of JSON's either
 _LEAST_LOGPROB = -9_999.0  # stands for no chance at all, as in OpenAI's API: JSON has no infinity
@@ -97,18 +101,17 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
     match status:
         case 401 | 403:
             return KeyRefusedError(
-                f"{address} refused the API key{said}; give a valid one (api_key; on the command line, "
-                "FALCONET_API_KEY)."
+                f"{address} refused the API key{said}; give a valid one.",
+                option=" (api_key; on the command line, FALCONET_API_KEY)",
             )
         case 404 | 405:
             return ServiceError(
                 f"{address} has no such model or path{said}; check the model's name and that the address ends as the "
                 "service says, often in /v1."
             )
-        case 429:
-            after = headers.get("retry-after", "")
-            when = f"in {after} s" if after.isascii() and after.isdigit() else "later"
-            return ServiceError(f"{address} has too many requests at the moment{said}; ask again {when}.")
+        case 429 | 503:
+            when = _when(headers.get("retry-after", "").strip())
+            return ServiceBusyError(f"{address} asks to wait{said}; ask again {when}.")
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in told.lower()):
         return ContextFullError(f"The conversation is too long for {address}{said}; shorten it.")
     if 300 <= status < 400:
@@ -117,6 +120,18 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
     if status >= 500:
         return ServiceError(f"{address} failed with HTTP status {status}{said}; look at its log, or ask again later.")
     return ServiceError(f"{address} refused the request with HTTP status {status}{said}; change what it names.")
+
+
+def _when(after: str) -> str:
+    """What a Retry-After header says, seconds or a date (RFC 9110, section 10.2.3), for people."""
+    if after.isascii() and after.isdigit() and len(after) < _DIGITS:
+        seconds = int(after)
+    else:
+        try:
+            seconds = math.ceil(parsedate_to_datetime(after).timestamp() - time.time())
+        except (TypeError, ValueError, OverflowError, OSError):
+            return "later"
+    return f"in {max(seconds, 1)} s" if seconds < _LONG_SECONDS else f"in {math.ceil(seconds / 60)} min"
 
 
 def check_form(text: str, grammar: Grammar) -> None:

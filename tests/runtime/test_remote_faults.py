@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from runtime.errors import (
     EngineError,
     KeyRefusedError,
     OptionError,
+    ServiceBusyError,
     ServiceError,
     ServiceUnreachableError,
     UserFacingError,
@@ -147,6 +149,20 @@ def not_json(handler: Handler) -> None:
     handler.event("{")
 
 
+def garbage_within(handler: Handler) -> None:
+    handler.begin()
+    handler.text("Hi")
+    handler.event("{")
+
+
+def broken_chunk(handler: Handler) -> None:
+    event = b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    handler.raw(head + b"%x\r\n%b\r\n" % (len(event), event))
+    handler.raw(b"\xff\xfe no length of a chunk\r\n")
+    handler.break_off()
+
+
 def logprobs_of(number: str, **counts: str) -> Callable[[Handler], None]:
     """A service that answers with this log-probability and, in all other places, these numbers."""
     told = {"id": "5", "usage": "3", **counts}
@@ -168,9 +184,13 @@ def logprobs_of(number: str, **counts: str) -> Callable[[Handler], None]:
         (status(401, {"error": {"message": f"Incorrect key {KEY}."}}), r"refused the API key \(Incorrect key \*\*\*\)"),
         (status(403), "refused the API key;"),
         (status(404, {"error": {"message": "The model `falcon` does not exist."}}), "no such model or path .*falcon"),
-        (status(429, {"detail": "slow down"}, **{"Retry-After": "7"}), "too many requests .*slow down.* in 7 s"),
+        (status(429, {"detail": "slow down"}, **{"Retry-After": "7"}), "asks to wait .*slow down.* in 7 s"),
+        (status(429, **{"Retry-After": "900"}), "asks to wait; ask again in 15 min"),
+        (status(429, **{"Retry-After": formatdate(4e9, usegmt=True)}), r"asks to wait; ask again in \d+ min"),
+        (status(429, **{"Retry-After": formatdate(0, usegmt=True)}), "asks to wait; ask again in 1 s"),
+        (status(429, **{"Retry-After": "soon"}), "asks to wait; ask again later"),
         (status(500, b"<html>"), "HTTP status 500;"),
-        (status(503, {"error": "loading", "error_type": "x"}), r"503 \(loading\)"),
+        (status(503, {"error": "loading", "error_type": "x"}), r"asks to wait \(loading\); ask again later"),
         (status(400, {"object": "error", "message": "top_k must be -1"}), r"400 \(top_k must be -1\)"),
         (status(307, **{"Location": "https://elsewhere/v1?key=1"}), "redirects to https://elsewhere/v1; use"),
         (status(200, b"<html>Log in</html>" * 9, "text/html"), "does not answer as an OpenAI"),
@@ -183,6 +203,8 @@ def logprobs_of(number: str, **counts: str) -> Callable[[Handler], None]:
         (nested_event, "does not answer as an OpenAI"),
         (nonsense, "does not answer as an OpenAI"),
         (not_json, "does not answer as an OpenAI"),
+        (garbage_within, "in the midst of the answer what is no part of one; ask again"),
+        (broken_chunk, "broke before the answer was complete; ask again"),
         (no_http, "does not speak HTTP"),
         (cut, "broke before the answer was complete; ask again"),
         (half_event, "broke before the answer was complete"),
@@ -201,10 +223,19 @@ def test_each_failure_is_one_sentence_without_the_key(
         said(behave)
     sentence = str(caught.value)
     refused, broken = "refused the API key" in sentence, re.search("broke before|does not speak", sentence)
-    assert type(caught.value) is (KeyRefusedError if refused else ServiceUnreachableError if broken else ServiceError)
+    busy = "asks to wait" in sentence
+    kind = ServiceBusyError if busy else ServiceUnreachableError if broken else ServiceError
+    assert type(caught.value) is (KeyRefusedError if refused else kind)
     assert "\n" not in sentence
     assert KEY not in sentence + caplog.text
     assert "127.0.0.1" in sentence or "The service" in sentence
+
+
+def test_a_key_that_was_refused_is_told_without_names_that_only_programs_know() -> None:
+    with pytest.raises(KeyRefusedError) as caught:
+        said(status(401, {"error": {"message": f"Incorrect key {KEY}"}}))
+    assert caught.value.sentence.endswith("refused the API key (Incorrect key ***); give a valid one.")
+    assert str(caught.value).endswith("give a valid one (api_key; on the command line, FALCONET_API_KEY).")
 
 
 def test_https_where_http_is_spoken_is_told() -> None:

@@ -1,0 +1,85 @@
+"""The whole window with remote services: what is said where one does not answer, and who answers which chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop.desk import Desk
+from desktop.engine import RemoteModel
+from desktop.shell import Shell
+from desktop.store.records import StoredMessage
+from tests.desktop.engines import end, wait
+from tests.runtime.openai_server import Handler, OpenAIServer
+
+
+@pytest.fixture
+def desk(qapp: QApplication, tmp_path: Path, tiny: Path) -> Iterator[Desk]:
+    folder = tmp_path / "data"
+    shell = Shell(qapp, folder)
+    shell.change(replace(shell.settings, welcomed=True, language="en"))
+    desk = Desk(shell, folder)
+    shell.window.resize(1000, 700)
+    shell.window.show()
+    desk.chats.open_first()
+    yield desk
+    end(desk)
+
+
+def chat(desk: Desk) -> int:
+    """A new one, which is shown."""
+    desk.chats.begin()
+    assert desk.conversation.chat is not None
+    return desk.conversation.chat.id
+
+
+def last(desk: Desk, of: int) -> StoredMessage:
+    return desk.store.path(of)[-1].message
+
+
+def ask(qtbot: QtBot, desk: Desk, text: str = "Hello?") -> StoredMessage:
+    """The answer in the chat that is shown."""
+    shown = desk.conversation.chat
+    assert shown is not None
+    desk.conversation.send(text)
+    wait(qtbot, lambda: desk.answers.in_chat(shown.id) is None)
+    return last(desk, shown.id)
+
+
+def saying(text: str) -> Callable[[Handler], None]:
+    """A service that answers so, with one model, and counts no tokens."""
+
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            handler.answer(200, {"object": "list", "data": [{"id": "far-13b"}]})
+        else:
+            handler.begin()
+            handler.text(text)
+            handler.text("", "stop")
+
+    return behave
+
+
+def test_a_service_that_asks_to_wait_has_not_stopped_and_is_asked_again(qtbot: QtBot, desk: Desk) -> None:
+    def behave(handler: Handler) -> None:
+        if len(handler.server.owner.requests) == 1:
+            handler.answer(429, {"error": {"message": "slow down"}}, **{"Retry-After": "20"})
+        else:
+            saying("Here I am.")(handler)
+
+    window = desk.shell.window
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        wait(qtbot, lambda: desk.host.status.kind == "failed")
+        assert "asks to wait (slow down); ask again in 20 s." in window.banner.sentence
+        assert window.banner.button.text() == "Try again"
+        assert "no answer" in window.header.model_button.accessibleName()
+        window.banner.button.click()
+        wait(qtbot, lambda: desk.host.status.kind == "ready")
+        assert not window.banner.sentence
+        assert ask(qtbot, desk).text == "Here I am."
