@@ -25,7 +25,7 @@ _LEAVE_SECONDS = 5.0  # an engine is closed within two
 
 
 class EngineHost(QObject):
-    """Loads one source at a time and answers one request at a time; others wait their turn.
+    """Loads one source at a time. A model of this machine answers one request after the other; a service all at once.
 
     What happens in the engine's threads is queued, and a timer hands it on in the window's thread, however fast tokens
     come: it runs only while something is due. A crash of the model's process fails the answer that is being written and

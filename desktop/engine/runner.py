@@ -1,4 +1,5 @@
-"""Runner: one source in a thread of its own, which loads it and answers one request after the other.
+"""Runner: one source in a thread of its own, which loads it and answers one request after the other; a service, which
+has its own way with many at once, each as it comes.
 
 What happens is posted as frozen words to a function that may be called from any thread; nothing here knows Qt, or
 holds on to what does. A
@@ -254,7 +255,9 @@ class Runner:
             except queue.Empty:
                 self._check_alive()
                 continue
-            if request is not None:
+            if request is not None and isinstance(self._engine, RemoteEngine):
+                threading.Thread(target=self._answer, args=(request,), name="answer", daemon=True).start()
+            elif request is not None:
                 self._answer(request)
 
     def _check_alive(self) -> None:
@@ -277,15 +280,21 @@ class Runner:
         self._check_alive()
 
     def _events(self, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
-        engine = self._engine
-        assert engine is not None
+        assert self._engine is not None
+        if isinstance(self._engine, RemoteEngine):
+            with self._engine.beside() as engine:
+                # A service has its own way with what is too long, whatever the chat's is.
+                yield from self._told_by(
+                    engine, replace(request, options=replace(request.options, context_policy="stop"))
+                )
+        else:
+            yield from self._told_by(self._engine, request)
 
+    def _told_by(self, engine: Engine, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
         def cancelled() -> bool:
             return request.cancelled.is_set() or self._leaving.is_set()
 
         options = request.options
-        if isinstance(engine, RemoteEngine):  # a service has its own way with what is too long, whatever the chat's is
-            options = replace(options, context_policy="stop")
         ask = engine.continue_answer if request.continues else engine.chat
         whole, short = joined(request.messages), latest(request.messages)
         if whole != short:

@@ -28,11 +28,14 @@ class RemoteEngine(Engine):
     service does (vLLM, llama.cpp; else -1), `Finished.tokens` is empty unless they were asked for and have ids.
     """
 
-    def __init__(self, connection: Connection, model: str, context_length: int | None) -> None:
-        """See `open`."""
+    def __init__(
+        self, connection: Connection, model: str, context_length: int | None, *, is_shared: bool = False
+    ) -> None:
+        """See `open`. `is_shared`: another engine closes the connection."""
         super().__init__()
         check_kind("connection", connection, Connection, "a Connection")
         self._connection = connection
+        self._is_shared = is_shared
         self._info = EngineInfo(model=model, backend="remote", context_length=context_length)
 
     @classmethod
@@ -76,6 +79,12 @@ class RemoteEngine(Engine):
         """What answers."""
         return self._info
 
+    def beside(self) -> RemoteEngine:
+        """The same model once more, over the same connection: both answer at the same time. It can be closed by itself
+        and ends with this one. Raises EngineError where this one is closed."""
+        self._check_open()
+        return RemoteEngine(self._connection, self._info.model, self._info.context_length, is_shared=True)
+
     def _chat(
         self,
         messages: tuple[Message, ...],
@@ -100,7 +109,8 @@ class RemoteEngine(Engine):
         option_fields(options)
 
     def _close(self) -> None:
-        self._connection.close()
+        if not self._is_shared:
+            self._connection.close()
 
 
 def _first_model(connection: Connection) -> tuple[str, int | None]:

@@ -220,3 +220,30 @@ def test_a_service_answers_and_one_that_breaks_off_fails_that_answer_alone(qtbot
     assert (told.end(2).state, told.end(2).text) == ("complete", "Hello there.")
     assert host.status.kind == "ready"
     assert "secret-key" not in repr(told.order)
+
+
+def test_answers_of_a_service_are_written_at_once_and_stopped_each_by_itself(qtbot: QtBot, host: EngineHost) -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        words = handler.body["messages"][-1]["content"]
+        handler.text(f"{words}: ")
+        if words == "first":
+            handler.hang()
+        handler.text("done", "stop")
+
+    told = Told.by(host)
+    with OpenAIServer(behave) as server:
+        host.load(RemoteModel(url=server.url, name="service", model="m"))
+        host.ask(1, question("first"), GREEDY)
+        wait(qtbot, lambda: any(progress.text == "first: " for progress in told.progress))
+        host.ask(2, question("second"), GREEDY)
+        wait(qtbot, lambda: bool(told.ends))
+        assert (told.ends[0].request, told.ends[0].text, host.status.kind) == (2, "second: done", "answering")
+        host.cancel(1)
+        wait(qtbot, lambda: len(told.ends) == 2)
+        assert (told.end(1).state, told.end(1).text) == ("interrupted", "first: ")
+        wait(qtbot, server.hung_up.is_set)
+        host.ask(3, question("third"), GREEDY)
+        wait(qtbot, lambda: len(told.ends) == 3)
+    assert told.end(3).text == "third: done"
+    assert host.status.kind == "ready"

@@ -14,7 +14,7 @@ from runtime.chat import Message
 from runtime.engines.remote import RemoteEngine
 from runtime.engines.sse import EventStream
 from runtime.errors import ContextFullError, EngineError, OptionError, ServiceUnreachableError, UserFacingError
-from runtime.events import Event, Finished, TextDelta
+from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig
 from tests import patience
@@ -219,3 +219,29 @@ def test_events_are_the_same_however_their_bytes_are_cut(texts: list[str], data:
     stream = EventStream()
     pieces = [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     assert [event for piece in pieces for event in stream.feed(piece)] == texts
+
+
+def test_one_beside_another_answers_at_the_same_time_and_ends_with_it() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Hi")
+        if len(handler.server.owner.requests) == 1:
+            handler.hang()
+        handler.text("", "stop")
+
+    with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon") as engine:
+        first = engine.chat(HELLO)
+        assert isinstance(next(first), Prefilled)
+        with engine.beside() as other:
+            assert other.info == engine.info
+            finished = list(other.chat(HELLO))[-1]
+            assert isinstance(finished, Finished)
+            assert finished.reason == "stop"
+        assert not server.hung_up.is_set()
+        assert isinstance(next(first), TextDelta), "what closes beside it leaves this one be"
+        last = engine.beside()
+        engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            list(last.chat(HELLO))
+        with pytest.raises(EngineError, match="closed"):
+            engine.beside()
