@@ -16,7 +16,8 @@ class StopMatcher:
     """Passes text on until one of the `stops` has been written; holds back an ending that may grow into one.
 
     The stop that is complete first wins, of two that end together the longer one: the result does not depend on how
-    the text is cut into pieces. What stands before END_OF_TEXT in a stop is also left out where the text ends in it.
+    the text is cut into pieces. What stands before END_OF_TEXT in a stop is also left out where the text ends there by
+    itself.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -44,9 +45,12 @@ class StopMatcher:
         shown, self._held = self._held[:cut], self._held[cut:]
         return shown
 
-    def finish(self) -> str:
-        """What was held back: no more text comes, so a false start of a stop is text, unless the end completes it."""
+    def finish(self, *, cut: bool = False) -> str:
+        """What was held back: no more text comes, so a false start of a stop is text, unless the end completes it.
+        Where the text was `cut`, it has no end yet."""
         shown, self._held = self._held, ""
+        if cut:
+            return shown
         ends = [stop.removesuffix(END_OF_TEXT) for stop in self._stops if stop.endswith(END_OF_TEXT)]
         return shown[: min((len(shown) - len(end) for end in ends if shown.endswith(end)), default=len(shown))]
 
@@ -87,9 +91,9 @@ class Detokenizer:
             return ""
         return self._trimmed(self._matcher.push(self._characters.decode(self._tokenizer.token_bytes(token))))
 
-    def finish(self) -> str:
-        """What was held back. The text ends here."""
-        return self._trimmed(self._matcher.finish())
+    def finish(self, *, cut: bool = False) -> str:
+        """What was held back. The text ends here, or was `cut` before whoever writes it had come to an end."""
+        return self._trimmed(self._matcher.finish(cut=cut))
 
     def _trimmed(self, text: str) -> str:
         if self._skip_space and text:

@@ -112,7 +112,7 @@ class Writer:
                 reason = yield from self._write(decoder, session.room_left, cancelled)
             finally:
                 decoder.settle()
-            yield from self._delta(self._detokenizer.finish())
+            yield from self._delta(self._detokenizer.finish(cut=reason != "stop"))
         seconds = decoder.seconds if decoder else []
         stats = Stats(
             prompt_tokens=len(prompt),

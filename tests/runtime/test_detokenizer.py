@@ -89,6 +89,13 @@ def test_a_line_of_users_is_no_turn_and_a_turn_that_was_only_begun_is_left_out(n
     assert "".join(deltas(byte_tokens(b"Yes.\nUse"), stop=stop)) == "Yes.\nUse"
 
 
+@pytest.mark.parametrize("name", sorted(set(TEMPLATES) - {"raw"}))
+def test_a_word_that_begins_a_turn_stays_where_the_text_was_cut_after_it(name: str) -> None:
+    writer = Detokenizer(SMALL, stop=TEMPLATES[name].stop, trim=True)
+    shown = "".join(writer.push(token) for token in byte_tokens(b"The roles are:\nUser"))
+    assert shown + writer.finish(cut=True) == "The roles are:\nUser"
+
+
 def test_a_stop_that_overlaps_its_own_false_start_is_found() -> None:
     assert "".join(deltas(byte_tokens(b"xaaab"), stop=["aab"])) == "xa"
 

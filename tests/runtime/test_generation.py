@@ -86,6 +86,14 @@ def test_a_false_start_of_a_stop_text_is_shown_at_the_end() -> None:
     assert (last.reason, last.text) == ("stop", " yes\nUs")
 
 
+def test_a_word_that_begins_a_turn_is_left_out_at_the_models_own_end_alone() -> None:
+    session, room = knowing("a: all\nUser"), len(SMALL.encode(" all\nUser"))
+    _, ended = run(session, "a:", stop=DEFAULT_TEMPLATE.stop)
+    assert (ended.reason, ended.text) == ("stop", " all")
+    _, cut = run(session, "a:", stop=DEFAULT_TEMPLATE.stop, max_new_tokens=room)
+    assert (cut.reason, cut.text) == ("length", " all\nUser")
+
+
 def test_the_length_is_kept() -> None:
     _, last = run(knowing("a: one two three four"), "a:", max_new_tokens=3)
     assert (last.reason, len(last.tokens)) == ("length", 3)
