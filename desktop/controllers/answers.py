@@ -124,7 +124,13 @@ class Answers(QObject):
 
     def _finish(self, answer: _Answer, end: AnswerEnd) -> None:
         kept = self._store.finish(
-            answer.message.id, answer.text, end.state, figures=end.figures, dropped=end.dropped, error=end.error
+            answer.message.id,
+            answer.text,
+            end.state,
+            figures=end.figures,
+            dropped=end.dropped,
+            error=end.error,
+            model=end.model,
         )
         del self._answers[kept.id]
         self.ended.emit(kept)

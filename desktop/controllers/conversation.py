@@ -11,7 +11,8 @@ from desktop.controllers.answers import Answers
 from desktop.controllers.drafts import Drafts
 from desktop.controllers.prompt import conversation
 from desktop.controllers.titles import title_of
-from desktop.engine.events import AnswerProgress
+from desktop.engine import Source
+from desktop.engine.events import AnswerProgress, EngineStatus
 from desktop.engine.host import EngineHost
 from desktop.store.records import Chat, Step, StoredMessage
 from desktop.store.search import places
@@ -19,7 +20,7 @@ from desktop.store.store import Store
 from desktop.views.composer import Composer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
-from runtime import GenerationOptions
+from runtime import EngineInfo, GenerationOptions
 
 
 class ConversationController(QObject):
@@ -49,6 +50,8 @@ class ConversationController(QObject):
         self._path: list[Step] = []
         self._draft = ""
         self.drafts = Drafts(store, self)
+        self._counts: tuple[Source | None, EngineInfo | None] = None, None  # who counts tokens
+        self._questions = 0  # how often it was asked for them
         self.new_options = GenerationOptions()
         """Of chats that begin."""
         composer.sendRequested.connect(self.send)
@@ -64,6 +67,7 @@ class ConversationController(QObject):
         answers.began.connect(self._began)
         answers.grew.connect(self._grew)
         answers.ended.connect(self._ended)
+        host.statusChanged.connect(self._count_anew)
 
     @property
     def chat(self) -> Chat | None:
@@ -229,8 +233,7 @@ class ConversationController(QObject):
         assert self._chat is not None
         chat = self._chat.id
         self._need_model()
-        source = self._host.status.source
-        model = source.name if source is not None else None
+        model = self._host.status.writer
         answer = self._store.add(chat, question, "assistant", "", state="streaming", model=model)
         self._show()
         self._answers.ask(answer, conversation(self._chat.system_prompt, self._path[:-1]), self._chat.options)
@@ -305,6 +308,8 @@ class ConversationController(QObject):
         """Ask how long the prompt is, the draft included."""
         if self._chat is None:
             return
+        self._questions += 1
+        question = self._questions
         path = self._path
         if self._draft.strip():
             draft = StoredMessage(
@@ -313,9 +318,31 @@ class ConversationController(QObject):
             path = [*path, Step(message=draft, index=0, count=1)]
         if not path:
             self.metered.emit(0)
-        elif path[-1].message.role == "user":
-            self._host.count(conversation(self._chat.system_prompt, path), self.metered.emit)
-        elif (figures := path[-1].message.figures) is not None:
-            self.metered.emit(figures.prompt_tokens + figures.new_tokens)
+        elif (used := self._told_by_answer(path[-1].message)) is not None:
+            self.metered.emit(used)
+        elif not self._is_free():
+            self.metered.emit(None)  # until it tells
         else:
-            self.metered.emit(None)
+            self._host.count(
+                conversation(self._chat.system_prompt, path), lambda tokens: self._counted(question, tokens)
+            )
+
+    def _counted(self, question: int, tokens: int | None) -> None:
+        if question == self._questions:  # else something else is shown by now
+            self.metered.emit(tokens)
+
+    def _told_by_answer(self, message: StoredMessage) -> int | None:
+        """Tokens up to the end of an answer, where the model that would go on from there has counted them."""
+        figures, status = message.figures, self._host.status
+        if figures is None or not figures.prompt_tokens or message.model != status.writer:
+            return None
+        if status.info is not None and status.info.context_length != figures.context_length:
+            return None
+        return figures.prompt_tokens + figures.new_tokens
+
+    def _count_anew(self, status: EngineStatus) -> None:
+        """Another model counts otherwise."""
+        counts = status.source, status.info
+        if counts != self._counts:
+            self._counts = counts
+            self._count()

@@ -170,8 +170,11 @@ class EngineController(QObject):
     def _note_end(self, message: StoredMessage) -> None:
         self._ended = message
 
-    def _grew(self, _message: StoredMessage, progress: AnswerProgress) -> None:
-        if progress.prefilled is not None:
+    def _grew(self, message: StoredMessage, progress: AnswerProgress) -> None:
+        chat = self._conversation.chat
+        if chat is None or message.chat != chat.id or progress.prefilled is None:
+            return
+        if progress.prefilled.prompt_tokens:  # a service tells them at the end, if at all
             self._meter(progress.prefilled.prompt_tokens + progress.tokens, progress.dropped)
 
     def _meter(self, used: int | None, dropped: Dropped | None = None) -> None:

@@ -22,8 +22,10 @@ class Answer:
         self._dropped: Dropped | None = None
         self._tokens = 0
 
-    def take(self, event: Trimmed | Prefilled | TextDelta | Finished, info: EngineInfo | None) -> AnswerEnd | None:
-        """Note an event of the engine's; the end where it is one."""
+    def take(
+        self, event: Trimmed | Prefilled | TextDelta | Finished, info: EngineInfo | None, model: str | None
+    ) -> AnswerEnd | None:
+        """Note an event of the engine's, which calls itself `model`; the end where it is one."""
         match event:
             case Trimmed(policy, messages, tokens):
                 self._dropped = Dropped(policy=policy, messages=messages, tokens=tokens)
@@ -40,6 +42,7 @@ class Answer:
                     state=state,
                     figures=_figures(event, info),
                     dropped=self._dropped,
+                    model=model,
                     tokens=event.tokens,
                 )
         self.changed = True
@@ -73,13 +76,15 @@ class Answer:
 
 
 def _figures(finished: Finished, info: EngineInfo | None) -> Figures:
+    """A prompt has tokens: where there are none nobody counted, and what came of a service were pieces of text."""
     stats = finished.stats
+    is_counted = stats.prompt_tokens > 0
     return Figures(
         prompt_tokens=stats.prompt_tokens,
         reused_tokens=stats.reused_tokens,
-        new_tokens=stats.new_tokens,
+        new_tokens=stats.new_tokens if is_counted else 0,
         first_token_seconds=stats.first_token_seconds,
-        tokens_per_second=stats.tokens_per_second,
+        tokens_per_second=stats.tokens_per_second if is_counted else None,
         reason=finished.reason,
         context_length=None if info is None else info.context_length,
     )

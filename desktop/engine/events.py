@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from desktop.engine.sources import Source
+from desktop.engine.sources import RemoteModel, Source
 from desktop.store.records import Dropped, Figures
 from runtime import EngineInfo, Prefilled
 
@@ -24,6 +24,13 @@ class EngineStatus:
     elsewhere: bool = False  # it failed, and would again unless it is computed on another device
     info: EngineInfo | None = None  # once it was loaded
     preparing: bool = False  # it loads, and its bundle is made first
+
+    @property
+    def writer(self) -> str | None:
+        """Whose answers these are: a model's name, which a service that was not told one tells once it is asked."""
+        if isinstance(self.source, RemoteModel):
+            return self.info.model if self.info is not None else self.source.model or self.source.name
+        return None if self.source is None else self.source.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,4 +58,5 @@ class AnswerEnd:
     figures: Figures | None = None
     dropped: Dropped | None = None
     error: str | None = None
+    model: str | None = None  # who wrote it, where it came to its end
     tokens: tuple[int, ...] = ()  # the ids that the model wrote: given back in a Message they are not read again

@@ -240,7 +240,7 @@ class EngineHost(QObject):
                     due.begun = True
             case Said(request, event):
                 if (due := self._answer(request)) is not None:
-                    end = due.take(event, self._status.info)
+                    end = due.take(event, self._status.info, self._status.writer)
                     if end is not None:
                         self._end(end)
             case Broke(request, error):

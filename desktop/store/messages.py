@@ -94,13 +94,15 @@ def finish(
     figures: Figures | None,
     dropped: Dropped | None,
     error: str | None,
+    model: str | None,
 ) -> StoredMessage:
-    """Keep an answer's end."""
+    """Keep an answer's end; `model` None leaves who wrote it as it is."""
 
     def work(connection: sqlite3.Connection) -> StoredMessage:
         chat = _chat_of(connection, message)
-        sql = "UPDATE messages SET text = ?, state = ?, figures = ?, dropped = ?, error = ? WHERE id = ?"
-        values = (clean(text), state, record_to_json(figures), record_to_json(dropped), error, message)
+        columns = "text = ?, state = ?, figures = ?, dropped = ?, error = ?, model = coalesce(?, model)"
+        sql = f"UPDATE messages SET {columns} WHERE id = ?"
+        values = (clean(text), state, record_to_json(figures), record_to_json(dropped), error, model, message)
         connection.execute(sql, values)
         connection.execute("UPDATE chats SET updated = ? WHERE id = ?", (time.time(), chat))
         return _fetch(connection, [message])[0]

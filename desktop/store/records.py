@@ -17,7 +17,7 @@ class Figures:
 
     prompt_tokens: int
     reused_tokens: int  # of these, not read again
-    new_tokens: int
+    new_tokens: int  # with a prompt of none: nobody counted
     first_token_seconds: float | None
     tokens_per_second: float | None
     reason: str  # runtime's FinishReason: stop, length, context or cancelled

@@ -189,9 +189,10 @@ class Store:
         figures: Figures | None = None,
         dropped: Dropped | None = None,
         error: str | None = None,
+        model: str | None = None,
     ) -> StoredMessage:
-        """Keep an answer's whole text and how it ended."""
-        return message_rows.finish(self._db, message, text, state, figures, dropped, error)
+        """Keep an answer's whole text, how it ended, and who wrote it where that was not known before."""
+        return message_rows.finish(self._db, message, text, state, figures, dropped, error, model)
 
     def select(self, message: int) -> None:
         """Lead the current path through a message, and on to its last used descendant."""

@@ -167,6 +167,7 @@ def test_an_answer_goes_on_behind_while_another_chat_is_shown(qtbot: QtBot, desk
     assert other.id != chat
     before = len(desk.answers.text(answer) or "")
     wait(qtbot, lambda: len(desk.answers.text(answer) or "") > before + 20)
+    assert not desk.shell.window.header.meter.words, "it tells of the chat that is shown"
     busy = [desk.shell.window.composer._busy]
     desk.chats.open(chat)
     busy.append(desk.shell.window.composer._busy)

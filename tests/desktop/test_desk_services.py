@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
-from desktop.engine import RemoteModel
+from desktop.engine import EMBEDDED, RemoteModel
 from desktop.shell import Shell
 from desktop.store.records import StoredMessage
 from tests.desktop.engines import end, wait
@@ -83,3 +84,37 @@ def test_a_service_that_asks_to_wait_has_not_stopped_and_is_asked_again(qtbot: Q
         wait(qtbot, lambda: desk.host.status.kind == "ready")
         assert not window.banner.sentence
         assert ask(qtbot, desk).text == "Here I am."
+
+
+def test_an_answer_is_headed_by_the_model_that_wrote_it_and_pieces_are_not_counted_as_tokens(
+    qtbot: QtBot, desk: Desk
+) -> None:
+    told = threading.Event()
+
+    def behave(handler: Handler) -> None:
+        if handler.path != "/v1/models" and told.is_set():
+            handler.begin()
+            handler.text("Counted.", "stop")
+            handler.event({"choices": [], "usage": {"prompt_tokens": 9000, "completion_tokens": 3}})
+        else:
+            saying("Not counted.")(handler)
+
+    meter = desk.shell.window.header.meter
+    chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        answer = ask(qtbot, desk)
+        assert (answer.text, answer.model) == ("Not counted.", "far-13b")
+        widget = next(widget for widget in desk.view.list.widgets.values() if widget.item.id == answer.id)
+        assert widget.accessibleName() == "far-13b: Not counted."
+        assert answer.figures is not None
+        assert (answer.figures.new_tokens, answer.figures.tokens_per_second) == (0, None)
+        assert "token" not in widget.footer._figures.text()
+        assert not meter.isVisible()
+        told.set()
+        ask(qtbot, desk)
+        assert meter.words == "Context: 9,003 tokens used."
+    desk.host.load(EMBEDDED)
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    wait(qtbot, lambda: meter.words.endswith(" of 2,048 tokens used."))
+    assert "9,003" not in meter.words, "another model counts otherwise"

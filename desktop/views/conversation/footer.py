@@ -196,7 +196,7 @@ class Footer(QWidget):
 
     def _figures_line(self, figures: Figures) -> str:
         """What an answer took, in words."""
-        parts = [self.tr("%n token(s)", "", figures.new_tokens)]
+        parts = [self.tr("%n token(s)", "", figures.new_tokens)] if figures.prompt_tokens else []
         if figures.tokens_per_second is not None:
             parts.append(self.tr("%1 tokens/s").replace("%1", f"{figures.tokens_per_second:.1f}"))
         if figures.first_token_seconds is not None:

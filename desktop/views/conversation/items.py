@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from PySide6.QtCore import QCoreApplication
+
 from desktop.store.records import Dropped, Figures, MessageState
+
+translate = QCoreApplication.translate  # a name that pyside6-lupdate knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +26,12 @@ class MessageItem:
     figures: Figures | None = None
     dropped: Dropped | None = None
     error: str | None = None  # one sentence
+
+    @property
+    def speaker(self) -> str:
+        """Who says it: a Falcon by that name, whatever its files are called, and any other model by its own."""
+        if self.role == "user":
+            return translate("MessageWidget", "You")
+        if not self.model or "falcon" in self.model.lower():
+            return translate("MessageWidget", "Falcon")
+        return self.model

@@ -135,7 +135,7 @@ class MessageList(MessageColumn):
         """One announcement an answer: a screen reader that read every token could not be listened to."""
         if QAccessible.isActive():
             said = {
-                "complete": self.tr("Falcon has answered."),
+                "complete": self.tr("{name} has answered.").format(name=item.speaker),
                 "interrupted": self.tr("The answer was interrupted."),
                 "failed": item.error or self.tr("The answer could not be written."),
             }

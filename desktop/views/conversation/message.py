@@ -78,7 +78,7 @@ class MessageWidget(QGroupBox):
         self.footer.continueClicked.connect(self.continueClicked)
         self.footer.editClicked.connect(lambda: self.open_editor())
         self.footer.stepped.connect(self.stepped)
-        self.said_by.show(self.speaker(), self.item.model or "")
+        self.said_by.show(self.item.speaker, self.item.model or "")
         self._show_text()
         self._show_rest()
 
@@ -88,7 +88,7 @@ class MessageWidget(QGroupBox):
         """Another state of the message; only what differs is changed. The list lays out afterwards."""
         before, self.item = self.item, item
         if (item.role, item.model) != (before.role, before.model):
-            self.said_by.show(self.speaker(), self.item.model or "")
+            self.said_by.show(self.item.speaker, self.item.model or "")
         if item.text != before.text or item.state != before.state or item.role != before.role:
             self._show_text()
         if item.state != "streaming":
@@ -114,10 +114,6 @@ class MessageWidget(QGroupBox):
         self._pending, self._offers_restart = text, restart
         self._show_rest()
 
-    def speaker(self) -> str:
-        """Who says it, to be shown."""
-        return self.tr("You") if self.item.role == "user" else self.tr("Falcon")
-
     def _show_text(self) -> None:
         text, final = self.item.text, self.item.state != "streaming"
         self._show_blocks(typed(text) if self.item.role == "user" else self._reading.read(text, final=final))
@@ -130,7 +126,7 @@ class MessageWidget(QGroupBox):
         if self._sought:
             self.body.mark(self._sought, None)
         if self.item.state != "streaming" or not self.accessibleName():
-            self.setAccessibleName(f"{self.speaker()}: {plain_text(blocks)}")
+            self.setAccessibleName(f"{self.item.speaker}: {plain_text(blocks)}")
 
     def _show_rest(self) -> None:
         item = self.item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from desktop.views.conversation.controls import place, tint
 from desktop.views.conversation.style import Style
@@ -15,7 +15,7 @@ class Speaker:
 
     def __init__(self, parent: QWidget, style: Style) -> None:
         self._style = style
-        self.who, self._model = QLabel(parent), ElidedLabel(parent)
+        self.who, self._model = ElidedLabel(parent), ElidedLabel(parent)
         font = style.small_font
         self._model.setFont(font)
         tint(self._model, style.muted)
@@ -24,13 +24,13 @@ class Speaker:
         font.setBold(True)
         self.who.setFont(font)
         tint(self.who, style.text)
-        self._whole = ""
+        self._name, self._whole = "", ""
 
     def show(self, who: str, model: str) -> None:
-        """`model` may be empty."""
-        self._whole = model
-        self.who.setText(who)
-        self._model.set_whole(model)
+        """`model` may be empty, and is not said twice."""
+        self._name, self._whole = who, "" if model == who else model
+        self.who.set_whole(who)
+        self._model.set_whole(self._whole)
 
     @property
     def height(self) -> int:
@@ -40,7 +40,8 @@ class Speaker:
     def fit(self, left: int, top: int, room: int, width: int) -> int:
         """Place both in `room` from `left` on, as seen from where the language begins in `width`; where the model's
         name begins."""
-        name, start = self.who.sizeHint().width(), left + self.who.sizeHint().width() + self._style.gap(2)
+        name = min(self.who.fontMetrics().horizontalAdvance(self._name) + 2, room)
+        start = left + name + self._style.gap(2)
         model = self._model.fontMetrics().horizontalAdvance(self._whole) + 2
         place(self.who, QRect(left, top, name, self.height), width)
         place(self._model, QRect(start, top, max(min(model, room - start + left), 0), self.height), width)
