@@ -16,6 +16,7 @@ from desktop.controllers.conversation import ConversationController
 from desktop.controllers.engine import EngineController
 from desktop.controllers.errors import ErrorTeller
 from desktop.controllers.models import ModelsController
+from desktop.controllers.places import PlacesController
 from desktop.controllers.transfer import TransferController
 from desktop.devices import device
 from desktop.engine.host import EngineHost
@@ -56,6 +57,7 @@ class Desk(QObject):
             self.host, self.answers, self.conversation, window, self.view, self._safe_start, self
         )
         self.models = ModelsController(shell, self.store, self.host, self.engine, folder, self)
+        self.places = PlacesController(self.store, self.host, self.answers, self.conversation, self.models, self)
         self.transfer = TransferController(self.store, window, self)
         self._shown: int | None = None  # the chat that is shown
         self._trouble: dict[str, str] = {}  # what the disk refuses, while it does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -73,6 +74,11 @@ class ConversationController(QObject):
     def chat(self) -> Chat | None:
         """The chat that is shown."""
         return self._chat
+
+    @property
+    def path(self) -> Sequence[Step]:
+        """What is said in the chat that is shown, in order."""
+        return self._path
 
     def open(self, chat: int, message: int | None = None) -> None:
         """Show a chat; `message` chooses the path through it and is scrolled to."""

@@ -51,14 +51,15 @@ class EngineController(QObject):
         conversation.modelNeeded.connect(self._need)
         view.restartRequested.connect(self.restart)
 
-    def begin(self, source: Source) -> None:
-        """Load the model of the start, unless loading it ended in a crash the last time."""
+    def begin(self, source: Source) -> bool:
+        """Load the model of the start, unless loading it ended in a crash the last time; whether it is loaded."""
         if self._crashed == source.key:
             sentence = self.tr("{name} was not loaded: the last time, loading it ended in a crash.")
             self._tell(sentence.format(name=source.name), self.tr("Load anyway"), lambda: self.load(source))
             self._window.header.set_model(source.name, "unloaded", self.tr("not loaded"))
-        else:
-            self.load(source)
+            return False
+        self.load(source)
+        return True
 
     def load(self, source: Source) -> None:
         """Load a model in place of the one that answers now."""
@@ -88,9 +89,11 @@ class EngineController(QObject):
             told = self._is_told_in_chat(status.sentence)
             short = self.tr("{name} gave no answer.") if remote else self.tr("{name} stopped.")
             self._tell(short.format(name=name) if told else status.sentence, *self.remedy(status))
-        elif status.kind in ("loading", "ready"):
+        else:
             self._window.banner.withdraw(self._told)
-            self._told, self._ended = "", None
+            self._told = ""
+            if status.kind in ("loading", "ready"):
+                self._ended = None
         self._tell_format(status)
         self._meter(self._used)
         self._show_pending()
@@ -139,7 +142,7 @@ class EngineController(QObject):
             case "failed":
                 return self.tr("no answer") if isinstance(status.source, RemoteModel) else self.tr("stopped")
             case "unloaded":
-                return self.tr("not loaded")
+                return self.tr("not asked yet") if isinstance(status.source, RemoteModel) else self.tr("not loaded")
             case "ready":
                 return self.tr("ready")
         return ""

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from desktop.controllers.checks import ChecksController
@@ -46,6 +46,9 @@ _EXPORT = "export"  # key of the welcome's choice that exports
 class ModelsController(QObject):
     """Joins the dialog, the quick choice and the welcome to the library, the engine and the services."""
 
+    chosen = Signal(object)  # Source that the user chose, about to be loaded
+    begun = Signal()  # the model of the start is being loaded
+
     def __init__(
         self,
         shell: Shell,
@@ -60,7 +63,8 @@ class ModelsController(QObject):
         self._window = shell.window
         self._dialog: ModelsDialog | None = None
         self._language = shell.settings.language
-        self._kind = host.status.kind
+        self.default: Source | None = None
+        """What chats begin with: what was chosen last."""
         self._stand_in = False  # the embedded model answers because the chosen one is gone: it is not what was chosen
         self._trashing: str | None = None
         self._missing = ""  # what the banner says of a chosen model that is gone
@@ -83,6 +87,7 @@ class ModelsController(QObject):
         self.checks.set_device(shell.settings.compute_on)
         self.checks.deviceRequested.connect(lambda name: self._change(compute_on=name))
         host.statusChanged.connect(self._show_status)
+        host.loaded.connect(self._note_loaded)
         engine.chooseRequested.connect(self.choose)
         engine.chatFormatRequested.connect(self.show_model)
         shell.modelsRequested.connect(self.open)
@@ -95,7 +100,7 @@ class ModelsController(QObject):
         key = self._shell.settings.model
         if key is None or key == EMBEDDED.key:
             if has_embedded():
-                self._engine.begin(EMBEDDED)
+                self._begin_with(EMBEDDED)
         elif key.startswith(_BUNDLE):
             path = Path(key.removeprefix(_BUNDLE))
             self._begin(LocalModel(path=path, name=path.name) if looks_like_bundle(path) else None, path.name)
@@ -151,7 +156,7 @@ class ModelsController(QObject):
             dialog.finished.connect(self._closed)
             local = dialog.local
             local.loadRequested.connect(self.load)
-            local.unloadRequested.connect(self._engine.unload)
+            local.unloadRequested.connect(lambda: self._host.unload(local=True))
             local.checkRequested.connect(self._check)
             local.revealRequested.connect(self.library.reveal)
             local.removeRequested.connect(self.ask_remove)
@@ -183,6 +188,8 @@ class ModelsController(QObject):
         source = self._host.status.source
         if source is not None and source.key == key:
             self._engine.load(self._in_format(source))
+        else:
+            self._host.forget(key)
 
     def load(self, key: str) -> None:
         """Load a model of this computer; one that is too large only after a question."""
@@ -225,9 +232,9 @@ class ModelsController(QObject):
 
     def remove(self, entry: ModelEntry, *, for_good: bool) -> None:
         """Remove a model; its memory is given back first."""
-        source = self._host.status.source
+        source = self._host.local.source
         if source is not None and source.key == entry.key:
-            self._engine.unload()
+            self._host.unload(local=True)
         self._trashing = None if for_good else entry.key
         self.library.remove(entry.key, for_good=for_good, unloaded=self._host.wait_until_left)
 
@@ -245,12 +252,12 @@ class ModelsController(QObject):
 
     def _begin(self, source: Source | None, name: str) -> None:
         if source is not None:
-            self._engine.begin(self._in_format(source))
+            self._begin_with(source)
             return
         sentence = self.tr("{name} is not here any more.").format(name=name)
         if has_embedded():
             self._stand_in = True
-            self._engine.begin(EMBEDDED)
+            self._begin_with(EMBEDDED)
             sentence = self.tr("{name} is not here any more; {model} answers in its place.").format(
                 name=name, model=EMBEDDED.name
             )
@@ -262,12 +269,25 @@ class ModelsController(QObject):
             lasting=True,
         )
 
+    def _begin_with(self, source: Source) -> None:
+        if self._engine.begin(self._in_format(source)):
+            self.default = source
+            self.begun.emit()
+
     def _load(self, source: Source) -> None:
         self._stand_in = False
         self._window.banner.withdraw(self._missing)
         if isinstance(source, LocalModel):
             self.exports.note_load(source.path.absolute())
+        self.default = source
+        self.chosen.emit(source)
         self._engine.load(self._in_format(source))
+
+    def local(self, key: str | None) -> Source | None:
+        """A model of this computer for a chat that was answered by that of `key`: another one where it is gone."""
+        if key is not None and key.startswith(_BUNDLE) and looks_like_bundle(path := Path(key.removeprefix(_BUNDLE))):
+            return self._in_format(LocalModel(path=path, name=path.name))
+        return EMBEDDED if has_embedded() else None
 
     def _in_format(self, source: Source) -> Source:
         """`source` in the chat format that was chosen for it."""
@@ -297,24 +317,27 @@ class ModelsController(QObject):
 
     def _show_status(self, status: EngineStatus) -> None:
         self._tell_welcome(status)
-        before, self._kind = self._kind, status.kind
-        if before == "loading" and status.kind in ("ready", "answering") and status.source is not None:
-            self.library.note_use(status.source.key)
-            if not self._stand_in:
-                self._change(model=status.source.key)
         if self._dialog is not None:
-            self._dialog.local.set_status(status)
+            self._dialog.local.set_status(self._host.local)
             self._dialog.services.set_status(status)
-            if status.kind != before:
-                self._tell_failure(self._dialog, status)
+            self._tell_failure(self._dialog, status)
 
     def _tell_failure(self, dialog: ModelsDialog, status: EngineStatus) -> None:
         """Also in the dialog, which lies over the window's banner."""
+        failure = status.sentence if status.kind == "failed" else ""
+        if failure == self._failure:
+            return
         dialog.banner.withdraw(self._failure)
-        self._failure = status.sentence if status.kind == "failed" else ""
-        if self._failure:
+        self._failure = failure
+        if failure:
             button, action = self._engine.remedy(status)
-            dialog.banner.show_notice(self._failure, button=button, action=action, lasting=True)
+            dialog.banner.show_notice(failure, button=button, action=action, lasting=True)
+
+    def _note_loaded(self, source: Source) -> None:
+        self.library.note_use(source.key)
+        self.default = self.default or source
+        if not self._stand_in and source.key == self.default.key:
+            self._change(model=source.key)
 
     def _show_entries(self, entries: tuple[ModelEntry, ...]) -> None:
         if self._dialog is not None:
@@ -340,6 +363,7 @@ class ModelsController(QObject):
         source = self._host.status.source
         if source is not None and source.key == key and has_embedded():
             self._load(EMBEDDED)
+        self._host.forget(key)
 
     def _failed(self, sentence: str) -> None:
         key, self._trashing = self._trashing, None

@@ -59,6 +59,10 @@ class ServicesController(QObject):
                 return
         reply(None)
 
+    def source(self, service: Service) -> RemoteModel:
+        """What a service is loaded as, without its key."""
+        return _source(service)
+
     def id_of(self, source: RemoteModel) -> int | None:
         """The service that a source is made of."""
         for service in self._store.services():

@@ -6,6 +6,7 @@ from typing import Literal
 
 from desktop.engine.events import AnswerEnd, AnswerProgress
 from desktop.engine.runner import Request
+from desktop.engine.seat import Seat
 from desktop.store.records import Dropped, Figures
 from runtime import EngineInfo, Finished, Prefilled, TextDelta, Trimmed
 
@@ -13,8 +14,9 @@ from runtime import EngineInfo, Finished, Prefilled, TextDelta, Trimmed
 class Answer:
     """What was told of an answer until now. `opening` is what it began with, where one goes on."""
 
-    def __init__(self, request: Request, *, opening: str = "") -> None:
+    def __init__(self, request: Request, seat: Seat, *, opening: str = "") -> None:
         self.request = request
+        self.seat = seat  # of who writes it
         self.begun = False  # its turn has come
         self.changed = False  # since its progress was last told
         self._texts = [opening]
@@ -22,10 +24,8 @@ class Answer:
         self._dropped: Dropped | None = None
         self._tokens = 0
 
-    def take(
-        self, event: Trimmed | Prefilled | TextDelta | Finished, info: EngineInfo | None, model: str | None
-    ) -> AnswerEnd | None:
-        """Note an event of the engine's, which calls itself `model`; the end where it is one."""
+    def take(self, event: Trimmed | Prefilled | TextDelta | Finished) -> AnswerEnd | None:
+        """Note an event of the engine's; the end where it is one."""
         match event:
             case Trimmed(policy, messages, tokens):
                 self._dropped = Dropped(policy=policy, messages=messages, tokens=tokens)
@@ -40,9 +40,9 @@ class Answer:
                     request=self.request.number,
                     text=self._text(),
                     state=state,
-                    figures=_figures(event, info),
+                    figures=_figures(event, self.seat.status.info),
                     dropped=self._dropped,
-                    model=model,
+                    model=self.seat.status.writer,
                     tokens=event.tokens,
                 )
         self.changed = True

@@ -14,6 +14,7 @@ from desktop.engine.counter import Counted, Counter, Reply
 from desktop.engine.events import AnswerEnd, EngineStatus, StatusKind
 from desktop.engine.runner import Begun, Broke, Failed, Loaded, Preparing, Request, Runner, Said, Word
 from desktop.engine.safe_start import SafeStart
+from desktop.engine.seat import Seat
 from desktop.engine.sources import EMBEDDED, RemoteModel, Source
 from desktop.mailbox import Mailbox
 from desktop.told import told
@@ -25,7 +26,8 @@ _LEAVE_SECONDS = 5.0  # an engine is closed within two
 
 
 class EngineHost(QObject):
-    """Loads one source at a time. A model of this machine answers one request after the other; a service all at once.
+    """Loads one model of this machine at a time, which answers one request after the other, and beside it any number of
+    services, each of which answers all at once. One of them is shown: its status is the engine's, and it is asked.
 
     What happens in the engine's threads is queued, and a timer hands it on in the window's thread, however fast tokens
     come: it runs only while something is due. A crash of the model's process fails the answer that is being written and
@@ -35,6 +37,7 @@ class EngineHost(QObject):
     statusChanged = Signal(object)  # EngineStatus
     progressed = Signal(object)  # AnswerProgress, at most one a request and tick
     answered = Signal(object)  # AnswerEnd, once a request
+    loaded = Signal(object)  # Source that answers from now on, be it shown or not
 
     def __init__(self, parent: QObject | None = None, *, safe_start: SafeStart | None = None) -> None:
         """`safe_start` is told what is being loaded; others decide what is loaded when the program starts."""
@@ -42,10 +45,9 @@ class EngineHost(QObject):
         self._safe_start = safe_start
         self._device = Device()
         self._best: dict[str, str] = {}  # backend that a source was given where the choice was left open, by its key
-        self._status = EngineStatus(kind="none")
-        self._runner: Runner | None = None
-        self._left: Runner | None = None  # the one before, which may still be closing its engine
-        self._load_begun = 0.0
+        self._local = self._seat = Seat()
+        self._services: dict[str, Seat] = {}  # by their sources' keys
+        self._told = self._seat.status
         self._answers: dict[int, Answer] = {}  # in the order in which they were asked for
         self._closed = False
         self._inbox: Mailbox[tuple[Runner, Word] | Counted | AnswerEnd] = Mailbox(self, self._start_timer)
@@ -55,8 +57,13 @@ class EngineHost(QObject):
 
     @property
     def status(self) -> EngineStatus:
-        """How the engine is now."""
-        return self._status
+        """How what is shown is now."""
+        return self._seat.status
+
+    @property
+    def local(self) -> EngineStatus:
+        """How this computer's model is now, be it shown or not."""
+        return self._local.status
 
     def set_device(self, device: Device) -> None:
         """Compute models of this machine there from now on; one that is elsewhere is loaded anew."""
@@ -64,55 +71,71 @@ class EngineHost(QObject):
             return
         is_there = self._is_on(device)
         self._device = device
-        source, kind = self._status.source, self._status.kind
-        if is_there:
-            return
-        if source is not None and not isinstance(source, RemoteModel) and kind != "unloaded":
-            self.load(source)
+        source, kind = self._local.status.source, self._local.status.kind
+        if source is not None and not is_there and kind != "unloaded":
+            self._load(self._local, source)
 
     def load(self, source: Source) -> None:
-        """Load `source` in place of what is loaded. An answer in progress is interrupted; those that wait are written
-        by the new model."""
+        """Load `source` and show it. In place of another model of this machine an answer in progress is interrupted,
+        and those that wait are written by the new one. For a service this machine's memory is given back, unless it
+        answers still."""
         if self._closed:
             return
         self._drain()
-        waiting = self._interrupt(begun_only=True)
-        self._leave_runner()
-        self._load_begun = monotonic()
-        self._runner = Runner(
-            source, self._inbox.post, device=self._device, before=self._left, safe_start=self._safe_start
-        )
-        for answer in waiting:
-            self._runner.ask(answer.request)
-        self._set_status(EngineStatus(kind="loading", source=source, sentence=self._loading_sentence(source)))
-        self._inbox.ring()  # for the seconds that loading takes
+        self._seat = self._seat_of(source)
+        self._load(self._seat, source)
+        local = self._local
+        if self._seat is not local and local.runner is not None and not self._answers_of(local):
+            self._unload(local)
 
-    def unload(self) -> None:
-        """Give the model's memory back. All answers are interrupted; the next question loads the model again."""
-        if self._runner is None:
-            return
+    def show(self, source: Source | None) -> None:
+        """Show a service, which is loaded once it is asked, or this computer: with the model that it has, else with
+        `source`. Nothing is interrupted."""
         self._drain()
-        self._leave_runner()
-        self._interrupt()
-        self._set_status(EngineStatus(kind="unloaded", source=self._status.source))
+        seat = self._local if source is None else self._seat_of(source)
+        old = seat.status
+        wanted = old.kind == "none" if seat is self._local else seat.runner is None and old.source != source
+        if source is not None and wanted:
+            seat.status = EngineStatus(kind="unloaded", source=source)
+        self._seat = seat
+        self._tell()
+
+    def forget(self, key: str) -> None:
+        """Close a source that is not shown: it is no more, or is to be loaded otherwise."""
+        for seat in self._seats():
+            if seat is not self._seat and seat.status.source is not None and seat.status.source.key == key:
+                seat.leave()
+                self._interrupt(seat)
+                seat.status = EngineStatus(kind="none")
+        if key in self._services and self._services[key] is not self._seat:
+            del self._services[key]
+
+    def unload(self, *, local: bool = False) -> None:
+        """Give back the memory of what is shown, or of this computer's model. All its answers are interrupted; the next
+        question loads it again."""
+        seat = self._local if local else self._seat
+        if seat.runner is not None:
+            self._drain()
+            self._unload(seat)
 
     def wait_until_left(self) -> None:
-        """Wait, some seconds at most, until what was unloaded or replaced is closed. Not in the window's thread."""
-        if (left := self._left) is not None:
+        """Wait, some seconds at most, until this computer's model that was unloaded or replaced is closed. Not in the
+        window's thread."""
+        if (left := self._local.left) is not None:
             left.join(_LEAVE_SECONDS)
 
     def restart(self) -> None:
         """Load the source anew, whatever the engine does."""
-        if self._status.source is not None:
-            self.load(self._status.source)
+        if self.status.source is not None:
+            self.load(self.status.source)
 
     def ask(self, request: int, messages: Sequence[Message], options: GenerationOptions) -> None:
-        """Answer a conversation under a number of the caller's, which no answer that is due has.
+        """Have what is shown answer a conversation, under a number of the caller's, which no answer that is due has.
 
         It waits while a model loads or another answer is written. After a failure, or where the model was unloaded, it
         is loaded first.
         """
-        self._begin(Answer(Request(request, tuple(messages), options)))
+        self._begin(Answer(Request(request, tuple(messages), options), self._seat))
 
     def continue_(self, request: int, messages: Sequence[Message], options: GenerationOptions) -> None:
         """Go on with the answer that is the last of `messages`, without white space at its end. The texts that are
@@ -123,7 +146,7 @@ class EngineHost(QObject):
             self.ask(request, before, options)
             return
         going_on = (*before, replace(last, content=text))
-        self._begin(Answer(Request(request, going_on, options, continues=True), opening=text))
+        self._begin(Answer(Request(request, going_on, options, continues=True), self._seat, opening=text))
 
     def cancel(self, request: int) -> None:
         """End an answer where it is; what was written is kept. Harmless for one that has ended."""
@@ -138,10 +161,10 @@ class EngineHost(QObject):
     def count(self, messages: Sequence[Message], reply: Reply) -> None:
         """Tokens of a conversation's prompt, also while an answer is written: `reply` is called in the window's thread
         unless another question comes before. It gets None where nothing can tell: a service, no conversation."""
-        if self._runner is None:
+        if self._seat.runner is None:
             self._inbox.post(Counted(reply, None))
         else:
-            self._counter.ask(self._runner, tuple(messages), reply)
+            self._counter.ask(self._seat.runner, tuple(messages), reply)
 
     def close(self) -> None:
         """End everything, within two seconds whatever the engine does. Answers in progress are told as interrupted.
@@ -151,18 +174,22 @@ class EngineHost(QObject):
         self._drain()
         self._closed = True
         self._counter.close()
-        self._leave_runner()
-        self._interrupt()
+        seats = self._seats()
+        for seat in seats:
+            seat.leave()
+            self._interrupt(seat)
         self._timer.stop()
         self._inbox.close()
         for item in self._inbox.take():
             self._take(item)
-        if self._left is not None:
-            self._left.join(_CLOSE_SECONDS)
+        finish = monotonic() + _CLOSE_SECONDS
+        for seat in seats:
+            if seat.left is not None:
+                seat.left.join(max(finish - monotonic(), 0))
 
     def _is_on(self, device: Device) -> bool:
         """Whether the model is known to be computed there already. An engine does not tell its compute units."""
-        source, info = self._status.source, self._status.info
+        source, info = self.local.source, self.local.info
         if source is None or info is None or device.compute_units or self._device.compute_units:
             return False
         return info.backend == (device.backend or self._best.get(source.key))
@@ -171,15 +198,42 @@ class EngineHost(QObject):
         if self._closed:
             return
         self._answers[answer.request.number] = answer
-        if self._runner is None:
-            if self._status.source is None:
+        seat = answer.seat
+        if seat.runner is None:
+            if seat.status.source is None:
                 self._inbox.post(answer.failed(self.tr("No model is loaded; choose one first.")))
             else:
-                self.load(self._status.source)
+                self._load(seat, seat.status.source)
         else:
-            self._runner.ask(answer.request)
-            if self._status.kind == "ready":
-                self._set_status(replace(self._status, kind="answering"))
+            seat.runner.ask(answer.request)
+            if seat.status.kind == "ready":
+                self._set_status(seat, replace(seat.status, kind="answering"))
+
+    def _seat_of(self, source: Source) -> Seat:
+        return self._services.setdefault(source.key, Seat()) if isinstance(source, RemoteModel) else self._local
+
+    def _seats(self) -> list[Seat]:
+        return [self._local, *self._services.values()]
+
+    def _answers_of(self, seat: Seat) -> list[Answer]:
+        return [answer for answer in self._answers.values() if answer.seat is seat]
+
+    def _load(self, seat: Seat, source: Source) -> None:
+        waiting = self._interrupt(seat, begun_only=True)
+        seat.leave()
+        seat.load_begun = monotonic()
+        seat.runner = Runner(
+            source, self._inbox.post, device=self._device, before=seat.left, safe_start=self._safe_start
+        )
+        for answer in waiting:
+            seat.runner.ask(answer.request)
+        self._set_status(seat, EngineStatus(kind="loading", source=source, sentence=self._loading_sentence(source)))
+        self._inbox.ring()  # for the seconds that loading takes
+
+    def _unload(self, seat: Seat) -> None:
+        seat.leave()
+        self._interrupt(seat)
+        self._set_status(seat, EngineStatus(kind="unloaded", source=seat.status.source))
 
     def _start_timer(self) -> None:
         if not self._closed:
@@ -187,11 +241,10 @@ class EngineHost(QObject):
 
     def _tick(self) -> None:
         self._drain()
-        if self._status.kind == "loading":
-            seconds = int(monotonic() - self._load_begun)
-            if seconds != self._status.seconds:
-                self._set_status(replace(self._status, seconds=seconds))
-        elif self._inbox.rest():
+        loading = [seat for seat in self._seats() if seat.status.kind == "loading"]
+        for seat in loading:
+            self._set_status(seat, replace(seat.status, seconds=int(monotonic() - seat.load_begun)))
+        if not loading and self._inbox.rest():
             self._timer.stop()
 
     def _drain(self) -> None:
@@ -207,40 +260,43 @@ class EngineHost(QObject):
             item.reply(item.tokens)
         elif isinstance(item, AnswerEnd):
             self._end(item)
-        elif item[0] is self._runner:
-            self._take_word(item[1])
+        else:
+            for seat in self._seats():
+                if seat.runner is item[0]:
+                    self._take_word(seat, item[1])
 
-    def _take_word(self, word: Word) -> None:
+    def _take_word(self, seat: Seat, word: Word) -> None:
+        source = seat.status.source
         match word:
             case Preparing():
                 sentence = self.tr(
                     "Preparing {name} for this computer: this is needed only once, and can take two minutes."
                 ).format(name=EMBEDDED.name)
-                self._set_status(replace(self._status, sentence=sentence, preparing=True))
+                self._set_status(seat, replace(seat.status, sentence=sentence, preparing=True))
             case Loaded(info):
-                seconds = int(monotonic() - self._load_begun)
-                kind: StatusKind = "answering" if self._answers else "ready"
-                source = self._status.source
+                seconds = int(monotonic() - seat.load_begun)
+                kind: StatusKind = "answering" if self._answers_of(seat) else "ready"
                 if source is not None and self._device == Device():
                     self._best[source.key] = info.backend
-                self._set_status(EngineStatus(kind=kind, source=source, seconds=seconds, info=info))
+                self._set_status(seat, EngineStatus(kind=kind, source=source, seconds=seconds, info=info))
+                self.loaded.emit(source)
             case Failed(error):
-                self._leave_runner()
+                seat.leave()
                 sentence = told(error)
                 chosen = isinstance(error, BackendUnavailableError) and self._device != Device()
                 if chosen or isinstance(error, CoreMLError | DeviceMemoryError):
                     sentence += "\n" + self.tr("Settings, Compute on, says where models are computed.")
                 elsewhere = chosen or isinstance(error, CoreMLError)  # room on a card comes back by itself
-                source = self._status.source
-                self._set_status(EngineStatus(kind="failed", source=source, sentence=sentence, elsewhere=elsewhere))
-                for answer in list(self._answers.values()):
+                failed = EngineStatus(kind="failed", source=source, sentence=sentence, elsewhere=elsewhere)
+                self._set_status(seat, failed)
+                for answer in self._answers_of(seat):
                     self._end(answer.failed(sentence))
             case Begun(request):
                 if (due := self._answer(request)) is not None:
                     due.begun = True
             case Said(request, event):
                 if (due := self._answer(request)) is not None:
-                    end = due.take(event, self._status.info, self._status.writer)
+                    end = due.take(event)
                     if end is not None:
                         self._end(end)
             case Broke(request, error):
@@ -254,27 +310,29 @@ class EngineHost(QObject):
 
     def _end(self, end: AnswerEnd) -> None:
         """Tell an answer's end, after the last of its progress."""
-        if self._answers.pop(end.request, None) is None:
+        answer = self._answers.pop(end.request, None)
+        if answer is None:
             return
-        if not self._answers and self._status.kind == "answering":
-            self._set_status(replace(self._status, kind="ready"))
+        seat = answer.seat
+        if seat.status.kind == "answering" and not self._answers_of(seat):
+            self._set_status(seat, replace(seat.status, kind="ready"))
         self.answered.emit(end)
 
-    def _interrupt(self, *, begun_only: bool = False) -> list[Answer]:
+    def _interrupt(self, seat: Seat, *, begun_only: bool = False) -> list[Answer]:
         """End the answers that are written, or all; those that are left."""
-        for answer in list(self._answers.values()):
+        for answer in self._answers_of(seat):
             if answer.begun or not begun_only:
                 self._end(answer.interrupted())
-        return list(self._answers.values())
+        return self._answers_of(seat)
 
-    def _leave_runner(self) -> None:
-        if self._runner is not None:
-            self._runner.leave()
-            self._left, self._runner = self._runner, None
+    def _set_status(self, seat: Seat, status: EngineStatus) -> None:
+        seat.status = status
+        self._tell()
 
-    def _set_status(self, status: EngineStatus) -> None:
-        if status != self._status:
-            self._status = status
+    def _tell(self) -> None:
+        """Tell how what is shown is, where that is news."""
+        if (status := self._seat.status) != self._told:
+            self._told = status
             self.statusChanged.emit(status)
 
     def _loading_sentence(self, source: Source) -> str:

@@ -93,7 +93,7 @@ class Chat:
     system_prompt: str = ""
     options: GenerationOptions = field(default_factory=GenerationOptions)
     draft: str = ""  # what stands in the composer
-    model: str | None = None  # key of the model that it was last answered with
+    model: str | None = None  # key of the model that it is answered with
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,10 @@ from desktop.desk import Desk
 from desktop.engine import EMBEDDED, RemoteModel
 from desktop.shell import Shell
 from desktop.store.records import StoredMessage
-from tests.desktop.engines import end, wait
+from tests.desktop.engines import end, lasting, wait
 from tests.runtime.openai_server import Handler, OpenAIServer
+
+CAPITAL = "What is the capital of France?"
 
 
 @pytest.fixture
@@ -118,3 +120,76 @@ def test_an_answer_is_headed_by_the_model_that_wrote_it_and_pieces_are_not_count
     wait(qtbot, lambda: desk.host.status.kind == "ready")
     wait(qtbot, lambda: meter.words.endswith(" of 2,048 tokens used."))
     assert "9,003" not in meter.words, "another model counts otherwise"
+
+
+def test_a_chat_stays_where_it_was_answered_and_a_new_one_begins_with_what_was_chosen_last(
+    qtbot: QtBot, desk: Desk
+) -> None:
+    desk.models.begin()
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    at_home = chat(desk)
+    ask(qtbot, desk, CAPITAL)
+    header = desk.shell.window.header.model_button
+    with OpenAIServer(saying("From far away.")) as server:
+        service = desk.store.save_service("Far", server.url, None, False)
+        away = chat(desk)
+        desk.models.services.load(service.id)
+        wait(qtbot, lambda: desk.host.status.kind == "ready")
+        assert ask(qtbot, desk).text == "From far away."
+        asked = len(server.requests)
+
+        desk.chats.open(at_home)
+        assert header.accessibleName().startswith("Model: falcon-tiny-instruct.")
+        assert "Paris" in ask(qtbot, desk, CAPITAL).text
+        assert len(server.requests) == asked, "what was said here goes nowhere unasked"
+
+        desk.chats.open(away)
+        assert header.accessibleName().startswith("Remote service: Far.")
+        assert ask(qtbot, desk).text == "From far away."
+        chat(desk)
+        assert header.accessibleName().startswith("Remote service: Far.")
+        desk.chats.open(at_home)
+        desk.models.services.load(service.id)  # the user asks for it
+        assert ask(qtbot, desk).text == "From far away."
+        desk.chats.open(away)
+        desk.chats.open(at_home)
+        assert header.accessibleName().startswith("Remote service: Far.")
+        assert desk.shell.settings.model == f"service:{server.url}#"
+
+
+def test_a_chat_of_a_service_that_is_gone_is_answered_here(qtbot: QtBot, desk: Desk) -> None:
+    desk.models.begin()
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    with OpenAIServer(saying("From far away.")) as server:
+        service = desk.store.save_service("Far", server.url, "m", False)
+        away = chat(desk)
+        desk.models.services.load(service.id)
+        ask(qtbot, desk)
+        desk.models.services.remove(service)
+        chat(desk)
+        desk.chats.open(away)
+        assert "Paris" in ask(qtbot, desk, CAPITAL).text
+
+
+def test_a_service_is_asked_by_its_own_chats_while_this_computer_answers_another(
+    qtbot: QtBot, desk: Desk, tiny: Path
+) -> None:
+    desk.models.begin()
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    at_home = chat(desk)
+    desk.store.set_options(at_home, lasting(tiny))
+    desk.conversation.refresh()
+    desk.conversation.send(CAPITAL)
+    wait(qtbot, lambda: len(desk.answers.text(desk.answers.in_chat(at_home) or 0) or "") > 20)
+    with OpenAIServer(saying("From far away.")) as server:
+        service = desk.store.save_service("Far", server.url, "m", False)
+        chat(desk)
+        desk.models.services.load(service.id)
+        assert ask(qtbot, desk).text == "From far away."
+        answer = desk.answers.in_chat(at_home)
+        assert answer is not None, "it is still being written"
+        desk.chats.open(at_home)
+        assert desk.host.status.kind == "answering"
+        desk.conversation.stop()
+        wait(qtbot, lambda: desk.answers.in_chat(at_home) is None)
+        assert last(desk, at_home).text

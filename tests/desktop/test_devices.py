@@ -115,7 +115,7 @@ def test_a_device_that_is_not_here_says_where_it_was_chosen(qtbot: QtBot, host: 
 )
 def test_what_another_device_may_mend_says_so(qtbot: QtBot, error: UserFacingError, is_told: bool) -> None:
     host = EngineHost()
-    host._take_word(Failed(error))
+    host._take_word(host._local, Failed(error))
     assert ("Compute on" in host.status.sentence) == is_told
     host.close()
 
@@ -140,10 +140,10 @@ def test_a_device_that_is_not_here_leads_to_the_settings_and_a_model_that_stoppe
     desk.host.load(LocalModel(path=Path("nowhere"), name="model"))
     desk.host.set_device(Device(backend="cuda"))
     banner = desk.shell.window.banner
-    desk.host._take_word(Failed(EngineError("It stopped.")))
+    desk.host._take_word(desk.host._local, Failed(EngineError("It stopped.")))
     assert banner.button.text() == "Restart"
     refused = BackendUnavailableError("There is no card.", option="; choose --backend torch")
-    desk.host._take_word(Failed(refused))
+    desk.host._take_word(desk.host._local, Failed(refused))
     assert banner.sentence == "There is no card.\nSettings, Compute on, says where models are computed."
     banner.button.click()
     assert desk.shell.settings_dialog().isVisible()

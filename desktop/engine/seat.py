@@ -1,0 +1,24 @@
+"""Seat: the place of one model: how it is, and what runs it. Services have one each, a computer's models share one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from desktop.engine.events import EngineStatus
+from desktop.engine.runner import Runner
+
+
+@dataclass(eq=False)
+class Seat:
+    """`left` is the runner before, which may still be closing its engine; `load_begun` is of time.monotonic."""
+
+    status: EngineStatus = field(default_factory=lambda: EngineStatus(kind="none"))
+    runner: Runner | None = None
+    left: Runner | None = None
+    load_begun: float = 0.0
+
+    def leave(self) -> None:
+        """Let go of what runs. Waits for nothing."""
+        if self.runner is not None:
+            self.runner.leave()
+            self.left, self.runner = self.runner, None
