@@ -118,7 +118,8 @@ class ServicesController(QObject):
         dialog = ServiceDialog(service, self._page)
         check = ServiceCheck(dialog)
         check.told.connect(lambda verdict: _tell_verdict(dialog, verdict))
-        dialog.testRequested.connect(lambda form: self._test(form, service, check))
+        dialog.testRequested.connect(lambda form: self._ask(form, service, check.start))
+        dialog.modelsRequested.connect(lambda form: self._ask(form, service, check.list_models))
         dialog.agreed.connect(lambda form: self.save(form, service))
         dialog.finished.connect(check.cancel)
         dialog.finished.connect(dialog.deleteLater)
@@ -126,12 +127,13 @@ class ServicesController(QObject):
         if key:
             dialog.key.setFocus()
 
-    def _test(self, form: ServiceForm, service: Service | None, check: ServiceCheck) -> None:
+    def _ask(self, form: ServiceForm, service: Service | None, ask: Callable[[RemoteModel], None]) -> None:
+        """Ask what was typed, with the key that is kept where none was."""
         source = RemoteModel(url=form.url, name=form.name, model=form.model, api_key=form.key)
         if form.key is None and service is not None and service.has_key:
-            self._with_key(service, lambda kept: check.start(_source(service, kept.api_key, form)))
+            self._with_key(service, lambda kept: ask(_source(service, kept.api_key, form)))
         else:
-            check.start(source)
+            ask(source)
 
     def _with_key(self, service: Service, reply: Callable[[RemoteModel], None]) -> None:
         if not service.has_key:
@@ -169,3 +171,5 @@ def _source(service: Service, secret: str | None = None, form: ServiceForm | Non
 
 def _tell_verdict(dialog: ServiceDialog, verdict: ServiceVerdict) -> None:
     dialog.tell(verdict.sentence, well=verdict.well)
+    if verdict.models:
+        dialog.offer_models(verdict.models)

@@ -76,14 +76,18 @@ def read_chunk(data: str) -> Chunk:
     )
 
 
-def first_model(body: object) -> tuple[str, int | None]:
-    """Name and context length, where it is told, of the first model of GET /models. Raises ValueError for no list."""
+def all_models(body: object) -> list[tuple[str, int | None]]:
+    """Name and context length, where it is told, of each model of GET /models. Raises ValueError for no list,
+    ServiceError for one of nothing."""
     models = body.get("data") if isinstance(body, dict) else None
     if not isinstance(models, list):
         raise ValueError("no list of models")  # noqa: TRY004
     if not models:
         raise ServiceError("The service offers no model; load one there and ask again.")
-    model = models[0]
+    return [_model(model) for model in models]
+
+
+def _model(model: object) -> tuple[str, int | None]:
     if not isinstance(model, dict) or not isinstance(model.get("id"), str) or not model["id"]:
         raise ValueError("a model without a name")
     length = model.get("max_model_len") or model.get("context_length")  # vLLM, SGLang; others

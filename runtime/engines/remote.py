@@ -13,7 +13,7 @@ from runtime.chat import Message
 from runtime.engines.answer import POLL_SECONDS, Answer
 from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
-from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, check_form, first_model
+from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, all_models, check_form
 from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields, option_fields
 from runtime.errors import OptionError, ServiceError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
@@ -64,12 +64,25 @@ class RemoteEngine(Engine):
         connection = Connection(base_url, api_key, connect_seconds=connect_seconds, read_seconds=read_seconds)
         try:
             if model is None:
-                model, told = _first_model(connection)
+                model, told = _models(connection)[0]
                 context_length = context_length or told
         except BaseException:
             connection.close()
             raise
         return cls(connection, model, context_length)
+
+    @staticmethod
+    def models(
+        base_url: str, *, api_key: str | None = None, connect_seconds: float = 10, read_seconds: float = 300
+    ) -> list[str]:
+        """Names of the models that a service offers, in its order. Arguments and errors are those of `open`."""
+        for name, seconds in (("connect_seconds", connect_seconds), ("read_seconds", read_seconds)):
+            check_seconds(name, seconds)
+        connection = Connection(base_url, api_key, connect_seconds=connect_seconds, read_seconds=read_seconds)
+        try:
+            return [name for name, _ in _models(connection)]
+        finally:
+            connection.close()
 
     def __repr__(self) -> str:
         return f"RemoteEngine({self._connection.address!r}, model={self._info.model!r})"
@@ -113,10 +126,10 @@ class RemoteEngine(Engine):
             self._connection.close()
 
 
-def _first_model(connection: Connection) -> tuple[str, int | None]:
+def _models(connection: Connection) -> list[tuple[str, int | None]]:
     body = connection.get("/models")
     try:
-        return first_model(body)
+        return all_models(body)
     except ValueError:
         raise connection.no_service() from None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,6 +17,8 @@ from desktop.store.store import Store
 from desktop.views.models.service_dialog import ServiceDialog, ServiceForm
 from desktop.views.models.services_page import ServicesPage
 from desktop.views.theme import theme
+from tests.desktop.engines import wait
+from tests.runtime.openai_server import OpenAIServer
 
 
 @pytest.fixture
@@ -90,3 +93,47 @@ def test_no_button_moves_when_the_form_of_a_service_speaks(
     assert dialog.minimumSizeHint().height() <= 400
     seen = dialog.told.visibleRegion().boundingRect()
     assert seen.height() == dialog.told.height(), "it is in sight"
+
+
+def test_a_model_is_chosen_among_those_that_the_service_offers(
+    qtbot: QtBot, services: ServicesController, page: ServicesPage
+) -> None:
+    names = [f"org/model-{number}" for number in range(3)]
+    with OpenAIServer(lambda handler: handler.answer(200, {"data": [{"id": name} for name in names]})) as server:
+        page.add_button.click()
+        (dialog,) = page.findChildren(ServiceDialog)
+        dialog.url.setText(server.url)
+        dialog.key.setText("secret")
+        qtbot.mouseClick(dialog.models_button, Qt.MouseButton.LeftButton)
+        assert not dialog.test_button.isEnabled()
+        offers = dialog.model.completer()
+        popup = offers.popup()
+        assert popup is not None
+        wait(qtbot, popup.isVisible)
+        shown = offers.completionModel()
+        assert [shown.data(shown.index(row, 0)) for row in range(shown.rowCount())] == names
+        assert dialog.told.text().startswith("The service offers 3 model")
+        QTest.keyClicks(popup, "L-1")
+        assert shown.rowCount() == 1
+        QTest.keyClick(popup, Qt.Key.Key_Down)
+        QTest.keyClick(popup, Qt.Key.Key_Return)
+        assert dialog.form().model == "org/model-1"
+        assert dialog.isVisible(), "Enter chose, and saved nothing"
+        ((path, headers, _),) = server.requests
+        assert (path, headers["authorization"]) == ("/v1/models", "Bearer secret")
+        dialog.reject()
+
+
+def test_where_a_service_names_no_models_one_can_still_be_typed(
+    qtbot: QtBot, services: ServicesController, page: ServicesPage
+) -> None:
+    with OpenAIServer(lambda handler: handler.answer(404, {"detail": "Not Found"})) as server:
+        page.add_button.click()
+        (dialog,) = page.findChildren(ServiceDialog)
+        dialog.url.setText(server.url)
+        dialog.models_button.click()
+        wait(qtbot, dialog.models_button.isEnabled)
+        assert "no such model or path (Not Found)" in dialog.told.text()
+        QTest.keyClicks(dialog.model, "mine")
+        assert dialog.form().model == "mine"
+        dialog.reject()

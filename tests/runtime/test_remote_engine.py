@@ -146,6 +146,8 @@ def test_the_first_model_is_taken_where_none_is_named() -> None:
             says("Hi")(handler)
 
     with OpenAIServer(behave) as server, RemoteEngine.open(server.url, api_key=KEY) as engine:
+        assert RemoteEngine.models(server.url, api_key=KEY) == ["falcon-40b", "other"]
+        assert server.requests[-1][1]["authorization"] == f"Bearer {KEY}"
         assert (engine.info.model, engine.info.context_length, engine.info.backend) == ("falcon-40b", 2048, "remote")
         list(engine.chat(HELLO))
         assert KEY not in repr(engine)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QStringListModel, Qt, Signal, SignalInstance
+from PySide6.QtWidgets import (
+    QCompleter,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.store.records import Service
 from desktop.views.dialog import Dialog
@@ -32,6 +44,7 @@ class ServiceDialog(Dialog):
 
     agreed = Signal(object)  # ServiceForm
     testRequested = Signal(object)  # ServiceForm
+    modelsRequested = Signal(object)  # ServiceForm: which models are there
 
     def __init__(self, service: Service | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,6 +53,14 @@ class ServiceDialog(Dialog):
         self.name, self.url, self.model, self.key = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
         self.url.setPlaceholderText("https://example.com/v1")
         self.model.setPlaceholderText(self.tr("the first that the service names"))
+        self.models_button = QPushButton(self.tr("List"))
+        self.models_button.setToolTip(self.tr("Ask the service which models it offers."))
+        self.models_button.setAutoDefault(False)
+        self._offered = QStringListModel(self)
+        offers = QCompleter(self._offered, self)
+        offers.setFilterMode(Qt.MatchFlag.MatchContains)
+        offers.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.model.setCompleter(offers)
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
         self.key.setPlaceholderText(
             self.tr("kept in the keychain; type to replace it") if self._has_key else self.tr("none")
@@ -63,7 +84,14 @@ class ServiceDialog(Dialog):
             caption = QLabel(text)
             caption.setBuddy(edit)
             edit.setAccessibleName(text.replace("&", ""))
-            form.addRow(caption, edit)
+            if edit is self.model:
+                beside = QHBoxLayout()
+                beside.setSpacing(8)
+                beside.addWidget(edit, 1)
+                beside.addWidget(self.models_button)
+                form.addRow(caption, beside)
+            else:
+                form.addRow(caption, edit)
         self.warning = Paragraph(
             "muted", self.tr("What you write to this service, and the conversation before it, leaves this computer.")
         )
@@ -95,7 +123,8 @@ class ServiceDialog(Dialog):
         self.setMinimumWidth(520)
         self.buttons.rejected.connect(self.reject)
         self.buttons.accepted.connect(self._on_save)
-        self.test_button.clicked.connect(self._on_test)
+        self.test_button.clicked.connect(partial(self._on_question, self.testRequested, self.test_button))
+        self.models_button.clicked.connect(partial(self._on_question, self.modelsRequested, self.models_button))
         for edit in (self.url, self.model, self.key):
             edit.textEdited.connect(self._forget)
         self.name.setFocus()
@@ -115,7 +144,7 @@ class ServiceDialog(Dialog):
         """Say what a test found, or what cannot be kept."""
         self.told.say(sentence)
         set_property(self.told, "tone", "muted" if well else "danger")
-        self.test_button.setEnabled(True)
+        self._set_asking(False)
         if sentence:
             self._scroll.ensureWidgetVisible(self.told)
 
@@ -125,6 +154,16 @@ class ServiceDialog(Dialog):
         margins = layout.contentsMargins()
         column = self._column.totalHeightForWidth(width - margins.left() - margins.right())
         return margins.top() + column + layout.spacing() + self.buttons.sizeHint().height() + margins.bottom()
+
+    def offer_models(self, names: Sequence[str]) -> None:
+        """Let one of these be chosen, all of them at first and those that have what is typed then."""
+        self._offered.setStringList(list(names))
+        self.model.setFocus()
+        completer = self.model.completer()
+        if (popup := completer.popup()) is not None:
+            popup.setFont(self.model.font())
+        completer.setCompletionPrefix("")
+        completer.complete()
 
     def _forget(self) -> None:
         """What was said is of what was typed before."""
@@ -136,13 +175,17 @@ class ServiceDialog(Dialog):
             self.agreed.emit(self.form())
             self.accept()
 
-    def _on_test(self) -> None:
+    def _on_question(self, question: SignalInstance, button: QPushButton) -> None:
         if self._is_right():
             self.tell(self.tr("Asking the service…"), well=True)
-            if self.test_button.hasFocus():  # which Qt would give to what comes next
+            if button.hasFocus():  # which Qt would give to what comes next
                 self.save_button.setFocus()
-            self.test_button.setEnabled(False)
-            self.testRequested.emit(self.form())
+            self._set_asking(True)
+            question.emit(self.form())
+
+    def _set_asking(self, asking: bool) -> None:
+        for button in (self.test_button, self.models_button):
+            button.setEnabled(not asking)
 
     def _is_right(self) -> bool:
         try:
