@@ -29,6 +29,7 @@ from desktop.library.entries import judge, looks_like_bundle
 from desktop.library.sizes import disk_size
 from desktop.settings import Settings
 from desktop.shell import Shell
+from desktop.store.records import Service
 from desktop.store.store import Store
 from desktop.views.models.asking import ask
 from desktop.views.models.dialog import ModelsDialog, Page
@@ -78,6 +79,7 @@ class ModelsController(QObject):
         self.library.removed.connect(self._gone)
         self.library.failed.connect(self._failed)
         self.services.loadRequested.connect(self._load)
+        self.services.changed.connect(self._load_anew)
         self.services.removed.connect(self._gone)
         self.services.told.connect(self._tell)
         self.exports.made.connect(self._made)
@@ -358,6 +360,16 @@ class ModelsController(QObject):
 
     def _made(self, _bundle: Path) -> None:
         self.library.rescan()
+
+    def _load_anew(self, key: str, service: Service) -> None:
+        """A service was changed: what is asked from now on is asked of it as it is."""
+        if self.default is not None and self.default.key == key:
+            self.default = self.services.source(service)
+        source = self._host.status.source
+        if source is not None and source.key == key:
+            self.services.load(service.id)
+        else:
+            self._host.forget(key)
 
     def _gone(self, key: str) -> None:
         source = self._host.status.source

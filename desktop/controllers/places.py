@@ -62,15 +62,13 @@ class PlacesController(QObject):
         path = self._conversation.path
         if chosen is None:
             return  # nothing was loaded yet, or it took the program down
-        if not path:
-            self._host.show(chosen if isinstance(chosen, RemoteModel) else self._models.local(chosen.key))
-            return
-        key = self._store.chat(chat.id).model
+        key = self._store.chat(chat.id).model if path else chosen.key
         if shown is not None and shown.key == key:
             return
         service = self._service(key, [step.message.model for step in path if step.message.role == "assistant"])
         if service is None:
-            self._host.show(self._models.local(key))
+            is_kept_nowhere = not path and isinstance(chosen, RemoteModel)
+            self._host.show(chosen if is_kept_nowhere else self._models.local(key))
             return
         # At once, though without its key: what is asked before the keychain answers goes to no one else.
         source = self._models.services.source(service)

@@ -19,6 +19,7 @@ class ServicesController(QObject):
     """Keys go to the keychain and are asked there when a service is used; the store knows only that there is one."""
 
     loadRequested = Signal(object)  # RemoteModel with its key
+    changed = Signal(str, object)  # key of the source that it was, Service: how it is reached is another way now
     removed = Signal(str)  # key of the source that it was
     told = Signal(str, object)  # a sentence: what the keychain could not do; id of the service whose key is to be typed
 
@@ -105,6 +106,8 @@ class ServicesController(QObject):
         self._refresh()
         if self._page is not None:
             self._page.choose(kept.id)
+        if service is not None and (form.key is not None or (form.url, form.model) != (service.url, service.model)):
+            self.changed.emit(_source(service).key, kept)
 
     def remove(self, service: Service) -> None:
         """Remove a service and its key."""

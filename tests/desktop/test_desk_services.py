@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import keyring
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -15,7 +16,9 @@ from desktop.desk import Desk
 from desktop.engine import EMBEDDED, RemoteModel
 from desktop.shell import Shell
 from desktop.store.records import StoredMessage
+from desktop.views.models.service_dialog import ServiceForm
 from tests.desktop.engines import end, lasting, wait
+from tests.desktop.test_keychain import InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
 
 CAPITAL = "What is the capital of France?"
@@ -32,6 +35,15 @@ def desk(qapp: QApplication, tmp_path: Path, tiny: Path) -> Iterator[Desk]:
     desk.chats.open_first()
     yield desk
     end(desk)
+
+
+@pytest.fixture
+def keychain() -> Iterator[InMemory]:
+    """The system's keychain, in memory while a test runs."""
+    before, backend = keyring.get_keyring(), InMemory()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
 
 
 def chat(desk: Desk) -> int:
@@ -193,3 +205,34 @@ def test_a_service_is_asked_by_its_own_chats_while_this_computer_answers_another
         desk.conversation.stop()
         wait(qtbot, lambda: desk.answers.in_chat(at_home) is None)
         assert last(desk, at_home).text
+
+
+def test_a_key_that_is_entered_anew_is_used_at_once(qtbot: QtBot, desk: Desk, keychain: InMemory) -> None:
+
+    def behave(handler: Handler) -> None:
+        if handler.headers["Authorization"] == "Bearer right":
+            saying("Come in.")(handler)
+        else:
+            handler.answer(401, {"error": {"message": "no such key"}})
+
+    with OpenAIServer(behave) as server:
+        form = ServiceForm(name="Far", url=server.url, model="m", key="wrong")
+        desk.models.services.save(form, None)
+        (service,) = desk.store.services()
+        chat(desk)
+        desk.models.services.load(service.id)
+        wait(qtbot, lambda: desk.host.status.kind == "ready")
+        refused = ask(qtbot, desk)
+        assert refused.error is not None
+        assert refused.error.endswith("refused the API key (no such key); give a valid one.")
+        desk.models.services.save(replace(form, key="right"), service)
+        wait(qtbot, lambda: getattr(desk.host.status.source, "api_key", None) == "right")
+        desk.conversation.retry()
+        wait(qtbot, lambda: desk.conversation.chat is not None and not desk.host._answers)
+        assert desk.store.path(refused.chat)[-1].message.text == "Come in."
+        desk.host.show(None)
+        desk.models.services.save(replace(form, key="wrong"), service)
+        desk.models.services.save(replace(form, key="right"), service)
+        chat(desk)  # begins with what was chosen last, as it is now
+        wait(qtbot, lambda: getattr(desk.host.status.source, "api_key", None) == "right")
+        assert ask(qtbot, desk).text == "Come in."
