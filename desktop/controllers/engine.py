@@ -16,6 +16,7 @@ from desktop.engine.sources import LocalModel, RemoteModel, Source
 from desktop.store.records import Dropped, StoredMessage
 from desktop.views.conversation.view import ConversationView
 from desktop.views.window import MainWindow
+from runtime import EngineInfo
 
 
 class EngineController(QObject):
@@ -41,7 +42,8 @@ class EngineController(QObject):
         self._told = ""  # what the banner says of a model that does not answer
         self._told_format = ""  # and of a model without a chat format
         self._ended: StoredMessage | None = None  # the answer that ended last with the engine that runs now
-        self._used: int | None = None
+        self._used: int | None = None  # tokens, as they were counted
+        self._counted_by: EngineInfo | None = None
         host.statusChanged.connect(self._show)
         answers.began.connect(self._show_pending)
         answers.grew.connect(self._grew)
@@ -95,7 +97,7 @@ class EngineController(QObject):
             if status.kind in ("loading", "ready"):
                 self._ended = None
         self._tell_format(status)
-        self._meter(self._used)
+        self._meter(self._used if status.info == self._counted_by else None)
         self._show_pending()
 
     def remedy(self, status: EngineStatus) -> tuple[str, Callable[[], None]]:
@@ -181,8 +183,8 @@ class EngineController(QObject):
             self._meter(progress.prefilled.prompt_tokens + progress.tokens, progress.dropped)
 
     def _meter(self, used: int | None, dropped: Dropped | None = None) -> None:
-        self._used = used
-        info = self._host.status.info
+        self._used, self._counted_by = used, self._host.status.info
+        info = self._counted_by
         note = ""
         if dropped is not None and dropped.messages:
             note = self.tr("%n message(s) were left out.", "", dropped.messages)
