@@ -81,12 +81,12 @@ class PlacesController(QObject):
             self._host.show(source)
 
     def _service(self, key: str | None, writers: list[str | None]) -> Service | None:
-        """The service that a chat belongs to, by the address in its key, as another of its models may have been chosen;
-        of a chat from before such keys were kept, by the name of the one who answered last."""
-        for service in self._store.services():
-            address = self._models.services.source(service).key.partition("#")[0]
-            if key is not None and key.partition("#")[0] == address:
-                return service
-            if key is None and writers and writers[-1] == service.name:
-                return service
-        return None
+        """The service that a chat belongs to, or one at its address, as another of its models may have been chosen; of
+        a chat from before keys were kept, the one by the name of who answered last."""
+        services = self._store.services()
+        if key is None:
+            return next((service for service in services if writers and writers[-1] == service.name), None)
+        keys = {service.id: self._models.services.source(service).key for service in services}
+        same = [service for service in services if keys[service.id] == key]
+        near = [service for service in services if keys[service.id].partition("#")[0] == key.partition("#")[0]]
+        return next(iter(same + near), None)

@@ -236,3 +236,17 @@ def test_a_key_that_is_entered_anew_is_used_at_once(qtbot: QtBot, desk: Desk, ke
         chat(desk)  # begins with what was chosen last, as it is now
         wait(qtbot, lambda: getattr(desk.host.status.source, "api_key", None) == "right")
         assert ask(qtbot, desk).text == "Come in."
+
+
+def test_of_two_services_at_one_address_each_keeps_its_chats(qtbot: QtBot, desk: Desk) -> None:
+    with OpenAIServer(saying("Yes.")) as server:
+        services = [desk.store.save_service(model, server.url, model, False) for model in ("a", "b")]
+        chats = []
+        for service in services:
+            chats.append(chat(desk))
+            desk.models.services.load(service.id)
+            ask(qtbot, desk)
+        for shown, model in zip(chats, "ab", strict=True):
+            desk.chats.open(shown)
+            ask(qtbot, desk)
+            assert server.requests[-1][2]["model"] == model
