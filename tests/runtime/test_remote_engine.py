@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +18,7 @@ from runtime.engines.sse import EventStream
 from runtime.errors import ContextFullError, EngineError, OptionError, ServiceUnreachableError, UserFacingError
 from runtime.events import Event, Finished, Prefilled, TextDelta
 from runtime.options import GenerationOptions, Grammar
+from runtime.packages import install_command
 from runtime.sampling import SamplingConfig
 from tests import patience
 from tests.ports import deaf_port
@@ -247,3 +250,23 @@ def test_one_beside_another_answers_at_the_same_time_and_ends_with_it() -> None:
             list(last.chat(HELLO))
         with pytest.raises(EngineError, match="closed"):
             engine.beside()
+
+
+def test_httpx_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(EngineError, match=re.escape(install_command("remote"))):
+        RemoteEngine.open("http://127.0.0.1:9", model="falcon")
+
+
+def test_a_closed_engine_is_a_sentence() -> None:
+    engine = RemoteEngine.open("http://127.0.0.1:9", model="falcon")
+    engine.close()
+    with pytest.raises(UserFacingError, match="closed"):
+        list(engine.chat(HELLO))
+
+
+def test_an_endless_event_is_refused() -> None:
+    parser = EventStream()
+    parser.feed(b"data: " + b"x" * 2**23)
+    with pytest.raises(EngineError, match="16 MiB"):
+        parser.feed(b"x" * 2**23)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import re
-import sys
 import threading
 from collections.abc import Callable
 from email.utils import formatdate
@@ -15,7 +14,6 @@ import pytest
 
 from runtime.chat import Message
 from runtime.engines.remote import RemoteEngine
-from runtime.engines.sse import EventStream
 from runtime.errors import (
     EngineError,
     KeyRefusedError,
@@ -23,11 +21,9 @@ from runtime.errors import (
     ServiceBusyError,
     ServiceError,
     ServiceUnreachableError,
-    UserFacingError,
 )
 from runtime.events import Event, Finished, TextDelta
 from runtime.options import GenerationOptions, Grammar
-from runtime.packages import install_command
 from tests import patience
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -387,26 +383,6 @@ def test_the_proxy_of_the_environment_serves_the_world_but_not_this_machine(monk
         assert proxy.requests == []
         assert end(ask("http://falcon.invalid")).text == "Hi"
         assert proxy.requests[0][0] == "http://falcon.invalid/v1/chat/completions"
-
-
-def test_httpx_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "httpx", None)
-    with pytest.raises(EngineError, match=re.escape(install_command("remote"))):
-        RemoteEngine.open("http://127.0.0.1:9", model="falcon")
-
-
-def test_a_closed_engine_is_a_sentence() -> None:
-    engine = RemoteEngine.open("http://127.0.0.1:9", model="falcon")
-    engine.close()
-    with pytest.raises(UserFacingError, match="closed"):
-        list(engine.chat(HELLO))
-
-
-def test_an_endless_event_is_refused() -> None:
-    parser = EventStream()
-    parser.feed(b"data: " + b"x" * 2**23)
-    with pytest.raises(EngineError, match="16 MiB"):
-        parser.feed(b"x" * 2**23)
 
 
 @pytest.mark.parametrize("body", [NESTED, {"data": [{"id": ""}]}], ids=["nested too deep", "without a name"])
