@@ -60,7 +60,8 @@ def chats(size: int) -> str:
         for n in range(20)
     ]
     one = ChatTree(title="Foxes", created=1e9, updated=1e9, first=0, nodes=tuple(nodes))
-    return to_json([one] * (size // len(to_json([one]))))
+    length = sum(map(len, to_json([one])))
+    return "".join(to_json([one] * (size // length)))
 
 
 class Cases:

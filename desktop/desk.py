@@ -206,7 +206,7 @@ class Desk(QObject):
             case "models":
                 self.models.open()
             case "welcome":
-                self.models.welcome()
+                self.models.welcome.show()
             case "unload":
                 self.engine.unload()
             case "restart-engine":

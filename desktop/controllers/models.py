@@ -14,19 +14,10 @@ from desktop.controllers.checks import ChecksController
 from desktop.controllers.engine import EngineController
 from desktop.controllers.exports import ExportsController
 from desktop.controllers.services import ServicesController
+from desktop.controllers.welcome import WelcomeController
 from desktop.engine import EMBEDDED, EngineHost, EngineStatus, LocalModel, RemoteModel, Source
-from desktop.library import (
-    ExportRequest,
-    KnownModel,
-    ModelEntry,
-    ModelLibrary,
-    estimate,
-    has_embedded,
-    models_folder,
-    why_no_export,
-)
-from desktop.library.entries import judge, looks_like_bundle
-from desktop.library.sizes import disk_size
+from desktop.library import ModelEntry, ModelLibrary, has_embedded
+from desktop.library.entries import looks_like_bundle
 from desktop.settings import Settings
 from desktop.shell import Shell
 from desktop.store.records import Service
@@ -34,18 +25,13 @@ from desktop.store.store import Store
 from desktop.views.models.asking import ask
 from desktop.views.models.dialog import ModelsDialog, Page
 from desktop.views.models.menu import ModelMenu
-from desktop.views.welcome import WelcomeChoice
-from runtime import ChatTemplate, machine_memory
+from runtime import ChatTemplate
 
 _BUNDLE = "bundle:"
-_EMBEDDED_BYTES = 3_500_000  # of its bundle, which is made when it is first loaded
-_LARGER = KnownModel(name="falcon-7b-instruct", hub="tiiuae/falcon-7b-instruct", parameters="6.9 B")
-_LARGER_WEIGHTS = "lut4"
-_EXPORT = "export"  # key of the welcome's choice that exports
 
 
 class ModelsController(QObject):
-    """Joins the dialog, the quick choice and the welcome to the library, the engine and the services."""
+    """Joins the dialog and the quick choice to the library, the engine and the services."""
 
     chosen = Signal(object)  # Source that the user chose, about to be loaded
     begun = Signal()  # the model of the start is being loaded
@@ -60,7 +46,7 @@ class ModelsController(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._shell, self._host, self._engine, self._data = shell, host, engine, data
+        self._shell, self._host, self._engine = shell, host, engine
         self._window = shell.window
         self._dialog: ModelsDialog | None = None
         self._language = shell.settings.language
@@ -75,6 +61,7 @@ class ModelsController(QObject):
         self._store = store
         self.exports = ExportsController(shell.window, data, self)
         self.checks = ChecksController(shell.window, self)
+        self.welcome = WelcomeController(shell, host, engine, self.exports, data, self)
         self.library.changed.connect(self._show_entries)
         self.library.removed.connect(self._gone)
         self.library.failed.connect(self._failed)
@@ -93,7 +80,6 @@ class ModelsController(QObject):
         engine.chooseRequested.connect(self.choose)
         engine.chatFormatRequested.connect(self.show_model)
         shell.modelsRequested.connect(self.open)
-        shell.welcomed.connect(self._welcomed)
         shell.settingsChanged.connect(self._settings_changed)
 
     def begin(self) -> None:
@@ -109,30 +95,8 @@ class ModelsController(QObject):
         else:
             self.services.find(key, lambda source: self._begin(source, self.tr("The service that answered last")))
         if not self._shell.settings.welcomed:
-            self.welcome()
+            self.welcome.show()
         self.exports.offer()
-
-    def welcome(self) -> None:
-        """Show the welcome of the first start."""
-        takes = estimate(_LARGER, _LARGER_WEIGHTS)
-        assert takes is not None
-        fits, memory = judge(takes.memory, machine_memory())
-        small = self.tr("Comes with Falconet: {size}, quick, good for simple questions.").format(
-            size=disk_size(_EMBEDDED_BYTES)
-        )
-        large = self.tr(
-            "Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background "
-            "while the small one answers. {memory}"
-        ).format(download=disk_size(takes.download), disk=disk_size(takes.disk), memory=memory)
-        embedded = WelcomeChoice(key=EMBEDDED.key, name=EMBEDDED.name, note=small)
-        why_not = why_no_export()
-        if why_not is None:
-            exported = WelcomeChoice(key=_EXPORT, name=_LARGER.name, note=large, possible=fits != "no")
-            self._shell.show_welcome([embedded, exported])
-        else:
-            has = has_embedded()
-            self._shell.show_welcome([embedded if has else replace(embedded, note=why_not, possible=False)])
-        self._tell_welcome(self._host.status)
 
     def choose(self) -> None:
         """Open the quick choice under its button."""
@@ -301,24 +265,7 @@ class ModelsController(QObject):
     def _load_bundle(self, bundle: Path) -> None:
         self._load(LocalModel(path=bundle.absolute(), name=bundle.name))
 
-    def _welcomed(self, key: str) -> None:
-        if key == _EXPORT:
-            output = models_folder(self._data) / f"{_LARGER.name}-{_LARGER_WEIGHTS}"
-            if not output.exists():
-                self.exports.start(ExportRequest(model=_LARGER.name, output=output, weights=_LARGER_WEIGHTS))
-
-    def _tell_welcome(self, status: EngineStatus) -> None:
-        """What the header would tell, which is not there."""
-        match status.kind:
-            case "loading":
-                self._shell.tell_welcome(self._engine.progress(status))
-            case "failed":
-                self._shell.tell_welcome(status.sentence)
-            case "ready" if status.source is not None:
-                self._shell.tell_welcome(self.tr("{name} is ready.").format(name=status.source.name))
-
     def _show_status(self, status: EngineStatus) -> None:
-        self._tell_welcome(status)
         if self._dialog is not None:
             self._dialog.local.set_status(self._host.local)
             self._dialog.services.set_status(status)
@@ -351,6 +298,7 @@ class ModelsController(QObject):
 
     def _closed(self) -> None:
         self._dialog = None
+        self._failure = ""  # the next one tells it again
         self.exports.leave()
         self.services.leave()
 

@@ -247,7 +247,7 @@ def asking_for_a_link(desk: Desk) -> QWidget:
 
 
 def welcoming(desk: Desk) -> QWidget:
-    desk.models.welcome()
+    desk.models.welcome.show()
     page = desk.shell.window.welcome
     assert page is not None
     return page

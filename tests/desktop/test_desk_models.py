@@ -122,7 +122,7 @@ def test_the_embedded_model_stands_in_the_list_with_what_it_is_and_that_it_fits(
     note = local.list.currentItem().data(Qt.ItemDataRole.AccessibleTextRole)
     assert note.startswith("falcon-tiny-instruct, In use · ")
     assert not local.details.remove_button.isEnabled()
-    desk.models.welcome()
+    desk.models.welcome.show()
     page = desk.shell.window.findChild(Welcome)
     assert isinstance(page, Welcome)
     notes = [choice.accessibleDescription() for choice in page.findChildren(QRadioButton)]

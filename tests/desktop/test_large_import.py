@@ -36,7 +36,7 @@ TREES = [
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     file = tmp_path / "large.json"
-    file.write_text(to_json(TREES), encoding="utf-8")
+    file.write_text("".join(to_json(TREES)), encoding="utf-8")
     assert is_large(file)
     return file
 

@@ -238,7 +238,7 @@ class MessageWidget(QGroupBox):
 
         On both sides `inset` pixels are left free, so that the ring of the focus touches no text.
         """
-        style, left = self._style, inset(self._style)
+        style, left = self._style, self._style.inset
         y, room = style.gap(2), width - 2 * left
         header = self.said_by.height
         start = self.said_by.fit(left, y, room, width)
@@ -381,7 +381,7 @@ class MessageWidget(QGroupBox):
             event.ignore()
             return
         self.footer.set_item(self.item, last=self._last, busy=self._busy)  # which an answer that grows does not do
-        corner = self.visibleRegion().boundingRect().topLeft() + QPoint(inset(self._style), self.said_by.height)
+        corner = self.visibleRegion().boundingRect().topLeft() + QPoint(self._style.inset, self.said_by.height)
         by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         where = event.globalPos() if by_mouse else self.mapToGlobal(corner)
         message_menu(self, self.body, self.footer, self.body.mapFromGlobal(where)).popup(where)
@@ -398,8 +398,3 @@ class MessageWidget(QGroupBox):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._style.accent, 2))
             painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 10, 10)
-
-
-def inset(style: Style) -> int:
-    """Pixels that a message is wider than its text, on each side."""
-    return style.gap(2.5)

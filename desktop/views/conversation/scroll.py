@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 from desktop.views.conversation.body import Spot
 from desktop.views.conversation.heights import Heights
 from desktop.views.conversation.items import MessageItem
-from desktop.views.conversation.message import MessageWidget, inset
+from desktop.views.conversation.message import MessageWidget
 from desktop.views.conversation.style import current_style
 from desktop.views.parts import EDGE
 from desktop.views.theme import theme
@@ -292,7 +292,7 @@ class MessageColumn(QAbstractScrollArea):
         return self.style_now.text_height(item.text, self._column) + self.style_now.gap(18)
 
     def _wanted_column(self) -> int:
-        wider = 2 * inset(self.style_now)
+        wider = 2 * self.style_now.inset
         text = min(self.style_now.measure, self.width() - 2 * theme().scaled(EDGE))
         return min(text + wider, self.viewport().width())
 

@@ -37,6 +37,11 @@ class Style:
     unit: float  # a quarter of a line: every gap is a multiple of it
     measure: int  # width of the column of text
 
+    @property
+    def inset(self) -> int:
+        """Pixels that a message is wider than its text, on each side."""
+        return self.gap(2.5)
+
     def gap(self, units: float) -> int:
         """A gap of so many units."""
         return round(self.unit * units)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QEnterEvent
+from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.store.records import Figures
@@ -115,3 +116,22 @@ def asked(view: ConversationView) -> LinkDialog:
     dialog = view.findChild(LinkDialog)
     assert isinstance(dialog, LinkDialog)
     return dialog
+
+
+def hover(widget: QWidget) -> None:
+    where = QPointF(5, 5)
+    QApplication.sendEvent(widget, QEnterEvent(where, where, where))
+
+
+def button(view: ConversationView, number: int, name: str) -> QToolButton:
+    """A button of a message by its accessible name, while the pointer is on the message."""
+    hover(message(view, number))
+    return next(
+        b for b in message(view, number).findChildren(QToolButton) if b.accessibleName() == name and b.isVisible()
+    )
+
+
+@pytest.fixture
+def short(view: ConversationView) -> ConversationView:
+    view.set_items([user(1, "Question"), answer(2, "Answer", figures=figures(), index=1, count=3)])
+    return view

@@ -5,30 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QEnterEvent
-from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.store.records import Dropped, MessageState
 from desktop.views.conversation.controls import Notice
 from desktop.views.conversation.prose import Prose
 from desktop.views.conversation.view import ConversationView
-from tests.desktop.conversation.conftest import Window, answer, asked, chat, editor, figures, message, texts, user
+from tests.desktop.conversation.conftest import (
+    Window,
+    answer,
+    asked,
+    button,
+    chat,
+    figures,
+    hover,
+    message,
+    texts,
+    user,
+)
 from tests.desktop.engines import wait
-
-
-def hover(widget: QWidget) -> None:
-    where = QPointF(5, 5)
-    QApplication.sendEvent(widget, QEnterEvent(where, where, where))
-
-
-def button(view: ConversationView, number: int, name: str) -> QToolButton:
-    """A button of a message by its accessible name, while the pointer is on the message."""
-    hover(message(view, number))
-    return next(
-        b for b in message(view, number).findChildren(QToolButton) if b.accessibleName() == name and b.isVisible()
-    )
 
 
 def offered(view: ConversationView, number: int) -> list[str]:
@@ -46,12 +43,6 @@ def words(view: ConversationView, number: int) -> str:
     return " | ".join(
         label.text() for label in message(view, number).findChildren(QLabel) if label.isVisible() and label.text()
     )
-
-
-@pytest.fixture
-def short(view: ConversationView) -> ConversationView:
-    view.set_items([user(1, "Question"), answer(2, "Answer", figures=figures(), index=1, count=3)])
-    return view
 
 
 def test_actions_appear_on_hover_and_go(short: ConversationView) -> None:
@@ -199,63 +190,6 @@ def test_an_engine_that_is_gone_can_be_restarted_from_the_answer_that_waits(
         button = notice(view, 2).button
         assert button is not None
         button.click()
-
-
-# editing
-
-
-def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot) -> None:
-    button(short, 1, "Edit message").click()
-    field = editor(short, 1).field
-    assert field.hasFocus()
-    assert field.toPlainText() == "Question"
-    qtbot.keyClicks(field, " more")
-    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.keyClicks(field, "line")
-    with qtbot.waitSignal(short.editRequested) as signal:
-        qtbot.keyClick(field, Qt.Key.Key_Return)
-    assert signal.args == [1, "Question more\nline"]
-    assert editor(short, 1).text == "Question more\nline", "until it was kept"
-    short.close_editor(1)
-    assert message(short, 1).editor is None
-
-
-def test_escape_cancels_an_edit_and_the_focus_stays(short: ConversationView, qtbot: QtBot) -> None:
-    button(short, 1, "Edit message").click()
-    qtbot.keyClick(editor(short, 1).field, Qt.Key.Key_Escape)
-    assert message(short, 1).editor is None
-    assert message(short, 1).body.isVisible()
-    assert message(short, 1).hasFocus()
-
-
-@pytest.mark.parametrize("lines", [2, 3, 12])
-def test_a_message_of_up_to_twelve_lines_is_all_in_sight_while_it_is_edited(
-    short: ConversationView, lines: int
-) -> None:
-    short.window().resize(700, 900)
-    button(short, 1, "Edit message").click()
-    field = editor(short, 1).field
-    field.setPlainText("\n".join("line" for _ in range(lines)))
-    QApplication.processEvents()
-    assert field.verticalScrollBar().maximum() == 0
-
-
-def test_nothing_empty_is_sent(short: ConversationView, qtbot: QtBot) -> None:
-    button(short, 1, "Edit message").click()
-    opened = editor(short, 1)
-    opened.field.setPlainText("  \n")
-    assert not opened.send.isEnabled()
-    with qtbot.assertNotEmitted(short.editRequested):
-        qtbot.keyClick(opened.field, Qt.Key.Key_Return)
-
-
-def test_an_edit_that_was_not_sent_is_there_again_when_its_chat_is(short: ConversationView) -> None:
-    items = list(short.list.items)
-    button(short, 1, "Edit message").click()
-    editor(short, 1).field.setPlainText("Half a thought")
-    short.set_items([user(7, "Other chat")])
-    short.set_items(items)
-    assert editor(short, 1).text == "Half a thought"
 
 
 # keys

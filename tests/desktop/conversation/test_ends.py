@@ -7,8 +7,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.store.records import MessageState
 from desktop.views.conversation.view import ConversationView
-from tests.desktop.conversation.conftest import answer, figures, message, user
-from tests.desktop.conversation.test_actions import hover, notice, offered
+from tests.desktop.conversation.conftest import answer, figures, hover, message, user
+from tests.desktop.conversation.test_actions import notice, offered
 
 
 def test_an_answer_of_nothing_says_so_and_can_be_asked_for_again(view: ConversationView, qtbot: QtBot) -> None:

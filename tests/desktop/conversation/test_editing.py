@@ -1,0 +1,65 @@
+"""A message of one's own that is changed in its place."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop.views.conversation.view import ConversationView
+from tests.desktop.conversation.conftest import button, editor, message, user
+
+
+def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    field = editor(short, 1).field
+    assert field.hasFocus()
+    assert field.toPlainText() == "Question"
+    qtbot.keyClicks(field, " more")
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(field, "line")
+    with qtbot.waitSignal(short.editRequested) as signal:
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert signal.args == [1, "Question more\nline"]
+    assert editor(short, 1).text == "Question more\nline", "until it was kept"
+    short.close_editor(1)
+    assert message(short, 1).editor is None
+
+
+def test_escape_cancels_an_edit_and_the_focus_stays(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    qtbot.keyClick(editor(short, 1).field, Qt.Key.Key_Escape)
+    assert message(short, 1).editor is None
+    assert message(short, 1).body.isVisible()
+    assert message(short, 1).hasFocus()
+
+
+@pytest.mark.parametrize("lines", [2, 3, 12])
+def test_a_message_of_up_to_twelve_lines_is_all_in_sight_while_it_is_edited(
+    short: ConversationView, lines: int
+) -> None:
+    short.window().resize(700, 900)
+    button(short, 1, "Edit message").click()
+    field = editor(short, 1).field
+    field.setPlainText("\n".join("line" for _ in range(lines)))
+    QApplication.processEvents()
+    assert field.verticalScrollBar().maximum() == 0
+
+
+def test_nothing_empty_is_sent(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    opened = editor(short, 1)
+    opened.field.setPlainText("  \n")
+    assert not opened.send.isEnabled()
+    with qtbot.assertNotEmitted(short.editRequested):
+        qtbot.keyClick(opened.field, Qt.Key.Key_Return)
+
+
+def test_an_edit_that_was_not_sent_is_there_again_when_its_chat_is(short: ConversationView) -> None:
+    items = list(short.list.items)
+    button(short, 1, "Edit message").click()
+    editor(short, 1).field.setPlainText("Half a thought")
+    short.set_items([user(7, "Other chat")])
+    short.set_items(items)
+    assert editor(short, 1).text == "Half a thought"
