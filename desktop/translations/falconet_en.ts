@@ -63,6 +63,16 @@
     </message>
 </context>
 <context>
+    <name>ServiceCheck</name>
+    <message numerus="yes">
+        <source>The service offers %n model(s).</source>
+        <translation>
+            <numerusform>The service offers %n model.</numerusform>
+            <numerusform>The service offers %n models.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>TransferController</name>
     <message numerus="yes">
         <source>%n chat(s) written to {file}.</source>

@@ -183,8 +183,12 @@
         </translation>
     </message>
     <message>
-        <source>They cannot be had back.</source>
-        <translation>删除后无法恢复。</translation>
+        <source>This cannot be undone.</source>
+        <translation>此操作无法撤销。</translation>
+    </message>
+    <message>
+        <source>The folder {name} was deleted.</source>
+        <translation>文件夹“{name}”已删除。</translation>
     </message>
     <message>
         <source>Delete for Good</source>
@@ -232,6 +236,10 @@
     <message>
         <source>This model works as it should on this computer.</source>
         <translation>此模型在这台电脑上工作正常。</translation>
+    </message>
+    <message>
+        <source>It names no chat format: unless one is chosen in Models, it continues what you write instead of answering.</source>
+        <translation>它没有指明对话格式：除非在“模型”中选择一种，否则它会续写您的文字，而不是作答。</translation>
     </message>
     <message>
         <source>Something is wrong; the report says what.</source>
@@ -386,6 +394,14 @@
         <translation>将此对话导出为 Markdown、HTML、PDF 或 JSON。</translation>
     </message>
     <message>
+        <source>Export &amp;All Chats…</source>
+        <translation>导出所有对话(&amp;A)…</translation>
+    </message>
+    <message>
+        <source>Write all chats into one file: JSON, or an archive of Markdown.</source>
+        <translation>将所有对话写入一个文件：JSON 或 Markdown 压缩包。</translation>
+    </message>
+    <message>
         <source>&amp;Deleted Chats…</source>
         <translation>已删除的对话(&amp;D)…</translation>
     </message>
@@ -414,8 +430,8 @@
         <translation>撤销(&amp;U)</translation>
     </message>
     <message>
-        <source>Take back the last change of the text.</source>
-        <translation>撤销对文本的上一次更改。</translation>
+        <source>Take back the last change of the text; in the list of chats, what was deleted last.</source>
+        <translation>撤销对文字的上一次更改；在对话列表中则撤销上一次删除。</translation>
     </message>
     <message>
         <source>&amp;Redo</source>
@@ -496,6 +512,14 @@
     <message>
         <source>Stop the answer, or go back to the message that you write.</source>
         <translation>停止回答，或回到正在撰写的消息。</translation>
+    </message>
+    <message>
+        <source>&amp;Edit Last Message</source>
+        <translation>编辑上一条消息(&amp;E)</translation>
+    </message>
+    <message>
+        <source>Change what you said last; the key does so where no message is begun.</source>
+        <translation>修改您上一次说的话；输入框为空时按此键即可。</translation>
     </message>
     <message>
         <source>&amp;Answer Again</source>
@@ -807,6 +831,29 @@
     </message>
 </context>
 <context>
+    <name>Desk</name>
+    <message>
+        <source>Quit, and lose what you wrote?</source>
+        <translation>退出并丢失所写的内容？</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>退出</translation>
+    </message>
+    <message>
+        <source>What you changed in the message was discarded.</source>
+        <translation>对这条消息的修改已放弃。</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+    <message>
+        <source>Chats</source>
+        <translation>对话</translation>
+    </message>
+</context>
+<context>
     <name>Details</name>
     <message>
         <source>Weights</source>
@@ -865,12 +912,24 @@
         <translation>混合</translation>
     </message>
     <message>
+        <source>Chat format</source>
+        <translation>对话格式</translation>
+    </message>
+    <message>
+        <source>none: it continues what you write</source>
+        <translation>无：续写您的文字</translation>
+    </message>
+    <message>
         <source>Comes with Falconet: small and quick, good for simple questions.</source>
         <translation>Falconet 自带：小巧快速，适合简单的问题。</translation>
     </message>
     <message>
         <source>It is prepared once, when it is first used.</source>
         <translation>首次使用时会准备一次。</translation>
+    </message>
+    <message>
+        <source>No chat format is known for this model, so it continues what you write instead of answering. If it was taught one, choose it here.</source>
+        <translation>不知道此模型的对话格式，因此它会续写您的文字，而不是作答。如果它学过某种格式，请在此选择。</translation>
     </message>
     <message>
         <source>Its folder holds more than a model: remove it in the file manager.</source>
@@ -922,10 +981,6 @@
         <translation>设置…</translation>
     </message>
     <message>
-        <source>preparing, {percent} %</source>
-        <translation>正在准备，{percent} %</translation>
-    </message>
-    <message>
         <source>loading, {seconds} s</source>
         <translation>正在加载，{seconds} 秒</translation>
     </message>
@@ -944,6 +999,34 @@
     <message>
         <source>{what} {seconds} s</source>
         <translation>{what} {seconds} 秒</translation>
+    </message>
+    <message>
+        <source>{name} gave no answer.</source>
+        <translation>{name} 没有回答。</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>重试</translation>
+    </message>
+    <message>
+        <source>{name} has no chat format, so it continues what you write instead of answering. If it was taught one, choose it.</source>
+        <translation>{name} 没有对话格式，因此它会续写您的文字，而不是作答。如果它学过某种格式，请选择。</translation>
+    </message>
+    <message>
+        <source>Chat Format…</source>
+        <translation>对话格式…</translation>
+    </message>
+    <message>
+        <source>preparing, {seconds} s</source>
+        <translation>准备中，{seconds} 秒</translation>
+    </message>
+    <message>
+        <source>no answer</source>
+        <translation>没有回答</translation>
+    </message>
+    <message>
+        <source>not asked yet</source>
+        <translation>尚未提问</translation>
     </message>
     <message>
         <source>Reading the conversation…</source>
@@ -975,8 +1058,8 @@
         <translation>尚未加载模型，请先选择一个。</translation>
     </message>
     <message>
-        <source>Preparing the embedded model, once: {stage}…</source>
-        <translation>正在准备内置模型（仅此一次）：{stage}…</translation>
+        <source>Preparing {name} for this computer: this is needed only once, and can take two minutes.</source>
+        <translation>正在为这台电脑准备 {name}：只需一次，可能要两分钟。</translation>
     </message>
     <message>
         <source>Settings, Compute on, says where models are computed.</source>
@@ -1435,8 +1518,8 @@
         <translation>对话内容</translation>
     </message>
     <message>
-        <source>Falcon has answered.</source>
-        <translation>Falcon 已回答。</translation>
+        <source>{name} has answered.</source>
+        <translation>{name} 已回答。</translation>
     </message>
     <message>
         <source>The answer was interrupted.</source>
@@ -1501,6 +1584,10 @@
     <message>
         <source>Try again</source>
         <translation>重试</translation>
+    </message>
+    <message>
+        <source>The model had nothing to say.</source>
+        <translation>模型没有写出任何内容。</translation>
     </message>
     <message>
         <source>This answer could not be written.</source>
@@ -1746,14 +1833,6 @@
         <translation>上次使用的服务</translation>
     </message>
     <message>
-        <source>Comes with Falconet: {size}, quick, good for simple questions. It is ready at once.</source>
-        <translation>Falconet 自带：{size}，速度快，适合简单的问题，马上就能使用。</translation>
-    </message>
-    <message>
-        <source>Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background while the small one answers. {memory}</source>
-        <translation>知识丰富得多。需下载 {download}，最终占用磁盘 {disk}；后台准备期间由小模型回答。{memory}</translation>
-    </message>
-    <message>
         <source>Load {name} anyway?</source>
         <translation>仍要加载 {name} 吗？</translation>
     </message>
@@ -1770,8 +1849,8 @@
         <translation>要永久删除 {name} 吗？</translation>
     </message>
     <message>
-        <source>{path} is deleted at once and cannot be had back.</source>
-        <translation>{path} 会立即被删除，无法恢复。</translation>
+        <source>{path} is deleted at once. This cannot be undone.</source>
+        <translation>{path} 会立即删除，且无法撤销。</translation>
     </message>
     <message>
         <source>Delete for Good</source>
@@ -1806,6 +1885,10 @@
         <translation>永久删除…</translation>
     </message>
     <message>
+        <source>Enter the Key…</source>
+        <translation>输入密钥…</translation>
+    </message>
+    <message>
         <source>A folder where bundles lie</source>
         <translation>存放模型包的文件夹</translation>
     </message>
@@ -1827,6 +1910,13 @@
     <message>
         <source>Remote Services</source>
         <translation>远程服务</translation>
+    </message>
+</context>
+<context>
+    <name>Progress</name>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
     </message>
 </context>
 <context>
@@ -1958,6 +2048,12 @@
         <source>{model} answers.</source>
         <translation>{model} 已作答。</translation>
     </message>
+    <message numerus="yes">
+        <source>The service offers %n model(s).</source>
+        <translation>
+            <numerusform>该服务提供 %n 个模型。</numerusform>
+        </translation>
+    </message>
     <message>
         <source>The service could not be asked ({reason}); check the address.</source>
         <translation>无法联系该服务（{reason}），请检查地址。</translation>
@@ -1976,6 +2072,14 @@
     <message>
         <source>the first that the service names</source>
         <translation>服务列出的第一个模型</translation>
+    </message>
+    <message>
+        <source>List</source>
+        <translation>列出</translation>
+    </message>
+    <message>
+        <source>Ask the service which models it offers.</source>
+        <translation>询问该服务提供哪些模型。</translation>
     </message>
     <message>
         <source>kept in the keychain; type to replace it</source>
@@ -2004,6 +2108,10 @@
     <message>
         <source>What you write to this service, and the conversation before it, leaves this computer.</source>
         <translation>您写给此服务的内容以及之前的对话都会离开这台电脑。</translation>
+    </message>
+    <message>
+        <source>What the test found</source>
+        <translation>测试结果</translation>
     </message>
     <message>
         <source>Test</source>
@@ -2087,6 +2195,10 @@
         <translation>文字大小(&amp;T)：</translation>
     </message>
     <message>
+        <source>Text &amp;width:</source>
+        <translation>文字宽度(&amp;W)：</translation>
+    </message>
+    <message>
         <source>&amp;Motion:</source>
         <translation>动态效果(&amp;M)：</translation>
     </message>
@@ -2121,6 +2233,14 @@
     <message>
         <source>Dark</source>
         <translation>深色</translation>
+    </message>
+    <message>
+        <source>Narrow</source>
+        <translation>窄</translation>
+    </message>
+    <message>
+        <source>Wide</source>
+        <translation>宽</translation>
     </message>
     <message>
         <source>Reduced</source>
@@ -2351,6 +2471,10 @@
         <translation>远程服务拒绝了密钥：请输入有效的密钥。</translation>
     </message>
     <message>
+        <source>The remote service asks to wait: try again later.</source>
+        <translation>远程服务要求稍候：请稍后重试。</translation>
+    </message>
+    <message>
         <source>The remote service gave no answer.</source>
         <translation>远程服务没有给出回答。</translation>
     </message>
@@ -2446,12 +2570,24 @@
         <translation>JSON，包含所有版本 (*.json)</translation>
     </message>
     <message>
+        <source>Archive of Markdown, a file for each chat (*.zip)</source>
+        <translation>Markdown 压缩包，每个对话一个文件 (*.zip)</translation>
+    </message>
+    <message>
+        <source>There are no chats to export.</source>
+        <translation>没有可导出的对话。</translation>
+    </message>
+    <message>
         <source>Export Chats</source>
         <translation>导出对话</translation>
     </message>
     <message>
         <source>{file} is being written…</source>
         <translation>正在写入 {file}…</translation>
+    </message>
+    <message>
+        <source>Chats are being written to {file}…</source>
+        <translation>正在将对话写入 {file}…</translation>
     </message>
     <message numerus="yes">
         <source>%n chat(s) written to {file}.</source>
@@ -2466,6 +2602,18 @@
     <message>
         <source>Chats (*.json *.zip);;All files (*)</source>
         <translation>对话 (*.json *.zip);;所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>Chats are being imported: wait until they are there, then import the others.</source>
+        <translation>正在导入对话：请等导入完成后再导入其他文件。</translation>
+    </message>
+    <message>
+        <source>Chats are being imported…</source>
+        <translation>正在导入对话…</translation>
+    </message>
+    <message>
+        <source>The import was cancelled; no chats were added.</source>
+        <translation>导入已取消；没有添加任何对话。</translation>
     </message>
     <message numerus="yes">
         <source>%n chat(s) were imported.</source>
@@ -2506,6 +2654,56 @@
     <message>
         <source>More Models…</source>
         <translation>更多模型…</translation>
+    </message>
+</context>
+<context>
+    <name>WelcomeController</name>
+    <message>
+        <source>Comes with Falconet: {size}, quick, good for simple questions.</source>
+        <translation>随 Falconet 附带：{size}，速度快，适合简单的问题。</translation>
+    </message>
+    <message>
+        <source>Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background while the small one answers. {memory}</source>
+        <translation>知识丰富得多。需下载 {download}，最终占用磁盘 {disk}；后台准备期间由小模型回答。{memory}</translation>
+    </message>
+    <message>
+        <source>{name} is ready.</source>
+        <translation>{name} 已就绪。</translation>
+    </message>
+</context>
+<context>
+    <name>WritingEdit</name>
+    <message>
+        <source>Falcon reads text only: a picture cannot be part of a message.</source>
+        <translation>Falcon 只能阅读文本：消息中不能包含图片。</translation>
+    </message>
+    <message>
+        <source>This text has a line of more than {most} characters: break it into shorter ones.</source>
+        <translation>此文本中有一行超过 {most} 个字符：请先将其拆成较短的行。</translation>
+    </message>
+    <message>
+        <source>{name} is a folder: choose the files in it.</source>
+        <translation>{name} 是文件夹：请选择其中的文件。</translation>
+    </message>
+    <message>
+        <source>{name} cannot be read: look whether it is there and may be read.</source>
+        <translation>无法读取 {name}：请检查它是否存在以及是否允许读取。</translation>
+    </message>
+    <message>
+        <source>{name} is longer than Falcon can read at once: paste the part that matters.</source>
+        <translation>{name} 太长，Falcon 无法一次读完：请只粘贴需要的部分。</translation>
+    </message>
+    <message>
+        <source>{name} is a picture, and Falcon reads text only.</source>
+        <translation>{name} 是图片，而 Falcon 只能阅读文本。</translation>
+    </message>
+    <message>
+        <source>{name} is not text in UTF-8: save it as such, or copy its words and paste them.</source>
+        <translation>{name} 不是 UTF-8 文本：请另存为 UTF-8，或复制其中的文字后粘贴。</translation>
+    </message>
+    <message>
+        <source>{name} has a line of more than {most} characters: break it into shorter ones.</source>
+        <translation>{name} 中有一行超过 {most} 个字符：请将其拆成较短的行。</translation>
     </message>
 </context>
 </TS>
