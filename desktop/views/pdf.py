@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QMarginsF, QObject, QRectF, Qt
+from PySide6.QtCore import QBuffer, QMarginsF, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
@@ -133,7 +133,7 @@ def _paint(document: QTextDocument, sheet: Sheet, painter: QPainter) -> None:
         context.clip = view
         context.palette.setColor(QPalette.ColorRole.Text, Qt.GlobalColor.black)
         painter.save()
-        painter.translate(0, top - strip.top)
+        painter.translate(QPointF(0, top - strip.top))
         painter.setClipRect(view)
         document.documentLayout().draw(painter, context)
         painter.restore()
