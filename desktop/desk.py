@@ -149,13 +149,12 @@ class Desk(QObject):
         self._window.close()
 
     def _edit_cancelled(self, message: int, text: str) -> None:
-        chat = self.conversation.chat
-        if chat is None or text == self.conversation.text(message):
+        if text == self.conversation.text(message):
             return
         self._window.banner.show_notice(
             self.tr("What you changed in the message was discarded."),
             button=self.tr("Undo"),
-            action=partial(self.conversation.edit_again, chat.id, message, text),
+            action=partial(self.conversation.edit_again, message, text),
             well=True,
         )
 

@@ -194,10 +194,8 @@ class ConversationController(QObject):
                 self._view.open_editor(step.message.id)
                 return
 
-    def edit_again(self, chat: int, message: int, text: str) -> None:
+    def edit_again(self, message: int, text: str) -> None:
         """Have an editor that was cancelled back, with what stood in it."""
-        if self._step(message) is None:
-            self.open(chat, message)
         self._view.open_editor(message, text)
 
     def go_on(self, message: int) -> None:

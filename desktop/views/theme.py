@@ -31,7 +31,7 @@ class Theme(QObject):
         self._application = application
         self._settings = Settings()
         self._font = _system_font()
-        self._shown: tuple[Tokens, QFont] | None = None  # what the application has
+        self._shown: tuple[Tokens, QFont, str] | None = None  # what the application has, and the width of its text
         if sys.platform.startswith("linux"):
             application.setStyle("Fusion")
         self.native = application.style().name() != "fusion"
@@ -117,7 +117,7 @@ class Theme(QObject):
         font = QFont(self._font)
         percent = min(max(self._settings.text_size, SMALLEST_TEXT), LARGEST_TEXT)
         font.setPointSizeF(self._font.pointSizeF() * percent / 100)
-        shown = (self.tokens, font)
+        shown = (self.tokens, font, self._settings.text_column)
         if shown == self._shown:  # every widget would be styled, and every message written, anew
             return
         self._shown = shown
