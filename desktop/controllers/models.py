@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from desktop.controllers.checks import ChecksController
 from desktop.controllers.engine import EngineController
 from desktop.controllers.exports import ExportsController
+from desktop.controllers.removal import RemovalController
 from desktop.controllers.services import ServicesController
 from desktop.controllers.welcome import WelcomeController
 from desktop.engine import EMBEDDED, EngineHost, EngineStatus, LocalModel, RemoteModel, Source
@@ -53,10 +54,10 @@ class ModelsController(QObject):
         self.default: Source | None = None
         """What chats begin with: what was chosen last."""
         self._stand_in = False  # the embedded model answers because the chosen one is gone: it is not what was chosen
-        self._trashing: str | None = None
         self._missing = ""  # what the banner says of a chosen model that is gone
         self._failure = ""  # what the dialog says of a model that failed while it was open
         self.library = ModelLibrary(data, [Path(folder) for folder in shell.settings.models_folders], self)
+        self.removal = RemovalController(self.library, host, shell.window, lambda: self._dialog, self)
         self.services = ServicesController(store, self)
         self._store = store
         self.exports = ExportsController(shell.window, data, self)
@@ -64,9 +65,8 @@ class ModelsController(QObject):
         self.welcome = WelcomeController(shell, host, engine, self.exports, data, self)
         self.library.changed.connect(self._show_entries)
         self.library.removed.connect(self._gone)
-        self.library.failed.connect(self._failed)
         self.services.loadRequested.connect(self._load)
-        self.services.changed.connect(self._load_anew)
+        self.services.changed.connect(self._changed)
         self.services.removed.connect(self._gone)
         self.services.told.connect(self._tell)
         self.exports.made.connect(self._made)
@@ -76,6 +76,7 @@ class ModelsController(QObject):
         self.checks.set_device(shell.settings.compute_on)
         self.checks.deviceRequested.connect(lambda name: self._change(compute_on=name))
         host.statusChanged.connect(self._show_status)
+        host.localChanged.connect(self._show_local)
         host.loaded.connect(self._note_loaded)
         engine.chooseRequested.connect(self.choose)
         engine.chatFormatRequested.connect(self.show_model)
@@ -93,7 +94,7 @@ class ModelsController(QObject):
             path = Path(key.removeprefix(_BUNDLE))
             self._begin(LocalModel(path=path, name=path.name) if looks_like_bundle(path) else None, path.name)
         else:
-            self.services.find(key, lambda source: self._begin(source, self.tr("The service that answered last")))
+            self._begin(self.services.known(key), self.tr("The service that answered last"))
         if not self._shell.settings.welcomed:
             self.welcome.show()
         self.exports.offer()
@@ -125,7 +126,7 @@ class ModelsController(QObject):
             local.unloadRequested.connect(lambda: self._host.unload(local=True))
             local.checkRequested.connect(self._check)
             local.revealRequested.connect(self.library.reveal)
-            local.removeRequested.connect(self.ask_remove)
+            local.removeRequested.connect(self.removal.ask)
             local.addFolderRequested.connect(self._ask_folder)
             local.dropFolderRequested.connect(self._drop_folder)
             local.chatFormatChosen.connect(self.set_chat_format)
@@ -134,6 +135,7 @@ class ModelsController(QObject):
             self.exports.join(dialog.export)
             self.services.join(dialog.services)
             self._show_entries(self.library.entries)
+            self._show_local(self._host.local)
             self._show_status(self._host.status)
             self._show_checking(self.checks.job.running)
             self.library.rescan()
@@ -151,11 +153,9 @@ class ModelsController(QObject):
         """Have a model asked in a chat format of runtime's from now on; an empty one is none."""
         kept = {other: known for other, known in self._shell.settings.chat_formats.items() if other != key}
         self._change(chat_formats=kept | ({key: name} if name else {}))
-        source = self._host.status.source
+        source = self._host.local.source
         if source is not None and source.key == key:
-            self._engine.load(self._in_format(source))
-        else:
-            self._host.forget(key)
+            self._host.reload(self._in_format(source))
 
     def load(self, key: str) -> None:
         """Load a model of this computer; one that is too large only after a question."""
@@ -174,35 +174,6 @@ class ModelsController(QObject):
             button=self.tr("Load Anyway"),
             action=lambda: self._load(entry.source),
         )
-
-    def ask_remove(self, key: str, *, for_good: bool = False) -> None:
-        """Move a model to the trash, or delete it for good, after a question."""
-        entry = self.library.entry(key)
-        if entry is None or entry.is_embedded or self._dialog is None:
-            return
-        if for_good:
-            question = self.tr("Delete {name} for good?")
-            detail = self.tr("{path} is deleted at once. This cannot be undone.").format(path=entry.path)
-            button = self.tr("Delete for Good")
-        else:
-            question = self.tr("Move {name} to the trash?")
-            detail = self.tr("{path} is moved to the trash of the system. Chats stay.").format(path=entry.path)
-            button = self.tr("Move to Trash")
-        ask(
-            self._dialog,
-            question.format(name=entry.name),
-            detail=detail,
-            button=button,
-            action=lambda: self.remove(entry, for_good=for_good),
-        )
-
-    def remove(self, entry: ModelEntry, *, for_good: bool) -> None:
-        """Remove a model; its memory is given back first."""
-        source = self._host.local.source
-        if source is not None and source.key == entry.key:
-            self._host.unload(local=True)
-        self._trashing = None if for_good else entry.key
-        self.library.remove(entry.key, for_good=for_good, unloaded=self._host.wait_until_left)
 
     def stop(self) -> None:
         """Ask what is under way to stop: the program leaves."""
@@ -236,9 +207,25 @@ class ModelsController(QObject):
         )
 
     def _begin_with(self, source: Source) -> None:
-        if self._engine.begin(self._in_format(source)):
-            self.default = source
-            self.begun.emit()
+        if isinstance(source, RemoteModel):
+            self.show_service(source, load=True)
+        elif not self._engine.begin(self._in_format(source)):
+            return
+        self.default = source
+        self.begun.emit()
+
+    def show_service(self, source: RemoteModel, *, load: bool = False) -> None:
+        """Show a service at once, and ask the keychain for its key: what is asked meanwhile waits and goes to no one
+        else. `load`: it is what the user chose, and asked whether it is there once the key is known."""
+        self._host.show(source, locked=True)
+        self.services.unlock(source, partial(self._unlock, load=load))
+
+    def _unlock(self, source: RemoteModel, *, load: bool = False) -> None:
+        shown = self._host.status.source
+        if load and shown is not None and shown.key == source.key:
+            self._engine.load(source)
+        else:
+            self._host.unlock(source)
 
     def _load(self, source: Source) -> None:
         self._stand_in = False
@@ -247,7 +234,10 @@ class ModelsController(QObject):
             self.exports.note_load(source.path.absolute())
         self.default = source
         self.chosen.emit(source)
-        self._engine.load(self._in_format(source))
+        if isinstance(source, RemoteModel):
+            self.show_service(source, load=True)
+        else:
+            self._engine.load(self._in_format(source))
 
     def local(self, key: str | None) -> Source | None:
         """A model of this computer for a chat that was answered by that of `key`: another one where it is gone."""
@@ -267,9 +257,12 @@ class ModelsController(QObject):
 
     def _show_status(self, status: EngineStatus) -> None:
         if self._dialog is not None:
-            self._dialog.local.set_status(self._host.local)
             self._dialog.services.set_status(status)
             self._tell_failure(self._dialog, status)
+
+    def _show_local(self, status: EngineStatus) -> None:
+        if self._dialog is not None:
+            self._dialog.local.set_status(status)
 
     def _tell_failure(self, dialog: ModelsDialog, status: EngineStatus) -> None:
         """Also in the dialog, which lies over the window's banner."""
@@ -309,34 +302,33 @@ class ModelsController(QObject):
     def _made(self, _bundle: Path) -> None:
         self.library.rescan()
 
-    def _load_anew(self, key: str, service: Service) -> None:
+    def _changed(self, key: str, service: Service) -> None:
         """A service was changed: what is asked from now on is asked of it as it is."""
+        source, shown = self.services.source(service), self._host.status.source
         if self.default is not None and self.default.key == key:
-            self.default = self.services.source(service)
-        source = self._host.status.source
-        if source is not None and source.key == key:
-            self.services.load(service.id)
-        else:
-            self._host.forget(key)
-
-    def _gone(self, key: str) -> None:
-        source = self._host.status.source
-        if source is not None and source.key == key and has_embedded():
-            self._load(EMBEDDED)
+            self.default = source
+            self._change(model=source.key)
+        if source.key == key:
+            self.services.unlock(source, self._unlock)
+            return
+        self._store.rename_model(key, source.key)
+        if shown is not None and shown.key == key:
+            self.show_service(source)
         self._host.forget(key)
 
-    def _failed(self, sentence: str) -> None:
-        key, self._trashing = self._trashing, None
-        if self._dialog is None:
-            self._window.banner.show_notice(sentence)
-        elif key is not None and self.library.entry(key) is not None:
-            self._dialog.banner.show_notice(
-                sentence,
-                button=self.tr("Delete for good…"),
-                action=lambda: self.ask_remove(key, for_good=True),
-            )
-        else:
-            self._dialog.banner.show_notice(sentence)
+    def _gone(self, key: str) -> None:
+        """A model or a service was removed. What chats begin with is then what comes with the program."""
+        stand_in = EMBEDDED if has_embedded() else None
+        if self.default is not None and self.default.key == key:
+            self.default = stand_in
+            self._change(model=None if stand_in is None else stand_in.key)
+        shown = self._host.status.source
+        if shown is not None and shown.key == key:
+            if isinstance(shown, RemoteModel):
+                self._host.show(stand_in)
+            elif stand_in is not None:
+                self._load(stand_in)
+        self._host.forget(key)
 
     def _tell(self, sentence: str, service: int | None) -> None:
         banner = self._window.banner if self._dialog is None else self._dialog.banner

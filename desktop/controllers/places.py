@@ -6,14 +6,12 @@ which nothing was said yet is answered by what the user chose last.
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtCore import QObject
 
 from desktop.controllers.answers import Answers
 from desktop.controllers.conversation import ConversationController
 from desktop.controllers.models import ModelsController
-from desktop.engine import EngineHost, RemoteModel, Source
+from desktop.engine import EngineHost, Source
 from desktop.store.records import Chat, Service, StoredMessage
 from desktop.store.store import Store
 
@@ -59,34 +57,22 @@ class PlacesController(QObject):
 
     def _turn(self, chat: Chat) -> None:
         chosen, shown = self._models.default, self._host.status.source
-        path = self._conversation.path
-        if chosen is None:
+        said = bool(self._conversation.path)
+        if chosen is None and not said:
             return  # nothing was loaded yet, or it took the program down
-        key = self._store.chat(chat.id).model if path else chosen.key
+        key = self._store.chat(chat.id).model if said else chosen.key if chosen is not None else None
         if shown is not None and shown.key == key:
             return
-        service = self._service(key, [step.message.model for step in path if step.message.role == "assistant"])
-        if service is None:
-            is_kept_nowhere = not path and isinstance(chosen, RemoteModel)
-            self._host.show(chosen if is_kept_nowhere else self._models.local(key))
-            return
-        # At once, though without its key: what is asked before the keychain answers goes to no one else.
-        source = self._models.services.source(service)
-        self._host.show(source)
-        self._models.services.find(source.key, partial(self._take_key, chat.id))
+        service = self._service(key)
+        if service is not None:
+            self._models.show_service(self._models.services.source(service))
+        elif chosen is not None:
+            self._host.show(self._models.local(key))
 
-    def _take_key(self, chat: int, source: RemoteModel | None) -> None:
-        shown = self._conversation.chat
-        if source is not None and shown is not None and shown.id == chat:
-            self._host.show(source)
-
-    def _service(self, key: str | None, writers: list[str | None]) -> Service | None:
-        """The service that a chat belongs to, or one at its address, as another of its models may have been chosen; of
-        a chat from before keys were kept, the one by the name of who answered last."""
-        services = self._store.services()
-        if key is None:
-            return next((service for service in services if writers and writers[-1] == service.name), None)
-        keys = {service.id: self._models.services.source(service).key for service in services}
-        same = [service for service in services if keys[service.id] == key]
-        near = [service for service in services if keys[service.id].partition("#")[0] == key.partition("#")[0]]
-        return next(iter(same + near), None)
+    def _service(self, key: str | None) -> Service | None:
+        """The service that a chat belongs to, or one at its address, as another of its models may have been chosen."""
+        if key is None or not key.startswith("service:"):
+            return None
+        keys = {service: self._models.services.source(service).key for service in self._store.services()}
+        near = [service for service, other in keys.items() if other.partition("#")[0] == key.partition("#")[0]]
+        return min(near, key=lambda service: (keys[service] != key, not key.endswith(f"#{service.id}")), default=None)

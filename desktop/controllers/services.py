@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -18,7 +19,7 @@ from desktop.views.models.services_page import ServicesPage
 class ServicesController(QObject):
     """Keys go to the keychain and are asked there when a service is used; the store knows only that there is one."""
 
-    loadRequested = Signal(object)  # RemoteModel with its key
+    loadRequested = Signal(object)  # RemoteModel without its key
     changed = Signal(str, object)  # key of the source that it was, Service: how it is reached is another way now
     removed = Signal(str)  # key of the source that it was
     told = Signal(str, object)  # a sentence: what the keychain could not do; id of the service whose key is to be typed
@@ -50,15 +51,21 @@ class ServicesController(QObject):
         """Have a service answer."""
         found = self._service(service)
         if found is not None:
-            self._with_key(found, self.loadRequested.emit)
+            self.loadRequested.emit(_source(found))
 
-    def find(self, key: str, reply: Callable[[RemoteModel | None], None]) -> None:
-        """The source of a key that settings keep, with the service's own key; None where it was removed."""
+    def known(self, key: str) -> RemoteModel | None:
+        """The source of a key that settings keep, without the service's own key; None where it was removed."""
         for service in self._store.services():
-            if _source(service).key == key:
-                self._with_key(service, reply)
-                return
-        reply(None)
+            source = _source(service)
+            if key in (source.key, source.key.rpartition("#")[0]):  # the latter as it was kept without a number
+                return source
+        return None
+
+    def unlock(self, source: RemoteModel, reply: Callable[[RemoteModel], None]) -> None:
+        """`reply` is given the source with its own key, unless the service was removed."""
+        found = None if source.service is None else self._service(source.service)
+        if found is not None and _source(found) == replace(source, api_key=None):
+            self._with_key(found, reply)
 
     def source(self, service: Service) -> RemoteModel:
         """What a service is loaded as, without its key."""
@@ -169,7 +176,7 @@ def _account(service: Service) -> str:
 def _source(service: Service, secret: str | None = None, form: ServiceForm | None = None) -> RemoteModel:
     """`form`: what was typed in place of what is kept."""
     said = form or service
-    return RemoteModel(url=said.url, name=said.name, model=said.model, api_key=secret)
+    return RemoteModel(url=said.url, name=said.name, model=said.model, api_key=secret, service=service.id)
 
 
 def _tell_verdict(dialog: ServiceDialog, verdict: ServiceVerdict) -> None:

@@ -37,6 +37,7 @@ class EngineHost(QObject):
     statusChanged = Signal(object)  # EngineStatus
     progressed = Signal(object)  # AnswerProgress, at most one a request and tick
     answered = Signal(object)  # AnswerEnd, once a request
+    localChanged = Signal(object)  # EngineStatus of this computer's model, be it shown or not
     loaded = Signal(object)  # Source that answers from now on, be it shown or not
 
     def __init__(self, parent: QObject | None = None, *, safe_start: SafeStart | None = None) -> None:
@@ -76,29 +77,56 @@ class EngineHost(QObject):
             self._load(self._local, source)
 
     def load(self, source: Source) -> None:
-        """Load `source` and show it. In place of another model of this machine an answer in progress is interrupted,
-        and those that wait are written by the new one. For a service this machine's memory is given back, unless it
-        answers still."""
+        """Load `source` and show it, as the user chose it. In place of another model of this machine an answer in
+        progress is interrupted, and those that wait are written by the new one. For a service this machine's memory is
+        given back, unless it answers still."""
         if self._closed:
             return
         self._drain()
         self._seat = self._seat_of(source)
+        self._seat.locked = False
         self._load(self._seat, source)
         local = self._local
         if self._seat is not local and local.runner is not None and not self._answers_of(local):
             self._unload(local)
 
-    def show(self, source: Source | None) -> None:
+    def show(self, source: Source | None, *, locked: bool = False) -> None:
         """Show a service, which is loaded once it is asked, or this computer: with the model that it has, else with
-        `source`. Nothing is interrupted."""
+        `source`. Nothing is interrupted. `locked`: its key is not known yet, and `unlock` comes."""
         self._drain()
         seat = self._local if source is None else self._seat_of(source)
         old = seat.status
         wanted = old.kind == "none" if seat is self._local else seat.runner is None and old.source != source
         if source is not None and wanted:
             seat.status = EngineStatus(kind="unloaded", source=source)
+        seat.locked = locked and seat.runner is None
         self._seat = seat
         self._tell()
+
+    def unlock(self, source: RemoteModel) -> None:
+        """A service's key is known now, or another one than before: it is asked with that from now on, and what waited
+        is asked. What is being written goes on. Harmless for a service that was never shown."""
+        seat = self._services.get(source.key)
+        if seat is None or self._closed:
+            return
+        self._drain()
+        seat.locked = False
+        if seat.runner is None or (seat.runner.source != source and not self._answers_of(seat)):
+            seat.leave()
+            self._set_status(seat, EngineStatus(kind="unloaded", source=source))
+        else:
+            self._set_status(seat, replace(seat.status, source=source))
+        if seat.runner is None and self._answers_of(seat):
+            self._load(seat, source)
+
+    def reload(self, source: Source) -> None:
+        """Have a model as `source` has it, which is the same with another way to ask it: anew where it is loaded."""
+        self._drain()
+        seat = self._seat_of(source)
+        if seat.runner is None:
+            self._set_status(seat, EngineStatus(kind="unloaded", source=source))
+        else:
+            self._load(seat, source)
 
     def forget(self, key: str) -> None:
         """Close a source that is not shown: it is no more, or is to be loaded otherwise."""
@@ -125,9 +153,10 @@ class EngineHost(QObject):
             left.join(_LEAVE_SECONDS)
 
     def restart(self) -> None:
-        """Load the source anew, whatever the engine does."""
-        if self.status.source is not None:
-            self.load(self.status.source)
+        """Load what is shown anew, whatever the engine does."""
+        if self.status.source is not None and not self._seat.locked and not self._closed:
+            self._drain()
+            self._load(self._seat, self.status.source)
 
     def ask(self, request: int, messages: Sequence[Message], options: GenerationOptions) -> None:
         """Have what is shown answer a conversation, under a number of the caller's, which no answer that is due has.
@@ -161,7 +190,7 @@ class EngineHost(QObject):
     def count(self, messages: Sequence[Message], reply: Reply) -> None:
         """Tokens of a conversation's prompt, also while an answer is written: `reply` is called in the window's thread
         unless another question comes before. It gets None where nothing can tell: a service, no conversation."""
-        if self._seat.runner is None:
+        if self._seat.runner is None or self._seat is not self._local:
             self._inbox.post(Counted(reply, None))
         else:
             self._counter.ask(self._seat.runner, tuple(messages), reply)
@@ -198,12 +227,14 @@ class EngineHost(QObject):
         if self._closed:
             return
         self._answers[answer.request.number] = answer
-        seat = answer.seat
-        if seat.runner is None:
-            if seat.status.source is None:
-                self._inbox.post(answer.failed(self.tr("No model is loaded; choose one first.")))
-            else:
-                self._load(seat, seat.status.source)
+        seat, source = answer.seat, answer.seat.status.source
+        if seat.locked:
+            return
+        stale = seat.runner is not None and seat.runner.source != source and len(self._answers_of(seat)) == 1
+        if source is None:
+            self._inbox.post(answer.failed(self.tr("No model is loaded; choose one first.")))
+        elif seat.runner is None or stale:
+            self._load(seat, source)
         else:
             seat.runner.ask(answer.request)
             if seat.status.kind == "ready":
@@ -327,6 +358,8 @@ class EngineHost(QObject):
 
     def _set_status(self, seat: Seat, status: EngineStatus) -> None:
         seat.status = status
+        if seat is self._local:
+            self.localChanged.emit(status)
         self._tell()
 
     def _tell(self) -> None:

@@ -34,17 +34,20 @@ class EmbeddedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteModel:
-    """A model of an OpenAI-compatible service; `model` None asks the service for its first. The key is never shown."""
+    """A model of an OpenAI-compatible service; `model` None asks the service for its first. The key is never shown.
+    `service` is the number under which the store keeps it: two of them may differ in their keys alone."""
 
     url: str
     name: str
     model: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    service: int | None = None
 
     @property
     def key(self) -> str:
         """The same in every run of the program, whatever the service's key is."""
-        return f"service:{self.url.rstrip('/')}#{self.model or ''}"
+        number = "" if self.service is None else f"#{self.service}"
+        return f"service:{self.url.rstrip('/')}#{self.model or ''}{number}"
 
 
 Source = LocalModel | EmbeddedModel | RemoteModel

@@ -66,6 +66,11 @@ def set_column(db: Database, chats: Sequence[int], column: str, value: object, *
     db.change(work, durable=durable)
 
 
+def rename_model(db: Database, old: str, new: str) -> None:
+    """Of all chats that have the model `old`, hidden ones too."""
+    db.change(lambda connection: connection.execute("UPDATE chats SET model = ? WHERE model = ?", (clean(new), old)))
+
+
 def set_options(db: Database, chat: int, options: GenerationOptions) -> None:
     """Keep a chat's options, and of the earlier ones what only a newer program knows."""
 

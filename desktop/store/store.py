@@ -137,6 +137,10 @@ class Store:
         """The model that this chat is answered with."""
         chat_rows.set_column(self._db, [chat], "model", key)
 
+    def rename_model(self, old: str, new: str) -> None:
+        """What all chats know by the key `old` has another one now."""
+        chat_rows.rename_model(self._db, old, new)
+
     def delete(self, chats: Sequence[int]) -> None:
         """Hide chats; they can be had back until a start 30 days later."""
         chat_rows.set_column(self._db, chats, "deleted", time.time())

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
+from runtime.engines.base import CLOSED
 from runtime.engines.openai_reply import Chunk, read_chunk, refusal
 from runtime.engines.sse import EventStream
 from runtime.errors import EngineError, OptionError, ServiceError, ServiceUnreachableError, UserFacingError
@@ -101,7 +102,7 @@ class Connection:
             return asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
             work.close()
-            raise EngineError("The engine was closed; open it again.") from None
+            raise EngineError(CLOSED) from None
 
     async def _leave(self) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -126,6 +127,9 @@ class Connection:
         try:
             with self._sentences():
                 await self._send(path, json.dumps(fields).encode("ascii"), arrivals)
+        except asyncio.CancelledError:  # closed; another engine over this connection may be reading
+            arrivals.put(Arrival(monotonic(), error=EngineError(CLOSED)))
+            raise
         except Exception as error:  # noqa: BLE001  (raised where the answer is read)
             arrivals.put(Arrival(monotonic(), error=error))
         else:

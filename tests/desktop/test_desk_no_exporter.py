@@ -97,7 +97,7 @@ def test_a_copied_model_answers_and_when_it_is_removed_its_process_has_ended_bef
     dialog.local.details.load_button.click()
     wait(qtbot, lambda: desk.host.status.kind == "ready")
     assert children() - before
-    desk.models.ask_remove(key, for_good=True)
+    desk.models.removal.ask(key, for_good=True)
     (button,) = [found for found in dialog.findChildren(QPushButton) if found.text() == "Delete for Good"]
     with frozen_models():  # so that it leaves only when it is killed
         button.click()

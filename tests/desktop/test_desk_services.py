@@ -166,7 +166,7 @@ def test_a_chat_stays_where_it_was_answered_and_a_new_one_begins_with_what_was_c
         desk.chats.open(away)
         desk.chats.open(at_home)
         assert header.accessibleName().startswith("Remote service: Far.")
-        assert desk.shell.settings.model == f"service:{server.url}#"
+        assert desk.shell.settings.model == f"service:{server.url}##{service.id}"
 
 
 def test_a_chat_of_a_service_that_is_gone_is_answered_here(qtbot: QtBot, desk: Desk) -> None:

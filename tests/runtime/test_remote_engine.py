@@ -226,6 +226,20 @@ def test_events_are_the_same_however_their_bytes_are_cut(texts: list[str], data:
     assert [event for piece in pieces for event in stream.feed(piece)] == texts
 
 
+def test_an_answer_under_way_ends_where_the_engine_that_it_is_beside_is_closed() -> None:
+    def behave(handler: Handler) -> None:
+        handler.begin()
+        handler.text("Half")
+        handler.hang()
+
+    with OpenAIServer(behave) as server, RemoteEngine.open(server.url, model="falcon") as engine:
+        answer = engine.beside().chat(HELLO)
+        assert [type(next(answer)) for _ in range(2)] == [Prefilled, TextDelta]
+        engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            list(answer)
+
+
 def test_one_beside_another_answers_at_the_same_time_and_ends_with_it() -> None:
     def behave(handler: Handler) -> None:
         handler.begin()
