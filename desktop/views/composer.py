@@ -170,7 +170,6 @@ class Composer(QWidget):
 
     def _send(self) -> None:
         if not self._busy and self.text().strip():
-            self._draft_timer.stop()
             self.sendRequested.emit(self.text())
 
     def _on_button(self) -> None:

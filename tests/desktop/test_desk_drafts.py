@@ -256,6 +256,41 @@ def test_on_a_full_disk_quitting_asks_before_text_is_lost(
     assert not window.isVisible()
 
 
+def send_on_a_full_disk(qtbot: QtBot, desk: Desk, filler: Path) -> str:
+    """Text that is written and sent before it was kept as a draft, and is in the composer still."""
+    fill(filler)
+    composer, text = desk.shell.window.composer, "Some words that fill a line.\n" * 1000
+    composer.edit.insertPlainText(text)
+    with qtbot.captureExceptions():  # which the window's own hook tells
+        qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
+    assert composer.text() == text
+    return text
+
+
+def test_on_a_full_disk_text_that_was_sent_at_once_waits_while_another_chat_is_read(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    said(desk, "Hello", "Hi.")
+    chat, other = shown_chat(desk), desk.store.new_chat().id
+    text = send_on_a_full_disk(qtbot, desk, small_disk / "filler")
+    desk.conversation.open(other)
+    assert desk.shell.window.composer.text() == ""
+    desk.conversation.open(chat)
+    assert desk.shell.window.composer.text() == text
+
+
+def test_on_a_full_disk_quitting_asks_before_text_that_was_sent_at_once_is_lost(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    said(desk, "Hello", "Hi.")
+    send_on_a_full_disk(qtbot, desk, small_disk / "filler")
+    desk.shell.window.close()
+    assert desk.shell.window.isVisible()
+    assert len(questions(desk)) == 1
+
+
 def test_where_the_disk_has_room_again_quitting_asks_nothing_and_keeps_the_text(
     qapp: QApplication, small_disk: Path, opened: list[Desk]
 ) -> None:
