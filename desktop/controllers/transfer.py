@@ -211,8 +211,7 @@ class TransferController(QObject):
 
         def ended(chats: list[int], errors: list[UserFacingError]) -> None:
             self._import = None
-            shown.close()
-            shown.deleteLater()
+            shown.deleteLater()  # which cancels nothing, as closing it would
             job.deleteLater()
             if job.cancelled and not chats:
                 self.told.emit(self.tr("The import was cancelled; no chats were added."), True)

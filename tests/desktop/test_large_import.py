@@ -110,6 +110,23 @@ def test_the_button_cancels_an_import(transfer: TransferController, store: Store
     assert store._db.rows("SELECT * FROM chats") == []
 
 
+def test_a_large_file_that_cannot_be_read_is_told_as_that_and_not_as_cancelled(
+    transfer: TransferController, tmp_path: Path, qtbot: QtBot
+) -> None:
+    told: list[tuple[str, bool]] = []
+    transfer.told.connect(lambda sentence, well: told.append((sentence, well)))
+    transfer._window.show()  # a dialog that is seen is one that is closed
+    broken = tmp_path / "broken.json"
+    broken.write_text("[" + " " * 100_000, encoding="utf-8")
+    assert is_large(broken)
+    transfer.load(broken)
+    wait(qtbot, lambda: bool(told))
+    ((sentence, well),) = told
+    assert "broken.json" in sentence
+    assert "cancelled" not in sentence
+    assert not well
+
+
 def test_what_an_import_left_that_never_ended_is_removed_by_the_next_start(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path)) as store:
         store.add_coming(TREES[:3])
