@@ -26,6 +26,7 @@ class Reading(QObject):
         self._future: Future[Any] | None = None  # what is read now
         self._next: tuple[str, bool] | None = None  # what is read then, and whether that is all of it
         self._blocks: list[Block] | None = None
+        self._begun = 0  # how many texts: the number of the one that is read now
 
     def read(self, text: str, *, final: bool) -> list[Block] | None:
         """The blocks of `text`; None where they come later. `final`: nothing is added to it."""
@@ -62,10 +63,11 @@ class Reading(QObject):
         if self._future is None and self._next is not None:
             (text, final), self._next = self._next, None
             update = partial(self._markdown.update, text, final=final)
-            self._future = work().submit(update, self, Reading._came, text=True)
+            self._begun += 1
+            self._future = work().submit(update, self, partial(Reading._came, number=self._begun), text=True)
 
-    def _came(self, blocks: list[Block]) -> None:
-        if self._future is None:  # it was waited for
+    def _came(self, blocks: list[Block], *, number: int) -> None:
+        if self._future is None or number != self._begun:  # it was waited for, and another may be read by now
             return
         self._future, self._blocks = None, blocks
         self._go_on()

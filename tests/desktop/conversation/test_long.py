@@ -131,6 +131,16 @@ def test_of_texts_that_are_asked_for_while_one_is_read_the_last_one_comes(qapp: 
     assert reading.read("short", final=True) is not None
 
 
+def test_what_is_read_right_after_a_text_was_waited_for_comes(qapp: QApplication, qtbot: QtBot) -> None:
+    reading, came = Reading(qapp), []
+    reading.came.connect(lambda: came.append(plain_text(reading.take() or [])))
+    assert reading.read(ANSWER + " one", final=False) is None
+    assert plain_text(reading.finish() or []).split()[-1] == "one"
+    assert reading.read(ANSWER * 2 + " two", final=True) is None
+    wait(qtbot, lambda: not reading.busy)
+    assert [text.split()[-1] for text in came] == ["two"]
+
+
 def test_no_drawing_keeps_a_text_waiting(view: ConversationView, qtbot: QtBot) -> None:
     hold = threading.Event()
     work().submit(hold.wait, view, lambda *_: None)
