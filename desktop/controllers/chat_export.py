@@ -41,7 +41,7 @@ class ChatExport(QObject):
         self._thread.start()
 
     def cancel(self) -> None:
-        """End without a file, before the next chat."""
+        """End without a file, when the chat that is written now is done."""
         self._cancelled.set()
 
     @property

@@ -17,8 +17,12 @@ from pytestqt.qtbot import QtBot
 from desktop.controllers.transfer import TransferController
 from desktop.files import file_name
 from desktop.store.store import Store
-from desktop.store.transfer import TransferError, export_chats, import_file
+from desktop.store.transfer import Kind, TransferError, export_chats, import_file
 from desktop.views.sidebar.list import ChatList
+
+
+class InterruptedExportError(Exception):
+    pass
 
 
 def filled(store: Store) -> list[int]:
@@ -151,6 +155,25 @@ def test_an_export_of_many_chats_that_is_cancelled_leaves_no_file(
     with qtbot.assertNotEmitted(transfer.told, wait=100):
         progress.findChildren(QPushButton)[0].click()
         qtbot.waitUntil(lambda: not transfer._exports, timeout=30_000)
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["markdown", "html", "json", "archive"])
+def test_an_export_of_one_chat_that_is_cancelled_while_it_is_written_leaves_no_file(
+    store: Store, tmp_path: Path, kind: Kind
+) -> None:
+    chat = filled(store)[0]
+    (tmp_path / "to").mkdir()
+    behind: list[int] = []
+
+    def passed(number: int) -> None:
+        behind.append(number)
+        if number == 1:
+            raise InterruptedExportError
+
+    with pytest.raises(InterruptedExportError):
+        export_chats(store, [chat], tmp_path / "to" / "chat", kind, passed=passed)
+    assert behind == [0, 1]
     assert list((tmp_path / "to").iterdir()) == []
 
 

@@ -41,14 +41,20 @@ def render_paper(store: Store, chats: Sequence[int]) -> Paper:
 def export_chats(
     store: Store, chats: Sequence[int], file: Path, kind: Kind, *, passed: Callable[[int], None] | None = None
 ) -> None:
-    """Write chats to `file`, which appears whole or not at all. `passed` is told how many are behind it, before each;
-    what it raises ends the export. Raises TransferError, and StoreError for the chats."""
+    """Write chats to `file`, which appears whole or not at all. `passed` is told how many are behind it, before each
+    and at the end, before the file appears; what it raises ends the export. Raises TransferError, and StoreError for
+    the chats."""
 
     def trees() -> Iterator[ChatTree]:
         for number, chat in enumerate(chats):
             if passed is not None:
                 passed(number)
             yield store.tree(chat)
+
+    def to_the_end(parts: Iterator[bytes]) -> Iterator[bytes]:
+        yield from parts
+        if passed is not None:
+            passed(len(chats))
 
     if "\0" in str(file):
         raise TransferError("The name of the file holds a character that no file can have; change it.")
@@ -58,7 +64,7 @@ def export_chats(
     else:
         parts = (text.encode("utf-8", errors="replace") for text in _WRITERS[kind](trees()))
     try:
-        write_whole(file, parts)
+        write_whole(file, to_the_end(parts))
     except OSError as error:
         reason = error.strerror or str(error)
         raise TransferError(f"{file} could not be written ({reason}); choose another place.") from error
