@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -54,7 +53,3 @@ class ExportPage(QWidget):
     def show_kept(self, request: ExportRequest) -> None:
         """An export that the end of the program stopped."""
         self.show_state(ExportState(kind="stopped", request=request))
-
-    def choose_folder(self, folder: Path) -> None:
-        """A checkpoint on this computer."""
-        self.form.add_folder(folder)
