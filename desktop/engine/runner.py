@@ -2,8 +2,8 @@
 has its own way with many at once, each as it comes.
 
 What happens is posted as frozen words to a function that may be called from any thread; nothing here knows Qt, or
-holds on to what does. A
-runner that hangs in an engine is left behind: whoever made it goes on, and its words are not listened to any more.
+holds on to what does. A runner that hangs in an engine is left behind: whoever made it goes on, and its words are not
+listened to any more.
 """
 
 from __future__ import annotations
