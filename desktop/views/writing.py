@@ -97,8 +97,9 @@ class WritingEdit(QPlainTextEdit):
 
     def _around(self) -> tuple[str, str]:
         """The text before the cursor and behind it."""
-        text, cursor = self.toPlainText(), self.textCursor()
-        return text[: cursor.selectionStart()], text[cursor.selectionEnd() :]
+        units, cursor = self.toPlainText().encode("utf-16-le", "surrogatepass"), self.textCursor()  # as Qt counts
+        before, after = units[: 2 * cursor.selectionStart()], units[2 * cursor.selectionEnd() :]
+        return before.decode("utf-16-le", "surrogatepass"), after.decode("utf-16-le", "surrogatepass")
 
     def _insert(self, text: str) -> None:
         if longest_line(text) > LONGEST_LINE:

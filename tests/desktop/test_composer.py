@@ -235,6 +235,17 @@ def test_a_pasted_file_is_its_text_under_its_name(composer: Composer, tmp_path: 
     assert composer.text() == "a.py\n```py\nx = 1\n```\n\nWhat is wrong here?"
 
 
+def test_a_file_that_is_pasted_behind_an_emoji_has_one_empty_line_on_each_side(
+    composer: Composer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n", encoding="utf-8")
+    composer.set_draft("😀😀\nIs it right?")
+    composer.edit.moveCursor(QTextCursor.MoveOperation.Start)
+    composer.edit.moveCursor(QTextCursor.MoveOperation.EndOfLine)
+    composer.edit.insertFromMimeData(of_files(tmp_path / "a.py"))
+    assert composer.text() == "😀😀\n\na.py\n```py\nx = 1\n```\n\nIs it right?"
+
+
 def test_what_falcon_cannot_read_is_told_and_the_rest_is_taken(composer: Composer, tmp_path: Path) -> None:
     told = told_by(composer)
     (tmp_path / "a.txt").write_text("text", encoding="utf-8")
