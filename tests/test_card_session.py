@@ -66,6 +66,14 @@ def test_without_a_card_it_ends_with_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "kept").exists()
 
 
+@pytest.mark.parametrize("step", [step for step in STEPS if step.command[0] == "pytest"], ids=lambda step: step.name)
+def test_every_step_of_tests_finds_some(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton", reason="triton is not installed: it exists for Linux on x86-64 and ARM only")
+    monkeypatch.chdir(Path(__file__).parents[1])
+    # Not in a process of its own, which would import torch anew for each step.
+    assert pytest.main([*step.command[1:], "--collect-only", "-p", "no:cacheprovider"]) is pytest.ExitCode.OK
+
+
 def test_every_figure_of_the_session_is_a_section_of_the_benchmark() -> None:
     known = {f"{shape} lut4, {tried}" for shape in ("7b", "40b") for tried in TRIED}
     known |= set(sections(Plan("", torch.device("cpu"), 1, 1, 1, 1, 1, None, 1.0)))
