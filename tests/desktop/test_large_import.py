@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -134,10 +135,19 @@ def test_what_an_import_left_that_never_ended_is_removed_by_the_next_start(tmp_p
         assert store._db.rows("SELECT * FROM chats") == []
 
 
-def test_the_end_of_the_program_waits_for_no_import(transfer: TransferController, large: Path) -> None:
+def test_the_end_of_the_program_waits_for_no_import_and_nothing_of_it_stays(
+    transfer: TransferController, store: Store, large: Path
+) -> None:
+    store._db.connection.execute(
+        "BEGIN IMMEDIATE"
+    )  # the import waits for this to end, far longer than a close may take
     transfer.load(large)
+    (importing,) = [thread for thread in threading.enumerate() if thread.name == "import"]
     transfer.close()
-    assert transfer._import is None
+    assert importing.is_alive()
+    store._db.connection.execute("ROLLBACK")
+    importing.join()
+    assert store._db.rows("SELECT * FROM chats") == []
 
 
 @pytest.mark.parametrize(
