@@ -20,6 +20,7 @@ from desktop.store.transfer import Kind, Paper, export_chats, import_file, is_la
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
+from desktop.views.models.asking import ask
 from desktop.views.pdf import check_place, pdf_steps, write_pdf
 from desktop.views.progress import progress_dialog
 from runtime import GenerationOptions, UserFacingError
@@ -85,10 +86,23 @@ class TransferController(QObject):
         name, chosen = QFileDialog.getSaveFileName(
             self._window, self.tr("Export Chats"), file_name(title) + usual, ";;".join(filters)
         )
-        if name:
-            file = Path(name)
-            known = file.suffix.lower() in (*_ENDINGS, PDF)
-            self.export(chats, file if known else file.with_name(file.name + filters.get(chosen, usual)))
+        if not name:
+            return
+        file = Path(name)
+        if file.suffix.lower() in (*_ENDINGS, PDF):
+            self.export(chats, file)
+            return
+        file = file.with_name(file.name + filters.get(chosen, usual))
+        if not file.exists():
+            self.export(chats, file)
+            return
+        ask(  # the system's dialog asked about the name without its ending
+            self._window,
+            self.tr("Replace {name}?").format(name=file.name),
+            detail=self.tr("A file of this name is there already. What it holds is lost."),
+            button=self.tr("Replace"),
+            action=lambda: self.export(chats, file),
+        )
 
     def export(self, chats: Sequence[int], file: Path) -> None:
         """Write these chats to `file`, in the form that its ending names. Raises UserFacingError; what is written

@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from PySide6.QtWidgets import QFileDialog, QProgressDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.controllers.transfer import TransferController
@@ -136,6 +136,24 @@ def test_all_chats_are_written_from_the_menu_those_of_the_archive_too(
         assert sorted(titles) == sorted(store.chat(chat).title for chat in chats)
     else:
         assert len(ZipFile(file).namelist()) == len(chats)
+
+
+def test_a_file_that_got_its_ending_here_replaces_another_only_after_a_question(
+    store: Store, qtbot: QtBot, transfer: TransferController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "notes.md"
+    kept.write_text("mine", encoding="utf-8")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "notes"), ""))
+    chat = store.new_chat().id
+    store.add(chat, None, "user", "Hello")
+    for agrees in (False, True):
+        transfer.ask_export([chat], "Chat")
+        (box,) = [box for box in transfer._window.findChildren(QMessageBox) if box.isVisible()]
+        assert box.text() == "Replace notes.md?"
+        assert kept.read_text(encoding="utf-8") == "mine"
+        (yes,) = [button for button in box.buttons() if box.buttonRole(button) == QMessageBox.ButtonRole.AcceptRole]
+        yes.click() if agrees else box.reject()
+    assert "Hello" in kept.read_text(encoding="utf-8")
 
 
 def test_without_any_chat_nothing_is_asked(qtbot: QtBot, transfer: TransferController) -> None:
