@@ -159,6 +159,9 @@ class EngineController(QObject):
             self._view.show_pending(waiting, self.progress(status))
         elif status.kind == "answering":
             self._view.show_pending(waiting, self.tr("Reading the conversation…"))
+        elif status.kind == "unloaded" and isinstance(status.source, RemoteModel):
+            # What is asked of a service loads it at once, unless the keychain was not heard of yet.
+            self._view.show_pending(waiting, self.tr("Waiting for the key of {name}…").format(name=status.source.name))
 
     def _waiting(self) -> int | None:
         """The answer in progress of the chat that is shown."""

@@ -1032,6 +1032,10 @@
         <source>Reading the conversation…</source>
         <translation>正在读取对话…</translation>
     </message>
+    <message>
+        <source>Waiting for the key of {name}…</source>
+        <translation>正在等待 {name} 的密钥…</translation>
+    </message>
     <message numerus="yes">
         <source>%n message(s) were left out.</source>
         <translation>
@@ -1845,30 +1849,6 @@
         <translation>仍然加载</translation>
     </message>
     <message>
-        <source>Delete {name} for good?</source>
-        <translation>要永久删除 {name} 吗？</translation>
-    </message>
-    <message>
-        <source>{path} is deleted at once. This cannot be undone.</source>
-        <translation>{path} 会立即删除，且无法撤销。</translation>
-    </message>
-    <message>
-        <source>Delete for Good</source>
-        <translation>永久删除</translation>
-    </message>
-    <message>
-        <source>Move {name} to the trash?</source>
-        <translation>要将 {name} 移到回收站吗？</translation>
-    </message>
-    <message>
-        <source>{path} is moved to the trash of the system. Chats stay.</source>
-        <translation>{path} 会被移到系统的回收站。对话会保留。</translation>
-    </message>
-    <message>
-        <source>Move to Trash</source>
-        <translation>移到回收站</translation>
-    </message>
-    <message>
         <source>{name} is not here any more.</source>
         <translation>{name} 已不在这里。</translation>
     </message>
@@ -1879,10 +1859,6 @@
     <message>
         <source>Choose a model</source>
         <translation>选择模型</translation>
-    </message>
-    <message>
-        <source>Delete for good…</source>
-        <translation>永久删除…</translation>
     </message>
     <message>
         <source>Enter the Key…</source>
@@ -1917,6 +1893,37 @@
     <message>
         <source>Cancel</source>
         <translation>取消</translation>
+    </message>
+</context>
+<context>
+    <name>RemovalController</name>
+    <message>
+        <source>Delete {name} for good?</source>
+        <translation>要永久删除 {name} 吗？</translation>
+    </message>
+    <message>
+        <source>{path} is deleted at once. This cannot be undone.</source>
+        <translation>{path} 会立即删除，且无法撤销。</translation>
+    </message>
+    <message>
+        <source>Delete for Good</source>
+        <translation>永久删除</translation>
+    </message>
+    <message>
+        <source>Move {name} to the trash?</source>
+        <translation>要将 {name} 移到回收站吗？</translation>
+    </message>
+    <message>
+        <source>{path} is moved to the trash of the system. Chats stay.</source>
+        <translation>{path} 会被移到系统的回收站。对话会保留。</translation>
+    </message>
+    <message>
+        <source>Move to Trash</source>
+        <translation>移到回收站</translation>
+    </message>
+    <message>
+        <source>Delete for good…</source>
+        <translation>永久删除…</translation>
     </message>
 </context>
 <context>
@@ -2580,6 +2587,18 @@
     <message>
         <source>Export Chats</source>
         <translation>导出对话</translation>
+    </message>
+    <message>
+        <source>Replace {name}?</source>
+        <translation>替换“{name}”？</translation>
+    </message>
+    <message>
+        <source>A file of this name is there already. What it holds is lost.</source>
+        <translation>已有同名文件，其内容将会丢失。</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>替换</translation>
     </message>
     <message>
         <source>{file} is being written…</source>

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keyring
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
@@ -170,6 +170,7 @@ def test_what_is_asked_before_the_keychain_answers_waits_for_the_key(
         desk.conversation.send("Hello")
         qtbot.wait(200)
         assert len(server.requests) == asked, "nobody is asked meanwhile"
+        assert "Waiting for the key of Far…" in [label.text() for label in desk.view.findChildren(QLabel)]
         settled(qtbot, keychain, desk)
         wait(qtbot, lambda: desk.answers.in_chat(away) is None)  # noqa: B023 - at once
         assert desk.store.path(away)[-1].message.text == "Far."
