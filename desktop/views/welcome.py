@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
@@ -27,6 +29,7 @@ from desktop.views.theme import theme
 
 _INDENT = 24  # pixels at the system's text size: a note stands under its button's text
 
+_MARGIN = 32  # pixels beside the page's column
 _STATE_LINES = 3
 
 
@@ -80,18 +83,20 @@ class Welcome(QScrollArea):
             column.addLayout(self._row(number, choice))
         column.addWidget(self._sizes)
         column.addSpacing(8)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(12)
-        buttons.addWidget(self.start_button)
-        buttons.addWidget(self.models_button)
-        buttons.addStretch(1)
-        column.addLayout(buttons)
+        for words in (self._heading, self._pick):
+            words.setWordWrap(True)
+        self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._buttons.setSpacing(12)
+        for one in (self.start_button, self.models_button):
+            self._buttons.addWidget(one, 0, Qt.AlignmentFlag.AlignLeft)
+        self._buttons.addStretch(1)
+        column.addLayout(self._buttons)
         column.addWidget(self.state)
         column.addStretch(3)
         self._column = QWidget()
         self._column.setLayout(column)
         outer = QHBoxLayout(page)
-        outer.setContentsMargins(32, 24, 32, 24)
+        outer.setContentsMargins(_MARGIN, 24, _MARGIN, 24)
         outer.addStretch(1)
         outer.addWidget(self._column, 1000)
         outer.addStretch(1)
@@ -140,6 +145,12 @@ class Welcome(QScrollArea):
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = sum(one.sizeHint().width() for one in (self.start_button, self.models_button))
+        narrow = self.viewport().width() - 2 * _MARGIN < beside + self._buttons.spacing()
+        self._buttons.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
 
     def _row(self, number: int, choice: WelcomeChoice) -> QVBoxLayout:
         button = QRadioButton(choice.name.replace("&", "&&"))

@@ -22,6 +22,7 @@ from desktop.views.commands import commands
 from desktop.views.sampling_form import NUMBERS, SamplingForm
 from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.shortcuts import ShortcutSheet
+from desktop.views.theme import theme
 from desktop.views.welcome import Welcome, WelcomeChoice
 from runtime import GenerationOptions, SamplingConfig
 from tests.desktop.engines import PATIENCE
@@ -304,6 +305,18 @@ def test_the_welcome_takes_the_first_model_that_is_possible_and_tells_another(qt
     with qtbot.waitSignal(page.chosen) as chosen:
         page.start_button.click()
     assert chosen.args == ["middle"]
+
+
+@pytest.mark.parametrize("percent", [100, 150, 200])
+@pytest.mark.parametrize("width", [440, 900])
+def test_the_welcome_is_cut_at_no_side(application: QApplication, qtbot: QtBot, percent: int, width: int) -> None:
+    theme().apply(Settings(text_size=percent))
+    page = Welcome(CHOICES)
+    qtbot.addWidget(page)
+    page.resize(width, 480)
+    page.show()
+    QApplication.processEvents()
+    assert page.horizontalScrollBar().maximum() == 0
 
 
 def test_the_welcome_without_models_still_begins(qtbot: QtBot) -> None:
