@@ -91,14 +91,13 @@ class TableView(Prose):
             return room
         columns = len(table.aligns)
         while room > 0 and (known := len(self._needs)) < len(table.rows):
-            rows = range(known, min(known + 1 + int(room / columns), len(table.rows)))
+            rows = range(known, min(known + _fitting(room, table), len(table.rows)))
             self._needs += self._measured(table, rows)
             self._columns = []
             room -= _MEASURED * columns * len(rows)
         if room > 0:
             self._take_widths()
-            last = len(table.rows) if room > columns * len(table.rows) else self._next + 1 + int(room / columns)
-            rows = range(self._next, min(last, len(table.rows)))
+            rows = range(self._next, min(self._next + _fitting(room, table), len(table.rows)))
             self._write_rows(table, rows)
             self._next = rows.stop
             room -= columns * len(rows)
@@ -269,6 +268,11 @@ class TableView(Prose):
 def _height(table: Table) -> int:
     """Rows to a grid."""
     return min(_ROWS, max(_CELLS // len(table.aligns), 1))
+
+
+def _fitting(room: float, table: Table) -> int:
+    """Rows for which there is `room` in cells, which may be without end: at least one, and about all at most."""
+    return 1 + int(min(room / len(table.aligns), len(table.rows)))
 
 
 def _same_rows(before: Table, table: Table) -> int:

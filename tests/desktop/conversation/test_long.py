@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.store.search import places
 from desktop.text import Markdown, plain_text
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.reading import Reading
 from desktop.views.conversation.table import TableView
 from desktop.views.conversation.view import ConversationView
 from desktop.views.conversation.work import work
-from tests.desktop.conversation.conftest import answer, message, user
+from tests.desktop.conversation.conftest import answer, message, texts, user
 from tests.desktop.engines import wait
 
 PARTS = 60
@@ -89,6 +91,28 @@ def test_all_of_it_is_selected_and_found_before_it_is_there(view: ConversationVi
     assert message(view, 3).lacks
     message(view, 3).body.select_all()
     assert message(view, 3).body.selected_text() == TYPED
+
+
+@pytest.mark.parametrize("act", ["select", "find", "found"])
+@pytest.mark.parametrize(("columns", "rows"), [(10, 60), (20, 50), (4, 200)])
+def test_all_of_a_table_is_selected_and_found_before_it_is_there(
+    view: ConversationView, qtbot: QtBot, columns: int, rows: int, act: str
+) -> None:
+    cells = [[f"{row}.{n}." for n in range(columns)] for row in range(rows)]
+    lines = ["|" + "|".join(row) + "|" for row in cells]
+    view.set_items([answer(1, "\n".join([lines[0], "|" + "---|" * columns, *lines[1:]]))], focus=1)
+    assert message(view, 1).lacks
+    last = cells[-1][-1]
+    if act == "select":
+        message(view, 1).setFocus()
+        qtbot.keyClick(message(view, 1), Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+        assert message(view, 1).body.selected_text().split("\n") == [cell for row in cells for cell in row]
+    elif act == "find":
+        assert view.find_text(last) == 1
+    else:
+        view.show_found(1, partial(places, last))
+    assert not message(view, 1).lacks
+    assert act == "select" or [len(text.extraSelections()) for text in texts(view, 1)] == [1]
 
 
 def test_what_is_sought_is_marked_in_what_comes_later(view: ConversationView, qtbot: QtBot) -> None:
