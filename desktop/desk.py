@@ -118,6 +118,7 @@ class Desk(QObject):
     def _take_settings(self, settings: Settings) -> None:
         self.conversation.new_options = GenerationOptions(context_policy=settings.context_policy)
         self.transfer.context_policy = settings.context_policy
+        self.view.set_send_with(settings.send_with)
         self.host.set_device(device(settings.compute_on))
 
     def _join_panel(self, panel: ChatSettingsPanel) -> None:

@@ -6,10 +6,11 @@ from math import ceil
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QTextCursor, QTextOption
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from desktop.attached import LONGEST_LINE, MOST_BYTES, Unfit, UnfitError, attached, longest_line
+from desktop.settings import SendWith
 
 _TOLD = 3  # of many files that do not fit, so many have a sentence
 _BROKEN_ANYWHERE = 10_000  # characters: breaking a longer line between words takes Qt seconds at each key
@@ -22,6 +23,7 @@ class WritingEdit(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.send_with: SendWith = "enter"
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
@@ -34,6 +36,12 @@ class WritingEdit(QPlainTextEdit):
         self._allow_for(text)
         self.setPlainText(text)
         self.moveCursor(QTextCursor.MoveOperation.End)
+
+    def sends(self, event: QKeyEvent) -> bool:
+        """Whether a press of Enter sends what was written; else it begins a line."""
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        plain = self.send_with == "enter" and held == Qt.KeyboardModifier.NoModifier
+        return plain or held == Qt.KeyboardModifier.ControlModifier
 
     def take(self, data: QMimeData) -> None:
         """Insert files as their contents, or text as it is; tell what Falcon cannot read."""

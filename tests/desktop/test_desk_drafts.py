@@ -201,6 +201,16 @@ def test_an_edit_that_was_sent_is_under_way_no_longer(desk: Desk, qtbot: QtBot) 
     assert desk.store.edits(shown_chat(desk)) == {}
 
 
+def test_the_key_that_sends_is_the_same_in_the_composer_and_in_editors(desk: Desk, qtbot: QtBot) -> None:
+    question, _ = said(desk, "Hello", "Hi.")
+    desk.shell.change(replace(desk.shell.settings, send_with="ctrl_enter"))
+    field = begin_edit(desk, question, "Good morning").field
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert editor(desk.view, question).text == "\nGood morning"
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert desk.conversation.path[0].message.text.strip() == "Good morning"
+
+
 def test_on_a_full_disk_an_edit_that_cannot_be_sent_stays(
     qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
 ) -> None:

@@ -42,6 +42,13 @@ def paint_panel(painter: QPainter, box: QRect, colour: QColor, style: Style) -> 
     painter.drawRoundedRect(QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5), 9, 9)
 
 
+def paint_ring(painter: QPainter, area: QRect, style: Style) -> None:
+    """The ring of the focus, within `area`."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(style.accent, 2))
+    painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 10, 10)
+
+
 def sentence(parent: QWidget, style: Style, text: str = "") -> QLabel:
     """A line of second-rank text that wraps."""
     label = QLabel(text, parent)

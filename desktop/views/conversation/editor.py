@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from desktop.settings import SendWith
 from desktop.views.conversation.controls import place
 from desktop.views.conversation.style import Style
 from desktop.views.sheet import set_kind
@@ -19,15 +20,16 @@ class _Field(WritingEdit):
     cancelled = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter sends, with Shift it begins a line; Escape cancels."""
+        """Enter sends or begins a line, as in the composer; Escape cancels."""
         if event.key() == Qt.Key.Key_Escape:
             self.cancelled.emit()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not (
-            event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        ):
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif self.sends(event):
             self.sent.emit()
         else:
-            super().keyPressEvent(event)
+            self.insertPlainText("\n")
+            self.ensureCursorVisible()
 
 
 class InlineEditor(QWidget):
@@ -39,11 +41,12 @@ class InlineEditor(QWidget):
     refused = Signal(str)  # why something that was pasted or dropped is not in the text
     resized = Signal()  # lay out again
 
-    def __init__(self, parent: QWidget, style: Style, text: str) -> None:
+    def __init__(self, parent: QWidget, style: Style, text: str, send_with: SendWith) -> None:
         super().__init__(parent)
         self._style = style
         self._rows = 0
         self.field = _Field(self)
+        self.field.send_with = send_with
         self.field.setFont(style.font)
         self.set_text(text)
         self.field.setAccessibleName(self.tr("Edit message"))

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from desktop.settings import SendWith
 from desktop.views.conversation.edits import Edits
 from desktop.views.conversation.find import find_hits
 from desktop.views.conversation.items import MessageItem
@@ -38,6 +39,7 @@ class MessageList(MessageColumn):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Conversation"))
         self._busy = False
+        self._send_with: SendWith = "enter"
         self._pending: dict[int, tuple[str, bool]] = {}  # id to the sentence below an answer without text
         self._sought = ""
         self._hits: list[tuple[int, int]] = []
@@ -214,6 +216,7 @@ class MessageList(MessageColumn):
         widget.resized.connect(lambda: self._resized(id_))
         widget.selectionStarted.connect(lambda: self._clear_other_selections(id_))
         widget.set_place(last=index == len(self.items) - 1, busy=self._busy)
+        widget.send_with = self._send_with
         if id_ in self._pending:
             sentence, restart = self._pending[id_]
             widget.set_pending(sentence, restart=restart)
@@ -227,6 +230,14 @@ class MessageList(MessageColumn):
         return widget
 
     # edits
+
+    def set_send_with(self, send_with: SendWith) -> None:
+        """Whether Enter or Ctrl+Enter sends from editors."""
+        self._send_with = send_with
+        for widget in self.widgets.values():
+            widget.send_with = send_with
+            if widget.editor:
+                widget.editor.field.send_with = send_with
 
     def open_editor(self, message: int, text: str | None = None) -> None:
         """Go to a message and change it in place: see there."""

@@ -12,14 +12,14 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
 )
 from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 
+from desktop.settings import SendWith
 from desktop.text import Block, plain_text, typed
 from desktop.views.conversation.body import Body, Spot, text_of
 from desktop.views.conversation.code import CodeBlock
-from desktop.views.conversation.controls import Notice, paint_panel, place, sentence
+from desktop.views.conversation.controls import Notice, paint_panel, paint_ring, place, sentence
 from desktop.views.conversation.editor import InlineEditor
 from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
@@ -55,6 +55,7 @@ class MessageWidget(QGroupBox):
         self._reading.came.connect(self.resized)
         self._ring = False
         self._last = self._busy = False
+        self.send_with: SendWith = "enter"  # from editors that are opened
         self._pending = ""
         self._offers_restart = False
         self._bubble = QRect()
@@ -196,7 +197,7 @@ class MessageWidget(QGroupBox):
     def open_editor(self, text: str | None = None, *, focus: bool = True) -> None:
         """Change the message in place: with `text` in the editor, or what stands there, or the message's own."""
         if self.editor is None:
-            self.editor = InlineEditor(self, self._style, self.item.text if text is None else text)
+            self.editor = InlineEditor(self, self._style, self.item.text if text is None else text, self.send_with)
             self.editor.sent.connect(self.edited)
             self.editor.cancelled.connect(self._cancel_edit)
             self.editor.changed.connect(self.editing.emit)
@@ -395,6 +396,4 @@ class MessageWidget(QGroupBox):
         if not self._bubble.isEmpty():
             paint_panel(painter, self._bubble, self._style.bubble, self._style)
         if self._ring:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(self._style.accent, 2))
-            painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), 10, 10)
+            paint_ring(painter, self.rect(), self._style)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from desktop.settings import SendWith
 from desktop.text import check_link
 from desktop.views.conversation.empty import EmptyChat
 from desktop.views.conversation.find import FindBar
@@ -94,6 +95,10 @@ class ConversationView(QWidget):
         self.list.set_busy(busy)
 
     # edits
+
+    def set_send_with(self, send_with: SendWith) -> None:
+        """Whether Enter or Ctrl+Enter sends from the editors of messages."""
+        self.list.set_send_with(send_with)
 
     def set_edits(self, edits: Mapping[int, str]) -> None:
         """Edits under way of the chat whose messages are shown next, by message."""

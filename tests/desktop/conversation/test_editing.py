@@ -27,6 +27,22 @@ def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot)
     assert message(short, 1).editor is None
 
 
+def test_an_editor_sends_with_the_key_that_was_chosen(short: ConversationView, qtbot: QtBot) -> None:
+    button(short, 1, "Edit message").click()
+    short.set_send_with("ctrl_enter")
+    field = editor(short, 1).field
+    with qtbot.assertNotEmitted(short.editRequested):
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        qtbot.keyClicks(field, "line")
+    with qtbot.waitSignal(short.editRequested) as signal:
+        qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert signal.args == [1, "Question\nline"]
+    short.set_items([user(7, "Other chat")])
+    button(short, 7, "Edit message").click()
+    with qtbot.assertNotEmitted(short.editRequested):
+        qtbot.keyClick(editor(short, 7).field, Qt.Key.Key_Return)
+
+
 def test_escape_cancels_an_edit_and_the_focus_stays(short: ConversationView, qtbot: QtBot) -> None:
     button(short, 1, "Edit message").click()
     qtbot.keyClick(editor(short, 1).field, Qt.Key.Key_Escape)
