@@ -195,7 +195,10 @@ class ConversationController(QObject):
                 return
 
     def edit_again(self, message: int, text: str) -> None:
-        """Have an editor that was cancelled back, with what stood in it."""
+        """Have an editor that was cancelled back, with what stood in it; its page, too, where another was turned to."""
+        if self._step(message) is None:
+            self._store.select(message)
+            self._show()
         self._view.open_editor(message, text)
 
     def go_on(self, message: int) -> None:

@@ -129,6 +129,24 @@ def test_escape_on_a_changed_edit_can_be_undone_until_another_chat_is_shown(desk
     assert banner.sentence == ""
 
 
+def test_a_cancelled_edit_comes_back_after_a_page_was_turned(desk: Desk, qtbot: QtBot) -> None:
+    question, answer = said(desk, "Hello", "Hi.")
+    other = desk.store.add(shown_chat(desk), None, "user", "Good evening").id
+    desk.store.select(question)
+    desk.conversation.open(shown_chat(desk))
+    qtbot.keyClick(begin_edit(desk, question, "Hello again").field, Qt.Key.Key_Escape)
+    desk.conversation.turn_page(question, 1)
+    assert [step.message.id for step in desk.conversation.path] == [other]
+    desk.shell.window.banner.button.click()
+    assert [step.message.id for step in desk.conversation.path] == [question, answer]
+    assert editor(desk.view, question).text == "Hello again"
+    assert editor(desk.view, question).field.hasFocus()
+    desk.conversation.turn_page(question, 1)
+    desk.conversation.retry()
+    desk.conversation.edit_again(question, "Hello once more")
+    assert editor(desk.view, question).text == "Hello once more", "an answer to the other goes on"
+
+
 def test_escape_on_an_edit_that_changed_nothing_is_no_matter(desk: Desk, qtbot: QtBot) -> None:
     question, _ = said(desk, "Hello", "Hi.")
     qtbot.keyClick(begin_edit(desk, question, "Hello").field, Qt.Key.Key_Escape)
