@@ -118,6 +118,16 @@ class Body(QWidget):
             self._later.stop()
             self.outdated.emit()
 
+    def write_to(self, spot: Spot, below: int) -> None:
+        """Write as far as `below` pixels under a place, however long that takes; in the width of the last `fit`."""
+        while self.lacks and not self._reaches(spot, below):
+            self._write(_ROOM)
+            self.fit(self.width())
+
+    def _reaches(self, spot: Spot, below: int) -> bool:
+        y = self.y_of(spot)
+        return y is not None and y + below <= self.segments[-1].geometry().bottom()
+
     def _drop(self, first: int) -> None:
         for segment in self.segments[first:]:
             segment.hide()

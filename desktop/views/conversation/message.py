@@ -53,11 +53,9 @@ class MessageWidget(QGroupBox):
         self._style = style
         self._reading = Reading(self)
         self._reading.came.connect(self.resized)
-        self._ring = False
-        self._last = self._busy = False
+        self._ring = self._last = self._busy = False
         self.send_with: SendWith = "enter"  # from editors that are opened
-        self._pending = ""
-        self._offers_restart = False
+        self._pending, self._offers_restart = "", False
         self._bubble = QRect()
         self._sought: Sought = ""
         self.item = item
@@ -286,6 +284,11 @@ class MessageWidget(QGroupBox):
         else:
             self._show_blocks(blocks)
 
+    def write_to(self, spot: Spot, below: int) -> None:
+        """Write the text as far as `below` pixels under a place, however long that takes."""
+        self._show_blocks(self._reading.finish())
+        self.body.write_to(spot, below)
+
     def spot_at(self, y: int) -> Spot | None:
         """The place in the text that is `y` pixels below the top; None while it is edited."""
         return None if self.editor else self.body.spot_at(y - self.body.y())
@@ -389,8 +392,6 @@ class MessageWidget(QGroupBox):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """The bubble of one's own words, and the ring of the focus; no frame of a group."""
-        if self._bubble.isEmpty() and not self._ring:
-            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self._bubble.isEmpty():

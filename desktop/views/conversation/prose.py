@@ -167,7 +167,7 @@ class Prose(TextView):
         self._formula = FormulaObject(self, drawings)
         self._decorated = False
         self.document().documentLayout().registerHandler(FORMULA, self._formula)
-        self.document().setDefaultFont(self._style.font)
+        self.setFont(style.font)  # the widget's, too: with the window's, lines without letters would change
         self.setLineWrapColumnOrWidth(
             style.measure
         )  # most likely; without one, each letter would be laid out as a line

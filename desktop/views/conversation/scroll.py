@@ -323,5 +323,8 @@ class MessageColumn(QAbstractScrollArea):
         self._heights.reset([self._estimate(item) for item in self.items])
         if spot is not None:
             self._realise(self._anchor)
+            read = self.widgets[self._anchor]
+            read.write_to(spot[0], self.viewport().height())
+            self._heights.set(self._anchor, read.fit(self._column))
             self._restore(spot)
         self.arrange()

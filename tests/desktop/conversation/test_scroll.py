@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from desktop.settings import Settings
 from desktop.views.conversation.body import text_of
 from desktop.views.conversation.heights import Heights
+from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.view import ConversationView
 from desktop.views.theme import theme
 from tests.desktop.conversation.conftest import LONG, Window, answer, chat, figures, message, texts, user
@@ -224,6 +225,38 @@ def test_another_text_size_keeps_the_message_at_the_top(
     theme().apply(Settings(text_size=150))
     qtbot.wait(20)
     assert screen_place(view)[0].split(" @")[0] == text.split(" @")[0]
+
+
+PROSE = "\n\n".join(f"Paragraph {n} has words that fill a line or two, however wide it is." for n in range(500))
+CODE = "\n\n".join(f"Paragraph {n}\n```\ncode of paragraph {n}\n```" for n in range(60))
+TABLE = "|a|b|c|d|\n|---|---|---|---|\n" + "".join(f"|row {n}|of some words|that fill|cells {n}|\n" for n in range(200))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.95])
+@pytest.mark.parametrize(
+    "item",
+    [answer(2, PROSE), answer(2, CODE), answer(2, TABLE), user(2, PROSE)],
+    ids=["prose", "code", "table", "own"],
+)
+def test_another_text_size_keeps_the_line_at_the_top_of_a_message_that_comes_in_pieces(
+    application: QApplication, view: ConversationView, qtbot: QtBot, item: MessageItem, share: float
+) -> None:
+    view.set_items([user(1, "q"), item])
+    wait(qtbot, lambda: not message(view, 2).lacks)
+
+    def line() -> str:
+        read = message(view, 2)
+        spot = read.spot_at(-read.y())
+        assert spot is not None
+        return texts(view, 2)[spot.segment].document().findBlock(spot.position).text()
+
+    bar = view.list.verticalScrollBar()
+    bar.setValue(int(share * bar.maximum()))
+    before = line()
+    theme().apply(Settings(text_size=150))
+    assert line() == before
+    wait(qtbot, lambda: not message(view, 2).lacks)
+    assert line() == before
 
 
 def test_a_message_that_is_asked_for_comes_to_the_top(view: ConversationView) -> None:
