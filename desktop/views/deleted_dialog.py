@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from desktop.store.records import DeletedChat
 from desktop.views.dialog import Dialog
-from desktop.views.parts import label, two_columns
+from desktop.views.parts import label, tip, two_columns
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
 
@@ -68,7 +68,7 @@ class DeletedDialog(Dialog):
             ]
             item = QTreeWidgetItem(self.list, words)
             item.setData(0, Qt.ItemDataRole.UserRole, deleted.chat.id)
-            item.setToolTip(0, words[0])
+            item.setToolTip(0, tip(words[0]))
         if (next_one := self.list.topLevelItem(min(place, len(chats) - 1))) is not None:
             self.list.setCurrentItem(next_one)
         self.sentence.setText(

@@ -124,7 +124,7 @@ class ElidedLabel(StartLabel):
     def set_whole(self, text: str) -> None:
         self._whole = text
         self.setAccessibleName(text)
-        self.setToolTip(text)
+        self.setToolTip(tip(text))
         self._elide()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -174,7 +174,7 @@ class IconButton(QToolButton):
     def set_name(self, text: str) -> None:
         """What it does: its tool tip, and what a screen reader says."""
         self.setAccessibleName(text)
-        self.setToolTip(text)
+        self.setToolTip(tip(text))
 
     def _on_theme(self) -> None:
         side = theme().scaled(ICON_SIDE)
@@ -182,8 +182,13 @@ class IconButton(QToolButton):
 
 
 def beside_icon(text: str) -> str:
-    """`text` for a button with an icon: the style leaves no room between them."""
-    return f" {text}"
+    """`text` for a button with an icon: the style leaves no room between them. No letter in it is a key."""
+    return f" {text.replace('&', '&&')}"
+
+
+def tip(text: str) -> str:
+    """`text` for a tool tip; nothing in it is markup, which Qt would take what looks like it for."""
+    return f'<span style="white-space: pre-wrap">{escape(text)}</span>' if "<" in text else text
 
 
 class ClearableEdit(QLineEdit):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QAccessible, QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAccessible, QAction, QGuiApplication, QKeySequence, QTextDocumentFragment
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -205,6 +205,17 @@ def test_the_model_button_says_what_the_model_does(window: MainWindow) -> None:
     assert "falcon-7b" in window.header.model_button.text()
     assert "Loading, 12 s" in window.header.model_button.text()
     assert window.header.model_button.accessibleName() == "Model: falcon-7b. Loading, 12 s"
+
+
+def test_names_are_shown_letter_by_letter(window: MainWindow) -> None:
+    name = "Svc & Co <b>7</b>"
+    window.header.set_model(name, "ready", "Ready", remote=True)
+    window.header.set_title(name)
+    button, title = window.header.model_button, window.header.title
+    assert button.text().strip() == name.replace("&", "&&"), "in a button, one alone marks a key"
+    assert button.accessibleName() == f"Remote service: {name}. Ready"
+    for tip, words in ((button.toolTip(), button.accessibleName()), (title.toolTip(), name)):
+        assert QTextDocumentFragment.fromHtml(tip).toPlainText() == words
 
 
 def test_a_long_title_is_cut_to_see_and_whole_to_hear(window: MainWindow) -> None:
