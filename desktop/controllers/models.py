@@ -317,17 +317,19 @@ class ModelsController(QObject):
         self._host.forget(key)
 
     def _gone(self, key: str) -> None:
-        """A model or a service was removed. What chats begin with is then what comes with the program."""
-        stand_in = EMBEDDED if has_embedded() else None
-        if self.default is not None and self.default.key == key:
+        """A model or a service was removed. In its place comes this computer's model, else what comes with the
+        program."""
+        local, shown = self._host.local.source, self._host.status.source
+        stand_in = local if local is not None and local.key != key else EMBEDDED if has_embedded() else None
+        was_chosen = self.default is not None and self.default.key == key
+        if was_chosen:
             self.default = stand_in
             self._change(model=None if stand_in is None else stand_in.key)
-        shown = self._host.status.source
         if shown is not None and shown.key == key:
-            if isinstance(shown, RemoteModel):
-                self._host.show(stand_in)
-            elif stand_in is not None:
+            if stand_in is not None and (was_chosen or not isinstance(shown, RemoteModel)):
                 self._load(stand_in)
+            elif isinstance(shown, RemoteModel):
+                self._host.show(stand_in)
         self._host.forget(key)
 
     def _tell(self, sentence: str, service: int | None) -> None:
