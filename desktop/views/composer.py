@@ -23,7 +23,6 @@ DRAFT_DELAY_MS = 400  # typing is not written to the disk key by key
 class ComposerEdit(WritingEdit):
     """The text itself."""
 
-    submitted = Signal()
     editLastRequested = Signal()
     upRequested = Signal()
     focusChanged = Signal(bool)
@@ -31,20 +30,11 @@ class ComposerEdit(WritingEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.send_with: Literal["enter", "ctrl_enter"] = "enter"
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.document().setDocumentMargin(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier  # which a Mac's arrows have
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            with_control = held == Qt.KeyboardModifier.ControlModifier
-            if with_control or (self.send_with == "enter" and held == Qt.KeyboardModifier.NoModifier):
-                self.submitted.emit()
-            else:
-                self.insertPlainText("\n")
-                self.ensureCursorVisible()
-            return
         empty = self.document().isEmpty()
         if event.key() == Qt.Key.Key_Up and held == Qt.KeyboardModifier.NoModifier and empty:
             self.editLastRequested.emit()

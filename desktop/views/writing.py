@@ -17,8 +17,10 @@ _BROKEN_ANYWHERE = 10_000  # characters: breaking a longer line between words ta
 
 
 class WritingEdit(QPlainTextEdit):
-    """Its lines wrap, it is as high as it is made, and what is pasted or dropped comes to `take`."""
+    """Its lines wrap, it is as high as it is made, and what is pasted or dropped comes to `take`. Enter sends what was
+    written, or begins a line, as `send_with` says."""
 
+    submitted = Signal()
     refused = Signal(str)  # a sentence for each thing that was not taken
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -37,11 +39,17 @@ class WritingEdit(QPlainTextEdit):
         self.setPlainText(text)
         self.moveCursor(QTextCursor.MoveOperation.End)
 
-    def sends(self, event: QKeyEvent) -> bool:
-        """Whether a press of Enter sends what was written; else it begins a line."""
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+            return
         held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         plain = self.send_with == "enter" and held == Qt.KeyboardModifier.NoModifier
-        return plain or held == Qt.KeyboardModifier.ControlModifier
+        if plain or held == Qt.KeyboardModifier.ControlModifier:
+            self.submitted.emit()
+        else:
+            self.insertPlainText("\n")
+            self.ensureCursorVisible()
 
     def take(self, data: QMimeData) -> None:
         """Insert files as their contents, or text as it is; tell what Falcon cannot read."""

@@ -16,20 +16,13 @@ _LINES = (2, 12)  # fewest and most that are shown
 
 
 class _Field(WritingEdit):
-    sent = Signal()
     cancelled = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter sends or begins a line, as in the composer; Escape cancels."""
         if event.key() == Qt.Key.Key_Escape:
             self.cancelled.emit()
-        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            super().keyPressEvent(event)
-        elif self.sends(event):
-            self.sent.emit()
         else:
-            self.insertPlainText("\n")
-            self.ensureCursorVisible()
+            super().keyPressEvent(event)
 
 
 class InlineEditor(QWidget):
@@ -50,7 +43,7 @@ class InlineEditor(QWidget):
         self.field.setFont(style.font)
         self.set_text(text)
         self.field.setAccessibleName(self.tr("Edit message"))
-        self.field.sent.connect(self._send)
+        self.field.submitted.connect(self._send)
         self.field.refused.connect(self.refused)
         self.field.cancelled.connect(self._cancel)
         self.field.textChanged.connect(self._changed)
