@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QProgressDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
-from desktop.controllers.chat_export import ChatExport
-from desktop.controllers.imports import Import
+from desktop.controllers.store_work import StoreWork
 from desktop.files import file_name
+from desktop.settings import ContextPolicy
 from desktop.store.store import Store
-from desktop.store.transfer import Kind, Paper, export_chats, import_file, is_large, render_paper
+from desktop.store.transfer import Kind, Paper, export_chats, import_file, import_in_pieces, is_large, render_paper
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
@@ -29,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json", ".zip": "archive"}
 PDF = ".pdf"
-_LET_GO = 0.5  # seconds for a file that was begun to be taken away when the program ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +51,8 @@ class TransferController(QObject):
         super().__init__(parent)
         self._store, self._window = store, window
         self._prints: list[_Print] = []  # under way
-        self._exports: list[ChatExport] = []
-        self._import: Import | None = None  # under way
+        self._exports: list[StoreWork] = []
+        self._import: StoreWork | None = None  # under way
         self.context_policy = GenerationOptions().context_policy
         """Of chats that other programs wrote."""
 
@@ -122,32 +121,33 @@ class TransferController(QObject):
 
     def _export(self, chats: Sequence[int], file: Path) -> None:
         """Write chats beside the window; how far it is is shown where that takes longer."""
-        job = ChatExport(self._store.folder, chats, file, _ENDINGS[file.suffix.lower()], self)
+        job = StoreWork(self._store.folder, partial(_write_chats, chats, file), "export", self)
         said = self.tr("Chats are being written to {file}…").format(file=file.name)
         progress = progress_dialog(self._window, self.tr("Export Chats"), said, len(chats))
         progress.canceled.connect(job.cancel)
         progress.setValue(0)
-        job.passed.connect(progress.setValue)
-        job.ended.connect(partial(self._exported, job, progress))
+
+        def ended(failure: Exception | None) -> None:
+            if job not in self._exports:  # the program ended meanwhile
+                return
+            self._exports.remove(job)
+            progress.deleteLater()
+            job.deleteLater()
+            if failure is not None:
+                raise failure
+            if not job.cancelled:
+                self._tell_written(len(chats), file)
+
+        job.went.connect(progress.setValue)
+        job.ended.connect(ended)
         self._exports.append(job)
         job.start()
-
-    def _exported(self, job: ChatExport, progress: QProgressDialog, failure: Exception | None) -> None:
-        if job not in self._exports:  # the program ended meanwhile
-            return
-        self._exports.remove(job)
-        progress.deleteLater()
-        job.deleteLater()
-        if failure is not None:
-            raise failure
-        if not job.cancelled:
-            self._tell_written(job.chats, job.file)
 
     def close(self) -> None:
         """End exports, whose files are whole or not there, and an import, of which nothing stays; write PDFs that are
         under way: formulas that were not drawn yet as their source."""
         while self._exports:
-            self._exports.pop().close(_LET_GO)
+            self._exports.pop().close()
         if self._import is not None:
             self._import.close()
             self._import = None
@@ -221,21 +221,29 @@ class TransferController(QObject):
     def _load_beside(self, files: Sequence[Path]) -> None:
         said = self.tr("Chats are being imported…")
         shown = progress_dialog(self._window, self.tr("Import Chats"), said, 100)
-        job = self._import = Import(self._store.folder, files, self.context_policy, self)
+        chats: list[int] = []
+        errors: list[UserFacingError] = []
+        add = partial(_add_chats, files, self.context_policy, chats, errors)
+        job = self._import = StoreWork(self._store.folder, add, "import", self)
 
-        def ended(chats: list[int], errors: list[UserFacingError]) -> None:
+        def ended(failure: Exception | None) -> None:
             self._import = None
+            if isinstance(failure, UserFacingError):
+                errors.append(failure)
             shown.deleteLater()  # which cancels nothing, as closing it would
             job.deleteLater()
             if job.cancelled and not chats:
                 self.told.emit(self.tr("The import was cancelled; no chats were added."), True)
             else:
                 self._tell_imported(chats, errors)
+            if failure is not None and not isinstance(failure, UserFacingError):
+                raise failure
 
         job.went.connect(shown.setValue)
         job.ended.connect(ended)
         shown.canceled.connect(job.cancel)
         shown.canceled.connect(shown.hide)
+        job.start()
 
     def _tell_imported(self, chats: Sequence[int], errors: Sequence[UserFacingError]) -> None:
         if chats:
@@ -244,3 +252,27 @@ class TransferController(QObject):
         if chats or not errors:
             sentences.insert(0, self.tr("%n chat(s) were imported.", "", len(chats)))
         self.told.emit("\n".join(sentences), not errors)
+
+
+def _write_chats(chats: Sequence[int], file: Path, store: Store, passed: Callable[[int], None]) -> None:
+    export_chats(store, chats, file, _ENDINGS[file.suffix.lower()], passed=passed)
+
+
+def _add_chats(
+    files: Sequence[Path],
+    context_policy: ContextPolicy,
+    chats: list[int],
+    errors: list[UserFacingError],
+    store: Store,
+    went: Callable[[int], None],
+) -> None:
+    """Add to `chats` what is whole, however it ends. `went` is told percents."""
+    for done, file in enumerate(files):
+
+        def passed(share: float, done: int = done) -> None:
+            went(int(100 * (done + share) / len(files)))
+
+        try:
+            chats += import_in_pieces(store, file, passed, context_policy=context_policy)
+        except UserFacingError as error:
+            errors.append(error)
