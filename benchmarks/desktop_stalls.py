@@ -10,7 +10,6 @@ thread, which other programs of the machine do not add to, and how long it was u
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from benchmarks.desktop_stream import Heartbeat, answer, message, wait
-from benchmarks.record import check_clean, make_record, write_record
+from benchmarks.record import check_clean, make_record, measured, write_record
 from desktop.app import make_application
 from desktop.desk import Desk
 from desktop.garbage import settle
@@ -181,11 +180,7 @@ def main() -> int:
             "html_400_formulas": lambda: cases.export(".html"),
             "pdf_400_formulas": lambda: cases.export(".pdf"),
         }
-        figures = {}
-        for name, part in parts.items():
-            if not args.only or name in args.only:
-                figures[name] = part()
-                print(f"{name:24} {json.dumps(figures[name])}", flush=True)
+        figures = measured(parts, args.only)
         if args.write:
             print(write_record(make_record("desktop_stalls", ("PySide6-Essentials", "markdown-it-py"), figures)))
         shell.window.close()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import random
 import statistics
@@ -29,7 +28,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QT
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from benchmarks.record import check_clean, make_record, write_record
+from benchmarks.record import check_clean, make_record, measured, write_record
 from desktop.garbage import settle
 from desktop.store.records import Figures
 from desktop.views.composer import Composer
@@ -296,11 +295,7 @@ def main() -> int:
         "place": lambda: measure_place(window, args.rate),
         "memory": lambda: measure_memory(window, args.answers),
     }
-    figures = {}
-    for name, part in parts.items():
-        if not args.only or name in args.only:
-            figures[name] = part()
-            print(f"{name:24} {json.dumps(figures[name])}", flush=True)
+    figures = measured(parts, args.only)
     if args.write:
         print(write_record(make_record("desktop_stream", ("PySide6-Essentials", "markdown-it-py"), figures)))
     application.quit()

@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,18 @@ def checkpoint_command(checkpoint: Path) -> str | None:
         return None
     made: str | None = json.loads(index.read_text(encoding="utf-8")).get("metadata", {}).get("command")
     return made
+
+
+def measured(
+    parts: Mapping[str, Callable[[], dict[str, Any]]], only: Sequence[str] | None
+) -> dict[str, dict[str, Any]]:
+    """The figures of each of `parts`, or of `only` these, told as they come."""
+    figures = {}
+    for name, part in parts.items():
+        if not only or name in only:
+            figures[name] = part()
+            print(f"{name:24} {json.dumps(figures[name])}", flush=True)
+    return figures
 
 
 def make_record(benchmark: str, packages: tuple[str, ...], figures: Mapping[str, Any]) -> dict[str, Any]:

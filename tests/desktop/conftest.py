@@ -13,12 +13,15 @@ import pytest
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtGui import QPdfWriter
 from PySide6.QtWidgets import QApplication
 
+from desktop.desk import Desk
 from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.translation import set_language
 from desktop.views.theme import theme
+from tests.desktop.engines import end
 
 TEXT_POINTS = 10.5  # as large as text is on a Linux that says nothing
 
@@ -89,3 +92,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """An empty one, in a folder of its own."""
     with closing(Store.open(tmp_path / "store")) as opened:
         yield opened
+
+
+@pytest.fixture
+def opened(qapp: QApplication) -> Iterator[list[Desk]]:
+    """Windows that a test opens are closed after it."""
+    desks: list[Desk] = []
+    yield desks
+    for desk in desks:
+        end(desk)
+
+
+@pytest.fixture
+def writer(qapp: QApplication, tmp_path: Path) -> QPdfWriter:
+    writer = QPdfWriter(str(tmp_path / "page.pdf"))
+    writer.setResolution(1200)
+    return writer

@@ -6,14 +6,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import AnswerEnd, AnswerProgress, EngineHost, EngineStatus
+from desktop.shell import Shell
 from runtime import GenerationOptions, Message, SamplingConfig, Tokenizer
 from screenshots.stage import model_processes
 from tests import patience
@@ -96,6 +98,16 @@ def frozen_models() -> Iterator[None]:
         for pid in children():
             with contextlib.suppress(ProcessLookupError):  # it is just being killed
                 os.kill(pid, signal.SIGCONT)
+
+
+def new_desk(application: QApplication, folder: Path, **changed: object) -> Desk:
+    """A window over a folder, shown, past its welcome and in English, with the settings that are `changed` beside."""
+    shell = Shell(application, folder)
+    shell.change(replace(shell.settings, **{"welcomed": True, "language": "en", **changed}))  # type: ignore[arg-type]
+    desk = Desk(shell, folder)
+    shell.window.resize(1000, 700)
+    shell.window.show()
+    return desk
 
 
 def end(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.library import DoctorState
 from desktop.settings import Settings, SettingsFile
-from desktop.shell import Shell
 from desktop.views.models.check_dialog import CheckDialog
 from runtime import ChatTemplate
-from tests.desktop.engines import GREEDY, end, wait
+from tests.desktop.engines import GREEDY, end, new_desk, wait
 from tests.tools import copy_bundle, read_manifest, write_manifest
 
 
@@ -30,13 +28,7 @@ def untold(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def desk(qtbot: QtBot, qapp: QApplication, tmp_path: Path, untold: Path) -> Iterator[Desk]:
-    folder = tmp_path / "data"
-    shell = Shell(qapp, folder)
-    settings = replace(shell.settings, welcomed=True, language="en", model=f"bundle:{untold}")
-    shell.change(replace(settings, models_folders=(str(untold.parent),)))
-    desk = Desk(shell, folder)
-    shell.window.resize(1000, 700)
-    shell.window.show()
+    desk = new_desk(qapp, tmp_path / "data", model=f"bundle:{untold}", models_folders=(str(untold.parent),))
     desk.begin()
     wait(qtbot, lambda: desk.host.status.kind == "ready")
     yield desk

@@ -12,20 +12,15 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
-from desktop.shell import Shell
 from desktop.store.errors import StoreError
 from desktop.store.records import Chat, DeletedChat
 from desktop.views.deleted_dialog import DeletedDialog
-from tests.desktop.engines import end
+from tests.desktop.engines import end, new_desk
 
 
 @pytest.fixture
 def desk(qapp: QApplication, tmp_path: Path) -> Iterator[Desk]:
-    shell = Shell(qapp, tmp_path)
-    shell.change(replace(shell.settings, language="en", welcomed=True))
-    desk = Desk(shell, tmp_path)
-    shell.window.resize(1000, 700)
-    shell.window.show()
+    desk = new_desk(qapp, tmp_path)
     yield desk
     end(desk)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,28 +12,15 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
-from desktop.shell import Shell
 from desktop.views.conversation.editor import InlineEditor
 from tests.desktop.conversation.conftest import editor, message
-from tests.desktop.engines import end, wait
+from tests.desktop.engines import end, new_desk, wait
 from tests.desktop.test_desk_trouble import fill
 
 
-@pytest.fixture
-def opened(qapp: QApplication) -> Iterator[list[Desk]]:
-    desks: list[Desk] = []
-    yield desks
-    for desk in desks:
-        end(desk)
-
-
 def open_in(folder: Path, qapp: QApplication, opened: list[Desk]) -> Desk:
-    shell = Shell(qapp, folder)
-    shell.change(replace(shell.settings, language="en", welcomed=True))
-    desk = Desk(shell, folder)
+    desk = new_desk(qapp, folder)
     opened.append(desk)
-    shell.window.resize(1000, 700)
-    shell.window.show()
     desk.chats.open_first()
     return desk
 

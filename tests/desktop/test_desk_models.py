@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import keyring
@@ -17,13 +16,12 @@ from pytestqt.qtbot import QtBot
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED
 from desktop.library import ExportRequest, ExportState, overall
-from desktop.shell import Shell
 from desktop.store.records import StoredMessage
 from desktop.views.models.dialog import ModelsDialog
 from desktop.views.models.export_progress import ExportProgress
 from desktop.views.models.service_dialog import ServiceDialog
 from desktop.views.welcome import Welcome
-from tests.desktop.engines import GREEDY, end, kill_model, wait
+from tests.desktop.engines import GREEDY, end, kill_model, new_desk, wait
 from tests.desktop.test_keychain import SECRET, InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -39,11 +37,7 @@ def desk(qapp: QApplication, tiny_cache: Path, tmp_path_factory: pytest.TempPath
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FALCONET_CACHE", str(tiny_cache))
         patch.setenv("FALCONET_DATA", str(folder))
-        shell = Shell(qapp, folder)
-        shell.change(replace(shell.settings, welcomed=True, language="en"))
-        desk = Desk(shell, folder)
-        shell.window.resize(1000, 700)
-        shell.window.show()
+        desk = new_desk(qapp, folder)
         desk.begin()
         yield desk
         end(desk)

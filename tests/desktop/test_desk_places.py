@@ -15,10 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED, LocalModel
-from desktop.shell import Shell
 from desktop.store.records import Service
 from desktop.views.models.service_dialog import ServiceForm
-from tests.desktop.engines import end, wait
+from tests.desktop.engines import end, new_desk, wait
 from tests.desktop.test_desk_services import CAPITAL, ask, chat, saying
 from tests.desktop.test_keychain import InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
@@ -49,12 +48,7 @@ def keychain() -> Iterator[Slow]:
 @pytest.fixture
 def desk(qtbot: QtBot, qapp: QApplication, tmp_path: Path, tiny: Path, keychain: Slow) -> Iterator[Desk]:
     """With the embedded model, which is the one that was chosen last."""
-    folder = tmp_path / "data"
-    shell = Shell(qapp, folder)
-    shell.change(replace(shell.settings, welcomed=True, language="en"))
-    desk = Desk(shell, folder)
-    shell.window.resize(1000, 700)
-    shell.window.show()
+    desk = new_desk(qapp, tmp_path / "data")
     desk.chats.open_first()
     desk.models.begin()
     wait(qtbot, lambda: desk.host.status.kind == "ready")

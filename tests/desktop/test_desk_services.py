@@ -14,10 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED, RemoteModel
-from desktop.shell import Shell
 from desktop.store.records import StoredMessage
 from desktop.views.models.service_dialog import ServiceForm
-from tests.desktop.engines import end, lasting, wait
+from tests.desktop.engines import end, lasting, new_desk, wait
 from tests.desktop.test_keychain import InMemory
 from tests.runtime.openai_server import Handler, OpenAIServer
 
@@ -26,12 +25,7 @@ CAPITAL = "What is the capital of France?"
 
 @pytest.fixture
 def desk(qapp: QApplication, tmp_path: Path, tiny: Path) -> Iterator[Desk]:
-    folder = tmp_path / "data"
-    shell = Shell(qapp, folder)
-    shell.change(replace(shell.settings, welcomed=True, language="en"))
-    desk = Desk(shell, folder)
-    shell.window.resize(1000, 700)
-    shell.window.show()
+    desk = new_desk(qapp, tmp_path / "data")
     desk.chats.open_first()
     yield desk
     end(desk)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -18,7 +16,7 @@ from desktop.settings import Settings, SettingsFile
 from desktop.shell import Shell
 from desktop.store.store import Store
 from desktop.views.banner import Banner
-from tests.desktop.engines import end, wait
+from tests.desktop.engines import wait
 
 
 def fill(file: Path) -> None:
@@ -26,15 +24,6 @@ def fill(file: Path) -> None:
     with file.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         while True:
             filler.write(bytes(4096))
-
-
-@pytest.fixture
-def opened(qapp: QApplication) -> Iterator[list[Desk]]:
-    """Windows that a test opens are closed after it."""
-    desks: list[Desk] = []
-    yield desks
-    for desk in desks:
-        end(desk)
 
 
 def open_in(folder: Path, qapp: QApplication, opened: list[Desk]) -> Desk:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPdfWriter, QTextBlock, QTextCursor, QTextDocument, QTextTable
-from PySide6.QtWidgets import QApplication
 
 from desktop.store.store import Store
-from desktop.store.transfer import render_paper
-from desktop.text import draw
 from desktop.views.conversation.formulas import SCALE
 from desktop.views.paper import Sheet, cut
-from desktop.views.pdf import lay_out
 from desktop.views.tokens import LIGHT
+from tests.desktop.paper import blocks, on_paper
 
 PIXEL = 12.5  # dots of the paper, as the screen has 96 to an inch
 LOREM = (
@@ -25,27 +20,12 @@ LOREM = (
 )
 
 
-@pytest.fixture
-def writer(qapp: QApplication, tmp_path: Path) -> QPdfWriter:
-    writer = QPdfWriter(str(tmp_path / "page.pdf"))
-    writer.setResolution(1200)
-    return writer
-
-
-def on_paper(store: Store, writer: QPdfWriter, *texts: str) -> QTextDocument:
+def written(store: Store, writer: QPdfWriter, *texts: str) -> QTextDocument:
+    """Answers, each in a chat of its own."""
     chats = [store.new_chat().id for _ in texts]
     for chat, text in zip(chats, texts, strict=True):
         store.add(chat, None, "assistant", text)
-    page = render_paper(store, chats)
-    drawings = {(formula.source, formula.display): draw(formula.source, formula.display) for formula in page.formulas}
-    return lay_out(page, drawings, writer)
-
-
-def blocks(document: QTextDocument) -> Iterator[QTextBlock]:
-    block = document.begin()
-    while block.isValid():
-        yield block
-        block = block.next()
+    return on_paper(store, writer, *chats)
 
 
 def tables(document: QTextDocument) -> list[QTextTable]:
@@ -104,7 +84,7 @@ def table(columns: int, *rows: str) -> str:
 def test_no_word_of_a_table_is_broken_and_no_column_is_beyond_the_margin(
     store: Store, writer: QPdfWriter, text: str
 ) -> None:
-    document = on_paper(store, writer, text)
+    document = written(store, writer, text)
     cells = [block for block in blocks(document) if QTextCursor(block).currentTable() is not None]
     assert broken(document) == []
     assert max(box(block).right() for block in cells) <= writer.width()
@@ -113,7 +93,7 @@ def test_no_word_of_a_table_is_broken_and_no_column_is_beyond_the_margin(
 
 
 def test_a_table_that_is_a_little_too_wide_is_set_in_smaller_type(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, table(12, "beautiful", r"$\frac{1}{2}$"), table(3, r"$\frac{1}{2}$"))
+    document = written(store, writer, table(12, "beautiful", r"$\frac{1}{2}$"), table(3, r"$\frac{1}{2}$"))
     small, usual = tables(document)
     points, scales = [], []
     for found in (small, usual):
@@ -128,7 +108,7 @@ def test_a_table_that_is_a_little_too_wide_is_set_in_smaller_type(store: Store, 
 
 
 def test_a_table_of_too_many_columns_goes_on_below_with_its_first_one(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, table(40, "beautiful", r"$x$"))
+    document = written(store, writer, table(40, "beautiful", r"$x$"))
     pieces = [words(found) for found in tables(document)]
     assert len(pieces) > 1
     assert {piece[0][0] for piece in pieces} == {"c0"}
@@ -140,7 +120,7 @@ def test_a_table_of_too_many_columns_goes_on_below_with_its_first_one(store: Sto
 def test_a_table_that_is_read_from_the_right_has_its_first_column_there_in_each_piece(
     store: Store, writer: QPdfWriter
 ) -> None:
-    document = on_paper(store, writer, table(40, "ملاحظات").replace("c", "الاسم"))
+    document = written(store, writer, table(40, "ملاحظات").replace("c", "الاسم"))
     pieces = [words(found) for found in tables(document)]
     assert len(pieces) > 1
     assert {piece[0][-1] for piece in pieces} == {"الاسم0"}
@@ -148,7 +128,7 @@ def test_a_table_that_is_read_from_the_right_has_its_first_column_there_in_each_
 
 
 def test_a_word_wider_than_the_page_is_broken_rather_than_lost(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, f"|a|b|\n|---|---|\n|{'x' * 300}|{'y' * 300}|")
+    document = written(store, writer, f"|a|b|\n|---|---|\n|{'x' * 300}|{'y' * 300}|")
     assert max(box(block).right() for block in blocks(document) if block.text()) <= writer.width() * 1.001
     assert [row for found in tables(document) for row in words(found)] == [["a", "b"], ["x" * 300, "y" * 300]]
 
@@ -159,7 +139,7 @@ def test_a_heading_is_never_the_last_on_a_sheet_and_no_line_is_cut(
 ) -> None:
     follows = ["text", LOREM, "- item\n- item", "```\ncode\n```", "|a|b|\n|---|---|\n|c|d|", "### Deeper\n\ntext"]
     text = "word\n" * length + "\n\n".join(f"## Title {n}\n\n{follows[n % len(follows)]}" for n in range(60))
-    document = on_paper(store, writer, text + "\n\na[^1]\n\n[^1]: note")
+    document = written(store, writer, text + "\n\na[^1]\n\n[^1]: note")
     sheets = cut(document, writer.height(), PIXEL)
     assert len(sheets) > 3
     assert all(sheet.piece.bottom - sheet.piece.top <= writer.height() for sheet in sheets)
@@ -172,7 +152,7 @@ def test_a_heading_is_never_the_last_on_a_sheet_and_no_line_is_cut(
 
 
 def test_no_line_of_a_paragraph_is_alone_on_a_sheet(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, "\n\n".join([LOREM * 2] * 60))
+    document = written(store, writer, "\n\n".join([LOREM * 2] * 60))
     sheets = cut(document, writer.height(), PIXEL)
     for block in blocks(document):
         places = [sheet_of(sheets, *line)[0] for line in lines(block)]
@@ -180,7 +160,7 @@ def test_no_line_of_a_paragraph_is_alone_on_a_sheet(store: Store, writer: QPdfWr
 
 
 def test_rows_stay_whole_and_the_head_of_a_table_stands_on_each_sheet_of_it(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, table(3, *(f"row {n} {'word ' * (n % 17)}" for n in range(120))))
+    document = written(store, writer, table(3, *(f"row {n} {'word ' * (n % 17)}" for n in range(120))))
     sheets = cut(document, writer.height(), PIXEL)
     (found,) = tables(document)
     head = found.cellAt(0, 0).firstCursorPosition().block()
@@ -196,7 +176,7 @@ def test_rows_stay_whole_and_the_head_of_a_table_stands_on_each_sheet_of_it(stor
 
 def test_sheets_follow_each_other_where_items_begin_with_tables(store: Store, writer: QPdfWriter) -> None:
     item = "- " + table(2, "word", "word").replace("\n", "\n  ")
-    document = on_paper(store, writer, "\n\n".join([item, "---", "- text"] * 40))
+    document = written(store, writer, "\n\n".join([item, "---", "- text"] * 40))
     sheets = cut(document, writer.height(), PIXEL)
     assert len(sheets) > 3
     assert all(one.piece.bottom <= other.piece.top + PIXEL for one, other in pairwise(sheets))
@@ -205,7 +185,7 @@ def test_sheets_follow_each_other_where_items_begin_with_tables(store: Store, wr
 
 
 def test_a_row_higher_than_a_sheet_goes_on_between_its_lines(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, f"|a|b|\n|---|---|\n|{LOREM * 40}|{LOREM * 30}|\n|c|d|")
+    document = written(store, writer, f"|a|b|\n|---|---|\n|{LOREM * 40}|{LOREM * 30}|\n|c|d|")
     sheets = cut(document, writer.height(), PIXEL)
     assert len(sheets) > 2
     cells = [block for block in blocks(document) if block.text()]
@@ -213,14 +193,14 @@ def test_a_row_higher_than_a_sheet_goes_on_between_its_lines(store: Store, write
 
 
 def test_a_chat_begins_on_a_sheet_of_its_own(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, "one", "two\n\n# Title", "three")
+    document = written(store, writer, "one", "two\n\n# Title", "three")
     sheets = cut(document, writer.height(), PIXEL)
     said = ("one", "two", "three")
     assert [sheet_of(sheets, *lines(document.find(word).block())[0]) for word in said] == [[0], [1], [2]]
 
 
 def test_what_is_higher_than_a_sheet_goes_on_where_it_ends(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, "one\n\n" + LOREM)
+    document = written(store, writer, "one\n\n" + LOREM)
     (top, bottom), *_ = lines(document.find("one").block())
     sheets = cut(document, (bottom - top) / 3, PIXEL)
     pieces = [sheet.piece for sheet in sheets if top <= sheet.piece.top < bottom]
@@ -229,9 +209,7 @@ def test_what_is_higher_than_a_sheet_goes_on_where_it_ends(store: Store, writer:
 
 
 def test_headings_of_all_levels_are_bold_and_none_is_smaller_than_text(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(
-        store, writer, "\n\n".join(f"{'#' * level} Level {level}" for level in range(1, 7)) + "\n\ntext"
-    )
+    document = written(store, writer, "\n\n".join(f"{'#' * level} Level {level}" for level in range(1, 7)) + "\n\ntext")
     fonts = [document.find(f"Level {level}").charFormat().font() for level in range(1, 7)]
     sizes = [font.pointSizeF() for font in fonts]
     assert all(font.bold() for font in fonts)
@@ -240,7 +218,7 @@ def test_headings_of_all_levels_are_bold_and_none_is_smaller_than_text(store: St
 
 
 def test_a_quote_stands_apart_from_the_margin_as_far_as_its_tables(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, "text\n\n> quoted\n>\n> |a|\n> |---|\n> |b|\n>\n> > deeper")
+    document = written(store, writer, "text\n\n> quoted\n>\n> |a|\n> |---|\n> |b|\n>\n> > deeper")
     text, quoted, deeper = (document.find(word).block().layout().lineAt(0).x() for word in ("text", "quoted", "deeper"))
     assert text == 0
     assert quoted == 20 * PIXEL
@@ -250,6 +228,6 @@ def test_a_quote_stands_apart_from_the_margin_as_far_as_its_tables(store: Store,
 
 
 def test_code_on_paper_has_the_colours_of_the_light_window(store: Store, writer: QPdfWriter) -> None:
-    document = on_paper(store, writer, '```python\ndef f(): # why\n    return "text", 4711\n```')
+    document = written(store, writer, '```python\ndef f(): # why\n    return "text", 4711\n```')
     found = {word: document.find(word).charFormat().foreground().color().name() for word in ("def", "# why", "4711")}
     assert found == {"def": LIGHT.code_keyword, "# why": LIGHT.code_comment, "4711": LIGHT.code_number}

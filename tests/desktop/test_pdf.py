@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QFontMetricsF, QPdfWriter, QTextBlock, QTextDocument, QTextFragment
+from PySide6.QtGui import QFontMetricsF, QPdfWriter, QTextDocument, QTextFragment
 from PySide6.QtWidgets import QApplication
 
 from desktop.store.store import Store
 from desktop.store.transfer import render_paper
 from desktop.text import draw
 from desktop.views.conversation.formulas import FORMULA, SCALE, SOURCE
-from desktop.views.pdf import lay_out, pdf_steps, write_pdf
-
-
-@pytest.fixture
-def writer(qapp: QApplication, tmp_path: Path) -> QPdfWriter:
-    writer = QPdfWriter(str(tmp_path / "page.pdf"))
-    writer.setResolution(1200)
-    return writer
-
-
-def on_paper(store: Store, chat: int, writer: QPdfWriter) -> QTextDocument:
-    page = render_paper(store, [chat])
-    drawings = {(formula.source, formula.display): draw(formula.source, formula.display) for formula in page.formulas}
-    return lay_out(page, drawings, writer)
-
-
-def blocks(document: QTextDocument) -> Iterator[QTextBlock]:
-    block = document.begin()
-    while block.isValid():
-        yield block
-        block = block.next()
+from desktop.views.pdf import pdf_steps, write_pdf
+from tests.desktop.paper import blocks, on_paper
 
 
 @pytest.mark.parametrize(
@@ -44,7 +24,7 @@ def blocks(document: QTextDocument) -> Iterator[QTextBlock]:
 def test_no_line_is_cut_off_at_the_margin(store: Store, writer: QPdfWriter, text: str) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", text)
-    document = on_paper(store, chat, writer)
+    document = on_paper(store, writer, chat)
     laid = [block.layout() for block in blocks(document)]
     assert max(layout.lineCount() for layout in laid) > 1
     widest = max(layout.lineAt(n).naturalTextWidth() for layout in laid for n in range(layout.lineCount()))
@@ -63,7 +43,7 @@ def test_letters_on_paper_are_as_large_whatever_size_the_window_shows(
             font = qapp.font()
             font.setPointSizeF(points)
             qapp.setFont(font)
-            heights.append([block.layout().boundingRect().height() for block in blocks(on_paper(store, chat, writer))])
+            heights.append([block.layout().boundingRect().height() for block in blocks(on_paper(store, writer, chat))])
     finally:
         qapp.setFont(usual)
     assert heights[0] == heights[1]
@@ -72,14 +52,14 @@ def test_letters_on_paper_are_as_large_whatever_size_the_window_shows(
 def test_lines_and_spaces_of_a_question_stay(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "user", "one\n    two   spaces")
-    shown = on_paper(store, chat, writer).toPlainText()
+    shown = on_paper(store, writer, chat).toPlainText()
     assert "one\n    two   spaces" in shown.replace("\xa0", " ")
 
 
 def test_the_box_of_a_task_stands_in_the_place_of_its_bullet(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", f"- [x] done {'word ' * 60}\n- plain\n\n1. [ ] to do")
-    document = on_paper(store, chat, writer)
+    document = on_paper(store, writer, chat)
     done, plain, first = (document.find(text).block() for text in ("☑ done", "plain", "☐ to do"))
     assert [block.textList() is None for block in (done, plain, first)] == [True, False, False]
     box, text = (done.layout().lineAt(n).x() for n in range(2))
@@ -111,7 +91,7 @@ def formulas(document: QTextDocument) -> dict[str, QTextFragment]:
 def test_formulas_are_drawn_or_stand_as_their_source(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", MATHS)
-    document = on_paper(store, chat, writer)
+    document = on_paper(store, writer, chat)
     assert list(formulas(document)) == [r"\frac{a}{b}", "x", r"\begin{pmatrix}1\\2\end{pmatrix}^2"]
     assert document.toPlainText().endswith("So \ufffc, \ufffc\ufffc and $\\foo{y}$.\n\ufffc\n\\[\n\\bar{\n\\]")
 
@@ -119,7 +99,7 @@ def test_formulas_are_drawn_or_stand_as_their_source(store: Store, writer: QPdfW
 def test_a_formula_stands_on_the_base_line_and_is_as_high_as_the_letters(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", r"x $x$" + "\n\n" + r"y $\dfrac{1}{\dfrac{2}{3}}$")
-    document = on_paper(store, chat, writer)
+    document = on_paper(store, writer, chat)
     plain = document.find("x \ufffc").block().layout().lineAt(0)
     deep = document.find("y \ufffc").block().layout().lineAt(0)
     assert plain.height() == pytest.approx(QFontMetricsF(document.defaultFont(), writer).height(), rel=0.15)
@@ -144,7 +124,7 @@ def test_letters_of_a_formula_have_no_lines_around_them(store: Store, tmp_path: 
 def test_a_formula_wider_than_the_page_is_made_smaller(store: Store, writer: QPdfWriter) -> None:
     chat = store.new_chat().id
     store.add(chat, None, "assistant", "$$" + "a + " * 120 + "b$$")
-    document = on_paper(store, chat, writer)
+    document = on_paper(store, writer, chat)
     block = document.find("\ufffc").block()
     line = block.layout().lineAt(0)
     assert document.documentLayout().blockBoundingRect(block).right() <= writer.width()
