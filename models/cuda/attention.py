@@ -158,7 +158,7 @@ def laid_heads(head, numbers, HEADS: tl.constexpr, DIM: tl.constexpr, PLACES: tl
 
 
 @triton.jit
-def attend_block(
+def _attend_block(
     query,
     rest,
     key_cache,
@@ -197,6 +197,52 @@ def attend_block(
     gathered = tl.dot(rounded, values, gathered * fade[:, None])
     gathered = tl.dot((shares - rounded.to(tl.float32)).to(tl.float16), values, gathered)
     return new_most, total * fade + tl.sum(shares, 1), gathered
+
+
+@triton.jit
+def attend_keys(
+    query,
+    key_cache,
+    value_cache,
+    bias_rows,
+    exists,
+    last,
+    first,
+    end,
+    step,
+    QUERIES: tl.constexpr,
+    DIM: tl.constexpr,
+    KEYS: tl.constexpr,
+    BIASED: tl.constexpr,
+):
+    """Largest score, sum of shares and what is gathered of the blocks of keys at `first`, `first` + `step`, ... .
+
+    `query` [QUERIES, DIM] is scaled; `end` keys are stored; `last` [QUERIES, 1] is the position that each sees last.
+    """
+    rounded = rounded_to(query, tl.float16)
+    rest = rounded_to(query - rounded.to(tl.float32), tl.float16)
+    most = tl.full((QUERIES,), -float("inf"), tl.float32)
+    total = tl.full((QUERIES,), 0.0, tl.float32)
+    gathered = tl.full((QUERIES, DIM), 0.0, tl.float32)
+    for first_key in range(first, end, step):
+        most, total, gathered = _attend_block(
+            rounded,
+            rest,
+            key_cache,
+            value_cache,
+            bias_rows,
+            exists,
+            last,
+            end,
+            first_key,
+            most,
+            total,
+            gathered,
+            DIM,
+            KEYS,
+            BIASED,
+        )
+    return most, total, gathered
 
 
 @triton.jit
@@ -248,32 +294,24 @@ def _attend_split(
     key_cache = tl.multiple_of(key_address.to(tl.pointer_type(tl.float16)) + offset, 16)
     value_cache = tl.multiple_of(value_address.to(tl.pointer_type(tl.float16)) + offset, 16)
     query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
-    rounded = rounded_to(query, tl.float16)
-    rest = rounded_to(query - rounded.to(tl.float32), tl.float16)
     bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
     last = tl.full((QUERIES, 1), 0, tl.int32) + position
-    most = tl.full((QUERIES,), -float("inf"), tl.float32)
-    total = tl.full((QUERIES,), 0.0, tl.float32)
-    gathered = tl.full((QUERIES, DIM), 0.0, tl.float32)
-    end = position + 1
-    for first_key in range(split * KEYS, end, SPLITS * KEYS):
-        most, total, gathered = attend_block(
-            rounded,
-            rest,
-            key_cache,
-            value_cache,
-            bias_rows,
-            exists,
-            last,
-            end,
-            first_key,
-            most,
-            total,
-            gathered,
-            DIM,
-            KEYS,
-            BIASED,
-        )
+    first, end = split * KEYS, position + 1
+    most, total, gathered = attend_keys(
+        query,
+        key_cache,
+        value_cache,
+        bias_rows,
+        exists,
+        last,
+        first,
+        end,
+        SPLITS * KEYS,
+        QUERIES,
+        DIM,
+        KEYS,
+        BIASED,
+    )
     if SPLITS == 1:
         tl.store(out + target, gathered / total[:, None], mask=exists)
     else:

@@ -11,8 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.cuda.attention import KEYS, AttentionShape, attend_block, laid_heads
-from models.cuda.forms import rounded_to
+from models.cuda.attention import KEYS, AttentionShape, attend_keys, laid_heads
 from models.cuda.layout import Layout
 from models.cuda.machine import FUSED
 from models.cuda.rows import Rows
@@ -81,31 +80,11 @@ def _attend_prompt(
     head = (row * KV_HEADS + kv_head) * GROUP + member
     numbers = tl.arange(0, DIM)[None, :]
     query = tl.load(queries + head[:, None] * DIM + numbers, mask=exists, other=0.0) * scale
-    rounded = rounded_to(query, tl.float16)
-    rest = rounded_to(query - rounded.to(tl.float32), tl.float16)
     bias_rows = bias + (kv_head * GROUP + member)[:, None] * context
     last = tl.load(positions + row[:, None], mask=exists, other=-1).to(tl.int32)
-    most = tl.full((QUERIES,), -float("inf"), tl.float32)
-    total = tl.full((QUERIES,), 0.0, tl.float32)
-    gathered = tl.full((QUERIES, DIM), 0.0, tl.float32)
     end = tl.max(last) + 1
-    for first_key in range(0, end, KEYS):
-        most, total, gathered = attend_block(
-            rounded,
-            rest,
-            key_cache,
-            value_cache,
-            bias_rows,
-            exists,
-            last,
-            end,
-            first_key,
-            most,
-            total,
-            gathered,
-            DIM,
-            KEYS,
-            BIASED,
-        )
+    _, total, gathered = attend_keys(
+        query, key_cache, value_cache, bias_rows, exists, last, 0, end, KEYS, QUERIES, DIM, KEYS, BIASED
+    )
     gathered /= tl.where(total > 0, total, 1.0)[:, None]
     tl.store(out + laid_heads(head, numbers, KV_HEADS * GROUP, DIM, PLACES), gathered, mask=exists)
