@@ -53,14 +53,6 @@ class ServiceDialog(Dialog):
         self.name, self.url, self.model, self.key = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
         self.url.setPlaceholderText("https://example.com/v1")
         self.model.setPlaceholderText(self.tr("the first that the service names"))
-        self.models_button = QPushButton(self.tr("List"))
-        self.models_button.setToolTip(self.tr("Ask the service which models it offers."))
-        self.models_button.setAutoDefault(False)
-        self._offered = QStringListModel(self)
-        offers = QCompleter(self._offered, self)
-        offers.setFilterMode(Qt.MatchFlag.MatchContains)
-        offers.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.model.setCompleter(offers)
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
         self.key.setPlaceholderText(
             self.tr("kept in the keychain; type to replace it") if self._has_key else self.tr("none")
@@ -69,29 +61,7 @@ class ServiceDialog(Dialog):
             self.name.setText(service.name)
             self.url.setText(service.url)
             self.model.setText(service.model or "")
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(12)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        fields = (
-            (self.tr("&Name"), self.name),
-            (self.tr("&Address"), self.url),
-            (self.tr("&Model"), self.model),
-            (self.tr("&Key"), self.key),
-        )
-        for text, edit in fields:
-            caption = QLabel(text)
-            caption.setBuddy(edit)
-            edit.setAccessibleName(text.replace("&", ""))
-            if edit is self.model:
-                beside = QHBoxLayout()
-                beside.setSpacing(8)
-                beside.addWidget(edit, 1)
-                beside.addWidget(self.models_button)
-                form.addRow(caption, beside)
-            else:
-                form.addRow(caption, edit)
+        form = self._make_form()
         self.warning = Paragraph(
             "muted", self.tr("What you write to this service, and the conversation before it, leaves this computer.")
         )
@@ -128,6 +98,44 @@ class ServiceDialog(Dialog):
         for edit in (self.url, self.model, self.key):
             edit.textEdited.connect(self._forget)
         self.name.setFocus()
+
+    def _make_form(self) -> QFormLayout:
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(12)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        fields = (
+            (self.tr("&Name"), self.name),
+            (self.tr("&Address"), self.url),
+            (self.tr("&Model"), self.model),
+            (self.tr("&Key"), self.key),
+        )
+        for text, edit in fields:
+            caption = QLabel(text)
+            caption.setBuddy(edit)
+            edit.setAccessibleName(text.replace("&", ""))
+            if edit is self.model:
+                form.addRow(caption, self._with_models())
+            else:
+                form.addRow(caption, edit)
+        return form
+
+    def _with_models(self) -> QHBoxLayout:
+        """The model's field beside a button that lists what the service offers, which completes what is typed."""
+        self.models_button = QPushButton(self.tr("List"))
+        self.models_button.setToolTip(self.tr("Ask the service which models it offers."))
+        self.models_button.setAutoDefault(False)
+        self._offered = QStringListModel(self)
+        offers = QCompleter(self._offered, self)
+        offers.setFilterMode(Qt.MatchFlag.MatchContains)
+        offers.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.model.setCompleter(offers)
+        beside = QHBoxLayout()
+        beside.setSpacing(8)
+        beside.addWidget(self.model, 1)
+        beside.addWidget(self.models_button)
+        return beside
 
     def form(self) -> ServiceForm:
         """What is typed now. A name that was left out is the address's."""
