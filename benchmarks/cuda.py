@@ -33,7 +33,7 @@ from transformers import FalconForCausalLM
 
 from benchmarks.card import measured_card, told_of
 from benchmarks.compiled_falcon import compiled_step
-from benchmarks.random_falcon import SHAPES, random_falcon, shape_config, write_bundle
+from benchmarks.random_falcon import SHAPES, random_falcon, write_bundle
 from benchmarks.record import check_clean, make_record, write_record
 from models.cuda.step import Stage
 from models.cuda.table import card_kernels
@@ -171,7 +171,7 @@ class Transformers:
 
     def __init__(self, plan: Plan, shape: str) -> None:
         self.plan = plan
-        config = shape_config(plan.prefix + shape)
+        config = SHAPES[plan.prefix + shape]
         hub = HubConfig(
             vocab_size=config.vocab_size,
             hidden_size=config.hidden_size,
@@ -225,7 +225,7 @@ class Transformers:
 def compiled_decode(plan: Plan) -> dict[str, float]:
     """Falcon-7B in bfloat16, compiled; it reads its whole cache each time, as compiled models do."""
     begun = time.perf_counter()
-    step = compiled_step(shape_config(f"{plan.prefix}7b"), plan.device, mode=plan.compile_mode)
+    step = compiled_step(SHAPES[f"{plan.prefix}7b"], plan.device, mode=plan.compile_mode)
     for number in range(4):
         step(number, plan.context + number)
     compiling = time.perf_counter() - begun

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,36 +13,26 @@ from torch import Tensor, nn
 from models.compressed import CompressedEmbedding, CompressedLinear, DenseWeight, LutWeight, Weight
 from models.config import FalconConfig
 from models.falcon import Falcon
+from models.family import FAMILY
 from runtime.manifest import ALIGNMENT, FileEntry, Manifest, Part, ProgramEntry, Source, WeightEntry
 
-SHAPES: dict[str, dict[str, Any]] = {
-    "7b": {"hidden_size": 4544, "num_layers": 32, "num_heads": 71, "num_kv_heads": 1, "ffn_hidden_size": 18176},
-    "40b": {
-        "hidden_size": 8192,
-        "num_layers": 60,
-        "num_heads": 128,
-        "num_kv_heads": 8,
-        "ffn_hidden_size": 32768,
-        "norms_per_block": 2,
-    },
-    "tiny-7b": {"hidden_size": 96, "num_layers": 2, "num_heads": 3, "num_kv_heads": 1, "ffn_hidden_size": 384},
-    "tiny-40b": {
-        "hidden_size": 128,
-        "num_layers": 2,
-        "num_heads": 8,
-        "num_kv_heads": 2,
-        "ffn_hidden_size": 512,
-        "norms_per_block": 2,
-    },
+_TINY = FalconConfig(
+    vocab_size=320,
+    hidden_size=96,
+    num_layers=2,
+    num_heads=3,
+    num_kv_heads=1,
+    ffn_hidden_size=384,
+    context_length=64,
+)
+SHAPES: dict[str, FalconConfig] = {
+    "7b": FAMILY["7b"],
+    "40b": FAMILY["40b"],
+    "tiny-7b": _TINY,
+    "tiny-40b": replace(_TINY, hidden_size=128, num_heads=8, num_kv_heads=2, ffn_hidden_size=512, norms_per_block=2),
 }
 _GROUP = 32
 _TYPES = {torch.uint8: "uint8", torch.float16: "fp16"}
-
-
-def shape_config(shape: str) -> FalconConfig:
-    """The config of one of SHAPES; tiny ones have a small vocabulary and context too."""
-    tiny = shape.startswith("tiny")
-    return FalconConfig(vocab_size=320 if tiny else 65024, context_length=64 if tiny else 2048, **SHAPES[shape])
 
 
 class RandomLayers:
@@ -76,7 +66,7 @@ class RandomLayers:
 def random_falcon(shape: str, form: str, device: torch.device) -> Falcon:
     """A Falcon of one of SHAPES on `device`, its layers compressed ones."""
     with torch.device(device):
-        model = Falcon(shape_config(shape), RandomLayers(form, device))
+        model = Falcon(SHAPES[shape], RandomLayers(form, device))
     return model.eval().requires_grad_(False)
 
 

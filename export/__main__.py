@@ -153,19 +153,15 @@ def _parser() -> Parser:
 
 
 def _list(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="python -m export list", description="Name the models that can be exported.")
+    parser = Parser(
+        prog="python -m export list", description="Name the models that can be exported and what each takes."
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args(arguments)
 
-    from export.sources import KNOWN
+    from export.listing import as_json, render
 
-    if chosen.json:
-        keys = {"hub": "hub_name", "parameters": "parameters", "revision": "revision"}
-        print(json.dumps({m.name: {key: getattr(m, name) for key, name in keys.items()} for m in KNOWN.values()}))
-        return 0
-    for model in KNOWN.values():
-        origin = "comes with Falconet" if model.folder else model.hub_name
-        print(f"{model.name:<24}{model.parameters:>10}  {origin}")
+    print(json.dumps(as_json()) if chosen.json else "\n".join(render()))
     return 0
 
 

@@ -20,7 +20,6 @@ from export.halves import WeightError
 from export.palettize import palettize
 from export.progress import Progress
 from export.recipes import FORMATS, Recipe
-from export.space import tensor_bytes
 from models.checkpoint import Checkpoint, expected_shapes
 from models.errors import CheckpointError
 from runtime.errors import OptionError
@@ -92,7 +91,7 @@ def choose_formats(checkpoint: Checkpoint, recipe: Recipe, errors: Errors, size_
     """
     shapes = expected_shapes(checkpoint.config)
     base = dataclasses.replace(recipe, linear=_STEPS[0], formats={})
-    left = size_bytes - sum(tensor_bytes(name, shape, base) for name, shape in shapes.items())
+    left = size_bytes - sum(base.bytes_of(name, shape) for name, shape in shapes.items())
     if left < 0:
         raise OptionError(
             f"--size {data_size(size_bytes)} is less than the {data_size(size_bytes - left)} that this model's tensors "
@@ -117,7 +116,7 @@ def _step(
 ) -> tuple[float, str, int]:
     """The step up from `level`: minus the error it saves a byte, the matrix, and its bytes."""
     here, above = (
-        tensor_bytes(name, shapes[name], dataclasses.replace(base, formats={name: _STEPS[step]}))
+        dataclasses.replace(base, formats={name: _STEPS[step]}).bytes_of(name, shapes[name])
         for step in (level, level + 1)
     )
     saved = errors[name][_STEPS[level]] - errors[name][_STEPS[level + 1]]

@@ -69,6 +69,16 @@ class Recipe:
             return FORMATS[self.embedding]
         return FORMATS[self.linear]
 
+    def bytes_of(self, tensor: str, shape: tuple[int, ...]) -> int:
+        """Bytes of one tensor in the bundle: indices and codebooks, integers and scales, or plain numbers."""
+        form = self.format_of(tensor, shape)
+        size = math.prod(shape) * form.bits // 8
+        if form.kind == "lut":
+            size += shape[0] // self.group_size * (2 << form.bits)
+        elif form.kind == "block":
+            size += 2 * shape[0] * (shape[1] // form.block_size if form.block_size else 1)
+        return size
+
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
         return asdict(self)

@@ -31,23 +31,12 @@ class DiskError(SpaceError):
 def stored_bytes(config: FalconConfig, recipe: Recipe) -> tuple[int, int]:
     """Bytes of all tensors in the work folder (an index takes a byte there) and in the bundle."""
     shapes = expected_shapes(config)
-    bundle = sum(tensor_bytes(name, shape, recipe) for name, shape in shapes.items())
+    bundle = sum(recipe.bytes_of(name, shape) for name, shape in shapes.items())
     unpacked = 0
     for name, shape in shapes.items():
         form = recipe.format_of(name, shape)
         unpacked += math.prod(shape) * (8 - form.bits) // 8 if form.kind != "dense" else 0
     return bundle + unpacked, bundle
-
-
-def tensor_bytes(name: str, shape: tuple[int, ...], recipe: Recipe) -> int:
-    """Bytes of one tensor in the bundle: indices and codebooks, integers and scales, or plain numbers."""
-    form = recipe.format_of(name, shape)
-    size = math.prod(shape) * form.bits // 8
-    if form.kind == "lut":
-        size += shape[0] // recipe.group_size * (2 << form.bits)
-    elif form.kind == "block":
-        size += 2 * shape[0] * (shape[1] // form.block_size if form.block_size else 1)
-    return size
 
 
 def check_size(config: FalconConfig, recipe: Recipe) -> None:

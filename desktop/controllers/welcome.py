@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 from desktop.controllers.engine import EngineController
 from desktop.controllers.exports import ExportsController
 from desktop.engine import EMBEDDED, EngineHost, EngineStatus
-from desktop.library import ExportRequest, KnownModel, estimate, has_embedded, models_folder, why_no_export
+from desktop.library import ExportRequest, KnownModel, Takes, has_embedded, models_folder, why_no_export
 from desktop.library.entries import judge
 from desktop.library.sizes import disk_size
 from desktop.shell import Shell
@@ -18,8 +18,14 @@ from desktop.views.welcome import WelcomeChoice
 from runtime import machine_memory
 
 _EMBEDDED_BYTES = 3_500_000  # of its bundle, which is made when it is first loaded
-_LARGER = KnownModel(name="falcon-7b-instruct", hub="tiiuae/falcon-7b-instruct", parameters="6.9 B")
 _LARGER_WEIGHTS = "lut4"
+LARGER = KnownModel(  # as the exporter lists it, for which the first start does not wait
+    name="falcon-7b-instruct",
+    hub="tiiuae/falcon-7b-instruct",
+    parameters="6.9 B",
+    download=14_433_779_712,
+    takes={_LARGER_WEIGHTS: Takes(disk=3_610_507_264, memory=5_201_026_304)},
+)
 _EXPORT = "export"  # key of the choice that exports
 
 
@@ -42,8 +48,7 @@ class WelcomeController(QObject):
 
     def show(self) -> None:
         """Show it in the chat's place."""
-        takes = estimate(_LARGER, _LARGER_WEIGHTS)
-        assert takes is not None
+        takes = LARGER.takes[_LARGER_WEIGHTS]
         fits, memory = judge(takes.memory, machine_memory())
         small = self.tr("Comes with Falconet: {size}, quick, good for simple questions.").format(
             size=disk_size(_EMBEDDED_BYTES)
@@ -51,11 +56,11 @@ class WelcomeController(QObject):
         large = self.tr(
             "Knows far more. {download} to download and {disk} on the disk in the end, made ready in the background "
             "while the small one answers. {memory}"
-        ).format(download=disk_size(takes.download), disk=disk_size(takes.disk), memory=memory)
+        ).format(download=disk_size(LARGER.download), disk=disk_size(takes.disk), memory=memory)
         embedded = WelcomeChoice(key=EMBEDDED.key, name=EMBEDDED.name, note=small)
         why_not = why_no_export()
         if why_not is None:
-            exported = WelcomeChoice(key=_EXPORT, name=_LARGER.name, note=large, possible=fits != "no")
+            exported = WelcomeChoice(key=_EXPORT, name=LARGER.name, note=large, possible=fits != "no")
             self._shell.show_welcome([embedded, exported])
         else:
             has = has_embedded()
@@ -64,9 +69,9 @@ class WelcomeController(QObject):
 
     def _chosen(self, key: str) -> None:
         if key == _EXPORT:
-            output = models_folder(self._data) / f"{_LARGER.name}-{_LARGER_WEIGHTS}"
+            output = models_folder(self._data) / f"{LARGER.name}-{_LARGER_WEIGHTS}"
             if not output.exists():
-                self._exports.start(ExportRequest(model=_LARGER.name, output=output, weights=_LARGER_WEIGHTS))
+                self._exports.start(ExportRequest(model=LARGER.name, output=output, weights=_LARGER_WEIGHTS))
 
     def _tell(self, status: EngineStatus) -> None:
         """What the header would tell, which is not there."""

@@ -2,10 +2,10 @@
 
 from desktop.library.doctor_job import DoctorJob, DoctorState
 from desktop.library.entries import Fits, ModelEntry, has_embedded, why_no_export
-from desktop.library.estimates import Estimate, estimate
-from desktop.library.export_job import ExportJob, ExportRequest, ExportState, KnownModel, list_known
+from desktop.library.export_job import ExportJob, ExportRequest, ExportState
 from desktop.library.kept_export import KeptExport
 from desktop.library.keychain import Keychain, KeychainAnswer
+from desktop.library.known_models import KnownModel, Takes, list_known
 from desktop.library.library import ModelLibrary, models_folder
 from desktop.library.service_check import ServiceCheck, ServiceVerdict
 from desktop.library.sizes import disk_size, memory_size
@@ -14,7 +14,6 @@ from desktop.library.stages import overall
 __all__ = [
     "DoctorJob",
     "DoctorState",
-    "Estimate",
     "ExportJob",
     "ExportRequest",
     "ExportState",
@@ -27,8 +26,8 @@ __all__ = [
     "ModelLibrary",
     "ServiceCheck",
     "ServiceVerdict",
+    "Takes",
     "disk_size",
-    "estimate",
     "has_embedded",
     "list_known",
     "memory_size",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -154,30 +153,6 @@ class ExportJob(QObject):
     def _set(self, state: ExportState) -> None:
         self._state = state
         self.changed.emit(state)
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownModel:
-    """A model that is exported by its name. `hub` is where its weights come from."""
-
-    name: str
-    hub: str
-    parameters: str  # for people: "6.9 B", "embedded"
-
-
-def list_known(reply: Callable[[list[KnownModel]], None], parent: QObject) -> ModuleProcess:
-    """Ask the exporter which models it knows; `reply` gets none where there is no exporter."""
-    process = ModuleProcess("export", ["list", "--json"], parent)
-
-    def answer(code: int, out: str) -> None:
-        found = parse_event(out) if code == 0 else {}
-        reply(
-            [KnownModel(name=name, hub=about["hub"], parameters=about["parameters"]) for name, about in found.items()]
-        )
-        process.deleteLater()
-
-    process.ended.connect(answer)
-    return process
 
 
 def parse_event(line: str) -> dict[str, Any]:

@@ -34,13 +34,16 @@ class Needs:
 def memory_needs(manifest: Manifest) -> Needs:
     """What one conversation of full length takes. Raises BundleError for a manifest without a decoder's tensors."""
     check_kind("manifest", manifest, Manifest, "a bundle's Manifest")
-    elements = sum(math.prod(entry.shape) for entry in manifest.weights.values())
-    return Needs(
+    return needs_of(
         weights=sum(map(_stored, manifest.weights.values())),
-        working=min(4 * elements, _EXPANDED_LIMIT),
+        elements=sum(math.prod(entry.shape) for entry in manifest.weights.values()),
         cache=cache_bytes(manifest) * manifest.context_length,
-        program=_PROGRAM_BYTES,
     )
+
+
+def needs_of(*, weights: int, elements: int, cache: int) -> Needs:
+    """The same before there is a bundle: bytes of the `weights` as stored, how many they are, bytes of the cache."""
+    return Needs(weights=weights, working=min(4 * elements, _EXPANDED_LIMIT), cache=cache, program=_PROGRAM_BYTES)
 
 
 def card_needs(manifest: Manifest) -> int:

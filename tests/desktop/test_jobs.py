@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from desktop.controllers.welcome import LARGER
+from desktop.library import KnownModel, list_known
 from desktop.library.doctor_job import DoctorJob, DoctorState
-from desktop.library.export_job import ExportJob, ExportRequest, ExportState, KnownModel, list_known
+from desktop.library.export_job import ExportJob, ExportRequest, ExportState
 from runtime import Bundle
 from tests.desktop.engines import wait
 
@@ -106,8 +109,10 @@ def test_the_exporter_names_the_models_it_knows(qtbot: QtBot, job: ExportJob) ->
     list_known(known.extend, job)
     wait(qtbot, lambda: bool(known))
     by_name = {model.name: model for model in known}
-    assert by_name["falcon-7b-instruct"].hub == "tiiuae/falcon-7b-instruct"
-    assert "falcon-tiny-instruct" in by_name
+    listed = by_name[LARGER.name]
+    told = {weights: listed.takes[weights] for weights in LARGER.takes}
+    assert replace(listed, takes=told) == LARGER, "the first start tells what the exporter would"
+    assert by_name["falcon-tiny-instruct"].download == 0
 
 
 def test_the_doctor_examines_a_bundle_and_reports(qtbot: QtBot, tiny: Path) -> None:

@@ -15,7 +15,6 @@ from export.budget import choose_formats, measure_errors, parse_size
 from export.calibrate import Calibration
 from export.progress import SilentProgress
 from export.recipes import Recipe, make_recipe
-from export.space import tensor_bytes
 from models.checkpoint import Checkpoint, expected_shapes
 from models.errors import CheckpointError
 from runtime.errors import OptionError
@@ -30,7 +29,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 def size(checkpoint: Checkpoint, recipe: Recipe) -> int:
-    return sum(tensor_bytes(name, shape, recipe) for name, shape in expected_shapes(checkpoint.config).items())
+    return sum(recipe.bytes_of(name, shape) for name, shape in expected_shapes(checkpoint.config).items())
 
 
 def total_error(recipe: Recipe, errors: dict[str, dict[str, float]]) -> float:

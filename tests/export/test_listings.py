@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from export.listing import sizes
+from export.recipes import WEIGHTS, make_recipe
+from export.space import stored_bytes
+from models.config import FalconConfig
 from runtime.bundle import Bundle
 from tests.conftest import Bundles, Checkpoints
 from tests.export.program import Run
@@ -28,13 +32,32 @@ class TestListings:
     def test_list_names_the_models(self, run: Run) -> None:
         code, out, err = run("list")
         assert (code, err) == (0, "")
-        names = [line.split()[0] for line in out.splitlines()]
+        names = [line.split()[0] for line in out.splitlines() if line]
         assert {"falcon-tiny-instruct", "falcon-7b-instruct", "falcon-40b", "falcon-180b", "falcon-11b"} <= set(names)
+        assert max(map(len, out.splitlines()[:-1])) <= 100  # a terminal's width, or little more
 
     def test_list_as_json_says_the_same(self, run: Run) -> None:
         table = json.loads(run("list", "--json")[1])
-        assert list(table) == [line.split()[0] for line in run("list")[1].splitlines()]
+        lines = run("list")[1].splitlines()
+        assert list(table) == [line.split()[0] for line in lines[1 : lines.index("")]]
         assert table["falcon-7b-instruct"]["hub"] == "tiiuae/falcon-7b-instruct"
+
+    def test_list_says_what_a_model_takes(self, run: Run) -> None:
+        table = json.loads(run("list", "--json")[1])
+        for name, about in table.items():
+            assert set(about["sizes"]) == set(WEIGHTS)
+            assert all(takes["bundle_bytes"] < takes["memory_bytes"] for takes in about["sizes"].values()), name
+        seven = table["falcon-7b-instruct"]
+        # The Hub's index of falcon-7b counts 14,434,379,520 bytes; a bundle of its shape was seen to take 3.617 GB.
+        assert seven["download_bytes"] == pytest.approx(14_434_379_520, rel=1e-3)
+        assert seven["sizes"]["lut4"]["bundle_bytes"] == pytest.approx(3.617e9, rel=3e-3)
+        assert "14.4 GB   3.61 GB" in run("list")[1]
+
+    def test_what_is_listed_for_a_model_is_what_its_export_takes(self, checkpoints: Checkpoints) -> None:
+        config = FalconConfig.open(checkpoints("7b"))
+        for weights in WEIGHTS:
+            exact = stored_bytes(config, make_recipe(config, weights=weights))[1]
+            assert sizes(config, weights).bundle == pytest.approx(exact, rel=0.03), weights  # vectors weigh more here
 
     def test_version_names_the_tools(self, run: Run) -> None:
         code, out, _ = run("--version")

@@ -11,12 +11,10 @@ import pytest
 from export import space
 from export.recipes import make_recipe
 from export.space import DiskError, SpaceError, check_size, check_space, stored_bytes
-from models.config import FalconConfig
+from models.family import FAMILY
 from runtime.errors import OptionError
 
-CONFIG = FalconConfig(
-    vocab_size=65024, hidden_size=4544, num_layers=32, num_heads=71, num_kv_heads=1, ffn_hidden_size=18176
-)
+CONFIG = FAMILY["7b"]
 EIGHT_BITS = stored_bytes(CONFIG, make_recipe(CONFIG, weights="lut8"))[1]
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
@@ -165,7 +166,7 @@ def test_devices_takes_no_card_for_a_bundle_whose_shape_the_kernels_lack(
 ) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     answers(monkeypatch)
-    monkeypatch.setitem(SHAPES, "tiny-odd", SHAPES["tiny-7b"] | {"num_heads": 1})
+    monkeypatch.setitem(SHAPES, "tiny-odd", replace(SHAPES["tiny-7b"], num_heads=1))
     odd = random_falcon("tiny-odd", "lut4", torch.device("cpu"))
     monkeypatch.setattr("runtime.backends.cuda.bundle_model", lambda *_: odd)
     found = find_devices(Bundle.open(bundles("7b", "lut4")))

@@ -74,7 +74,7 @@ def test_layers_on_several_devices_score_like_all_on_one(bundles: Bundles, varia
     [("tiny-7b", Ways(normed=True)), ("tiny-40b", Ways(normed=True)), ("tiny-biased", Ways(combined=True))],
 )
 def test_products_by_tables_score_like_those_of_torch(shape: str, ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SHAPES, "tiny-biased", SHAPES["tiny-7b"] | {"bias": True})
+    monkeypatch.setitem(SHAPES, "tiny-biased", replace(SHAPES["tiny-7b"], bias=True))
     falcon = random_falcon(shape, "lut4", torch.device("cpu"))
     for name, parameter in falcon.named_parameters():
         if name.endswith("bias") or "norm" in name or "ln_" in name:

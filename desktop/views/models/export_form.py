@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.library import KnownModel, disk_size, estimate, why_no_export
+from desktop.library import KnownModel, disk_size, why_no_export
 from desktop.library.entries import judge, no_exporter
 from desktop.views.models.words import FORMATS, format_title
 from desktop.views.parts import Choice, Paragraph, reading_column
@@ -183,11 +183,11 @@ class ExportForm(QWidget):
         found = next(
             (known for known in self._known.values() if model.lower() in (known.name, known.hub.lower())), None
         )
-        takes = None if found is None else estimate(found, self.weights_box.currentData())
-        if takes is None:
+        takes = None if found is None else found.takes.get(self.weights_box.currentData())
+        if found is None or takes is None or not found.download:
             return self.tr("The exporter says what it needs of disk and memory when it begins.")
         sizes = self.tr("About {download} to download, once, and {disk} on the disk in the end.").format(
-            download=disk_size(takes.download), disk=disk_size(takes.disk)
+            download=disk_size(found.download), disk=disk_size(takes.disk)
         )
         _, memory = judge(takes.memory, machine_memory())
         return "\n".join((sizes, self.tr("To run: {sentence}").format(sentence=memory)))

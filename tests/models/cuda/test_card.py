@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +121,7 @@ def test_joined_products_are_both_each_time(vectors: int, early: bool) -> None:
 def test_steps_by_tables_score_as_triton_s_do_and_the_same_where_they_begin_early(
     shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SHAPES, "short", SHAPES[shape] | {"num_layers": 4})
+    monkeypatch.setitem(SHAPES, "short", replace(SHAPES[shape], num_layers=4))
     model = random_falcon("short", "lut4", CARD)
     stages = [Stage(CARD, 0, 4)]
     everyone = [
