@@ -132,7 +132,9 @@ class Transformer(nn.Module):
         return Step(batch, begin, end, self.fold_mask(causal_mask, end), rotary, seen)
 
     def _rotary(self, begin: int, end: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        return self.cos[begin:end, None, None].to(dtype), self.sin[begin:end, None, None].to(dtype)
+        # Core ML does not know the width of a slice whose bounds are computed; of a reshape it does.
+        cos, sin = (t[begin:end].reshape(-1, 1, 1, self.config.head_dim) for t in (self.cos, self.sin))
+        return cos.to(dtype), sin.to(dtype)
 
     def fold_mask(self, causal_mask: Tensor, end: int) -> Tensor:
         """The mask [B, 1, Q, S] for folded queries: [B, 1 or K, Q·G, S], with ALiBi's bias where the model has it."""

@@ -142,6 +142,16 @@ def test_no_key_is_copied_to_the_heads_that_share_it(package: Package) -> None:
             assert shape[3] == config.head_dim
 
 
+def test_only_positions_are_of_unknown_length_where_queries_and_keys_turn(package: Package) -> None:
+    head_dim = package.config.head_dim
+    found = [package.shape(package.argument(op, key)) for op in package.of_type("mul") for key in ("x", "y")]
+    turned = [shape for shape in found if shape]  # halves are negated by a scalar
+    assert len(turned) == (0 if package.config.alibi else 5 * LAYERS)
+    for shape in turned:
+        assert shape[-1] in (head_dim, head_dim // 2)
+        assert shape.count(None) == 1
+
+
 def test_every_matrix_is_compressed_and_keeps_its_orientation(package: Package) -> None:
     shapes = expected_shapes(package.config)
     linears = package.of_type("linear")
