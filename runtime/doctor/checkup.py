@@ -133,7 +133,7 @@ def _try_all(
         result = refused.get(candidate.backend) or run(job, limits, progress.for_one(candidate.name))
         if result.end is End.UNAVAILABLE:
             refused[candidate.backend] = result
-        verdicts.append(judgement.judge(candidate, result, reference.scores, rows=job.rows))
+        verdicts.append(judgement.judge(candidate, result, reference.scores, feeds=feeds))
         result.scores = result.scores[:0].copy()  # judged; of a large vocabulary they are many megabytes
     return verdicts
 

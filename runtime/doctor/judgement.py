@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from runtime.doctor.plan import Candidate
+from runtime.doctor.pattern import pattern
+from runtime.doctor.plan import Candidate, Feed
 from runtime.doctor.runner import End, Run, Scores
 from runtime.doctor.symptoms import known_symptoms
 
@@ -27,13 +29,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Scores against the interpreter's: divergence KL(interpreter || other) in nats a token, NaN where not finite."""
+    """Scores against the interpreter's: divergence KL(interpreter || other) in nats a token, NaN where not finite;
+    `kl` has it position by position."""
 
     positions: int
     mean_kl: float
     max_kl: float
     same_token: int  # positions at which both find the same token likeliest
     finite: bool
+    kl: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ def compare(reference: Scores, other: Scores) -> Agreement:
     for ours, theirs in zip(reference[:rows], other[:rows], strict=True):  # row by row: 65,024 scores each
         if not np.isfinite(theirs).all():
             finite = False
+            kl.append(float("nan"))
             continue
         p, q = _log_softmax(ours), _log_softmax(theirs)
         kl.append(max(float(np.sum(np.exp(p) * (p - q))), 0.0))
@@ -71,6 +76,7 @@ def compare(reference: Scores, other: Scores) -> Agreement:
         max_kl=max(kl) if whole else float("nan"),
         same_token=same,
         finite=finite,
+        kl=tuple(kl),
     )
 
 
@@ -93,8 +99,10 @@ def judge_reference(candidate: Candidate, run: Run, *, rows: int, vocab_size: in
     return Verdict(candidate=candidate, status=Status.OK, run=run)
 
 
-def judge(candidate: Candidate, run: Run, reference: Scores, *, rows: int) -> Verdict:
-    """One candidate against the interpreter's scores [rows, V]. What it got wrong counts before how it ended."""
+def judge(candidate: Candidate, run: Run, reference: Scores, *, feeds: Sequence[Feed]) -> Verdict:
+    """One candidate against the interpreter's scores [rows, V] of `feeds`. What it got wrong counts before how it
+    ended."""
+    rows = sum(feed.rows for feed in feeds)
     if run.end is End.UNAVAILABLE:
         return _ended(candidate, run, None)
     if run.vocab_size is not None and run.vocab_size != reference.shape[1]:
@@ -102,8 +110,9 @@ def judge(candidate: Candidate, run: Run, reference: Scores, *, rows: int) -> Ve
         return Verdict(candidate=candidate, status=Status.WRONG, run=run, reason=reason)
     agreement = compare(reference, run.scores) if len(run.scores) else None
     wrong = _difference(candidate, agreement) if agreement else ""
-    if wrong:
-        return _verdict(candidate, Status.WRONG, run, agreement, wrong)
+    if wrong and agreement:
+        how = pattern(feeds, [kl <= candidate.max_kl for kl in agreement.kl])
+        return _verdict(candidate, Status.WRONG, run, agreement, wrong, how)
     if run.end in _ENDS:
         return _ended(candidate, run, agreement)
     if len(run.scores) != rows:
@@ -153,6 +162,9 @@ def _ended(candidate: Candidate, run: Run, agreement: Agreement | None) -> Verdi
     return _verdict(candidate, status, run, agreement, f"{run.reason}, {_PHASES[run.phase]}{sofar}")
 
 
-def _verdict(candidate: Candidate, status: Status, run: Run, agreement: Agreement | None, reason: str) -> Verdict:
-    hints = () if status is Status.UNAVAILABLE else tuple(known_symptoms(f"{run.log}\n{run.reason}"))
+def _verdict(
+    candidate: Candidate, status: Status, run: Run, agreement: Agreement | None, reason: str, how: str = ""
+) -> Verdict:
+    known = [] if status is Status.UNAVAILABLE else known_symptoms(f"{run.log}\n{run.reason}")
+    hints = (*([how] if how else []), *known)
     return Verdict(candidate=candidate, status=status, run=run, agreement=agreement, reason=reason, hints=hints)

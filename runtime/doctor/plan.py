@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, cycle, islice
 from typing import Any
 
+from runtime.backends.program import CHUNK
 from runtime.manifest import Manifest
 
 LARGE_WEIGHTS = 1 << 29  # beyond it the interpreter takes seconds a predict
@@ -17,6 +19,7 @@ TEXTS = (
     "In 1969, two people walked on the Moon; 3 + 4 = 7, and 12 - 5 = 7 as well.",
 )
 _LENGTH = 40  # tokens of each text that are used
+_LONG = 2 * CHUNK  # tokens of all texts one after another, in the pieces in which a prompt is fed
 _FOLLOWED = 8  # tokens that the interpreter continues with; every other backend is then fed these
 _PREFILL, _DECODE = 256, 32  # tokens by which speed is measured
 
@@ -120,17 +123,20 @@ def is_large(manifest: Manifest) -> bool:
 
 
 def make_feeds(prompts: Sequence[Sequence[int]], *, context_length: int, large: bool) -> tuple[Feed, ...]:
-    """Each prompt in two pieces and on from there, and again token by token; of a large model one prompt, less far."""
+    """Each prompt in two pieces and on from there, and again token by token; then all of them as one prompt, in pieces
+    as large as a chat's: what a device makes of many queries and keys shows there alone. A large model gets only that,
+    less far."""
     follow = min(2 if large else _FOLLOWED, context_length // 2)
     feeds = []
-    for ids in prompts[:1] if large else prompts:
+    for ids in () if large else prompts:
         tokens = tuple(ids[: min(_LENGTH, context_length - follow)])
         half = (len(tokens) + 1) // 2
         pieces = (half, len(tokens) - half) if len(tokens) > 1 else (1,)
         feeds.append(Feed(tokens=tokens, pieces=pieces, follow=follow))
-        if not large:
-            feeds.append(Feed(tokens=tokens, pieces=(1,) * len(tokens)))
-    return tuple(feeds)
+        feeds.append(Feed(tokens=tokens, pieces=(1,) * len(tokens)))
+    long = tuple(islice(cycle(chain(*prompts)), min(_LONG, context_length - follow)))
+    as_fed = tuple(min(CHUNK, len(long) - at) for at in range(0, len(long), CHUNK))
+    return (*feeds, Feed(tokens=long, pieces=as_fed, follow=follow))
 
 
 def followed(feeds: Sequence[Feed], continuations: Sequence[Sequence[int]]) -> tuple[Feed, ...]:

@@ -153,6 +153,17 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(
     assert "No backend can be recommended here." in found.out
 
 
+def test_one_that_forgets_what_it_was_fed_is_told_from_one_that_is_wrong_throughout(bundle: Path) -> None:
+    forgets, lies = Examined(bundle, "forgets"), Examined(bundle, "lies")
+    (hint,) = forgets.check["hints"]
+    assert "not kept from one call to the next" in hint
+    assert f"  {hint}" in forgets.out.splitlines()
+    assert lies.check["hints"] == []
+    positions = forgets.check["agreement"]["positions"]
+    assert len(forgets.check["agreement"]["kl"]) == positions
+    assert sum(kl < 1e-6 for kl in forgets.check["agreement"]["kl"]) < positions / 2
+
+
 def test_one_that_fails_does_not_keep_the_others_from_being_checked(bundle: Path) -> None:
     found = Examined(bundle, "aborts_in_load", "lies", "rounds")
     assert [check["status"] for check in found.json["checks"]] == ["ok", "crashed", "wrong", "ok"]

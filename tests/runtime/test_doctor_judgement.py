@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from runtime.backends.coreml import COMPUTE_UNITS
+from runtime.backends.program import CHUNK
 from runtime.doctor.judgement import Agreement, Status, Verdict, compare
 from runtime.doctor.machine import anonymous, machine, versions
+from runtime.doctor.pattern import pattern
 from runtime.doctor.plan import CANDIDATES, Feed, Job, followed, make_feeds, make_speed
 from runtime.doctor.recommendation import recommend
 from runtime.doctor.runner import Run
@@ -115,13 +117,38 @@ def test_nothing_right_recommends_nothing() -> None:
 @pytest.mark.parametrize("large", [False, True])
 def test_feeds_fit_the_context_and_cover_pieces_and_single_tokens(context: int, large: bool) -> None:
     feeds = make_feeds([range(1, 70), [5]], context_length=context, large=large)
-    assert len(feeds) == (1 if large else 4)
+    assert len(feeds) == (1 if large else 5)
+    widest = max(piece for feed in feeds for piece in feed.pieces)
+    assert widest == min(CHUNK, len(feeds[-1].tokens)), "a chat's prompt is fed in pieces of this many"
+    assert sum(feeds[-1].pieces) >= min(2 * CHUNK, context // 2)
     for feed in feeds:
         assert sum(feed.pieces) == len(feed.tokens) > 0
         assert len(feed.tokens) + feed.follow <= context
     speed = make_speed(context, 1)
     assert speed.prefill >= 1
     assert speed.prefill + speed.decode <= context
+
+
+FEEDS = (Feed(tokens=(1,) * 6, pieces=(3, 1, 1, 1)), Feed(tokens=(1,) * 3, pieces=(1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        ([1, 0, 0, 0, 1, 0, 0], "not kept from one call to the next"),
+        ([1, 0, 0, 1, 1, 0, 0], "not kept"),  # by chance the fourth is right
+        ([0, 0, 0, 0, 1, 1, 1], "several are fed at once"),
+        ([0, 0, 0, 0, 0, 0, 0], ""),
+        ([0, 1, 1, 1, 1, 1, 0], ""),
+        ([1, 1, 1, 1, 1, 1, 0], ""),
+        ([1], ""),  # it died after that
+        ([], ""),
+    ],
+)
+def test_what_wrong_positions_have_in_common_is_told(right: list[int], words: str) -> None:
+    told = pattern(FEEDS, [bool(one) for one in right])
+    assert words in told
+    assert bool(told) == bool(words)
 
 
 def test_others_are_fed_what_the_interpreter_continued_with() -> None:

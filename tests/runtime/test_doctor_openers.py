@@ -85,8 +85,19 @@ leaves = _with(lambda *_: os._exit(0))
 lies_then_aborts = _with(lambda logits, state: logits[::-1].copy() if state.length < 30 else os.abort())
 
 
-# Texts to be scored end before 64 tokens; only the measure of speed goes further.
+# Beyond 64 tokens only a few positions are scored; the measure of speed goes on from there.
 is_useless = _with(lambda logits, state: _pause(logits, 1.1) if state.length > 64 else logits)
+
+
+def forgets(bundle: Bundle) -> Load:
+    """Right in the first call of a conversation only, as where a cache is not kept."""
+
+    class Forgetful(Honest):
+        def feed(self, tokens: Sequence[int], state: TokenState) -> Logits:
+            logits = super().feed(tokens, state)
+            return logits if state.length == len(tokens) else logits[::-1].copy()
+
+    return lambda: Forgetful(bundle)
 
 
 def chatters(bundle: Bundle) -> Load:
