@@ -193,11 +193,26 @@ def test_the_machine_is_described_without_its_name() -> None:
         ("Failed to build the model execution plan … with error code: -14", "could not plan"),
         ("'mps.dequantize' op operand #2 must be tensor", "int4"),
         ("No module named coremltools.libcoremlpython", "native part"),
+        (
+            'Espresso exception: "Invalid blob shape": Data-dependent shapes were disabled: var_39 - [?, 768]',
+            "not plan",
+        ),
+        ("`functionName` property must be nil unless the model type is ML Program.", "could not plan"),
+        ("It can be an invalid input data or broken/unsupported model (error code: -1).", "could not run it"),
+        ("MPSGraphExecutable.mm:2110: failed assertion `Error: MLIR pass manager failed'", "gave up"),
+        ("Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)", "no memory left"),
+        ("Error: resources.bin missing at file:///x/com.apple.e5rt.e5bundlecache/24E263/a.bundle/b", "e5bundlecache"),
+        ("must re-compile the E5 bundle", "e5bundlecache"),
+        ("Slice update: update data type must match output data type", "macOS 26"),
     ],
 )
 def test_known_failures_of_core_ml_are_explained(text: str, words: str) -> None:
     assert any(words in explanation for explanation in known_symptoms(text))
 
 
+def test_a_failed_plan_is_not_taken_for_a_failed_run() -> None:
+    assert len(known_symptoms("Failed to build the model execution plan ... with error code: -14.")) == 1
+
+
 def test_ordinary_output_explains_nothing() -> None:
-    assert known_symptoms("Running on the CPU, 14 layers loaded") == []
+    assert known_symptoms("Running on the CPU, 14 layers loaded; error code: -100") == []
