@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from runtime.backends.macos import macos_version, sysctl
+from runtime.backends.macos import macos_build, macos_version, sysctl
 from runtime.measure.memory import physical_bytes
 
 _PACKAGES = ("falconet", "coremltools", "torch", "numpy", "tokenizers")
@@ -22,11 +22,12 @@ _PATH = re.compile(  # Windows' separators are doubled where Python quotes a pat
 
 
 def machine() -> dict[str, str | int | None]:
-    """System, release, processor, cores and memory."""
+    """System, release and build, processor, cores and memory."""
     is_mac = platform.system() == "Darwin"
     return {
         "system": "macOS" if is_mac else platform.system(),
         "release": macos_version() or platform.mac_ver()[0] if is_mac else platform.release(),
+        "build": macos_build() if is_mac else None,
         "architecture": platform.machine(),
         "model": sysctl("hw.model") if is_mac else None,
         "processor": sysctl("machdep.cpu.brand_string") if is_mac else _linux_processor(),

@@ -178,6 +178,17 @@ def test_paths_and_names_are_taken_out_of_texts() -> None:
         assert kept in found
 
 
+def test_of_a_mac_the_build_of_its_system_is_told_as_betas_share_a_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    assert machine()["build"] is None
+    told = {"kern.osproductversion": "27.2", "kern.osversion": "26B5086k"}
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("runtime.backends.macos.sysctl", told.get)
+    assert (machine()["release"], machine()["build"]) == ("27.2", "26B5086k")
+
+
 def test_the_machine_is_described_without_its_name() -> None:
     described = machine()
     assert described["system"]
