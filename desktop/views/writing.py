@@ -52,13 +52,13 @@ class WritingEdit(QPlainTextEdit):
             self.ensureCursorVisible()
 
     def take(self, data: QMimeData) -> None:
-        """Insert files as their contents, or text as it is; tell what Falcon cannot read."""
+        """Insert files as their contents, or text as it is; tell what a message cannot hold."""
         if files := files_in(data):
             self._take_files(files)
         elif data.hasText():
             self._insert(data.text())
         elif data.hasImage():
-            self.refused.emit(self.tr("Falcon reads text only: a picture cannot be part of a message."))
+            self.refused.emit(self.tr("A message is text only: a picture cannot be part of it."))
 
     def height_of(self, lines: int) -> int:
         """Pixels that the first `lines` lines need, fewer where there are not so many. As they are laid out: a font's
@@ -137,9 +137,9 @@ class WritingEdit(QPlainTextEdit):
             case "gone":
                 sentence = self.tr("{name} cannot be read: look whether it is there and may be read.")
             case "large":
-                sentence = self.tr("{name} is longer than Falcon can read at once: paste the part that matters.")
+                sentence = self.tr("{name} is too long for one message: paste the part that matters.")
             case "picture":
-                sentence = self.tr("{name} is a picture, and Falcon reads text only.")
+                sentence = self.tr("{name} is a picture, and a message is text only.")
             case "not text":
                 sentence = self.tr("{name} is not text in UTF-8: save it as such, or copy its words and paste them.")
             case "long line":

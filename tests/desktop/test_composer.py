@@ -246,14 +246,14 @@ def test_a_file_that_is_pasted_behind_an_emoji_has_one_empty_line_on_each_side(
     assert composer.text() == "😀😀\n\na.py\n```py\nx = 1\n```\n\nIs it right?"
 
 
-def test_what_falcon_cannot_read_is_told_and_the_rest_is_taken(composer: Composer, tmp_path: Path) -> None:
+def test_what_is_no_text_is_told_whoever_answers_and_the_rest_is_taken(composer: Composer, tmp_path: Path) -> None:
     told = told_by(composer)
     (tmp_path / "a.txt").write_text("text", encoding="utf-8")
     (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     composer.edit.insertFromMimeData(of_files(tmp_path / "photo.png", tmp_path / "a.txt", tmp_path))
     assert composer.text() == "a.txt\n```txt\ntext\n```\n"
     assert told == [
-        f"photo.png is a picture, and Falcon reads text only.\n{tmp_path.name} is a folder: choose the files in it."
+        f"photo.png is a picture, and a message is text only.\n{tmp_path.name} is a folder: choose the files in it."
     ]
 
 
@@ -265,7 +265,7 @@ def test_a_picture_of_the_clipboard_is_refused_unless_there_is_text_beside_it(co
     data.setImageData(picture)
     QApplication.clipboard().setMimeData(data)
     composer.edit.paste()
-    assert told == ["Falcon reads text only: a picture cannot be part of a message."]
+    assert told == ["A message is text only: a picture cannot be part of it."]
     data = QMimeData()
     data.setImageData(picture)
     data.setText("cells of a table")

@@ -184,7 +184,7 @@ def test_files_that_are_dropped_beside_the_composer_are_taken_too(desk: Desk, tm
     assert enter.isAccepted()
     QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), *mouse))
     assert window.composer.text() == "a.txt\n```txt\ntext\n```\n"
-    assert window.banner.sentence == "photo.png is a picture, and Falcon reads text only."
+    assert window.banner.sentence == "photo.png is a picture, and a message is text only."
 
 
 def test_an_editor_tells_in_the_window_what_it_does_not_take(desk: Desk) -> None:
