@@ -103,10 +103,17 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
         told = code = ""
     said = f" ({told})" if told else ""
     match status:
-        case 401 | 403:
+        case 401:
             return KeyRefusedError(
                 f"{address} refused the API key{said}; give a valid one.",
                 option=" (api_key; on the command line, FALCONET_API_KEY)",
+            )
+        case 403:  # the key is known: a region, a model that it may not use, a filter
+            if told:
+                return ServiceError(f"{address} forbids this{said}; check what this account may use, and from where.")
+            return ServiceError(
+                f"{address} forbids this without saying why; check the key and what its account may use, and whether "
+                "a firewall or proxy answers in its place."
             )
         case 404 | 405:
             return ServiceError(

@@ -63,7 +63,7 @@ def test_an_answer_arrives_in_its_pieces() -> None:
     ("status", "body", "error", "words"),
     [
         (401, {"error": {"message": "bad key"}}, EngineError, "refused the API key .bad key.; give a valid one"),
-        (403, b"<html>", EngineError, "refused the API key"),
+        (403, b"<html>", EngineError, "forbids this without saying why"),
         (404, {"error": {"message": "no model x"}}, EngineError, "no such model or path .no model x."),
         (429, {"error": {"message": "slow down"}}, EngineError, "asks to wait .slow down.; ask again later"),
         (500, {"error": "boom"}, EngineError, "HTTP status 500 .boom."),

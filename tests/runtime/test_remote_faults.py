@@ -178,7 +178,11 @@ def logprobs_of(number: str, **counts: str) -> Callable[[Handler], None]:
     ("behave", "words"),
     [
         (status(401, {"error": {"message": f"Incorrect key {KEY}."}}), r"refused the API key \(Incorrect key \*\*\*\)"),
-        (status(403), "refused the API key;"),
+        (status(403), r"forbids this without saying why; check the key .*, and whether a firewall or proxy"),
+        (
+            status(403, {"error": {"message": "Country, region, or territory not supported", "code": "unsupported"}}),
+            r"forbids this \(Country, region, or territory not supported\); check what this account may use",
+        ),
         (status(404, {"error": {"message": "The model `falcon` does not exist."}}), "no such model or path .*falcon"),
         (status(429, {"detail": "slow down"}, **{"Retry-After": "7"}), "asks to wait .*slow down.* in 7 s"),
         (status(429, **{"Retry-After": "900"}), "asks to wait; ask again in 15 min"),
