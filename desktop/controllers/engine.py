@@ -41,6 +41,7 @@ class EngineController(QObject):
         self._crashed = safe_start.crashed()  # asked before anything is loaded
         self._told = ""  # what the banner says of a model that does not answer
         self._told_format = ""  # and of a model without a chat format
+        self._known_formats: set[str] = set()  # keys of models of which the user knows that, and has read on
         self._ended: StoredMessage | None = None  # the answer that ended last with the engine that runs now
         self._used: int | None = None  # tokens, as they were counted
         self._counted_by: EngineInfo | None = None
@@ -52,6 +53,7 @@ class EngineController(QObject):
         conversation.opened.connect(self._show_pending)
         conversation.modelNeeded.connect(self._need)
         view.restartRequested.connect(self.restart)
+        window.banner.dismissed.connect(self._note_dismissed)
 
     def begin(self, source: Source) -> bool:
         """Load the model of the start, unless loading it ended in a crash the last time; whether it is loaded."""
@@ -116,7 +118,9 @@ class EngineController(QObject):
     def _tell_format(self, status: EngineStatus) -> None:
         """That a model does not answer but continues, once it is loaded and where no format was chosen for it."""
         source, told = status.source, ""
-        if isinstance(source, LocalModel) and status.info is not None and not status.info.has_chat_format:
+        if isinstance(source, LocalModel) and status.info is not None and status.info.has_chat_format:
+            self._known_formats.discard(source.key)
+        elif isinstance(source, LocalModel) and status.info is not None and source.key not in self._known_formats:
             told = self.tr(
                 "{name} has no chat format, so it continues what you write instead of answering. If it was taught one, "
                 "choose it."
@@ -132,6 +136,11 @@ class EngineController(QObject):
                 action=partial(self.chatFormatRequested.emit, source.key),
                 lasting=True,
             )
+
+    def _note_dismissed(self, sentence: str) -> None:
+        source = self._host.status.source
+        if sentence == self._told_format and source is not None:
+            self._known_formats.add(source.key)
 
     def _words(self, status: EngineStatus) -> str:
         match status.kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
@@ -35,6 +35,8 @@ class Banner(QFrame):
     What must not be missed is `lasting`: a later sentence stands before it, and when that goes it is shown again. What
     is not concerns one event, and goes when the user does something else: see `drop_passing`.
     """
+
+    dismissed = Signal(str)  # the sentence that the user has read, or acted on
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,8 +100,11 @@ class Banner(QFrame):
 
     def dismiss(self) -> None:
         """Take away what is shown; its button can no longer be pressed. One that lasts comes back from behind it."""
+        gone = self._notices[-1:]
         del self._notices[-1:]
         self._show()
+        for notice in gone:
+            self.dismissed.emit(notice.sentence)
 
     def _show(self) -> None:
         if not self._notices:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
+from desktop.engine import RemoteModel
 from desktop.library import DoctorState
 from desktop.settings import Settings, SettingsFile
 from desktop.views.models.check_dialog import CheckDialog
@@ -78,6 +79,23 @@ def test_a_model_without_a_chat_format_is_told_and_answers_in_the_one_that_is_ch
     details.chat_format.activated.emit(0)
     wait(qtbot, lambda: banner.sentence.startswith("untold has no chat format"))
     assert not desk.shell.settings.chat_formats
+
+
+def test_that_a_model_has_no_chat_format_stays_dismissed_until_it_has_lost_one(
+    qtbot: QtBot, desk: Desk, untold: Path
+) -> None:
+    banner, key = desk.shell.window.banner, f"bundle:{untold}"
+    banner.close_button.click()
+    assert not banner.sentence
+    desk.host.show(RemoteModel(url="http://127.0.0.1:9/v1", name="Far"))
+    desk.host.show(None)
+    assert desk.host.status.source is not None
+    assert desk.host.status.source.key == key
+    assert not banner.sentence
+    desk.models.set_chat_format(key, "falcon-instruct")
+    wait(qtbot, lambda: desk.host.status.kind == "ready")
+    desk.models.set_chat_format(key, "")
+    wait(qtbot, lambda: banner.sentence.startswith("untold has no chat format"))
 
 
 def test_a_format_that_is_not_known_here_is_none(qtbot: QtBot, desk: Desk, untold: Path) -> None:
