@@ -21,6 +21,10 @@ _LONG_SECONDS = 120  # from here on told in minutes
 _SHOWN = 300  # characters of a service's message
 _MOST = 2**53  # of what is counted; more is no count, and no number of JSON's either
 _LEAST_LOGPROB = -9_999.0  # stands for no chance at all, as in OpenAI's API: JSON has no infinity
+# How services refuse an answer that is to go on: strict ones by the fields' names, llama.cpp and Anthropic, Mistral.
+_NOT_ON = re.compile(
+    r"continue_final_message|add_generation_prompt|assistant\b.*\bprefill|expected last role", re.IGNORECASE
+)
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # in a sentence they could command a terminal
 
 
@@ -123,6 +127,8 @@ def refusal(status: int, body: bytes, address: str, headers: Mapping[str, str]) 
         case 429 | 503:
             when = _when(headers.get("retry-after", "").strip())
             return ServiceBusyError(f"{address} asks to wait{said}; ask again {when}.")
+    if status in (400, 422) and _NOT_ON.search(told):
+        return ServiceError(f"{address} cannot go on with an answer{said}; ask for more in a message of your own.")
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in told.lower()):
         return ContextFullError(f"The conversation is too long for {address}{said}; shorten it.")
     if 300 <= status < 400:

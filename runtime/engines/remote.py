@@ -15,6 +15,7 @@ from runtime.engines.base import Engine, EngineInfo
 from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, all_models, check_form
 from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields, option_fields
+from runtime.engines.repetition import Repetition
 from runtime.errors import OptionError, ServiceError
 from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
 from runtime.options import GenerationOptions
@@ -107,9 +108,11 @@ class RemoteEngine(Engine):
         goes_on: bool,
     ) -> Answer:
         """In the chat format of the service, which is asked when the first event is: ContextFullError comes then. An
-        answer goes on as vLLM and llama.cpp's server are asked to; another service may refuse, or answer anew."""
+        answer goes on as vLLM and llama.cpp's server are asked to; another service may refuse, or answer anew, where
+        what it only repeats is left out."""
         fields = (continued_fields if goes_on else chat_fields)(messages, options, self._info.model)
-        return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled)
+        opening = messages[-1].content if goes_on else ""
+        return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled, opening)
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         fields = completion_fields(prompt, options, self._info.model, self._info.context_length)
@@ -144,7 +147,9 @@ class _RemoteAnswer(Answer):
         fields: dict[str, Any],
         options: GenerationOptions,
         cancelled: Callable[[], bool],
+        opening: str = "",
     ) -> None:
+        """`opening`: what an answer that goes on says already."""
         super().__init__(cancelled)
         self._connection = connection
         self._path = path
@@ -156,6 +161,7 @@ class _RemoteAnswer(Answer):
         self._times: list[float] = []  # when each chunk with text came
         self._waiting: Arrival | None = None  # its Prefilled was handed on first
         self._half = ""  # of a surrogate pair, whose other half is in the next chunk
+        self._repetition = Repetition(opening)
         self._tokens: list[int] = []
         self._untold: list[TokenLogprobs] = []  # of chunks without text; they come with the next text
         self._finish: str | None = None
@@ -176,6 +182,9 @@ class _RemoteAnswer(Answer):
         except queue.Empty:
             return None
         self._waiting = None
+        if arrival.chunk is None and (held := self._repetition.finish()):
+            self._waiting = arrival
+            return self._told(held)
         if arrival.error is not None:
             raise arrival.error
         if self.received.prefilled is None:
@@ -192,15 +201,19 @@ class _RemoteAnswer(Answer):
 
     def _delta(self, chunk: Chunk, seconds: float) -> TextDelta | None:
         self._note(chunk)
-        text = self._whole(chunk.text)
+        was_found = self._repetition.found
+        text = self._repetition.feed(self._whole(chunk.text))
         ids = [entry.token for entry in chunk.logprobs]
         self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
         if chunk.text:
             self._times.append(seconds)
         if self._options.logprobs is not None:
             self._untold += chunk.logprobs
-        if not text:
-            return None
+        if self._repetition.found and not was_found:
+            self._untold = []  # of what came again
+        return self._told(text) if text else None
+
+    def _told(self, text: str) -> TextDelta:
         news, self._untold = tuple(self._untold), []
         return TextDelta(text, len(self._tokens), news)
 
@@ -213,6 +226,11 @@ class _RemoteAnswer(Answer):
 
     def _end(self) -> Finished:
         reason = self._reason()
+        if self._repetition.found and not self.received.text:
+            raise ServiceError(
+                "The service wrote the answer anew instead of going on, and nothing new; ask for more in a message of "
+                "your own."
+            )
         if self._options.grammar is not None and reason == "stop":
             check_form(self.received.text, self._options.grammar)
         return self._finished(reason)
@@ -248,7 +266,7 @@ class _RemoteAnswer(Answer):
             first_token_seconds=self._times[0] - self._asked_at if self._times else None,
             decode_seconds=self._times[-1] - self._times[0] if self._times else 0.0,
         )
-        known = UNKNOWN_TOKEN not in self._tokens
+        known = UNKNOWN_TOKEN not in self._tokens and not self._repetition.found
         return replace(
             finished,
             tokens=tuple(self._tokens) if known else (),
