@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from runtime.errors import DeviceMemoryError as DeviceMemoryError
     from runtime.errors import EngineError as EngineError
     from runtime.errors import UserFacingError as UserFacingError
+    from runtime.events import Event as Event
     from runtime.events import Finished as Finished
     from runtime.events import Prefilled as Prefilled
+    from runtime.events import ReasoningDelta as ReasoningDelta
     from runtime.events import TextDelta as TextDelta
     from runtime.events import Trimmed as Trimmed
     from runtime.generation import generate as generate
@@ -64,6 +66,7 @@ _HOMES = {
     "Engine": "runtime.engines.base",
     "EngineError": "runtime.errors",
     "EngineInfo": "runtime.engines.base",
+    "Event": "runtime.events",
     "Finished": "runtime.events",
     "GenerationOptions": "runtime.options",
     "Grammar": "runtime.options",
@@ -73,6 +76,7 @@ _HOMES = {
     "Needs": "runtime.measure.needs",
     "Prefilled": "runtime.events",
     "ProcessEngine": "runtime.engines.process",
+    "ReasoningDelta": "runtime.events",
     "RemoteEngine": "runtime.engines.remote",
     "SamplingConfig": "runtime.sampling",
     "Session": "runtime.session",

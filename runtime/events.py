@@ -30,6 +30,14 @@ class Prefilled:
 
 
 @dataclass(frozen=True)
+class ReasoningDelta:
+    """More of what a model thinks before it answers, where a service tells: no part of the answer, and not sent back
+    in later turns."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class TextDelta:
     """More of the answer: whole characters, never a part of a stop text."""
 
@@ -84,4 +92,4 @@ class Finished:
     logprobs: tuple[TokenLogprobs, ...] = ()  # one a token of `tokens`, where they were asked for
 
 
-Event = Trimmed | Prefilled | TextDelta | Finished
+Event = Trimmed | Prefilled | ReasoningDelta | TextDelta | Finished

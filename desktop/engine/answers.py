@@ -8,7 +8,7 @@ from desktop.engine.events import AnswerEnd, AnswerProgress
 from desktop.engine.runner import Request
 from desktop.engine.seat import Seat
 from desktop.store.records import Dropped, Figures
-from runtime import EngineInfo, Finished, Prefilled, TextDelta, Trimmed
+from runtime import EngineInfo, Event, Finished, Prefilled, TextDelta, Trimmed
 
 
 class Answer:
@@ -24,7 +24,7 @@ class Answer:
         self._dropped: Dropped | None = None
         self._tokens = 0
 
-    def take(self, event: Trimmed | Prefilled | TextDelta | Finished) -> AnswerEnd | None:
+    def take(self, event: Event) -> AnswerEnd | None:
         """Note an event of the engine's; the end where it is one."""
         match event:
             case Trimmed(policy, messages, tokens):

@@ -24,13 +24,11 @@ from runtime import (
     ContextFullError,
     EngineError,
     EngineInfo,
-    Finished,
+    Event,
     GenerationOptions,
     Message,
-    Prefilled,
     ProcessEngine,
     RemoteEngine,
-    TextDelta,
     Trimmed,
     UserFacingError,
     embedded_bundle,
@@ -86,7 +84,7 @@ class Said:
     """An event of a request's answer."""
 
     request: Request
-    event: Trimmed | Prefilled | TextDelta | Finished
+    event: Event
 
 
 @dataclass(frozen=True)
@@ -279,7 +277,7 @@ class Runner:
             self._say(Broke(request, _fault(error)))
         self._check_alive()
 
-    def _events(self, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
+    def _events(self, request: Request) -> Iterator[Event]:
         assert self._engine is not None
         if isinstance(self._engine, RemoteEngine):
             with self._engine.beside() as engine:
@@ -290,7 +288,7 @@ class Runner:
         else:
             yield from self._told_by(self._engine, request)
 
-    def _told_by(self, engine: Engine, request: Request) -> Iterator[Trimmed | Prefilled | TextDelta | Finished]:
+    def _told_by(self, engine: Engine, request: Request) -> Iterator[Event]:
         def cancelled() -> bool:
             return request.cancelled.is_set() or self._leaving.is_set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from time import monotonic
 from typing import TextIO
 
 from runtime.cli.failure import error_line
@@ -12,7 +13,7 @@ from runtime.cli.terminal import width
 from runtime.cli.text import visible
 from runtime.colours import has_colours
 from runtime.errors import UserFacingError
-from runtime.events import Event, Finished, Prefilled, Stats, TextDelta, Trimmed
+from runtime.events import Event, Finished, Prefilled, ReasoningDelta, Stats, TextDelta, Trimmed
 
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _REASONS = {"length": "stopped at --max-tokens", "context": "the context is full", "cancelled": "stopped"}
@@ -34,6 +35,7 @@ class Output:
         self._context_length = context_length
         self._terminal = out.isatty()
         self._colour = self._terminal and has_colours()
+        self._thinks_since: float | None = None  # time.monotonic, while the line that says so is open
 
     def stream(self, events: Iterator[Event]) -> Finished:
         """Write `events` as they come and return the last."""
@@ -42,18 +44,14 @@ class Output:
             for event in events:
                 if self._json:
                     self._line(_as_json(event))
-                elif isinstance(event, TextDelta):
-                    begun = True
-                    self._out.write(visible(event.text) if self._terminal else event.text)
-                    self._out.flush()
-                elif isinstance(event, Trimmed):
-                    self.aside(left_out(event))
+                else:
+                    self._show(event)
+                begun = begun or isinstance(event, TextDelta)
                 if isinstance(event, Finished):
-                    if not self._json:
-                        self._close(event)
                     return event
         except (UserFacingError, KeyboardInterrupt):
-            if begun:  # what is said about it begins on a line of its own
+            self._end_thinking()
+            if begun and not self._json:  # what is said about it begins on a line of its own
                 self._out.write("\n")
                 self._out.flush()
             raise
@@ -70,12 +68,38 @@ class Output:
 
     def aside(self, text: str) -> None:
         """A line about an answer, dim; nothing for programs."""
-        if self._json:
-            return
+        if not self._json:
+            self._write_aside(text)
+
+    def _write_aside(self, text: str, end: str = "\n") -> None:
         self._out.flush()
         aside = self._out if self._terminal else self._err
-        aside.write(f"{_DIM}{text}{_RESET}\n" if self._colour else f"{text}\n")
+        aside.write(f"{_DIM}{text}{_RESET}{end}" if self._colour else f"{text}{end}")
         aside.flush()
+
+    def _show(self, event: Event) -> None:
+        if isinstance(event, ReasoningDelta):
+            self._begin_thinking()
+            return
+        self._end_thinking()
+        if isinstance(event, TextDelta):
+            self._out.write(visible(event.text) if self._terminal else event.text)
+            self._out.flush()
+        elif isinstance(event, Trimmed):
+            self.aside(left_out(event))
+        elif isinstance(event, Finished):
+            self._close(event)
+
+    def _begin_thinking(self) -> None:
+        """That the model thinks: what it thinks is for programs."""
+        if self._thinks_since is None:
+            self._thinks_since = monotonic()
+            self._write_aside("(thinking…", end="")
+
+    def _end_thinking(self) -> None:
+        if self._thinks_since is not None:
+            seconds, self._thinks_since = monotonic() - self._thinks_since, None
+            self._write_aside(f" {seconds:.0f} s)")
 
     def _close(self, event: Finished) -> None:
         self._out.write("\n")
@@ -125,6 +149,8 @@ def _count(number: int, noun: str) -> str:
 def _as_json(event: Event) -> dict[str, object]:
     if isinstance(event, Prefilled):
         return {"event": "prefilled", **asdict(event)}
+    if isinstance(event, ReasoningDelta):
+        return {"event": "reasoning", "text": event.text}
     if isinstance(event, TextDelta):
         return _with_logprobs({"event": "delta", "text": event.text, "tokens": event.tokens}, event)
     if isinstance(event, Trimmed):

@@ -42,6 +42,7 @@ class Chunk:
     """A piece of an answer. Empty pieces are common: the first names a role, the last counts."""
 
     text: str = ""
+    reasoning: str = ""  # what the model thinks before it answers, where the service sends that apart
     logprobs: tuple[TokenLogprobs, ...] = ()
     finish: str | None = None  # the service's finish_reason
     usage: Usage | None = None
@@ -74,10 +75,18 @@ def read_chunk(data: str) -> Chunk:
     finish = choice.get("finish_reason")
     return Chunk(
         text=text or "",
+        reasoning=_reasoning(part) if part is not choice else "",
         logprobs=_logprobs(choice.get("logprobs")),
         finish=str(finish) if finish else None,
         usage=usage,
     )
+
+
+def _reasoning(part: Mapping[str, Any]) -> str:
+    """DeepSeek, llama.cpp, LM Studio and vLLM before 0.16 call it `reasoning_content`, OpenRouter and vLLM `reasoning`;
+    some send both."""
+    found = (part.get(name) for name in ("reasoning_content", "reasoning"))
+    return next((text for text in found if isinstance(text, str) and text), "")
 
 
 def all_models(body: object) -> list[tuple[str, int | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
@@ -16,10 +17,13 @@ from runtime.engines.connection import Arrival, Connection
 from runtime.engines.openai_reply import UNKNOWN_TOKEN, Chunk, Usage, all_models, check_form
 from runtime.engines.openai_request import chat_fields, completion_fields, continued_fields, option_fields
 from runtime.engines.repetition import Repetition
+from runtime.engines.thoughts import Thoughts
 from runtime.errors import OptionError, ServiceError
-from runtime.events import Event, Finished, FinishReason, Prefilled, Stats, TextDelta
+from runtime.events import Event, Finished, FinishReason, Prefilled, ReasoningDelta, Stats, TextDelta
 from runtime.options import GenerationOptions
 from runtime.sampling import TokenLogprobs
+
+_CHAT, _COMPLETION = "/chat/completions", "/completions"
 
 
 class RemoteEngine(Engine):
@@ -112,11 +116,11 @@ class RemoteEngine(Engine):
         what it only repeats is left out."""
         fields = (continued_fields if goes_on else chat_fields)(messages, options, self._info.model)
         opening = messages[-1].content if goes_on else ""
-        return _RemoteAnswer(self._connection, "/chat/completions", fields, options, cancelled, opening)
+        return _RemoteAnswer(self._connection, _CHAT, fields, options, cancelled, opening)
 
     def _complete(self, prompt: str, options: GenerationOptions, cancelled: Callable[[], bool]) -> Answer:
         fields = completion_fields(prompt, options, self._info.model, self._info.context_length)
-        return _RemoteAnswer(self._connection, "/completions", fields, options, cancelled)
+        return _RemoteAnswer(self._connection, _COMPLETION, fields, options, cancelled)
 
     def _count_tokens(self, messages: tuple[Message, ...]) -> None:
         """The service does not say."""
@@ -158,9 +162,11 @@ class _RemoteAnswer(Answer):
         self._arrivals: queue.SimpleQueue[Arrival] | None = None
         self._hang_up: Callable[[], object] = lambda: None
         self._asked_at = 0.0
-        self._times: list[float] = []  # when each chunk with text came
-        self._waiting: Arrival | None = None  # its Prefilled was handed on first
+        self._times: list[float] = []  # when each chunk with text or thoughts came
+        self._due: deque[Event] = deque()  # of one arrival, which may bring several
+        self._last: Arrival | None = None  # the end, or why there is none
         self._half = ""  # of a surrogate pair, whose other half is in the next chunk
+        self._thoughts = Thoughts(sought=path == _CHAT)
         self._repetition = Repetition(opening)
         self._tokens: list[int] = []
         self._untold: list[TokenLogprobs] = []  # of chunks without text; they come with the next text
@@ -173,49 +179,60 @@ class _RemoteAnswer(Answer):
     def _take(self) -> Event | None:
         if self.cancelling:
             return self._finished("cancelled")
+        if self._due:
+            return self._due.popleft()
+        if self._last is not None:
+            return self._end(self._last)
         if self._arrivals is None:
             self._asked_at = monotonic()
             self._arrivals, task = self._connection.post(self._path, self._fields)
             self._hang_up = task.cancel
         try:
-            arrival = self._waiting or self._arrivals.get(timeout=POLL_SECONDS)
+            arrival = self._arrivals.get(timeout=POLL_SECONDS)
         except queue.Empty:
             return None
-        self._waiting = None
-        if arrival.chunk is None and (held := self._repetition.finish()):
-            self._waiting = arrival
-            return self._told(held)
-        if arrival.error is not None:
-            raise arrival.error
-        if self.received.prefilled is None:
-            if arrival.chunk is not None and not arrival.chunk.text and arrival.chunk.finish is None:
-                self._note(arrival.chunk)
-                return None  # it names a role: the prompt may not have been read yet
-            self._waiting = arrival
-            return Prefilled(0, 0, arrival.seconds - self._asked_at)
-        return self._end() if arrival.chunk is None else self._delta(arrival.chunk, arrival.seconds)
+        chunk = arrival.chunk
+        # A chunk that only names a role may come before the prompt has been read.
+        begins = arrival.error is None and (chunk is None or chunk.text or chunk.reasoning or chunk.finish)
+        if begins and self.received.prefilled is None:
+            self._due.append(Prefilled(0, 0, arrival.seconds - self._asked_at))
+        if chunk is None:
+            self._last = arrival
+            thought, text = self._thoughts.finish()
+            self._say(thought, self._repetition.feed(text) + self._repetition.finish())
+        else:
+            self._read(chunk, arrival.seconds)
+        return self._due.popleft() if self._due else None
 
-    def _note(self, chunk: Chunk) -> None:
+    def _read(self, chunk: Chunk, seconds: float) -> None:
         self._finish = self._finish or chunk.finish
         self._usage = chunk.usage or self._usage
-
-    def _delta(self, chunk: Chunk, seconds: float) -> TextDelta | None:
-        self._note(chunk)
-        was_found = self._repetition.found
-        text = self._repetition.feed(self._whole(chunk.text))
-        ids = [entry.token for entry in chunk.logprobs]
-        self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
-        if chunk.text:
+        if chunk.text or chunk.reasoning:
             self._times.append(seconds)
-        if self._options.logprobs is not None:
-            self._untold += chunk.logprobs
-        if self._repetition.found and not was_found:
-            self._untold = []  # of what came again
-        return self._told(text) if text else None
+        if not chunk.reasoning:  # its tokens are none of the answer's
+            ids = [entry.token for entry in chunk.logprobs]
+            self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
+            if self._options.logprobs is not None:
+                self._untold += chunk.logprobs
+        left_out_before = self._left_out
+        thought, text = self._thoughts.feed(self._whole(chunk.text))
+        text = self._repetition.feed(text)
+        if self._left_out and not (left_out_before and text):
+            self._untold = []  # of what is no part of the answer
+        self._say(chunk.reasoning + thought, text)
 
-    def _told(self, text: str) -> TextDelta:
-        news, self._untold = tuple(self._untold), []
-        return TextDelta(text, len(self._tokens), news)
+    def _say(self, thought: str, text: str) -> None:
+        """Both are to be handed on."""
+        if thought:
+            self._due.append(ReasoningDelta(thought))
+        if text:
+            news, self._untold = tuple(self._untold), []
+            self._due.append(TextDelta(text, len(self._tokens), news))
+
+    @property
+    def _left_out(self) -> bool:
+        """Whether something of the service's text is no part of the answer: which tokens are is then not known."""
+        return self._thoughts.found or self._repetition.found
 
     def _whole(self, text: str) -> str:
         """`text` with the half character that is due, without one that is not complete."""
@@ -224,7 +241,9 @@ class _RemoteAnswer(Answer):
             text, self._half = text[:-1], text[-1]
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
-    def _end(self) -> Finished:
+    def _end(self, arrival: Arrival) -> Finished:
+        if arrival.error is not None:
+            raise arrival.error
         reason = self._reason()
         if self._repetition.found and not self.received.text:
             raise ServiceError(
@@ -266,7 +285,7 @@ class _RemoteAnswer(Answer):
             first_token_seconds=self._times[0] - self._asked_at if self._times else None,
             decode_seconds=self._times[-1] - self._times[0] if self._times else 0.0,
         )
-        known = UNKNOWN_TOKEN not in self._tokens and not self._repetition.found
+        known = UNKNOWN_TOKEN not in self._tokens and not self._left_out
         return replace(
             finished,
             tokens=tuple(self._tokens) if known else (),

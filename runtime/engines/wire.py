@@ -15,7 +15,7 @@ from typing import Any
 from runtime.chat import Message
 from runtime.engines.base import EngineInfo
 from runtime.errors import EngineError, UserFacingError
-from runtime.events import Finished, Prefilled, Stats, TextDelta, Trimmed
+from runtime.events import Finished, Prefilled, ReasoningDelta, Stats, TextDelta, Trimmed
 from runtime.options import GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig, TokenLogprobs
 
@@ -23,7 +23,7 @@ _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(EngineInfo, Finished, GenerationOptions, Grammar, Message, Prefilled),
-        *(SamplingConfig, Stats, TextDelta, TokenLogprobs, Trimmed),
+        *(ReasoningDelta, SamplingConfig, Stats, TextDelta, TokenLogprobs, Trimmed),
     )
 }
 _CLASS, _PAIRS, _LARGE = "class", "pairs", "hex"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,8 @@ from runtime.cli.conversation import Conversation
 from runtime.cli.output import Output
 from runtime.cli.slash import run
 from runtime.engines.remote import RemoteEngine
+from runtime.errors import EngineError
+from runtime.events import Event, ReasoningDelta
 from runtime.options import GenerationOptions
 from tests.ports import deaf_port
 from tests.runtime.bundles import talker
@@ -30,6 +33,7 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.thoughts: tuple[str, ...] = ()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
@@ -43,7 +47,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.server.keys.append(self.headers["Authorization"])
         chat = self.path.endswith("/chat/completions")
-        choices = [{"index": 0, **({"delta": {"content": word}} if chat else {"text": word})} for word in WORDS]
+        choices: list[dict[str, Any]]
+        choices = [{"index": 0, "delta": {"reasoning_content": thought}} for thought in self.server.thoughts]
+        choices += [{"index": 0, **({"delta": {"content": word}} if chat else {"text": word})} for word in WORDS]
         choices.append({"index": 0, **({"delta": {}} if chat else {"text": ""}), "finish_reason": "stop"})
         chunks = [json.dumps({"id": "1", "choices": [choice]}) for choice in choices]
         usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
@@ -95,6 +101,41 @@ def test_a_service_continues_a_text_and_gets_its_key_from_the_environment(
     assert service.asked[0]["model"] == "mine"
     assert service.keys == ["Bearer secret-own"]
     assert "secret" not in outcome.out + outcome.err
+
+
+@pytest.fixture
+def thinker(service: Service) -> Service:
+    """It thinks before it answers."""
+    service.thoughts = ("The user", " asks.")
+    return service
+
+
+def test_that_a_model_thinks_is_said_beside_its_answer(thinker: Service) -> None:
+    outcome = run_program("chat", "--remote", thinker.url, stdin=b"Where?\nAnd?\n")
+    assert outcome.code == 0
+    assert outcome.out == "Paris it is.\n" * 2
+    assert len(re.findall(r"^\(thinking… \d+ s\)$", outcome.err, re.MULTILINE)) == 2
+    assert "asks" not in outcome.out + outcome.err + json.dumps(thinker.asked)
+
+
+def test_what_a_model_thinks_is_an_event_for_programs(thinker: Service) -> None:
+    outcome = run_program("chat", "--remote", thinker.url, "--json", stdin=b"Where?\n")
+    told = [(event["event"], event.get("text")) for event in outcome.events]
+    assert told[1:3] == [("reasoning", "The user"), ("reasoning", " asks.")]
+    assert told[-1] == ("finished", "Paris it is.")
+    assert "thinking" not in outcome.err
+
+
+def test_a_model_that_breaks_off_while_it_thinks_leaves_a_whole_line() -> None:
+    def events() -> Iterator[Event]:
+        yield ReasoningDelta("Hm")
+        raise EngineError("It broke.")
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(EngineError):
+        Output(out, err, json_lines=False, backend="remote").stream(events())
+    assert out.getvalue() == ""
+    assert re.fullmatch(r"\(thinking… \d+ s\)\n", err.getvalue())
 
 
 def test_a_service_that_is_not_there_is_one_sentence(service: Service) -> None:

@@ -59,6 +59,10 @@ def test_a_beginning_that_comes_once_more_is_left_out_however_it_is_cut(pieces: 
     assert "".join(texts(continued(says(*pieces)))) == " scatters it."
 
 
+def test_what_is_thought_anew_is_no_part_of_what_goes_on() -> None:
+    assert texts(continued(says("<think>Once more.</think>\n\n", BEGUN, " scatters it."))) == [" scatters it."]
+
+
 @pytest.mark.parametrize("pieces", [["The sky is", " low today."], ["The sky"], [" ", BEGUN], ["T", "his."]])
 def test_a_text_that_only_begins_alike_is_kept_whole(pieces: list[str]) -> None:
     assert "".join(texts(continued(says(*pieces)))) == "".join(pieces)

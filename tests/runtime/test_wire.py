@@ -9,7 +9,7 @@ from runtime.chat import Message
 from runtime.engines import wire
 from runtime.engines.base import EngineInfo
 from runtime.errors import BundleError, EngineError
-from runtime.events import Finished, Prefilled, Stats, TextDelta, Trimmed
+from runtime.events import Finished, Prefilled, ReasoningDelta, Stats, TextDelta, Trimmed
 from runtime.mil.errors import PackageError
 from runtime.options import CONTEXT_POLICIES, GenerationOptions, Grammar
 from runtime.sampling import SamplingConfig, TokenLogprobs
@@ -59,6 +59,7 @@ options = st.builds(
 events = st.one_of(
     st.builds(Trimmed, texts, many, many),
     st.builds(Prefilled, many, many, numbers),
+    st.builds(ReasoningDelta, texts),
     st.builds(TextDelta, texts, many, some_logprobs),
     st.builds(
         Finished,
