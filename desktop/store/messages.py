@@ -95,15 +95,15 @@ def finish(
     dropped: Dropped | None,
     error: str | None,
     model: str | None,
+    reasoning: str,
 ) -> StoredMessage:
     """Keep an answer's end; `model` None leaves who wrote it as it is."""
 
     def work(connection: sqlite3.Connection) -> StoredMessage:
         chat = _chat_of(connection, message)
-        columns = "text = ?, state = ?, figures = ?, dropped = ?, error = ?, model = coalesce(?, model)"
-        sql = f"UPDATE messages SET {columns} WHERE id = ?"
-        values = (clean(text), state, record_to_json(figures), record_to_json(dropped), error, model, message)
-        connection.execute(sql, values)
+        columns = "text = ?, state = ?, figures = ?, dropped = ?, error = ?, model = coalesce(?, model), reasoning = ?"
+        told = (record_to_json(figures), record_to_json(dropped), error, model, clean(reasoning))
+        connection.execute(f"UPDATE messages SET {columns} WHERE id = ?", (clean(text), state, *told, message))
         connection.execute("UPDATE chats SET updated = ? WHERE id = ?", (time.time(), chat))
         return _fetch(connection, [message])[0]
 
@@ -201,4 +201,5 @@ def to_message(row: sqlite3.Row) -> StoredMessage:
         figures=record_from_json(Figures, row["figures"]),
         dropped=record_from_json(Dropped, row["dropped"]),
         error=row["error"],
+        reasoning=row["reasoning"],
     )

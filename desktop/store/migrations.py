@@ -114,7 +114,11 @@ _EDITS = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS, _SERVICES, (*_SEARCH, *_FILL_SEARCH), _EDITS)
+# What a model thought before its answer: no part of it, so the search does not know it. Rows from before hold no value
+# here at all, which a rescue must know.
+_REASONING = ("ALTER TABLE messages ADD COLUMN reasoning TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS, _SERVICES, (*_SEARCH, *_FILL_SEARCH), _EDITS, _REASONING)
 LATEST = len(MIGRATIONS)
 
 

@@ -48,6 +48,7 @@ class StoredMessage:
     figures: Figures | None = None
     dropped: Dropped | None = None
     error: str | None = None  # one sentence
+    reasoning: str = ""  # what the model thought before its answer: no part of the conversation
 
 
 @dataclass(frozen=True, kw_only=True)

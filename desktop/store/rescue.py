@@ -42,7 +42,8 @@ def _or_none(check: Callable[[Value], bool]) -> Callable[[Value], bool]:
 
 
 # What each column may hold. A row says nothing of its table, so no two tables may allow the same rows: the id stands
-# as None in a row, and a text in place of it is a row of SQLite's own. A column that a later version adds comes last.
+# as None in a row, and a text in place of it is a row of SQLite's own. A column that a later version adds comes last,
+# and rows from before end without it.
 _TABLES: Mapping[str, Mapping[str, Callable[[Value], bool]]] = {
     "messages": {
         "id": lambda value: value is None,
@@ -57,6 +58,7 @@ _TABLES: Mapping[str, Mapping[str, Callable[[Value], bool]]] = {
         "dropped": _or_none(_is_text),
         "error": _or_none(_is_text),
         "text": _is_text,
+        "reasoning": _is_text,
     },
     "chats": {
         "id": lambda value: value is None,
@@ -91,6 +93,9 @@ _TABLES: Mapping[str, Mapping[str, Callable[[Value], bool]]] = {
 }
 
 
+_ADDED = {"messages": 1}  # columns that rows of earlier versions lack
+
+
 @dataclass
 class Found:
     """The rows of each table that were read, by id."""
@@ -102,10 +107,11 @@ class Found:
         if row_id < 1:
             return
         for table, columns in _TABLES.items():
-            if len(values) == len(columns) and all(
-                check(value) for check, value in zip(columns.values(), values, strict=True)
+            least = len(columns) - _ADDED.get(table, 0)
+            if least <= len(values) <= len(columns) and all(
+                check(value) for check, value in zip(columns.values(), values, strict=False)
             ):
-                self.rows[table].setdefault(row_id, {**dict(zip(columns, values, strict=True)), "id": row_id})
+                self.rows[table].setdefault(row_id, {**dict(zip(columns, values, strict=False)), "id": row_id})
                 return
 
     def mend(self) -> None:

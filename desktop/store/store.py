@@ -194,9 +194,11 @@ class Store:
         dropped: Dropped | None = None,
         error: str | None = None,
         model: str | None = None,
+        reasoning: str = "",
     ) -> StoredMessage:
-        """Keep an answer's whole text, how it ended, and who wrote it where that was not known before."""
-        return message_rows.finish(self._db, message, text, state, figures, dropped, error, model)
+        """Keep an answer's whole text, what was thought before it, how it ended, and who wrote it where that was not
+        known before."""
+        return message_rows.finish(self._db, message, text, state, figures, dropped, error, model, reasoning)
 
     def select(self, message: int) -> None:
         """Lead the current path through a message, and on to its last used descendant."""

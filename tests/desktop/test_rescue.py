@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from desktop.store.database import PAGE_SIZE
+from desktop.store.database import PAGE_SIZE, connect
 from desktop.store.errors import StoreError
+from desktop.store.migrations import migrate
 from desktop.store.opening import FILE_NAME
 from desktop.store.store import Store
 from desktop.store.trees import ChatTree, Node
@@ -216,6 +217,23 @@ def test_bytes_of_a_text_that_are_no_text_show_as_such_and_hold_nobody_up(folder
         assert spoiled.text.startswith("chat 0 message 1 \ufffd\ufffd中")
         store.finish(spoiled.id, "mended", "complete")
         assert [hit.snippet for hit in store.search("mended")] == ["mended"]
+
+
+def test_rows_of_a_version_before_a_column_was_added_are_rescued_beside_newer_ones(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / FILE_NAME)) as raw:
+        migrate(raw, to=4)
+        raw.execute("INSERT INTO chats (id, title, created, updated, first) VALUES (1, 'Old chat', 5.0, 6.0, 1)")
+        sql = (
+            "INSERT INTO messages (id, chat, role, state, created, text) VALUES (1, 1, 'user', 'complete', 5.5, 'old')"
+        )
+        raw.execute(sql)
+    with closing(Store.open(tmp_path)) as store:
+        newer = store.add(1, 1, "assistant", "", state="streaming")
+        store.finish(newer.id, "new", "complete", reasoning="thought")
+    damage(tmp_path, garbage_header)
+    with closing(Store.open(tmp_path)) as store:
+        kept = [(step.message.text, step.message.reasoning) for step in store.path(1)]
+        assert kept == [("old", ""), ("new", "thought")]
 
 
 def test_a_file_that_is_no_database_is_kept_and_an_empty_one_begun(tmp_path: Path) -> None:

@@ -200,6 +200,19 @@ def test_an_answer_is_kept_while_it_streams_and_its_end_with_figures(store: Stor
     )
 
 
+def test_what_was_thought_is_kept_beside_an_answer_and_found_by_no_search(store: Store, tmp_path: Path) -> None:
+    chat = store.new_chat().id
+    answer = store.add(chat, None, "assistant", "", state="streaming")
+    assert answer.reasoning == ""
+    done = store.finish(answer.id, "Three.", "complete", reasoning="Let me count.\ud800")
+    assert done.reasoning == "Let me count.\ufffd"
+    assert store.resume(answer.id).reasoning == done.reasoning
+    assert store.search("count") == []
+    store.close()
+    with closing(Store.open(tmp_path)) as again:
+        assert again.path(chat)[0].message.reasoning == done.reasoning
+
+
 def test_an_answer_that_was_being_written_when_the_program_ended_is_interrupted(store: Store, tmp_path: Path) -> None:
     chat = store.new_chat().id
     answer = store.add(chat, None, "assistant", "", state="streaming")
