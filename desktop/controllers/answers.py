@@ -6,7 +6,7 @@ The text so far is kept each second and once more at the end; where the disk ref
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -26,6 +26,8 @@ class _Answer:
     message: StoredMessage
     text: str  # all so far
     kept: str  # of it, what the store has
+    reasoning: str  # all that was thought so far
+    thinking: int = 0  # whole seconds that this has taken
     end: AnswerEnd | None = None  # it has ended, and the store does not have it yet
 
 
@@ -50,12 +52,12 @@ class Answers(QObject):
 
     def ask(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have `message`, an empty answer in the store, written."""
-        self._begin(_Answer(message, "", ""))
+        self._begin(_Answer(message, "", "", ""))
         self._host.ask(message.id, conversation, options)
 
     def go_on(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have more written to `message`; `conversation` ends with what it says now."""
-        self._begin(_Answer(message, message.text, message.text))
+        self._begin(_Answer(message, message.text, message.text, message.reasoning))
         self._host.continue_(message.id, conversation, options)
 
     def cancel(self, message: int) -> None:
@@ -67,6 +69,11 @@ class Answers(QObject):
         """What an answer in progress says so far; None where it is not in progress."""
         answer = self._answers.get(message)
         return answer.text if answer is not None and answer.end is None else None
+
+    def thoughts(self, message: int) -> tuple[str, int]:
+        """What was thought so far before an answer in progress, and the whole seconds that it took."""
+        answer = self._answers.get(message)
+        return (answer.reasoning, answer.thinking) if answer is not None else ("", 0)
 
     def in_chat(self, chat: int) -> int | None:
         """The answer in progress of a chat."""
@@ -80,7 +87,9 @@ class Answers(QObject):
         for message, answer in list(self._answers.items()):
             if answer.end is None:
                 self._host.cancel(message)
-                answer.end = AnswerEnd(request=message, text=answer.text, state="interrupted")
+                answer.end = AnswerEnd(
+                    request=message, text=answer.text, reasoning=answer.reasoning, state="interrupted"
+                )
         self._keep()
 
     def _begin(self, answer: _Answer) -> None:
@@ -92,12 +101,15 @@ class Answers(QObject):
         answer = self._answers.get(progress.request)
         if answer is not None and answer.end is None:
             answer.text = progress.text
-            self.grew.emit(answer.message, progress)
+            answer.reasoning = _with(answer.message.reasoning, progress.reasoning)
+            answer.thinking = progress.thinking
+            self.grew.emit(answer.message, replace(progress, reasoning=answer.reasoning))
 
     def _answered(self, end: AnswerEnd) -> None:
         answer = self._answers.get(end.request)
         if answer is not None and answer.end is None:
             answer.text = end.text
+            answer.reasoning = _with(answer.message.reasoning, end.reasoning)
             answer.end = end
             self._keep_one(answer)
 
@@ -131,6 +143,12 @@ class Answers(QObject):
             dropped=end.dropped,
             error=end.error,
             model=end.model,
+            reasoning=answer.reasoning,
         )
         del self._answers[kept.id]
         self.ended.emit(kept)
+
+
+def _with(before: str, now: str) -> str:
+    """What was thought before the first part of an answer, and before the one with which it goes on."""
+    return f"{before}\n\n{now}" if before and now else before or now

@@ -262,6 +262,7 @@ class ConversationController(QObject):
     def _item(self, step: Step) -> MessageItem:
         message = step.message
         so_far = self._answers.text(message.id)
+        reasoning, thinking = (message.reasoning, 0) if so_far is None else self._answers.thoughts(message.id)
         return MessageItem(
             id=message.id,
             role=message.role,
@@ -273,6 +274,8 @@ class ConversationController(QObject):
             figures=message.figures,
             dropped=message.dropped,
             error=message.error,
+            reasoning=reasoning,
+            thinking=thinking,
         )
 
     def _began(self, message: StoredMessage) -> None:
@@ -282,7 +285,7 @@ class ConversationController(QObject):
 
     def _grew(self, message: StoredMessage, progress: AnswerProgress) -> None:
         if self._step(message.id) is not None:
-            self._view.stream(message.id, progress.text)
+            self._view.stream(message.id, progress.text, progress.reasoning, progress.thinking)
 
     def _ended(self, message: StoredMessage) -> None:
         if self._chat is not None and message.chat == self._chat.id:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Literal
 
 from desktop.engine.events import AnswerEnd, AnswerProgress
 from desktop.engine.runner import Request
 from desktop.engine.seat import Seat
 from desktop.store.records import Dropped, Figures
-from runtime import EngineInfo, Event, Finished, Prefilled, TextDelta, Trimmed
+from runtime import EngineInfo, Event, Finished, Prefilled, ReasoningDelta, TextDelta, Trimmed
 
 
 class Answer:
@@ -20,6 +21,8 @@ class Answer:
         self.begun = False  # its turn has come
         self.changed = False  # since its progress was last told
         self._texts = [opening]
+        self._thoughts: list[str] = []
+        self._thinks_since: float | None = None  # time.monotonic
         self._prefilled: Prefilled | None = None
         self._dropped: Dropped | None = None
         self._tokens = 0
@@ -31,6 +34,9 @@ class Answer:
                 self._dropped = Dropped(policy=policy, messages=messages, tokens=tokens)
             case Prefilled():
                 self._prefilled = event
+            case ReasoningDelta(text):
+                self._thinks_since = self._thinks_since or monotonic()
+                self._thoughts.append(text)
             case TextDelta(text, tokens):
                 self._texts.append(text)
                 self._tokens = tokens
@@ -38,7 +44,8 @@ class Answer:
                 state: Literal["interrupted", "complete"] = "interrupted" if event.reason == "cancelled" else "complete"
                 return AnswerEnd(
                     request=self.request.number,
-                    text=self._text(),
+                    text=_joined(self._texts),
+                    reasoning=_joined(self._thoughts),
                     state=state,
                     figures=_figures(event, self.seat.status.info),
                     dropped=self._dropped,
@@ -53,7 +60,9 @@ class Answer:
         self.changed = False
         return AnswerProgress(
             request=self.request.number,
-            text=self._text(),
+            text=_joined(self._texts),
+            reasoning=_joined(self._thoughts),
+            thinking=0 if self._thinks_since is None else int(monotonic() - self._thinks_since),
             prefilled=self._prefilled,
             dropped=self._dropped,
             tokens=self._tokens,
@@ -61,18 +70,27 @@ class Answer:
 
     def interrupted(self) -> AnswerEnd:
         """The end of an answer whose engine left."""
-        return AnswerEnd(request=self.request.number, text=self._text(), state="interrupted", dropped=self._dropped)
+        return self._broken("interrupted")
 
     def failed(self, sentence: str) -> AnswerEnd:
         """The end of an answer in an error."""
+        return self._broken("failed", sentence)
+
+    def _broken(self, state: Literal["interrupted", "failed"], error: str | None = None) -> AnswerEnd:
         return AnswerEnd(
-            request=self.request.number, text=self._text(), state="failed", dropped=self._dropped, error=sentence
+            request=self.request.number,
+            text=_joined(self._texts),
+            reasoning=_joined(self._thoughts),
+            state=state,
+            dropped=self._dropped,
+            error=error,
         )
 
-    def _text(self) -> str:
-        text = "".join(self._texts)
-        self._texts = [text]
-        return text
+
+def _joined(pieces: list[str]) -> str:
+    """All of `pieces`, which are one afterwards: each piece is copied a few times only."""
+    pieces[:] = ["".join(pieces)]
+    return pieces[0]
 
 
 def _figures(finished: Finished, info: EngineInfo | None) -> Figures:

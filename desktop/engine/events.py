@@ -35,10 +35,13 @@ class EngineStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerProgress:
-    """An answer so far. `text` is all of it; with `prefilled` the prompt was read."""
+    """An answer so far. `text` is all of it; with `prefilled` the prompt was read. `reasoning` is all that was thought
+    before it, `thinking` the whole seconds that this took until now."""
 
     request: int
     text: str = ""
+    reasoning: str = ""
+    thinking: int = 0
     prefilled: Prefilled | None = None
     dropped: Dropped | None = None
     tokens: int = 0  # written by the model
@@ -46,7 +49,7 @@ class AnswerProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerEnd:
-    """An answer's end. `text` is all that was written, also where it failed.
+    """An answer's end. `text` is all that was written, also where it failed, `reasoning` what was thought before it.
 
     `interrupted`: stopped by the user (`figures` say `cancelled`), or by unloading the model or leaving (no figures);
     `failed`: `error` is a sentence that says why.
@@ -60,3 +63,4 @@ class AnswerEnd:
     error: str | None = None
     model: str | None = None  # who wrote it, where it came to its end
     tokens: tuple[int, ...] = ()  # the ids that the model wrote: given back in a Message they are not read again
+    reasoning: str = ""

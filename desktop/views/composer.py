@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWi
 from desktop.views.icons import icon
 from desktop.views.sheet import set_kind, set_property
 from desktop.views.theme import theme
-from desktop.views.writing import WritingEdit
+from desktop.views.writing import WritingEdit, height_of
 
 MOST_LINES = 8
 _FEWEST_LINES = 2  # that it may grow to, however little room there is
@@ -204,10 +204,10 @@ class Composer(QWidget):
         self._show_placeholder()
         policy = Qt.ScrollBarPolicy
         most = range(MOST_LINES, _FEWEST_LINES, -1)
-        most_lines = next((lines for lines in most if self.edit.height_of(lines) <= self._room), _FEWEST_LINES)
+        most_lines = next((lines for lines in most if height_of(self.edit, lines) <= self._room), _FEWEST_LINES)
         long = self.edit.lines() > most_lines
         before = self.edit.viewport().size()
         self.edit.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if long else policy.ScrollBarAlwaysOff)
-        self.edit.setFixedHeight(self.edit.height_of(most_lines))
+        self.edit.setFixedHeight(height_of(self.edit, most_lines))
         if self.edit.viewport().size() != before:  # Qt has scrolled by the size before
             self.edit.ensureCursorVisible()

@@ -1,8 +1,8 @@
 """The style sheet: what Qt's style does not draw as the window wants it, by the property `kind` of a widget.
 
 Kinds: QPushButton `primary`; QLabel `title`, `heading`, `muted`, `danger`; QFrame `field` (with `focused`), `line`,
-`notice`; QTextEdit `text`, `words` (with `tone`); QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget
-`sidebar`, `page`.
+`notice`; QTextEdit `text`, `words` (with `tone`); QPlainTextEdit `thoughts`; QToolButton `round`, `quiet`;
+QComboBox `choice`; QLineEdit `search`; QTreeWidget `list`; QWidget `sidebar`, `page`.
 Under a native style (macOS, Windows) buttons and fields stay its own, but no `choice`: a Mac's has one height, whatever
 the size of its text.
 """
@@ -70,6 +70,11 @@ QFrame[kind="field"] QPlainTextEdit {{
 QTextEdit[kind="text"], QTextEdit[kind="text"]:focus, QPlainTextEdit[kind="text"], QPlainTextEdit[kind="text"]:focus {{
     background: transparent; border: none; padding: 0;
 }}
+QPlainTextEdit[kind="thoughts"], QPlainTextEdit[kind="thoughts"]:focus {{
+    background: transparent; color: {t.muted}; border: 2px solid {t.hairline}; border-radius: {2 * unit}px;
+    padding: {unit}px {2 * unit}px;
+}}
+QPlainTextEdit[kind="thoughts"]:focus {{ border-color: {t.accent}; }}
 QTextEdit[kind="words"] {{
     background: transparent; border: 2px solid transparent; border-radius: {unit}px; padding: 0;
 }}
@@ -86,6 +91,7 @@ QToolButton:pressed {{ background: {t.accent_soft}; }}
 QToolButton:focus {{ border-color: {t.accent}; }}
 QToolButton:disabled {{ color: {t.outline}; }}
 QToolButton::menu-indicator {{ image: none; }}
+QToolButton[kind="quiet"] {{ color: {t.muted}; }}
 QToolButton[kind="round"] {{ background: {t.accent}; border-radius: {int(16 * scale)}px; }}
 QToolButton[kind="round"]:hover {{ background: {t.accent_hover}; }}
 QToolButton[kind="round"]:focus {{ border-color: {t.text}; }}

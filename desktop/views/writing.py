@@ -60,18 +60,6 @@ class WritingEdit(QPlainTextEdit):
         elif data.hasImage():
             self.refused.emit(self.tr("A message is text only: a picture cannot be part of it."))
 
-    def height_of(self, lines: int) -> int:
-        """Pixels that the first `lines` lines need, fewer where there are not so many. As they are laid out: a font's
-        metrics are rounded otherwise, and a pixel too few scrolls the first line out of sight."""
-        height, left, block = 0.0, lines, self.document().begin()
-        while block.isValid() and left > 0:
-            whole = self.blockBoundingRect(block).height()  # which lays it out
-            layout = block.layout()
-            height += whole if layout.lineCount() <= left else layout.lineAt(left).y()
-            left -= layout.lineCount()
-            block = block.next()
-        return ceil(height) + 1  # Qt scrolls where the last line touches the edge
-
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         return source.hasText() or source.hasUrls() or source.hasImage()
 
@@ -145,6 +133,20 @@ class WritingEdit(QPlainTextEdit):
             case "long line":
                 sentence = self.tr("{name} has a line of more than {most} characters: break it into shorter ones.")
         return sentence.format(name=name, most=f"{LONGEST_LINE:,}")
+
+
+def height_of(edit: QPlainTextEdit, lines: int) -> int:
+    """Pixels that the first `lines` lines of a field need, fewer where there are not so many. As they are laid out: a
+    font's metrics are rounded otherwise, and a pixel too few scrolls the first line out of sight."""
+    document = edit.document()
+    height, left, block = 0.0, lines, document.begin()
+    while block.isValid() and left > 0:
+        whole = document.documentLayout().blockBoundingRect(block).height()  # which lays it out
+        layout = block.layout()
+        height += whole if layout.lineCount() <= left else layout.lineAt(left).y()
+        left -= layout.lineCount()
+        block = block.next()
+    return ceil(height) + 1  # Qt scrolls where the last line touches the edge
 
 
 def files_in(data: QMimeData) -> list[Path]:

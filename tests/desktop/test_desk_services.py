@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keyring
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
@@ -244,3 +244,86 @@ def test_of_two_services_at_one_address_each_keeps_its_chats(qtbot: QtBot, desk:
             desk.chats.open(shown)
             ask(qtbot, desk)
             assert server.requests[-1][2]["model"] == model
+
+
+def test_what_a_model_thinks_is_shown_and_kept_beside_its_answer_and_never_sent_back(qtbot: QtBot, desk: Desk) -> None:
+    go_on = threading.Event()
+
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            return saying("")(handler)
+        handler.begin()
+        for thought in ("Let me", " count."):
+            handler.event({"choices": [{"index": 0, "delta": {"reasoning_content": thought}, "finish_reason": None}]})
+        go_on.wait()
+        handler.text("Three.", "stop")
+        handler.event("[DONE]")
+        return None
+
+    shown = chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        desk.conversation.send("How many?")
+        wait(qtbot, lambda: any(widget.thoughts for widget in desk.view.list.widgets.values()))
+        widget = next(widget for widget in desk.view.list.widgets.values() if widget.thoughts)
+        assert widget.thoughts is not None
+        assert widget.thoughts.button.text().startswith("Thinking…")
+        shown_labels = [label.text() for label in widget.findChildren(QLabel) if not label.isHidden()]
+        assert "Reading the conversation…" not in shown_labels
+        other = chat(desk)
+        desk.chats.open(shown)
+        items = {item.id: item for item in desk.view.list.items}
+        assert items[last(desk, shown).id].reasoning == "Let me count."
+        go_on.set()
+        wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+        kept = last(desk, shown)
+        assert (kept.text, kept.reasoning) == ("Three.", "Let me count.")
+        desk.chats.open(other)
+        desk.chats.open(shown)
+        assert desk.view.list.items[-1].reasoning == "Let me count."
+        ask(qtbot, desk, "Sure?")
+        said = [message["content"] for message in server.requests[-1][2]["messages"]]
+        assert said == ["How many?", "Three.", "Sure?"]
+
+
+def test_thoughts_of_an_answer_that_is_stopped_before_its_first_word_are_kept(qtbot: QtBot, desk: Desk) -> None:
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            saying("")(handler)
+        else:
+            handler.begin()
+            handler.text("<think>Let me count.")
+            handler.hang()
+
+    shown = chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        desk.conversation.send("How many?")
+        wait(qtbot, lambda: any(widget.thoughts for widget in desk.view.list.widgets.values()))
+        desk.conversation.stop()
+        wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+    kept = last(desk, shown)
+    assert (kept.text, kept.state, kept.reasoning) == ("", "interrupted", "Let me count.")
+
+
+def test_an_answer_that_goes_on_at_a_service_that_begins_anew_says_nothing_twice(qtbot: QtBot, desk: Desk) -> None:
+    begun = "The sky is blue because air"
+
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            return saying("")(handler)
+        handler.begin()
+        goes_on = handler.body["messages"][-1]["role"] == "assistant"
+        handler.text(f"{begun} scatters it." if goes_on else begun)
+        handler.text("", "stop" if goes_on else "length")
+        handler.event("[DONE]")
+        return None
+
+    shown = chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        answer = ask(qtbot, desk, "Why?")
+        assert answer.text == begun
+        desk.conversation.go_on(answer.id)
+        wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+    assert last(desk, shown).text == f"{begun} scatters it."

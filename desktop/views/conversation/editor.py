@@ -10,7 +10,7 @@ from desktop.settings import SendWith
 from desktop.views.conversation.controls import place
 from desktop.views.conversation.style import Style
 from desktop.views.sheet import set_kind
-from desktop.views.writing import WritingEdit
+from desktop.views.writing import WritingEdit, height_of
 
 _LINES = (2, 12)  # fewest and most that are shown
 
@@ -97,7 +97,7 @@ class InlineEditor(QWidget):
         self._rows = self._wanted_rows()
         margins = 2 * (self.field.frameWidth() + int(self.field.document().documentMargin()) + 1)
         fewest = self.field.fontMetrics().lineSpacing() * _LINES[0]
-        height = max(self.field.height_of(_LINES[1]), fewest) + margins
+        height = max(height_of(self.field, _LINES[1]), fewest) + margins
         self.field.setGeometry(0, 0, width, height)
         y, right = height + self._style.gap(2), width
         for button in (self.send, self.cancel):

@@ -26,6 +26,8 @@ class MessageItem:
     figures: Figures | None = None
     dropped: Dropped | None = None
     error: str | None = None  # one sentence
+    reasoning: str = ""  # what the model thought before
+    thinking: int = 0  # whole seconds that it has thought, while it does
 
     @property
     def speaker(self) -> str:

@@ -46,7 +46,7 @@ class MessageList(MessageColumn):
         self._hit = -1
         self._found: tuple[int, Finder] | None = None  # of a search over all chats: a message, and what was found in it
         self.edits = Edits(self)
-        self._grown: dict[int, str] = {}  # id to text that is not shown yet
+        self._grown: dict[int, tuple[str, str, int]] = {}  # id to text, thoughts, seconds that are not shown yet
         self._tick = QTimer(self, singleShot=True, interval=_TICK)
         self._tick.setTimerType(Qt.TimerType.PreciseTimer)
         self._tick.timeout.connect(self.show_grown)
@@ -83,20 +83,23 @@ class MessageList(MessageColumn):
         self.append_item(item)
         self._update_places()
 
-    def stream(self, message: int, text: str) -> None:
-        """The text of an answer so far. It is shown at the next tick."""
-        self._grown[message] = text
+    def stream(self, message: int, text: str, reasoning: str = "", thinking: int = 0) -> None:
+        """The text of an answer so far, and what was thought before it. They are shown at the next tick."""
+        self._grown[message] = text, reasoning, thinking
         if not self._tick.isActive():
             self._tick.start()
 
     def show_grown(self) -> None:
         """Show what was streamed since the last tick."""
         grown, self._grown = self._grown, {}
-        for message, text in grown.items():
+        for message, (text, reasoning, thinking) in grown.items():
             index = self.index_of(message)
-            if index is None or self.items[index].text == text:
+            if index is None:
                 continue
-            item = self.items[index] = replace(self.items[index], text=text)
+            item = replace(self.items[index], text=text, reasoning=reasoning, thinking=thinking)
+            if item == self.items[index]:
+                continue
+            self.items[index] = item
             widget = self.widgets.get(index)
             self.remeasure(index, (lambda widget=widget, item=item: widget.grow(item)) if widget else None)
 

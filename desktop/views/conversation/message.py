@@ -25,10 +25,12 @@ from desktop.views.conversation.footer import Footer
 from desktop.views.conversation.items import MessageItem
 from desktop.views.conversation.marks import Sought
 from desktop.views.conversation.menu import message_menu
+from desktop.views.conversation.outcome import Outcome
 from desktop.views.conversation.prose import claims
 from desktop.views.conversation.reading import Reading
 from desktop.views.conversation.speaker import Speaker
 from desktop.views.conversation.style import Style
+from desktop.views.conversation.thoughts import Thoughts
 
 
 class MessageWidget(QGroupBox):
@@ -62,9 +64,10 @@ class MessageWidget(QGroupBox):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # the list gives the order of Tab
         self.said_by = Speaker(self, style)
         self._dropped: Notice | None = None
-        self._notice: Notice | None = None
-        self._told = ("", "", "")  # what the notice says and offers, and of which state
+        acts = {"regenerate": self.regenerateClicked, "continue": self.continueClicked, "restart": self.restartClicked}
+        self._outcome = Outcome(self, style, {name: signal.emit for name, signal in acts.items()})
         self._waiting: QLabel | None = None
+        self.thoughts: Thoughts | None = None
         self.editor: InlineEditor | None = None
         self.body = Body(self, style, from_end=from_end)
         self.body.copyRequested.connect(self.copyRequested)
@@ -96,9 +99,11 @@ class MessageWidget(QGroupBox):
 
     def grow(self, item: MessageItem) -> None:
         """The same message with more text: nothing else is looked at."""
-        self.item = item
-        self._show_text()
-        if self._waiting and item.text:
+        before, self.item = self.item, item
+        if item.text != before.text:
+            self._show_text()
+        self._show_thoughts()
+        if self._waiting and (item.text or item.reasoning):
             self._waiting.hide()
 
     def set_place(self, *, last: bool, busy: bool) -> None:
@@ -134,8 +139,9 @@ class MessageWidget(QGroupBox):
         if self.editor:
             self.editor.set_busy(self._busy)
         self._show_dropped()
-        self._show_notice()
-        waits = bool(self._pending) and not item.text and item.state == "streaming"
+        self._show_thoughts()
+        self._outcome.show(item, self._pending if self._offers_restart else "", busy=self._busy)
+        waits = bool(self._pending) and not item.text and not item.reasoning and item.state == "streaming"
         if waits and self._waiting is None:
             self._waiting = sentence(self, self._style)
         if self._waiting:
@@ -156,39 +162,14 @@ class MessageWidget(QGroupBox):
         if self._dropped:
             self._dropped.setVisible(dropped is not None)
 
-    def _show_notice(self) -> None:
-        """Interrupted, failed, empty, or an engine that must be started again: a sentence and a button. One that says
-        the same as before stays, and with it its place."""
-        item = self.item
-        text, label, act = "", "", self.regenerateClicked
-        if self._offers_restart and self._pending and item.state == "streaming":
-            text, label, act = self._pending, self.tr("Restart"), self.restartClicked
-        elif item.state in ("interrupted", "failed"):
-            failed = self.tr("This answer could not be written.")
-            text = item.error or (failed if item.state == "failed" else self.tr("This answer was interrupted."))
-            label = self.tr("Continue") if item.text else self.tr("Try again")
-            act = self.continueClicked if item.text else self.regenerateClicked
-        elif item.state == "complete" and item.role == "assistant" and not item.text.strip():
-            text, label = self.tr("The model had nothing to say."), self.tr("Try again")
-        told = (text, label, item.state)
-        if told != self._told:
-            self._told = told
-            self._drop_notice()
-            if text:
-                self._notice = Notice(self, self._style, serious=item.state not in ("interrupted", "complete"))
-                self._notice.set_text(text)
-                self._notice.set_action(label, act.emit)
-                self._notice.show()
-        if self._notice and self._notice.button:
-            self._notice.button.setEnabled(not self._busy or item.state == "streaming")
-
-    def _drop_notice(self) -> None:
-        if self._notice:
-            if self._notice.button and self._notice.button.hasFocus():
-                self.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._notice.hide()
-            self._notice.deleteLater()
-            self._notice = None
+    def _show_thoughts(self) -> None:
+        if self.item.reasoning and self.thoughts is None:
+            self.thoughts = Thoughts(self, self._style)
+            self.thoughts.resized.connect(self.resized)
+            self.thoughts.show()
+        if self.thoughts:
+            self.thoughts.set_item(self.item)
+            self.thoughts.setVisible(bool(self.item.reasoning))
 
     # editing
 
@@ -248,6 +229,10 @@ class MessageWidget(QGroupBox):
         if self._dropped and self.item.dropped:
             self._dropped.move(left, y)
             y += self._dropped.fit(room) + style.gap(2)
+        if self.thoughts and self.item.reasoning:
+            height = self.thoughts.fit(room + edge, edge)
+            place(self.thoughts, QRect(left - edge, y, room + edge, height), width)
+            y += height + style.gap(1)
         pad = style.gap(3) if self.item.role == "user" and not self.editor else 0
         top, within = y, room - 2 * pad
         y += pad
@@ -260,14 +245,14 @@ class MessageWidget(QGroupBox):
             self.body.move(left + pad, y)
             y += self.body.fit(within, kept) + pad
         self._bubble = QRect(left, top, room, y - top) if pad else QRect()
-        if self._waiting and not self._waiting.isHidden() and not self._notice:
+        if self._waiting and not self._waiting.isHidden() and not self._outcome.notice:
             height = self._waiting.heightForWidth(room)
             self._waiting.setGeometry(left, y, room, height)
             y += height
-        if self._notice:
+        if self._outcome.notice:
             y += style.gap(2)
-            self._notice.move(left, y)
-            y += self._notice.fit(room)
+            self._outcome.notice.move(left, y)
+            y += self._outcome.notice.fit(room)
         if self.item.role == "assistant":
             y += style.gap(1)
             place(self.footer, QRect(left - edge, y, room + edge, row), width)
@@ -318,6 +303,8 @@ class MessageWidget(QGroupBox):
         inside: list[QWidget] = []
         if self._dropped and self._dropped.button:
             inside.append(self._dropped.button)
+        if self.thoughts:
+            inside += self.thoughts.stops()
         if self.editor:
             return [*inside, self.editor.field, self.editor.cancel, self.editor.send]
         for segment in self.body.segments:
@@ -325,8 +312,8 @@ class MessageWidget(QGroupBox):
                 inside.append(segment.copy)
             elif segment.has_links:
                 inside.append(segment)
-        if self._notice and self._notice.button:
-            inside.append(self._notice.button)
+        if self._outcome.notice and self._outcome.notice.button:
+            inside.append(self._outcome.notice.button)
         inside += self.footer.stops()
         return [part for part in inside if part.isVisible() and part.isEnabled()]
 

@@ -78,9 +78,10 @@ class ConversationView(QWidget):
         self.list.append(item)
         self.empty.hide()
 
-    def stream(self, id: int, text: str) -> None:  # noqa: A002
-        """The whole text so far of the answer that is being written; shown within 33 ms, cheap where it only grew."""
-        self.list.stream(id, text)
+    def stream(self, id: int, text: str, reasoning: str = "", thinking: int = 0) -> None:  # noqa: A002
+        """The whole text so far of the answer that is being written; shown within 33 ms, cheap where it only grew.
+        `reasoning`: what was thought before it, `thinking` for how many seconds."""
+        self.list.stream(id, text, reasoning, thinking)
 
     def replace(self, item: MessageItem) -> None:
         """Another state of a message: finished, with figures, with other alternatives."""
