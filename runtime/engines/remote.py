@@ -169,6 +169,7 @@ class _RemoteAnswer(Answer):
         self._thoughts = Thoughts(sought=path == _CHAT)
         self._repetition = Repetition(opening)
         self._tokens: list[int] = []
+        self._thought_pieces = 0  # that were sent apart from the text
         self._untold: list[TokenLogprobs] = []  # of chunks without text; they come with the next text
         self._finish: str | None = None
         self._usage: Usage | None = None
@@ -209,11 +210,13 @@ class _RemoteAnswer(Answer):
         self._usage = chunk.usage or self._usage
         if chunk.text or chunk.reasoning:
             self._times.append(seconds)
-        if not chunk.reasoning:  # its tokens are none of the answer's
-            ids = [entry.token for entry in chunk.logprobs]
-            self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
-            if self._options.logprobs is not None:
-                self._untold += chunk.logprobs
+        self._thought_pieces += bool(chunk.reasoning)
+        ids = (
+            [] if chunk.reasoning else [entry.token for entry in chunk.logprobs]
+        )  # a thought's are none of the answer's
+        self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
+        if self._options.logprobs is not None and not chunk.reasoning:
+            self._untold += chunk.logprobs
         left_out_before = self._left_out
         thought, text = self._thoughts.feed(self._whole(chunk.text))
         text = self._repetition.feed(text)
@@ -269,7 +272,7 @@ class _RemoteAnswer(Answer):
     def _finished(self, reason: FinishReason) -> Finished:
         finished = self.received.finished(reason)
         usage = self._usage
-        stats: Stats = finished.stats
+        stats: Stats = replace(finished.stats, new_tokens=finished.stats.new_tokens + self._thought_pieces)
         if usage is not None:
             fed = usage.prompt_tokens - usage.cached_tokens
             stats = replace(

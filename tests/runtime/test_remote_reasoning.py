@@ -116,6 +116,14 @@ def test_where_text_is_cut_makes_no_difference_to_what_is_thought(text: str, dat
     assert tuple(map("".join, zip(*pieces, strict=True))) == expected
 
 
+def test_where_nobody_counts_thoughts_are_counted_in_pieces_as_answers_are() -> None:
+    apart = asked(sends({"reasoning": "One,"}, {"reasoning": " two."}, {"content": "Three"}, {"content": "."}))[-1]
+    within = asked(sends(*({"content": piece} for piece in ("<think>", "</think>", "Three", "."))))[-1]
+    assert isinstance(apart, Finished)
+    assert isinstance(within, Finished)
+    assert apart.stats.new_tokens == within.stats.new_tokens == 4, "they took the time that a rate is told of"
+
+
 def test_a_text_that_is_completed_has_no_thoughts() -> None:
     def behave(handler: Handler) -> None:
         handler.begin()
@@ -125,7 +133,7 @@ def test_a_text_that_is_completed_has_no_thoughts() -> None:
         assert said(list(engine.complete("Tags:"))) == ("", "<think>Hm.")
 
 
-def test_the_first_token_may_be_a_thought_and_ids_of_thoughts_are_none_of_the_answer() -> None:
+def test_ids_of_thoughts_are_none_of_the_answer() -> None:
     def entry(token: int, text: str, **part: str) -> dict[str, Any]:
         content = [{"token": text, "id": token, "logprob": -0.5}]
         return {"index": 0, "delta": part, "finish_reason": None, "logprobs": {"content": content}}
@@ -142,5 +150,10 @@ def test_the_first_token_may_be_a_thought_and_ids_of_thoughts_are_none_of_the_an
     assert isinstance(last, Finished)
     assert (last.tokens, len(last.logprobs)) == ((2,), 1)
     assert last.stats.new_tokens == 2
+
+
+def test_a_thought_is_the_first_token_that_was_waited_for() -> None:
+    last = asked(sends({"reasoning": "Hm."}, finish="length"))[-1]
+    assert isinstance(last, Finished)
+    assert last.text == ""
     assert last.stats.first_token_seconds is not None
-    assert last.stats.decode_seconds > 0, "from the thought to the answer"
