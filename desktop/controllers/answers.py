@@ -27,7 +27,7 @@ class _Answer:
     text: str  # all so far
     kept: str  # of it, what the store has
     reasoning: str  # all that was thought so far
-    thinking: int = 0  # whole seconds that this has taken
+    thinking: int | None = None  # whole seconds that the model has been at that; None while it is not
     end: AnswerEnd | None = None  # it has ended, and the store does not have it yet
 
 
@@ -70,10 +70,11 @@ class Answers(QObject):
         answer = self._answers.get(message)
         return answer.text if answer is not None and answer.end is None else None
 
-    def thoughts(self, message: int) -> tuple[str, int]:
-        """What was thought so far before an answer in progress, and the whole seconds that it took."""
+    def thoughts(self, message: int) -> tuple[str, int | None]:
+        """What was thought so far before an answer in progress, and for how many whole seconds its model has been at
+        that; None while it is not."""
         answer = self._answers.get(message)
-        return (answer.reasoning, answer.thinking) if answer is not None else ("", 0)
+        return (answer.reasoning, answer.thinking) if answer is not None else ("", None)
 
     def in_chat(self, chat: int) -> int | None:
         """The answer in progress of a chat."""
@@ -87,9 +88,7 @@ class Answers(QObject):
         for message, answer in list(self._answers.items()):
             if answer.end is None:
                 self._host.cancel(message)
-                answer.end = AnswerEnd(
-                    request=message, text=answer.text, reasoning=answer.reasoning, state="interrupted"
-                )
+                answer.end = AnswerEnd(request=message, text=answer.text, state="interrupted")
         self._keep()
 
     def _begin(self, answer: _Answer) -> None:

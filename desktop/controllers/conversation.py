@@ -262,7 +262,7 @@ class ConversationController(QObject):
     def _item(self, step: Step) -> MessageItem:
         message = step.message
         so_far = self._answers.text(message.id)
-        reasoning, thinking = (message.reasoning, 0) if so_far is None else self._answers.thoughts(message.id)
+        reasoning, thinking = (message.reasoning, None) if so_far is None else self._answers.thoughts(message.id)
         return MessageItem(
             id=message.id,
             role=message.role,

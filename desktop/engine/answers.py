@@ -22,7 +22,7 @@ class Answer:
         self.changed = False  # since its progress was last told
         self._texts = [opening]
         self._thoughts: list[str] = []
-        self._thinks_since: float | None = None  # time.monotonic
+        self._thinks_since: float | None = None  # time.monotonic, while it thinks
         self._prefilled: Prefilled | None = None
         self._dropped: Dropped | None = None
         self._tokens = 0
@@ -40,6 +40,7 @@ class Answer:
             case TextDelta(text, tokens):
                 self._texts.append(text)
                 self._tokens = tokens
+                self._thinks_since = None
             case Finished():
                 state: Literal["interrupted", "complete"] = "interrupted" if event.reason == "cancelled" else "complete"
                 return AnswerEnd(
@@ -62,7 +63,7 @@ class Answer:
             request=self.request.number,
             text=_joined(self._texts),
             reasoning=_joined(self._thoughts),
-            thinking=0 if self._thinks_since is None else int(monotonic() - self._thinks_since),
+            thinking=None if self._thinks_since is None else int(monotonic() - self._thinks_since),
             prefilled=self._prefilled,
             dropped=self._dropped,
             tokens=self._tokens,

@@ -36,12 +36,12 @@ class EngineStatus:
 @dataclass(frozen=True, kw_only=True)
 class AnswerProgress:
     """An answer so far. `text` is all of it; with `prefilled` the prompt was read. `reasoning` is all that was thought
-    before it, `thinking` the whole seconds that this took until now."""
+    before it, `thinking` for how many whole seconds the model has been at that; None while it is not."""
 
     request: int
     text: str = ""
     reasoning: str = ""
-    thinking: int = 0
+    thinking: int | None = None
     prefilled: Prefilled | None = None
     dropped: Dropped | None = None
     tokens: int = 0  # written by the model

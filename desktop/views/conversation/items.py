@@ -27,7 +27,7 @@ class MessageItem:
     dropped: Dropped | None = None
     error: str | None = None  # one sentence
     reasoning: str = ""  # what the model thought before
-    thinking: int = 0  # whole seconds that it has thought, while it does
+    thinking: int | None = None  # whole seconds that it has thought, while it does
 
     @property
     def speaker(self) -> str:

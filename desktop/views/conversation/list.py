@@ -46,7 +46,7 @@ class MessageList(MessageColumn):
         self._hit = -1
         self._found: tuple[int, Finder] | None = None  # of a search over all chats: a message, and what was found in it
         self.edits = Edits(self)
-        self._grown: dict[int, tuple[str, str, int]] = {}  # id to text, thoughts, seconds that are not shown yet
+        self._grown: dict[int, tuple[str, str, int | None]] = {}  # id to text, thoughts, seconds that are not shown yet
         self._tick = QTimer(self, singleShot=True, interval=_TICK)
         self._tick.setTimerType(Qt.TimerType.PreciseTimer)
         self._tick.timeout.connect(self.show_grown)
@@ -83,7 +83,7 @@ class MessageList(MessageColumn):
         self.append_item(item)
         self._update_places()
 
-    def stream(self, message: int, text: str, reasoning: str = "", thinking: int = 0) -> None:
+    def stream(self, message: int, text: str, reasoning: str = "", thinking: int | None = None) -> None:
         """The text of an answer so far, and what was thought before it. They are shown at the next tick."""
         self._grown[message] = text, reasoning, thinking
         if not self._tick.isActive():

@@ -39,7 +39,7 @@ class Thoughts(QWidget):
     def set_item(self, item: MessageItem) -> None:
         """The message whose thoughts these are, as it is now."""
         self._whole = item.reasoning
-        if item.state == "streaming" and not item.text:
+        if item.thinking is not None:
             words = self.tr("Thinking… {seconds} s").format(seconds=item.thinking)
         else:
             words = self.tr("Thoughts")

@@ -78,9 +78,9 @@ class ConversationView(QWidget):
         self.list.append(item)
         self.empty.hide()
 
-    def stream(self, id: int, text: str, reasoning: str = "", thinking: int = 0) -> None:  # noqa: A002
+    def stream(self, id: int, text: str, reasoning: str = "", thinking: int | None = None) -> None:  # noqa: A002
         """The whole text so far of the answer that is being written; shown within 33 ms, cheap where it only grew.
-        `reasoning`: what was thought before it, `thinking` for how many seconds."""
+        `reasoning`: what was thought before it, `thinking` for how many seconds, while the model does."""
         self.list.stream(id, text, reasoning, thinking)
 
     def replace(self, item: MessageItem) -> None:

@@ -48,9 +48,13 @@ def test_that_a_model_thinks_and_for_how_long_is_said_until_it_answers(
     assert "Reading" not in words(thinking, 2)
     thinking.show_pending(2, "Reading the conversation…")
     assert "Reading" not in words(thinking, 2)
-    thinking.stream(2, "Three.", "Let me count.", 9)
+    thinking.stream(2, "Three.", "Let me count.")
     wait(qtbot, lambda: shown.button.text() == "Thoughts")
     assert message(thinking, 2).body.segments
+    thinking.stream(2, "Three.", "Let me count. Or four?", 0)
+    wait(qtbot, lambda: shown.button.text() == "Thinking… 0 s")
+    thinking.replace(answer(2, "Three.", reasoning="Let me count. Or four?"))
+    assert shown.button.text() == "Thoughts"
 
 
 def test_thoughts_are_closed_until_they_are_opened_and_then_grow_in_sight(
