@@ -13,7 +13,10 @@ def measured_card(*, tiny: bool) -> Card | None:
     """The card in use; None for a `tiny` run on the CPU. Ends the program where there has to be one and is none."""
     card = None if tiny else card_in_use()
     if card is None and not tiny:
-        raise SystemExit("error: no card is usable here; `python -m runtime devices` says why, and --tiny needs none.")
+        raise SystemExit(
+            "error: no card is usable here; `python -m runtime devices` says why. To try this without one, set "
+            "TRITON_INTERPRET=1 and add --tiny."
+        )
     return card
 
 
