@@ -9,7 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-_BREAK = re.compile(r"[ \t]*<br[ \t]*/?>[ \t]*", re.IGNORECASE)
+_BREAK = re.compile(r"<br[ \t]*/?>", re.IGNORECASE)
+_BLANKS = " \t"  # around one they are dropped: not by the pattern, which would begin anew at each of many
 
 
 def breaks_plugin(md: MarkdownIt) -> None:
@@ -28,8 +29,13 @@ def _broken(tokens: Sequence[Token]) -> Iterator[Token]:
         if token.type != "text" or not _BREAK.search(token.content):
             yield token
             continue
-        for nth, piece in enumerate(_BREAK.split(token.content)):
+        pieces = _BREAK.split(token.content)
+        for nth, whole in enumerate(pieces):
+            piece = whole
             if nth:
                 yield Token("hardbreak", "br", 0, level=token.level)
+                piece = piece.lstrip(_BLANKS)
+            if nth < len(pieces) - 1:
+                piece = piece.rstrip(_BLANKS)
             if piece:
                 yield Token("text", "", 0, content=piece, level=token.level)

@@ -9,15 +9,17 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.dollarmath.index import math_inline_dollar
+from mdit_py_plugins.dollarmath.index import math_block_dollar, math_inline_dollar
 
 ENDS = {r"\(": r"\)", r"\[": r"\]"}
-_ENDLESS = "endless_maths"  # in the environment of a reading: from which line on no formula ends, by a block's last one
+# In the environment of a reading: from which line on no formula of these signs ends, by a block's last line.
+_ENDLESS = {"$$": "endless_dollars", r"\[": "endless_brackets"}
 
 
 def maths_plugin(md: MarkdownIt) -> None:
     """Read mathematics: tokens `math_inline`, `math_inline_double` and `math_block`."""
     dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    md.block.ruler.at("math_block", _to_an_end(math_block_dollar(False, None, True)))
     md.inline.ruler.at("math_inline", _from_the_start(math_inline_dollar(False, False, True)))
     _brackets_plugin(md)
 
@@ -42,6 +44,23 @@ def _from_the_start(rule: Callable[[StateInline, bool], bool]) -> Callable[[Stat
     return read
 
 
+def _to_an_end(rule: Callable[[StateBlock, int, int, bool], bool]) -> Callable[[StateBlock, int, int, bool], bool]:
+    """`rule`, which looks for the end of a formula on the lines after its first one, for each formula anew."""
+
+    def read(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+        if not state.src.startswith("$$", state.bMarks[start_line] + state.tShift[start_line]):
+            return False
+        endless = state.env.setdefault(_ENDLESS["$$"], {})
+        if endless.get(end_line, start_line + 1) > start_line:
+            for line in range(start_line + 1, end_line):
+                if state.src[state.bMarks[line] : state.eMarks[line]].rstrip().endswith("$$"):
+                    return rule(state, start_line, line + 1, silent)
+            endless[end_line] = start_line
+        return rule(state, start_line, start_line + 1, silent)
+
+    return read
+
+
 def _brackets_plugin(md: MarkdownIt) -> None:
     r"""Read \( \) and \[ \] within lines, and \[ \] over several lines that a block starts with."""
     md.inline.ruler.before("escape", "math_brackets", _inline)
@@ -53,6 +72,11 @@ def _brackets_plugin(md: MarkdownIt) -> None:
 def _inline(state: StateInline, silent: bool) -> bool:
     end = ENDS.get(state.src[state.pos : state.pos + 2])
     if end is None:
+        return False
+    lasts: dict[str, int] = vars(state).setdefault("last_ends_of_maths", {})
+    if end not in lasts:
+        lasts[end] = state.src.rfind(end)
+    if lasts[end] < state.pos:
         return False
     found = state.src.find(end, state.pos + 2, state.posMax)
     if found < 0 or not state.src[state.pos + 2 : found].strip():
@@ -68,7 +92,7 @@ def _block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> b
     start = state.bMarks[start_line] + state.tShift[start_line]
     if state.is_code_block(start_line) or not state.src.startswith(r"\[", start):
         return False
-    endless = state.env.setdefault(_ENDLESS, {})
+    endless = state.env.setdefault(_ENDLESS[r"\["], {})
     if endless.get(end_line, start_line + 1) <= start_line:
         return False
     for line in range(start_line, end_line):

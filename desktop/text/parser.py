@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, list_block
 
 from desktop.text.addresses import links_plugin
+from desktop.text.brackets import brackets_plugin
 from desktop.text.breaks import breaks_plugin
 from desktop.text.maths import maths_plugin
 from desktop.text.notes import notes_plugin, read_note
@@ -31,6 +32,7 @@ def make_parser() -> MarkdownIt:
     md.block.ruler.at("list", _bounded(list_block), {"alt": _AROUND})
     md.block.ruler.at("blockquote", _bounded(blockquote), {"alt": [*_AROUND, "list"]})
     md.block.ruler.before("reference", "note", _bounded(read_note), {"alt": [*_AROUND, "list"]})
+    brackets_plugin(md)
     maths_plugin(md)
     links_plugin(md)
     tasks_plugin(md)

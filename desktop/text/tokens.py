@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import groupby
+from operator import attrgetter
 
 from markdown_it.token import Token
 
 from desktop.text.blocks import Align, Block, Fence, Formula, Heading, Paragraph, Place, Rule, Span, Table
 
 _STYLES = {"strong", "em", "s"}
+_STYLE = attrgetter(*(part.name for part in fields(Span) if part.name != "text"))
 _ALIGNS: dict[str, Align] = {f"text-align:{side}": side for side in ("left", "center", "right")}
 _FENCE_END = re.compile(r"^[ >\t]*(`{3,}|~{3,})[ \t]*$")
 
@@ -186,11 +189,10 @@ def _styled(style: Span, name: str, on: bool) -> Span:
 def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Neighbours of one style as one span; empty ones left out."""
     merged: list[Span] = []
-    for span in spans:
-        if not span.text:
-            continue
-        if merged and not span.math and replace(merged[-1], text="") == replace(span, text=""):
-            merged[-1] = replace(span, text=merged[-1].text + span.text)
+    for _, run in groupby((span for span in spans if span.text), key=_STYLE):
+        first, *more = run
+        if first.math:  # each a formula of its own
+            merged += first, *more
         else:
-            merged.append(span)
+            merged.append(replace(first, text="".join(span.text for span in (first, *more))) if more else first)
     return tuple(merged)

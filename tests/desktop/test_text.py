@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -175,12 +173,6 @@ def test_the_address_of_a_definition_that_still_grows_is_not_kept() -> None:
         last = growing.update(text[:end])[-1:]
     assert isinstance(last[0], Paragraph)
     assert [(span.text, span.link) for span in last[0].spans if span.link] == [("1", "https://a.example/b")]
-
-
-def test_formulas_without_an_end_are_looked_for_once() -> None:
-    start = perf_counter()
-    blocks("\\[ x\n\n" * 20_000)  # a minute and more where each looks to the end of the text, else some seconds
-    assert perf_counter() - start < 30
 
 
 def test_html_is_text() -> None:
