@@ -17,6 +17,7 @@ from desktop.instance import SingleInstance
 from desktop.interrupts import Interrupts
 from desktop.screen import check_screen
 from desktop.shell import Shell
+from desktop.views.bugs import contained
 from desktop.views.theme import theme
 
 _UNSEEN_MS = 500  # after which a window that is not painted, as it is covered or small, is furnished all the same
@@ -31,6 +32,7 @@ class FirstPaint(QObject):
         super().__init__(parent)
         self._then = then
 
+    @contained
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Paint:
             watched.removeEventFilter(self)

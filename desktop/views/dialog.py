@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog
 
+from desktop.views.bugs import contained
+
 
 class Dialog(QDialog):
     """Qt gives a dialog two thirds of the screen's height at most, and cuts texts that wrap where they need more."""
@@ -14,6 +16,7 @@ class Dialog(QDialog):
         self._fit(exact=not self.testAttribute(Qt.WidgetAttribute.WA_Resized))  # before Qt puts it in the middle
         super().showEvent(event)
 
+    @contained
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest:  # a text became longer, or all text larger

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from desktop.devices import DeviceName, devices
 from desktop.settings import Settings
+from desktop.views.bugs import contained
 from desktop.views.dialog import Dialog
 from desktop.views.parts import Choice, Paragraph, Scrolled
 from desktop.views.text_size import TextSize
@@ -140,6 +141,7 @@ class SettingsDialog(Dialog):
         around = self._around()
         return self._form.totalHeightForWidth(width - around.width()) + around.height()
 
+    @contained
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:  # of the form, which the scrolling keeps from the dialog
             self._fit()

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.views.banner import Banner
+from desktop.views.bugs import contained
 from desktop.views.composer import Composer
 from desktop.views.header import Header
 from desktop.views.menus import Menus
@@ -190,6 +191,7 @@ class MainWindow(QMainWindow):
         elif event.type() == QEvent.Type.WindowStateChange:
             self.action("full-screen").setChecked(self.isFullScreen())
 
+    @contained
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest:  # the chat may need more room than before, or less

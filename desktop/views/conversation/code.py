@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QToolButton, QWidget
 
 from desktop.text import Fence, Mark, highlight
+from desktop.views.bugs import contained
 from desktop.views.conversation.controls import paint_panel
 from desktop.views.conversation.prose import claims, leaves
 from desktop.views.conversation.style import Style
@@ -132,6 +133,7 @@ class CodeText(QPlainTextEdit):
         """The selection as plain text."""
         return self.textCursor().selectedText().replace("\u2029", "\n")
 
+    @contained
     def event(self, event: QEvent) -> bool:
         return claims(event) or super().event(event)
 

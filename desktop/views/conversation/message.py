@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QGroupBox, QLabel, QWidget
 
 from desktop.settings import SendWith
 from desktop.text import Block, plain_text, typed
+from desktop.views.bugs import contained
 from desktop.views.conversation.body import Body, Spot, text_of
 from desktop.views.conversation.code import CodeBlock
 from desktop.views.conversation.controls import Notice, paint_panel, paint_ring, place, sentence
@@ -300,11 +301,7 @@ class MessageWidget(QGroupBox):
 
     def stops(self) -> list[QWidget]:
         """What Tab reaches within the message, in reading order."""
-        inside: list[QWidget] = []
-        if self._dropped and self._dropped.button:
-            inside.append(self._dropped.button)
-        if self.thoughts:
-            inside += self.thoughts.stops()
+        inside: list[QWidget] = self.thoughts.stops() if self.thoughts else []
         if self.editor:
             return [*inside, self.editor.field, self.editor.cancel, self.editor.send]
         for segment in self.body.segments:
@@ -324,6 +321,7 @@ class MessageWidget(QGroupBox):
         inside = focus is not None and (focus is self or self.isAncestorOf(focus))
         return inside or self.editor is not None or bool(self.body.selected_text())
 
+    @contained
     def event(self, event: QEvent) -> bool:
         return claims(event) or super().event(event)
 

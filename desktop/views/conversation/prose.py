@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
 from shiboken6 import isValid
 
 from desktop.text import Block, Rule, plain_text, spans_of
+from desktop.views.bugs import contained
 from desktop.views.conversation.copying import fragment_text
 from desktop.views.conversation.formulas import FORMULA, FormulaObject
 from desktop.views.conversation.maths import drawings
@@ -109,6 +110,7 @@ class TextView(QTextBrowser):
     def loadResource(self, kind: int, name: QUrl | str) -> None:
         """Nothing: no picture, no style sheet, no file."""
 
+    @contained
     def event(self, event: QEvent) -> bool:
         return claims(event) or super().event(event)
 

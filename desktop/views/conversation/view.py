@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.settings import SendWith
 from desktop.text import check_link
+from desktop.views.bugs import contained
 from desktop.views.conversation.empty import EmptyChat
 from desktop.views.conversation.find import FindBar
 from desktop.views.conversation.items import MessageItem
@@ -168,6 +169,7 @@ class ConversationView(QWidget):
         self.newest.setVisible(not at_bottom)
         self._place_newest()
 
+    @contained
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
             self._place_newest()
