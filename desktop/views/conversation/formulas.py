@@ -19,6 +19,7 @@ from PySide6.QtSvg import QSvgRenderer
 
 from desktop.text import UNIT, Drawing
 from desktop.views.conversation.style import sized
+from desktop.views.parts import tip
 
 SOURCE = QTextFormat.Property.UserProperty + 3  # its LaTeX
 DISPLAY = QTextFormat.Property.UserProperty + 4  # True on a line of its own
@@ -56,7 +57,7 @@ def formula_format(
     shape.setProperty(DISPLAY, display)
     shape.setProperty(SCALE, scale)
     shape.setProperty(ASCENT, metrics.ascent())
-    shape.setToolTip(source)
+    shape.setToolTip(tip(source))
     return shape
 
 

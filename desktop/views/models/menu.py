@@ -12,6 +12,7 @@ from desktop.library import ModelEntry
 from desktop.store.records import Service
 from desktop.views.icons import icon
 from desktop.views.models.words import note_of
+from desktop.views.parts import tip
 
 
 class ModelMenu(QMenu):
@@ -39,13 +40,13 @@ class ModelMenu(QMenu):
             picture = "alert" if entry.damaged is not None else "cpu"
             action = self._add(f"{entry.name}  ·  {note_of(entry)}", picture, used=entry.key == used)
             action.setEnabled(entry.damaged is None)
-            action.setToolTip(entry.damaged or entry.sentence)
+            action.setToolTip(tip(entry.damaged or entry.sentence))
             action.triggered.connect(lambda _checked, key=entry.key: self.modelChosen.emit(key))
         if services:
             self.addSeparator()
         for service in services:
             action = self._add(service.name, "cloud", used=service.id == used_service)
-            action.setToolTip(self.tr("What you write leaves this computer, to {url}.").format(url=service.url))
+            action.setToolTip(tip(self.tr("What you write leaves this computer, to {url}.").format(url=service.url)))
             action.triggered.connect(lambda _checked, number=service.id: self.serviceChosen.emit(number))
         self.addSeparator()
         self.manage_action = self.addAction(self.tr("Manage Models…"), self.manageRequested.emit)

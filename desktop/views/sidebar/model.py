@@ -15,6 +15,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from desktop.views.parts import tip
 from desktop.views.sidebar.rows import ChatRow, HeaderRow, Row, Span
 
 MIME = "application/x-falconet-chats"
@@ -70,7 +71,7 @@ class ChatListModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
                 return text_of(row)
             case Qt.ItemDataRole.ToolTipRole if isinstance(row, ChatRow):
-                return text_of(row)
+                return tip(text_of(row))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return spoken(row)
             case Qt.ItemDataRole.UserRole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QImage, QTextCursor, QTextListFormat
+from PySide6.QtGui import QAccessible, QImage, QTextCursor, QTextDocumentFragment, QTextListFormat
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -223,6 +223,14 @@ def test_a_formula_is_a_drawing_that_is_copied_as_its_source(view: ConversationV
     text.selectAll()
     assert text.selected_text() == r"The root $\sqrt{2}$ and \broken{ are here."
     assert r"\sqrt{2}" in text.accessibleName()
+
+
+def test_the_tool_tip_of_a_formula_is_its_source_letter_by_letter(view: ConversationView, qtbot: QtBot) -> None:
+    (prose,) = body(view, r"$a<b>c$").segments
+    text = text_of(prose)
+    wait(qtbot, lambda: "\ufffc" in text.toPlainText())
+    cursor = text.document().find("\ufffc")
+    assert QTextDocumentFragment.fromHtml(cursor.charFormat().toolTip()).toPlainText() == "a<b>c"
 
 
 def test_all_formulas_of_a_long_message_stay(
