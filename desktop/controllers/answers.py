@@ -44,7 +44,7 @@ class Answers(QObject):
         self._store = store
         self._host = host
         self._answers: dict[int, _Answer] = {}
-        self._in_trouble = False
+        self._refused: set[int] = set()  # messages that the disk does not take
         self._timer = QTimer(self, interval=int(KEEP_SECONDS * 1000))
         self._timer.timeout.connect(self._keep)
         host.progressed.connect(self._progressed)
@@ -126,12 +126,14 @@ class Answers(QObject):
                 self._store.write(answer.message.id, answer.text)
                 answer.kept = answer.text
         except StoreError as error:
-            self._in_trouble = True
-            self.troubled.emit(told(error))
+            if not self._refused:  # said once, not each second
+                self.troubled.emit(told(error))
+            self._refused.add(answer.message.id)
             return
-        if self._in_trouble:
-            self._in_trouble = False
-            self.troubled.emit("")
+        if answer.message.id in self._refused:
+            self._refused.remove(answer.message.id)
+            if not self._refused:
+                self.troubled.emit("")
 
     def _finish(self, answer: _Answer, end: AnswerEnd) -> None:
         kept = self._store.finish(

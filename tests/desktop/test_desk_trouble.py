@@ -7,15 +7,19 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.controllers import answers
 from desktop.desk import Desk
+from desktop.engine.events import AnswerProgress
 from desktop.settings import Settings, SettingsFile
 from desktop.shell import Shell
 from desktop.store.store import Store
 from desktop.views.banner import Banner
+from runtime import GenerationOptions
 from tests.desktop.engines import wait
 
 
@@ -102,6 +106,28 @@ def test_on_a_full_disk_what_was_typed_stays_and_is_sent_once_there_is_room(
     qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
     assert desk.store.path(chat)[0].message.text == text
     assert composer.text() == ""
+
+
+def test_a_full_disk_is_told_once_however_often_it_refuses_answers(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "KEEP_SECONDS", 0.01)
+    desk = open_in(small_disk / "data", qapp, opened)
+    chat = desk.store.new_chat().id
+    messages = [desk.store.add(chat, None, "assistant", "", state="streaming") for _ in range(2)]
+    told: list[str] = []
+    desk.answers.troubled.connect(told.append)
+    fill(small_disk / "filler")
+    for message, text in zip(messages, ("Some words that fill a line.\n" * 1000, ""), strict=True):
+        desk.answers.ask(message, [], GenerationOptions())
+        desk.host.progressed.emit(AnswerProgress(request=message.id, text=text))
+    wait(qtbot, lambda: bool(told))
+    qtbot.wait(200)  # twenty times more
+    assert len(told) == 1
+    assert "The disk is full" in told[0]
+    (small_disk / "filler").unlink()
+    wait(qtbot, lambda: len(told) > 1)
+    assert told[1:] == [""]
 
 
 def test_files_that_cannot_be_read_keep_no_other_out(
