@@ -123,6 +123,7 @@ class Desk(QObject):
 
     def _join_panel(self, panel: ChatSettingsPanel) -> None:
         ChatSettingsController(self.store, self.conversation, panel, self)
+        panel.refused.connect(lambda sentence: self._window.banner.show_notice(sentence))
 
     def _troubled(self, whose: str, sentence: str) -> None:
         before = self._trouble.pop(whose, "")

@@ -36,14 +36,14 @@ class ChatSettingsController(QObject):
 
     def _show(self, chat: Chat) -> None:
         self._panel.defaults = self._conversation.new_options
-        self._panel.set_chat(chat.system_prompt, chat.options)
+        self._panel.set_chat(self._conversation.drafts.prompt(chat), chat.options)
         presets = self._store.presets()
         same = [preset.id for preset in presets if (preset.system_prompt, preset.options) == _of(chat)]
         self._panel.set_presets(presets, same[0] if same else None)
 
     def _set_prompt(self, text: str) -> None:
         if (chat := self._conversation.chat) is not None:
-            self._store.set_system_prompt(chat.id, text)
+            self._conversation.drafts.set_prompt(chat.id, text)
             self._conversation.refresh()
 
     def _set_options(self, options: GenerationOptions) -> None:
@@ -55,7 +55,7 @@ class ChatSettingsController(QObject):
         chat = self._conversation.chat
         found = next((known for known in self._store.presets() if known.id == preset), None)
         if chat is not None and found is not None:
-            self._store.set_system_prompt(chat.id, found.system_prompt)
+            self._conversation.drafts.set_prompt(chat.id, found.system_prompt)
             self._store.set_options(chat.id, found.options)
             self._reload()
 

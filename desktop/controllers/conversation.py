@@ -305,7 +305,10 @@ class ConversationController(QObject):
 
     def _draft_changed(self, text: str) -> None:
         if self._chat is None:
+            if not text:
+                return
             self.open_new()
+            self._composer.set_draft(text)  # in the place of that chat's, which is empty
         assert self._chat is not None
         self._draft = text
         self.drafts.set_draft(self._chat.id, text)

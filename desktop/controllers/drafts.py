@@ -1,4 +1,4 @@
-"""Drafts: what is being written, in the composer and in editors of messages, on its way into the store.
+"""Drafts: what is being written, in composer, editors of messages and as a system prompt, on its way into the store.
 
 Where the disk refuses it stays here, and is tried until the disk takes it.
 """
@@ -21,7 +21,7 @@ _AGAIN_MS = 1000
 
 
 class Drafts(QObject):
-    """Drafts by chat, edits under way by message."""
+    """Drafts and system prompts by chat, edits under way by message."""
 
     troubled = Signal(str)  # a sentence: the disk refuses; "" when it takes again
 
@@ -30,6 +30,7 @@ class Drafts(QObject):
         self._store = store
         self._drafts: dict[int, str] = {}  # what the store does not have yet
         self._edits: dict[int, str | None] = {}
+        self._prompts: dict[int, str] = {}
         self._in_trouble = False
         self._timer = QTimer(self, interval=_AGAIN_MS)
         self._timer.timeout.connect(lambda: self.keep())
@@ -37,7 +38,7 @@ class Drafts(QObject):
     @property
     def unkept(self) -> bool:
         """Whether text is here that would be lost with the program."""
-        return any(self._drafts.values()) or any(self._edits.values())
+        return any(any(texts.values()) for texts in (self._drafts, self._edits, self._prompts))
 
     def draft(self, chat: Chat) -> str:
         """What stands in the composer of a chat."""
@@ -58,11 +59,21 @@ class Drafts(QObject):
         self._edits[message] = text
         self.keep()
 
+    def prompt(self, chat: Chat) -> str:
+        """The system prompt of a chat."""
+        return self._prompts.get(chat.id, chat.system_prompt)
+
+    def set_prompt(self, chat: int, text: str) -> None:
+        """Keep the system prompt of a chat."""
+        self._prompts[chat] = text
+        self.keep()
+
     def keep(self) -> bool:
         """Hand all that the store does not have yet to it; whether it took it."""
         try:
             _hand(self._drafts, self._store.set_draft)
             _hand(self._edits, self._store.set_edit)
+            _hand(self._prompts, self._store.set_system_prompt)
         except StoreError as error:
             if not self._in_trouble:
                 self._in_trouble = True

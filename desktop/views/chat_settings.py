@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from desktop.views.parts import Choice, IconButton, Scrolled, label
 from desktop.views.sampling_form import SamplingForm
 from desktop.views.sheet import set_kind
 from desktop.views.theme import theme
+from desktop.views.writing import WritingEdit
 from runtime import GenerationOptions
 
 _PROMPT_LINES = 5
@@ -38,6 +38,7 @@ class ChatSettingsPanel(QWidget):
     presetSaveRequested = Signal(str)
     presetDeleteRequested = Signal(int)
     closeRequested = Signal()
+    refused = Signal(str)  # by the system prompt, such as a file that is no text: a sentence for each
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,8 +58,9 @@ class ChatSettingsPanel(QWidget):
         self.reset_action = menu.addAction("", self._reset)
         self.preset_menu_button.setMenu(menu)
         self._prompt_name = QLabel()
-        self.prompt = QPlainTextEdit()
-        self.prompt.setTabChangesFocus(True)
+        self.prompt = WritingEdit()
+        self.prompt.send_with = None
+        self.prompt.refused.connect(self.refused)
         self._prompt_name.setBuddy(self.prompt)
         self.form = SamplingForm()
         self.form.optionsChanged.connect(self.optionsChanged)

@@ -1,4 +1,4 @@
-"""WritingEdit: a field for a message. It takes plain text only, and of a file its contents."""
+"""WritingEdit: a field for a message, or a system prompt. It takes plain text only, and of a file its contents."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _BROKEN_ANYWHERE = 10_000  # characters: breaking a longer line between words ta
 
 class WritingEdit(QPlainTextEdit):
     """Its lines wrap, it is as high as it is made, and what is pasted or dropped comes to `take`. Enter sends what was
-    written, or begins a line, as `send_with` says."""
+    written, or begins a line, as `send_with` says; None where nothing is sent."""
 
     submitted = Signal()
     refused = Signal(str)  # a sentence for each thing that was not taken
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.send_with: SendWith = "enter"
+        self.send_with: SendWith | None = "enter"
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # A space that hangs over the end of a line would be scrolled to, though there is no bar to scroll back with.
@@ -40,7 +40,7 @@ class WritingEdit(QPlainTextEdit):
         self.moveCursor(QTextCursor.MoveOperation.End)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if self.send_with is None or event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             super().keyPressEvent(event)
             return
         held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

@@ -319,3 +319,65 @@ def test_where_the_disk_has_room_again_quitting_asks_nothing_and_keeps_the_text(
     window.close()
     assert not window.isVisible()
     assert desk.store.chat(chat).draft == text
+
+
+def test_text_that_is_typed_while_no_chat_is_shown_is_the_draft_of_a_new_one_and_stays_in_sight(
+    qapp: QApplication, tmp_path: Path, opened: list[Desk]
+) -> None:
+    desk = new_desk(qapp, tmp_path)
+    opened.append(desk)
+    assert desk.conversation.chat is None
+    composer = desk.shell.window.composer
+    composer.edit.insertPlainText("Hello")
+    composer.flush()
+    assert composer.text() == "Hello"
+    assert desk.store.chat(shown_chat(desk)).draft == "Hello"
+
+
+def test_a_composer_that_is_left_empty_while_no_chat_is_shown_begins_none(
+    qapp: QApplication, tmp_path: Path, opened: list[Desk]
+) -> None:
+    desk = new_desk(qapp, tmp_path)
+    opened.append(desk)
+    composer = desk.shell.window.composer
+    composer.edit.insertPlainText("a")
+    composer.edit.clear()
+    composer.flush()
+    assert desk.conversation.chat is None
+    assert desk.store.chats() == []
+
+
+def test_on_a_full_disk_a_system_prompt_waits_and_quitting_asks_before_it_is_lost(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    said(desk, "Hello", "Hi.")
+    chat, other = shown_chat(desk), desk.store.new_chat().id
+    panel, window = desk.shell.chat_settings(), desk.shell.window
+    fill(small_disk / "filler")
+    text = "Some words that fill a line.\n" * 1000
+    panel.prompt.insertPlainText(text)
+    desk.conversation.open(other)
+    assert "The disk is full" in window.banner.sentence
+    assert panel.prompt.toPlainText() == ""
+    desk.conversation.open(chat)
+    assert panel.prompt.toPlainText() == text
+    window.action("quit").trigger()
+    assert window.isVisible()
+    (box,) = questions(desk)
+    press(box, QMessageBox.ButtonRole.RejectRole)
+    (small_disk / "filler").unlink()
+    wait(qtbot, lambda: desk.store.chat(chat).system_prompt == text)
+    assert window.banner.sentence == ""
+
+
+def test_a_file_that_is_pasted_into_the_system_prompt_is_its_text(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text", encoding="utf-8")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / name)) for name in ("a.txt", "gone.txt")])
+    panel = desk.shell.chat_settings()
+    panel.prompt.insertFromMimeData(data)
+    qtbot.keyClick(panel.prompt, Qt.Key.Key_Return)
+    panel.flush()
+    assert desk.store.chat(shown_chat(desk)).system_prompt == "a.txt\n```txt\ntext\n```\n\n"
+    assert "gone.txt cannot be read" in desk.shell.window.banner.sentence
