@@ -45,12 +45,17 @@ class ChecksController(QObject):
         self._open()
 
     def save(self, file: Path, report: dict[str, Any]) -> None:
-        """Write a report; where that fails, the window says why."""
+        """Write a report; where that fails, the dialog that asked says why, or the window where it is closed by now."""
+        sentence = ""
         try:
             write_whole(file, report_text(report))
         except OSError as error:
             text = self.tr("The report could not be written to {file} ({reason}); choose another place.")
-            self._window.banner.show_notice(text.format(file=file, reason=error.strerror or error))
+            sentence = text.format(file=file, reason=error.strerror or error)
+        if self._dialog is not None:
+            self._dialog.tell(sentence)
+        elif sentence:
+            self._window.banner.show_notice(sentence)
 
     def _open(self) -> None:
         if self._dialog is None:

@@ -369,3 +369,22 @@ def test_the_meter_shows_the_tokens_that_an_answer_used(qtbot: QtBot, desk: Desk
     used = figures.prompt_tokens + figures.new_tokens
     wait(qtbot, lambda: meter.accessibleName() == f"Context: {used} of 2,048 tokens used.")
     assert meter.isVisible()
+
+
+def test_why_a_report_cannot_be_written_is_told_in_the_dialog_that_lies_over_the_window(
+    desk: Desk, qtbot: QtBot, tiny: Path, tmp_path: Path
+) -> None:
+    checks, banner = desk.models.checks, desk.shell.window.banner
+    checks.start(tiny, "tiny")
+    checks.job.cancel()
+    assert checks.dialog is not None
+    checks.save(tmp_path / "gone" / "report.json", {})
+    assert "report.json" in checks.dialog.trouble.text()
+    assert checks.dialog.trouble.isVisible()
+    assert banner.sentence == ""
+    checks.save(tmp_path / "report.json", {})
+    assert not checks.dialog.trouble.isVisible()
+    checks.dialog.close()
+    checks.save(tmp_path / "gone" / "report.json", {})
+    assert "report.json" in banner.sentence
+    wait(qtbot, lambda: not checks.job.running)

@@ -20,8 +20,11 @@ from PySide6.QtWidgets import (
 from desktop.library import DoctorState, memory_size
 from desktop.views.dialog import Dialog
 from desktop.views.parts import Paragraph, label
-from desktop.views.sheet import set_kind
+from desktop.views.sentence import Sentence
+from desktop.views.sheet import set_kind, set_property
 from desktop.views.theme import theme
+
+_LINES = 3  # of what went wrong with the report's file
 
 
 class CheckDialog(Dialog):
@@ -53,6 +56,9 @@ class CheckDialog(Dialog):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(inside)
+        self.trouble = Sentence(_LINES)
+        set_property(self.trouble, "tone", "danger")
+        self.trouble.hide()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         role = QDialogButtonBox.ButtonRole.ActionRole
         self.device_button = self.buttons.addButton(self.tr("Compute There from Now On"), role)
@@ -65,6 +71,7 @@ class CheckDialog(Dialog):
         for part in (self.title, self.step, self.bar):
             layout.addWidget(part)
         layout.addWidget(scroll, 1)
+        layout.addWidget(self.trouble)
         layout.addWidget(self.buttons)
         self.buttons.rejected.connect(self.reject)
         self.cancel_button.clicked.connect(self.cancelRequested)
@@ -84,6 +91,12 @@ class CheckDialog(Dialog):
         self.verdict.set_plain(self._verdict(state))
         set_kind(self.verdict, "danger" if state.kind in ("wrong", "failed") else "")
         self.findings.set_plain("\n".join(self.summary(state.report)))
+
+    def tell(self, sentence: str) -> None:
+        """Say why the report was not written; nothing where it was."""
+        self.trouble.say(sentence)
+        self.trouble.setAccessibleName(sentence)
+        self.trouble.setVisible(bool(sentence))
 
     def offer_device(self, offered: bool) -> None:
         """Whether the check found a better device than the one that is set."""
