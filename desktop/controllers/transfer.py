@@ -233,7 +233,8 @@ class TransferController(QObject):
             shown.deleteLater()  # which cancels nothing, as closing it would
             job.deleteLater()
             if job.cancelled and not chats:
-                self.told.emit(self.tr("The import was cancelled; no chats were added."), True)
+                cancelled = self.tr("The import was cancelled; no chats were added.")
+                self.told.emit("\n".join([cancelled, *map(told, errors)]), not errors)
             else:
                 self._tell_imported(chats, errors)
             if failure is not None and not isinstance(failure, UserFacingError):

@@ -128,6 +128,25 @@ def test_a_large_file_that_cannot_be_read_is_told_as_that_and_not_as_cancelled(
     assert not well
 
 
+def test_of_several_files_what_was_wrong_with_one_is_told_though_another_was_cancelled(
+    transfer: TransferController, store: Store, large: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    told: list[tuple[str, bool]] = []
+    transfer.told.connect(lambda sentence, well: told.append((sentence, well)))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+    transfer.load(broken, large)
+    assert transfer._import is not None
+    dialog = transfer._window.findChild(QProgressDialog)
+    assert dialog is not None
+    transfer._import.went.connect(lambda percent: dialog.canceled.emit() if percent > 50 else None)
+    wait(qtbot, lambda: bool(told))
+    ((sentence, well),) = told
+    assert sentence.startswith("The import was cancelled; no chats were added.\n")
+    assert "broken.json" in sentence
+    assert not well
+
+
 def test_what_an_import_left_that_never_ended_is_removed_by_the_next_start(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path)) as store:
         store.add_coming(TREES[:3])
