@@ -27,6 +27,7 @@ class MessageColumn(QAbstractScrollArea):
     """Places messages and keeps the place."""
 
     bottomChanged = Signal(bool)  # whether the newest text is in sight
+    placed = Signal()  # messages may be in other places, or of another height
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -201,6 +202,7 @@ class MessageColumn(QAbstractScrollArea):
         self._sync_bar(self._heights.total + 2 * pad)
         self._renew_anchor()
         self._idle.start()
+        self.placed.emit()
 
     def _settle(self) -> None:
         """Keep the column within its ends; at the bottom while following."""

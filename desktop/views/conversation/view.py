@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -51,7 +51,9 @@ class ConversationView(QWidget):
         self.newest = QPushButton(icon("arrow-down"), self.tr("Jump to newest"), self)
         self.newest.hide()
         self.newest.clicked.connect(self.list.follow)
+        self._at_bottom = True
         self.list.bottomChanged.connect(self._bottom_changed)
+        self.list.placed.connect(self._place_newest)
         self.find_bar.changed.connect(self.find_text)
         self.find_bar.stepped.connect(self.find_next)
         self.find_bar.closed.connect(self.close_find)
@@ -164,9 +166,7 @@ class ConversationView(QWidget):
             dialog.open()
 
     def _bottom_changed(self, at_bottom: bool) -> None:
-        if at_bottom and self.newest.hasFocus():
-            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.newest.setVisible(not at_bottom)
+        self._at_bottom = at_bottom
         self._place_newest()
 
     @contained
@@ -190,5 +190,17 @@ class ConversationView(QWidget):
         area = self.list.geometry()
         self.empty.setGeometry(area)
         x = area.left() + (area.width() - size.width()) // 2
-        self.newest.setGeometry(x, area.bottom() - size.height() - 12, size.width(), size.height())
+        box = QRect(QPoint(x, area.bottom() - size.height() - 12), size)
+        shown = not self._at_bottom and not any(map(box.intersects, self._buttons_of_editors()))
+        if not shown and self.newest.hasFocus():
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.newest.setGeometry(box)
+        self.newest.setVisible(shown)
         self.newest.raise_()
+
+    def _buttons_of_editors(self) -> Iterator[QRect]:
+        """Where they are in the view: nothing lies over them."""
+        for message in self.list.widgets.values():
+            if message.editor is not None:
+                for button in (message.editor.send, message.editor.cancel):
+                    yield QRect(button.mapTo(self, QPoint(0, 0)), button.size())

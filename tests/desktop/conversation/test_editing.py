@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.settings import Settings
 from desktop.views.conversation.view import ConversationView
-from tests.desktop.conversation.conftest import button, editor, message, user
+from desktop.views.theme import theme
+from tests.desktop.conversation.conftest import button, chat, editor, message, user
 
 
 def test_an_edit_is_sent_with_its_message(short: ConversationView, qtbot: QtBot) -> None:
@@ -79,3 +83,26 @@ def test_an_edit_that_was_not_sent_is_there_again_when_its_chat_is(short: Conver
     short.set_items([user(7, "Other chat")])
     short.set_items(items)
     assert editor(short, 1).text == "Half a thought"
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_the_way_to_the_newest_message_lies_over_no_button_of_an_editor(
+    application: QApplication, view: ConversationView, percent: int
+) -> None:
+    theme().apply(replace(Settings(), text_size=percent))
+    view.window().resize(480, 480)
+    view.set_items(chat(30))
+    view.open_editor(15)
+    QApplication.processEvents()
+    bar, seen = view.list.verticalScrollBar(), set()
+    view.list.scroll_by(-400)
+    for _ in range(60):
+        view.list.scroll_by(10)
+        QApplication.processEvents()
+        opened = editor(view, 15)
+        boxes = [QRect(button.mapTo(view, QPoint(0, 0)), button.size()) for button in (opened.send, opened.cancel)]
+        assert not (view.newest.isVisible() and any(map(view.newest.geometry().intersects, boxes)))
+        seen.add(view.newest.isVisible())
+    assert bar.value() < bar.maximum()
+    assert True in seen
+    assert percent == 100 or False in seen, "there it would lie over them"
