@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
@@ -33,6 +34,8 @@ ICON_SIDE = 18  # pixels at the system's text size
 EDGE = 24  # pixels at the system's text size, between what is read or written and the edge of its pane
 _BEARINGS = 2  # pixels at the system's text size: Qt asks for room for the ink of a text, and elides by its advance
 _LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
+_LONG_WORD = re.compile(r"[!-~]{25,}")
+_PIECE = re.compile(r"[^/\\]{0,12}[/\\]+(?=.)|.{12}(?=.)")  # of one, behind which a line may end
 
 
 def label(kind: str = "", text: str = "") -> QLabel:
@@ -135,8 +138,13 @@ class ElidedLabel(StartLabel):
         self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
 
 
+def _breakable(text: str) -> str:
+    """`text` whose long words, such as paths, can be broken: a QLabel breaks lines between words alone."""
+    return _LONG_WORD.sub(lambda word: _PIECE.sub("\\g<0>\u200b", word[0]), text)
+
+
 class Paragraph(QLabel):
-    """A plain text of several lines with room between them."""
+    """A plain text of several lines with room between them; what is too long for one is broken."""
 
     def __init__(self, kind: str = "", text: str = "") -> None:
         super().__init__()
@@ -149,7 +157,7 @@ class Paragraph(QLabel):
 
     def set_plain(self, text: str) -> None:
         """Show `text`; nothing in it is markup."""
-        lines = escape(text).replace("\n", "<br>")
+        lines = escape(_breakable(text)).replace("\n", "<br>")
         self.setText(f'<p style="line-height: {_LINE_HEIGHT}%; margin: 0">{lines}</p>')
         self.setAccessibleName(text)
 

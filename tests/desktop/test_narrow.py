@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 from desktop.settings import Settings, ThemeName
 from desktop.text import Fence
 from desktop.views.conversation.code import CodeBlock
+from desktop.views.conversation.empty import EmptyChat
 from desktop.views.conversation.style import current_style
 from desktop.views.header import Header
+from desktop.views.parts import Paragraph
 from desktop.views.sidebar.sidebar import Sidebar
 from desktop.views.theme import theme
 from desktop.views.window import MainWindow
@@ -157,3 +159,32 @@ def test_the_language_of_code_is_cut_with_an_ellipsis_or_left_out(qtbot: QtBot) 
         block.fit(width)
         assert block._language.text().endswith(shown)
         assert block._language.fontMetrics().horizontalAdvance(block._language.text()) <= block._language.width()
+
+
+@pytest.mark.parametrize("percent", [100, 150, 200])
+@pytest.mark.parametrize("size", [(240, 120), (336, 244), (336, 400), (500, 300), (800, 600)])
+def test_no_text_of_an_empty_chat_is_cut(
+    application: QApplication, qtbot: QtBot, percent: int, size: tuple[int, int]
+) -> None:
+    enlarge(percent)
+    empty = EmptyChat()
+    qtbot.addWidget(empty)
+    empty.resize(*size)
+    empty.show()
+    QApplication.processEvents()
+    texts = [text for text in empty.findChildren(QLabel) if text.isVisible()]
+    assert texts or size[1] < 200 or percent == 200
+    for text in texts:
+        assert text.height() >= text.heightForWidth(text.width())
+        assert empty.rect().contains(text.geometry())
+    enlarge(100)
+    assert len([text for text in empty.findChildren(QLabel) if text.isVisible()]) == 2 or size[1] < 200
+
+
+def test_a_paragraph_breaks_a_path_and_says_it_as_it_is(application: QApplication, qtbot: QtBot) -> None:
+    path = "/home/someone/" + "a-long-name-" * 12 + "/" + "x" * 90 + r"\and\more" * 20
+    paragraph = Paragraph("", f"{path} cannot be read.")
+    qtbot.addWidget(paragraph)
+    enlarge(200)
+    assert paragraph.minimumSizeHint().width() < 500
+    assert paragraph.accessibleName() == f"{path} cannot be read."

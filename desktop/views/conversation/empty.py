@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.views.commands import COMMANDS
 from desktop.views.parts import EDGE, Paragraph, label
+from desktop.views.theme import theme
+
+_GAP = 8  # pixels
 
 
 class EmptyChat(QWidget):
@@ -19,12 +22,13 @@ class EmptyChat(QWidget):
         self._heading, self._how = label("heading"), Paragraph("muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(EDGE, EDGE, EDGE, EDGE)
-        layout.setSpacing(8)
+        layout.setSpacing(_GAP)
         layout.addStretch(2)
         for text in (self._heading, self._how):
             text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             layout.addWidget(text)
         layout.addStretch(3)
+        theme().changed.connect(self._choose)
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -32,11 +36,23 @@ class EmptyChat(QWidget):
         self._heading.setText(self.tr("What would you like to know?"))
         how = self.tr("Write a message below. {keys} shows what every key does.")
         self._how.set_plain(how.format(keys=_keys("shortcuts")))
+        self._choose()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Show what there is room for: of large text in a small window nothing is cut."""
+        room = self.height() - 2 * EDGE
+        heading, how = (text.heightForWidth(self.width() - 2 * EDGE) for text in (self._heading, self._how))
+        self._how.setVisible(heading + _GAP + how <= room)
+        self._heading.setVisible(heading <= room)
 
 
 def _keys(command: str) -> str:
