@@ -78,7 +78,10 @@ class EngineController(QObject):
         self._host.unload()
 
     def progress(self, status: EngineStatus) -> str:
-        """What an engine that loads does, and for how long."""
+        """What an engine that loads does, how far it is where that is known, and for how long."""
+        if status.percent is not None:
+            how_far = self.tr("{what} {percent} %, {seconds} s")
+            return how_far.format(what=status.sentence, percent=status.percent, seconds=status.seconds)
         if not status.seconds:
             return status.sentence
         return self.tr("{what} {seconds} s").format(what=status.sentence, seconds=status.seconds)
@@ -145,6 +148,8 @@ class EngineController(QObject):
     def _words(self, status: EngineStatus) -> str:
         match status.kind:
             case "loading":
+                if status.percent is not None:
+                    return self.tr("preparing, {percent} %").format(percent=status.percent)
                 if status.preparing:
                     return self.tr("preparing, {seconds} s").format(seconds=status.seconds)
                 return self.tr("loading, {seconds} s").format(seconds=status.seconds)

@@ -14,7 +14,6 @@ from desktop.library import (
     KnownModel,
     list_known,
     models_folder,
-    overall,
 )
 from desktop.library.processes import ModuleProcess
 from desktop.views import dock
@@ -150,7 +149,7 @@ class ExportsController(QObject):
     def _show(self, state: ExportState) -> None:
         if self._leaving:
             return
-        share = None if state.over else overall(state) or 0.0
+        share = None if state.over else state.share or 0.0
         dock.set_progress(share)
         self._window.header.set_export("" if share is None else f"{int(100 * share)} %", self._words(state))
         if self._page is not None:

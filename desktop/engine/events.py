@@ -24,6 +24,7 @@ class EngineStatus:
     elsewhere: bool = False  # it failed, and would again unless it is computed on another device
     info: EngineInfo | None = None  # once it was loaded
     preparing: bool = False  # it loads, and its bundle is made first
+    percent: int | None = None  # of that bundle, once it is known
 
     @property
     def writer(self) -> str | None:

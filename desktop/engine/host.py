@@ -17,6 +17,7 @@ from desktop.engine.safe_start import SafeStart
 from desktop.engine.seat import Seat
 from desktop.engine.sources import EMBEDDED, RemoteModel, Source
 from desktop.mailbox import Mailbox
+from desktop.stages import overall
 from desktop.told import told
 from runtime import BackendUnavailableError, CoreMLError, DeviceMemoryError, GenerationOptions, Message
 
@@ -299,11 +300,13 @@ class EngineHost(QObject):
     def _take_word(self, seat: Seat, word: Word) -> None:
         source = seat.status.source
         match word:
-            case Preparing():
+            case Preparing(stage, fraction):
                 sentence = self.tr(
                     "Preparing {name} for this computer: this is needed only once, and can take two minutes."
                 ).format(name=EMBEDDED.name)
-                self._set_status(seat, replace(seat.status, sentence=sentence, preparing=True))
+                share = overall(stage, fraction, fetched=False)
+                percent = seat.status.percent if share is None else int(100 * share)
+                self._set_status(seat, replace(seat.status, sentence=sentence, preparing=True, percent=percent))
             case Loaded(info):
                 seconds = int(monotonic() - seat.load_begun)
                 kind: StatusKind = "answering" if self._answers_of(seat) else "ready"

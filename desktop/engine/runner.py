@@ -55,7 +55,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Preparing:
-    """The embedded model's bundle is being made. Told again and again."""
+    """The embedded model's bundle is being made. Told again and again, from the exporter's first word on with its stage
+    and the share of it that is done, 0 to 1."""
+
+    stage: str = ""
+    fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ class Runner:
             return str(source.path)
         if not embedded_folder().exists():
             self._say(Preparing())  # the exporter's own first word may take half a minute
-        return str(embedded_bundle(notice=lambda *_: self._say(Preparing()), cancelled=self._leaving.is_set))
+        return str(embedded_bundle(notice=lambda *stage: self._say(Preparing(*stage)), cancelled=self._leaving.is_set))
 
     @contextlib.contextmanager
     def _marked(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ from desktop.library.known_models import KnownModel, Takes, list_known
 from desktop.library.library import ModelLibrary, models_folder
 from desktop.library.service_check import ServiceCheck, ServiceVerdict
 from desktop.library.sizes import disk_size, memory_size
-from desktop.library.stages import overall
 
 __all__ = [
     "DoctorJob",
@@ -32,6 +31,5 @@ __all__ = [
     "list_known",
     "memory_size",
     "models_folder",
-    "overall",
     "why_no_export",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from desktop.library.processes import CLOSE_MILLISECONDS, ModuleProcess
+from desktop.stages import overall
 from desktop.told import told_as
 
 _NOTES = 50  # that are kept
@@ -63,6 +64,11 @@ class ExportState:
     def over(self) -> bool:
         """Whether nothing more will happen."""
         return self.kind in ("stopped", "done", "failed")
+
+    @property
+    def share(self) -> float | None:
+        """Of all stages, 0 to 1; None while the exporter starts. Never less than in a stage before."""
+        return 1.0 if self.kind == "done" else overall(self.stage, self.fraction or 0.0)
 
 
 class ExportJob(QObject):

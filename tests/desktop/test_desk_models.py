@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED
-from desktop.library import ExportRequest, ExportState, overall
+from desktop.library import ExportRequest, ExportState
 from desktop.store.records import StoredMessage
 from desktop.views.models.dialog import ModelsDialog
 from desktop.views.models.export_progress import ExportProgress
@@ -310,7 +310,7 @@ def test_the_bar_of_an_export_and_the_header_tell_of_one_share(qtbot: QtBot) -> 
     for stage, done in (("download", 50), ("verify", 0), ("verify", 25)):
         state = ExportState(kind="running", request=request, stage=stage, done=done, total=100)
         progress.set_state(state)
-        share = overall(state)
+        share = state.share
         assert share is not None
         assert progress.bar.value() / progress.bar.maximum() == pytest.approx(share, abs=0.001)
     progress.set_state(ExportState(kind="running", request=request))

@@ -46,6 +46,11 @@ def test_a_model_that_is_still_to_be_made_is_not_called_ready(
     wait(qtbot, lambda: desk.host.status.seconds > 0)  # each second is told, so that it is seen to go on
     shown = [label.text() for label in desk.view.findChildren(QLabel) if label.isVisible()]
     assert any(text.startswith(told.split(":")[0]) and text.endswith(" s") for text in shown), shown
+    wait(qtbot, lambda: (desk.host.status.percent or 0) > 0)
+    percent = f"{desk.host.status.percent} %"
+    assert f"preparing, {percent}" in desk.shell.window.header.model_button.text()
+    shown = [label.text() for label in desk.view.findChildren(QLabel) if label.isVisible()]
+    assert any(text.startswith(told.split(":")[0]) and f" {percent}, " in text for text in shown), shown
 
 
 def test_a_model_that_is_there_is_ready_when_the_welcome_says_so(qtbot: QtBot, desk: Desk, tiny: Path) -> None:

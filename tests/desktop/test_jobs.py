@@ -15,6 +15,7 @@ from desktop.controllers.welcome import LARGER
 from desktop.library import KnownModel, list_known
 from desktop.library.doctor_job import DoctorJob, DoctorState
 from desktop.library.export_job import ExportJob, ExportRequest, ExportState
+from desktop.stages import overall
 from runtime import Bundle
 from tests.desktop.engines import wait
 
@@ -142,3 +143,10 @@ def test_the_doctors_refusal_is_its_sentence_and_it_can_be_stopped(qtbot: QtBot,
     wait(qtbot, lambda: bool(states[-1].step))
     doctor.close()
     assert states[-1].kind == "stopped"
+
+
+def test_where_nothing_is_fetched_an_export_begins_at_nothing_and_ends_whole() -> None:
+    assert overall("hash", 0.0, fetched=False) == 0
+    assert overall("seal", 1.0, fetched=False) == overall("seal", 1.0) == 1
+    assert overall("hash", 0.0) == overall("download", 1.0) != 0
+    assert overall("", 0.0) is overall("download", 0.5, fetched=False) is None

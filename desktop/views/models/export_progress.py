@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from desktop.library import ExportState, overall
+from desktop.library import ExportState
 from desktop.views.models.words import pace, stage_title
 from desktop.views.parts import Paragraph, label, reading_column
 from desktop.views.sheet import set_kind
@@ -67,7 +67,7 @@ class ExportProgress(QWidget):
             }[state.kind].format(name=name)
         )
         self.stage.setText(f"{stage_title(state.stage)}…")
-        share = overall(state)
+        share = state.share
         self.bar.setRange(0, _STEPS if share is not None else 0)
         if share is not None:
             self.bar.setValue(round(share * _STEPS))
