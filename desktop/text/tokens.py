@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 
@@ -45,6 +46,10 @@ class _Reader:
     heading: int = 0
     rows: list[list[tuple[Span, ...]]] | None = None
     aligns: list[Align] = field(default_factory=list)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.source.split("\n")  # once for all fences
 
     def read(self, token: Token) -> None:
         match token.type:
@@ -120,7 +125,7 @@ class _Reader:
         self._show_marker()
         closed = self.final or token.type == "code_block"
         if not closed and token.map:
-            last = self.source.split("\n")[token.map[1] - 1 : token.map[1]]
+            last = self._lines[token.map[1] - 1 : token.map[1]]
             end = _FENCE_END.match(last[0]) if last and token.map[1] - token.map[0] > 1 else None
             closed = end is not None and end[1].startswith(token.markup)
         language = token.info.strip().split(" ")[0] if token.info.strip() else ""

@@ -62,3 +62,9 @@ def test_blanks_in_a_cell_are_looked_at_once() -> None:
     (table,) = read(f"|a|\n|---|\n|b{blanks}c<br>{blanks}d{blanks}<br>e|")
     assert isinstance(table, Table)
     assert plain_text([table]) == f"a\nb{blanks}c\nd\ne"
+
+
+def test_the_lines_of_a_text_that_grows_are_counted_once_for_all_its_code() -> None:
+    text = "> ```\n" * 2001
+    splits = calls(lambda: Markdown().update(text))["split"]
+    assert splits < 100
