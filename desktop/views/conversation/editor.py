@@ -102,6 +102,8 @@ class InlineEditor(QWidget):
         y, right = height + self._style.gap(2), width
         for button in (self.send, self.cancel):
             size = button.sizeHint()
+            if size.width() > right < width:  # beside the one before there is no room
+                y, right = y + self.send.height() + self._style.gap(2), width
             place(button, QRect(QPoint(right - size.width(), y), size), width)
             right -= size.width() + self._style.gap(2)
         y += self.send.height()

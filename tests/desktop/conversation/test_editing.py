@@ -106,3 +106,19 @@ def test_the_way_to_the_newest_message_lies_over_no_button_of_an_editor(
     assert bar.value() < bar.maximum()
     assert True in seen
     assert percent == 100 or False in seen, "there it would lie over them"
+
+
+@pytest.mark.parametrize("width", [280, 336, 480, 800])
+def test_no_button_of_an_editor_is_cut_where_text_is_large(
+    application: QApplication, view: ConversationView, width: int
+) -> None:
+    theme().apply(replace(Settings(), text_size=200))
+    view.window().resize(width, 600)
+    view.set_items([user(1, "Hello")])
+    view.open_editor(1)
+    QApplication.processEvents()
+    opened = editor(view, 1)
+    boxes = [button.geometry() for button in (opened.send, opened.cancel)]
+    assert all(opened.rect().contains(box) for box in boxes)
+    assert not boxes[0].intersects(boxes[1])
+    assert (boxes[0].y() == boxes[1].y()) == (width > 400)
