@@ -21,15 +21,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from desktop.engine.sources import LocalModel
-from desktop.library import ModelEntry
 from desktop.settings import Settings
-from desktop.store.records import Chat, Service
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.commands import COMMANDS
-from desktop.views.models.menu import ModelMenu
-from desktop.views.sidebar.model import ChatListModel
-from desktop.views.sidebar.rows import ChatRow
 from desktop.views.theme import theme
 from desktop.views.window import MainWindow
 from desktop.views.window_state import WindowState
@@ -222,21 +216,6 @@ def test_names_are_shown_letter_by_letter(window: MainWindow) -> None:
     assert button.accessibleName() == f"Remote service: {name}. Ready"
     for tip, words in ((button.toolTip(), button.accessibleName()), (title.toolTip(), name)):
         assert QTextDocumentFragment.fromHtml(tip).toPlainText() == words
-
-
-def test_tool_tips_show_letter_by_letter_what_models_services_and_chats_are_called(qtbot: QtBot) -> None:
-    name = "<b>7</b> & <img src='x'>"
-    damaged = ModelEntry(source=LocalModel(path=Path("m"), name="m"), path=Path("m"), damaged=name)
-    service = Service(id=1, name="Svc", url=f"https://a.example/{name}", model=None, has_key=False)
-    menu = ModelMenu([damaged], [service])
-    qtbot.addWidget(menu)
-    chats = ChatListModel()
-    chats.set_rows([ChatRow(chat=Chat(id=1, title=name, titled_by_user=True, created=0, updated=0))])
-    tips = [action.toolTip() for action in menu.actions() if action.isCheckable()]
-    tips.append(chats.data(chats.index(0), Qt.ItemDataRole.ToolTipRole))
-    assert len(tips) == 3
-    for shown in tips:
-        assert name in QTextDocumentFragment.fromHtml(shown).toPlainText()
 
 
 def test_a_long_title_is_cut_to_see_and_whole_to_hear(window: MainWindow) -> None:
