@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ class FileHashes:
         """SHA-256 of `file` in hexadecimal; `progress` gets the bytes read so far."""
         status = file.stat()
         key = f"{file.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
-        note = self._folder / hashlib.sha256(key.encode()).hexdigest()
+        note = self._folder / hashlib.sha256(os.fsencode(key)).hexdigest()
         with suppress(OSError):  # not hashed yet, most likely
             return note.read_text(encoding="ascii")
         digest = sha256_of(file, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,4 +121,4 @@ class Bundle:
         # Tied to place and change time as well: a copy, or an edited file, is hashed anew.
         stamp = [str(self.folder.resolve()), self.hash]
         stamp += [str(self._path(name).stat().st_mtime_ns) for name in self.manifest.files]
-        return cache_folder() / "verified" / hashlib.sha256("\n".join(stamp).encode()).hexdigest()
+        return cache_folder() / "verified" / hashlib.sha256(os.fsencode("\n".join(stamp))).hexdigest()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from export.filehash import FileHashes
 
@@ -22,6 +25,13 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     file.write_bytes(b"b" * 10_000_000)
     os.utime(file, ns=(1, 1))
     assert hashes.get(file, reads.append) == hashlib.sha256(b"b" * 10_000_000).hexdigest()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system takes no such name")
+def test_a_file_whose_name_is_no_utf_8_is_hashed(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"weights\xff")
+    file.write_bytes(b"x")
+    assert FileHashes(tmp_path / "hashes").get(file, lambda _: None) == hashlib.sha256(b"x").hexdigest()
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

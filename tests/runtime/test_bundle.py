@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,16 @@ def test_a_copy_is_hashed_anew(bundle_folder: Path, cache: Path, tmp_path: Path)
     flip(moved / WEIGHT_FILE, keep_time=True)
     with pytest.raises(BundleError, match="its hash differs"):
         Bundle.open(moved)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system takes no such name")
+def test_a_folder_whose_name_is_no_utf_8_opens_and_is_remembered(
+    bundle_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    odd = bundle_folder.rename(tmp_path / os.fsdecode(b"odd\nna\xffme"))
+    Bundle.open(odd)
+    flip(odd / WEIGHT_FILE, keep_time=True)
+    Bundle.open(odd)
 
 
 def test_a_cache_that_cannot_be_written_costs_a_hash_and_nothing_else(
