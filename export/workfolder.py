@@ -167,10 +167,19 @@ def _is_there(file: Path, opened: TextIO) -> bool:
 
 
 def behind_link(output: Path) -> Path:
-    """Where `output` leads to, so that a link stays one. Raises OptionError for one that leads nowhere."""
+    """Where `output` leads to, so that a link stays one. Raises OptionError for one that leads nowhere, and for a path
+    that coremltools cannot write to."""
+    whole = os.path.realpath(output)
+    try:
+        whole.encode()
+    except UnicodeEncodeError:
+        raise OptionError(
+            f"The path {whole} is no UTF-8, and coremltools cannot write there; go to another folder.",
+            option=", or name another --output",
+        ) from None
     if not output.is_symlink():
         return output
-    place = Path(os.path.realpath(output))
+    place = Path(whole)
     if not place.exists() and not set_aside_path(place).exists():  # the latter after a kill: see `work_folder`
         raise OptionError(
             f"{output} is a link to {place}, which does not exist; remove it.", option=", or name another --output"

@@ -171,6 +171,16 @@ class _SafetensorsShard(_Shard):
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
+            file.open("rb").close()  # safetensors says of a file that may not be read that it does not exist
+            str(file).encode()
+        except OSError as error:
+            why = error.strerror or error
+            raise CheckpointError(f"{file} cannot be read ({why}); check the path and its permissions.") from None
+        except UnicodeEncodeError:
+            raise CheckpointError(
+                f"The path {file} is no UTF-8, which safetensors cannot open; rename its folder."
+            ) from None
+        try:
             with self._open() as opened:
                 slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
                 self.shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}

@@ -221,6 +221,16 @@ def test_a_replacement_through_a_link_that_was_killed_is_put_right_too(output: P
         assert (link / "manifest.json").read_text() == "old"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system takes no such name")
+def test_a_place_whose_path_is_no_utf_8_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / os.fsdecode(b"odd\xff")
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    for output in (odd, Path("tiny")):
+        with pytest.raises(OptionError, match=r"is no UTF-8, and coremltools cannot write there; .+ another --output"):
+            behind_link(output)
+
+
 @pytest.mark.parametrize("after", ["one rename", "both"])
 def test_a_replacement_that_was_killed_is_put_right_by_the_next_run(output: Path, after: str) -> None:
     make(set_aside_path(output), "old")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,21 @@ def test_bin_files_of_torch_before_1_6_are_read(folder: Path) -> None:
     torch.save(tensors, folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
     checkpoint = Checkpoint.open(folder)
     assert all(torch.equal(checkpoint.tensor(name), tensors[name]) for name in tensors)
+
+
+def test_what_cannot_be_read_is_not_called_damaged(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be read \(.+\); check the path and its perm"):
+        Checkpoint.open(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system takes no such name")
+def test_a_folder_whose_name_is_no_utf_8_is_to_be_renamed(folder: Path) -> None:
+    odd = folder.rename(folder.with_name(os.fsdecode(b"odd\xff")))
+    with pytest.raises(CheckpointError, match="is no UTF-8, which safetensors cannot open; rename its folder"):
+        Checkpoint.open(odd)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
