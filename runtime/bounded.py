@@ -12,6 +12,7 @@ from runtime.sizes import data_size
 
 MOST_BYTES = 256_000_000
 """Of a text: some sixty million tokens, which take gigabytes as ids."""
+_PIECE_BYTES = 1 << 20
 
 
 def open_bounded(file: Path) -> BinaryIO:
@@ -33,7 +34,12 @@ def read_bounded(file: Path, most: int = MOST_BYTES) -> bytes:
 
 def read_stream(stream: BinaryIO, most: int = MOST_BYTES) -> bytes:
     """All bytes that are still to come. Raises OSError, which says the bound, for more than `most` of them."""
-    data = stream.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"It holds more than {data_size(most)}")
-    return data
+    # In pieces: one call would ask for room for the whole bound, which a process whose memory is limited has not.
+    data = bytearray()
+    while len(data) <= most:
+        wanted = min(_PIECE_BYTES, most + 1 - len(data))
+        piece = stream.read(wanted)
+        data += piece
+        if len(piece) < wanted:  # the end; a terminal would wait for another one
+            return bytes(data)
+    raise OSError(errno.EFBIG, f"It holds more than {data_size(most)}")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_a_stream_is_read_no_further_than_its_bound() -> None:
         read_stream(io.BufferedReader(endless), 100_000)
     assert endless.given < 2 * 100_000 + io.DEFAULT_BUFFER_SIZE
     assert MOST_BYTES >= 100_000_000
+
+
+def test_a_small_file_takes_no_memory_for_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    tracemalloc.start()
+    try:
+        read_bounded(file)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < MOST_BYTES // 20
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
