@@ -16,6 +16,7 @@ from pathlib import Path
 from runtime.cli.parser import Parser
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
+from runtime.exhausted import memory_exhausted
 from runtime.interrupt import StopOnInterrupt, leave
 from runtime.packages import check_exporter, check_python, missing_package
 
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         more = {"kind": "DiskError"} if error.errno == errno.ENOSPC else {}
         _report(arguments, "error: ", _describe(error), **more)
         drop(sys.stdout)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not memory_exhausted(error):
+            raise
+        _report(arguments, "error: ", "The machine's memory ran out; close other programs and try again to go on.")
         return 1
     except KeyboardInterrupt:
         _report(arguments, "\n", "Stopped; run the same command again to go on from here.")

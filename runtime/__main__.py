@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from runtime.cli.failure import tell_failure, wants_json
 from runtime.cli.streams import drop, open_closed_streams
 from runtime.errors import UserFacingError
+from runtime.exhausted import MEMORY_ENDED, memory_exhausted
 from runtime.interrupt import leave
 from runtime.packages import check_python, missing_package
 
@@ -66,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         tell_failure(_describe(error), out, err, json_lines=json_lines)
         drop(out)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not memory_exhausted(error):
+            raise
+        tell_failure(MEMORY_ENDED, out, err, json_lines=json_lines)
         return 1
     return code
 

@@ -24,6 +24,7 @@ from runtime.backends.threads import suit_threads
 from runtime.engines.local import LocalEngine
 from runtime.engines.wire import from_line, pack, pack_error, to_line, unpack
 from runtime.errors import EngineError, MachineMemoryError, UserFacingError
+from runtime.exhausted import MEMORY_ENDED, memory_exhausted
 from runtime.pipes import take_pipes
 
 Message = dict[str, Any]
@@ -118,14 +119,14 @@ class Worker:
             work()
         except UserFacingError as error:
             self._channel.say(call, "error", value=pack_error(error))
-        except MemoryError:
-            sentence = "The machine's memory ran out; close other programs, or choose a smaller bundle, and ask again."
-            self._channel.say(call, "error", value=pack_error(MachineMemoryError(sentence)))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             sentence = f"{error.strerror or error}{where}; check the path, its permissions and the free space."
             self._channel.say(call, "error", value=pack_error(EngineError(sentence)))
         except Exception as error:  # noqa: BLE001  (a bug, which keeps its traceback on the other side)
+            if memory_exhausted(error):
+                self._channel.say(call, "error", value=pack_error(MachineMemoryError(MEMORY_ENDED)))
+                return
             self._channel.say(call, "bug", value="".join(traceback.format_exception(error)))
 
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from runtime.chat import Message
 from runtime.engines.child import Limits
@@ -129,16 +130,14 @@ def test_a_killed_child_is_a_sentence_and_the_next_call_has_another(
     assert finish(engine.complete("The capital", GREEDY)).text == alone
 
 
-def test_memory_that_ran_out_in_a_child_is_an_error_of_its_own_kind() -> None:
+@pytest.mark.parametrize("take", [lambda: bytearray(1 << 60), lambda: torch.empty(1 << 60)], ids=["python", "torch"])
+def test_memory_that_ran_out_in_a_child_is_an_error_of_its_own_kind(take: Callable[[], Any]) -> None:
     said: list[dict[str, str]] = []
     worker = Worker.__new__(Worker)
     channel: Any = SimpleNamespace(say=lambda *_, value: said.append(value))
     worker._channel = channel
 
-    def full() -> None:
-        raise MemoryError
-
-    worker._guarded(1, full)
+    worker._guarded(1, take)
     assert type(unpack_error(said[0])) is MachineMemoryError
 
 
