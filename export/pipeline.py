@@ -22,7 +22,7 @@ from export.compress import compress
 from export.measures import get_calibration, spread_bits
 from export.open_files import allow_open_files
 from export.progress import Progress
-from export.recipes import Recipe, make_recipe
+from export.recipes import Recipe, check_choices, make_recipe
 from export.reference import CheckpointReader, StoreReader
 from export.sources import ResolvedSource, resolve, source_hash
 from export.store import TensorStore
@@ -65,6 +65,13 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     if options.max_kl is not None and not options.verify:
         raise OptionError("--max-kl is what verification accepts, which --no-verify leaves out; give one of them.")
     size_bytes = parse_size(options.size) if options.size is not None else None
+    check_choices(
+        weights=options.weights,
+        group_size=options.group_size,
+        mean_kl=options.max_kl,
+        size_bytes=size_bytes,
+        calibrated=options.calibrate is not None,
+    )
     text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)
     config = FalconConfig.open(source.folder)

@@ -98,6 +98,25 @@ _ROW_MULTIPLE: Mapping[Bits, int] = {4: 2, 6: 4}  # columns that fill whole byte
 _LEAST_CONTEXT = 8  # tokens; tracing's example is 5 long
 
 
+def check_choices(
+    *, weights: str, group_size: int | None, mean_kl: float | None, size_bytes: int | None, calibrated: bool
+) -> None:
+    """Raises OptionError for what no model can have, so that it is told before one is looked for."""
+    if weights not in _TABLE:
+        raise OptionError(f"--weights {weights} is unknown; choose one of {', '.join(WEIGHTS)}.")
+    has_codebooks = FORMATS[weights].kind == "lut"
+    if group_size is not None and not has_codebooks:
+        raise OptionError(f"--group-size is of codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
+    if group_size is not None and group_size < 1:
+        raise OptionError(f"--group-size must be at least 1, not {group_size}.")
+    if mean_kl is not None and not 0 < mean_kl < math.inf:  # false for NaN, too
+        raise OptionError(f"--max-kl must be a number above 0, not {mean_kl}; --no-verify accepts anything.")
+    if size_bytes is not None and weights != "lut4":
+        raise OptionError("--size spreads codebooks of 4, 6 and 8 bits by itself; leave out --weights.")
+    if calibrated and not has_codebooks:
+        raise OptionError(f"--calibrate weighs codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
+
+
 def make_recipe(
     config: FalconConfig,
     *,
@@ -110,14 +129,15 @@ def make_recipe(
 ) -> Recipe:
     """The recipe for one model; `mean_kl` replaces the format's tolerance, a `group_size` of None is Recipe's. Raises
     OptionError for an option that this model cannot have."""
-    if weights not in _TABLE:
-        raise OptionError(f"--weights {weights} is unknown; choose one of {', '.join(WEIGHTS)}.")
+    check_choices(
+        weights=weights,
+        group_size=group_size,
+        mean_kl=mean_kl,
+        size_bytes=size_bytes,
+        calibrated=calibration is not None,
+    )
     if group_size is None:
         group_size = Recipe.group_size
-    elif FORMATS[weights].kind != "lut":
-        raise OptionError(f"--group-size is of codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
-    if group_size < 1:
-        raise OptionError(f"--group-size must be at least 1, not {group_size}.")
     context = min(2048, config.context_length) if context_length is None else context_length
     if not _LEAST_CONTEXT <= context <= config.context_length:
         raise OptionError(
@@ -129,13 +149,7 @@ def make_recipe(
     if FORMATS[embedding].kind == "lut" and config.vocab_size % group_size:
         embedding = "int8"  # fine-tuned models add a token or two: rows with scales of their own make no groups
     if mean_kl is not None:
-        if not 0 < mean_kl < math.inf:  # false for NaN, too
-            raise OptionError(f"--max-kl must be a number above 0, not {mean_kl}; --no-verify accepts anything.")
         tolerance = dataclasses.replace(tolerance, mean_kl=mean_kl)
-    if size_bytes is not None and weights != "lut4":
-        raise OptionError("--size spreads codebooks of 4, 6 and 8 bits by itself; leave out --weights.")
-    if calibration is not None and FORMATS[weights].kind != "lut":
-        raise OptionError(f"--calibrate weighs codebooks, and {weights} has none; choose lut4, lut6 or lut8.")
     recipe = Recipe(
         linear=weights,
         embedding=embedding,

@@ -29,7 +29,7 @@ from export.store import TensorStore
 from export.verify import QualityError
 from runtime.bundle import Bundle
 from runtime.engines.local import LocalEngine
-from runtime.errors import UserFacingError
+from runtime.errors import OptionError, UserFacingError
 from tests import patience
 from tests.conftest import Bundles, Checkpoints
 from tests.tools import VOCAB_SIZE, copy_bundle, export_bundle, file_hashes, train_tokenizer
@@ -103,6 +103,13 @@ def output(tmp_path: Path) -> Path:
 def work_folder(output: Path) -> Path:
     (folder,) = (p for p in output.parent.iterdir() if p != output)
     return folder
+
+
+def test_what_no_model_can_have_is_told_before_one_is_looked_for() -> None:
+    with pytest.raises(OptionError, match="--weights lut5 is unknown"):
+        export("no-such-model", ExportOptions(weights="lut5"), SilentProgress())
+    with pytest.raises(OptionError, match="--max-kl must be a number above 0"):
+        export("no-such-model", ExportOptions(max_kl=-1.0), SilentProgress())
 
 
 def test_what_a_mac_puts_beside_files_on_foreign_disks_is_read_for_none_and_no_part_of_the_bundle(
