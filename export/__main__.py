@@ -173,22 +173,27 @@ def _list(arguments: Sequence[str]) -> int:
 
 def _inspect(arguments: Sequence[str]) -> int:
     parser = Parser(prog="python -m export inspect", description="Show what a bundle holds.")
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument(
+        "bundle", type=Path, help="folder made by `python -m export`; falcon-tiny-instruct is the embedded model"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
     chosen = parser.parse_args(arguments)
 
+    from runtime.cli.folders import model_folder
+
+    folder = model_folder(chosen.bundle, sys.stderr)
     if chosen.html:
         from export.report import write_html
 
-        write_html(chosen.bundle, chosen.html)
+        write_html(folder, chosen.html)
         print(chosen.html)
         return 0
 
     from export.inspection import inspect, render
 
-    report = inspect(chosen.bundle)
+    report = inspect(folder)
     print(json.dumps(report, indent=1) if chosen.json else render(report))
     return 0
 

@@ -110,6 +110,13 @@ class TestListings:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "pages"]
         assert list((tmp_path / "pages").iterdir()) == []
 
+    def test_the_embedded_model_has_its_name_here_too(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("FALCONET_CACHE", str(tmp_path / "file" / "below"))  # which spares the export itself
+        assert "set FALCONET_CACHE" in run.refused("inspect", "falcon-tiny-instruct")
+
     def test_inspect_of_figures_that_are_none_names_the_manifest(
         self, run: Run, bundles: Bundles, tmp_path: Path
     ) -> None:
