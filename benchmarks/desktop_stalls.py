@@ -21,6 +21,8 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtWidgets import QProgressDialog, QPushButton
+
 from benchmarks.desktop_stream import Heartbeat, answer, message, wait
 from benchmarks.record import check_clean, make_record, measured, write_record
 from desktop.app import make_application
@@ -115,11 +117,26 @@ class Cases:
 
     def load(self) -> dict[str, float]:
         """A file of 30 MB is imported."""
-        file = self.folder / "chats.json"
-        file.write_text(chats(30_000_000), encoding="utf-8")
-        told: list[object] = []
+        file, told = self.large(), list[object]()
         self.desk.transfer.imported.connect(told.append)
         return self.measure(lambda: self.desk.transfer.load(file), lambda: bool(told))
+
+    def cancel_load(self, after: int) -> dict[str, float]:
+        """Such an import is cancelled after so many milliseconds: in seconds, how long until that is told."""
+        file, told = self.large(), list[str]()
+        self.desk.transfer.told.connect(lambda sentence, _: told.append(sentence))
+        self.desk.transfer.load(file)
+        wait(after)
+        (progress,) = self.desk.shell.window.findChildren(QProgressDialog)
+        (button,) = progress.findChildren(QPushButton)
+        return self.measure(button.click, lambda: bool(told))
+
+    def large(self) -> Path:
+        """Such a file."""
+        file = self.folder / "chats.json"
+        if not file.exists():
+            file.write_text(chats(30_000_000), encoding="utf-8")
+        return file
 
     def export(self, ending: str) -> dict[str, float]:
         """A chat with 400 formulas is written."""
@@ -176,6 +193,8 @@ def main() -> int:
                 "".join(f"- {_LINE}\n" for _ in range(1300))[:102_000], 100_000, 60
             ),
             "model_changed": cases.change_model,
+            "import_30MB_read_cancelled": lambda: cases.cancel_load(500),
+            "import_30MB_added_cancelled": lambda: cases.cancel_load(8000),
             "import_30MB": cases.load,
             "html_400_formulas": lambda: cases.export(".html"),
             "pdf_400_formulas": lambda: cases.export(".pdf"),

@@ -16,19 +16,31 @@ from desktop.controllers.store_work import StoreWork
 from desktop.files import file_name
 from desktop.settings import ContextPolicy
 from desktop.store.store import Store
-from desktop.store.transfer import Kind, Paper, export_chats, import_file, import_in_pieces, is_large, render_paper
+from desktop.store.transfer import (
+    Kind,
+    Paper,
+    Progress,
+    export_chats,
+    import_file,
+    import_in_pieces,
+    is_large,
+    render_paper,
+    size_of,
+)
 from desktop.text import Drawing, draw
 from desktop.told import told
 from desktop.views.conversation.work import work
 from desktop.views.models.asking import ask
 from desktop.views.pdf import check_place, pdf_steps, write_pdf
-from desktop.views.progress import progress_dialog
+from desktop.views.progress import import_words, progress_dialog
 from runtime import GenerationOptions, UserFacingError
 
 _log = logging.getLogger(__name__)
 
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json", ".zip": "archive"}
 PDF = ".pdf"
+_LONG = 1_000_000  # bytes of chats: importing them is shown at once, as it takes longer than one waits without a word
+_PARTS = 1000  # of an import's bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +63,8 @@ class TransferController(QObject):
         super().__init__(parent)
         self._store, self._window = store, window
         self._prints: list[_Print] = []  # under way
-        self._exports: list[StoreWork] = []
-        self._import: StoreWork | None = None  # under way
+        self._work: list[StoreWork] = []  # that something is still done of
+        self._import: StoreWork | None = None  # whose end is not sure yet
         self.context_policy = GenerationOptions().context_policy
         """Of chats that other programs wrote."""
 
@@ -125,14 +137,11 @@ class TransferController(QObject):
         said = self.tr("Chats are being written to {file}…").format(file=file.name)
         progress = progress_dialog(self._window, self.tr("Export Chats"), said, len(chats))
         progress.canceled.connect(job.cancel)
-        progress.setValue(0)
 
         def ended(failure: Exception | None) -> None:
-            if job not in self._exports:  # the program ended meanwhile
+            if job not in self._work:  # the program ended meanwhile
                 return
-            self._exports.remove(job)
             progress.deleteLater()
-            job.deleteLater()
             if failure is not None:
                 raise failure
             if not job.cancelled:
@@ -140,17 +149,24 @@ class TransferController(QObject):
 
         job.went.connect(progress.setValue)
         job.ended.connect(ended)
-        self._exports.append(job)
+        self._start(job)
+
+    def _start(self, job: StoreWork) -> None:
+        def left() -> None:
+            if job in self._work:
+                self._work.remove(job)
+                job.deleteLater()
+
+        job.left.connect(left)
+        self._work.append(job)
         job.start()
 
     def close(self) -> None:
         """End exports, whose files are whole or not there, and an import, of which nothing stays; write PDFs that are
         under way: formulas that were not drawn yet as their source."""
-        while self._exports:
-            self._exports.pop().close()
-        if self._import is not None:
-            self._import.close()
-            self._import = None
+        while self._work:
+            self._work.pop().close()
+        self._import = None
         while self._prints:
             job = self._prints.pop()
             try:
@@ -219,19 +235,28 @@ class TransferController(QObject):
             self._tell_imported(chats, errors)
 
     def _load_beside(self, files: Sequence[Path]) -> None:
-        said = self.tr("Chats are being imported…")
-        shown = progress_dialog(self._window, self.tr("Import Chats"), said, 100)
+        size = sum(map(size_of, files))
+        said = import_words(files[0].name, Progress("reading", 0, size, 0.0))
+        shown = progress_dialog(self._window, self.tr("Import Chats"), said, _PARTS)
+        if size > _LONG:
+            shown.show()
         chats: list[int] = []
         errors: list[UserFacingError] = []
         add = partial(_add_chats, files, self.context_policy, chats, errors)
         job = self._import = StoreWork(self._store.folder, add, "import", self)
 
+        def went(report: tuple[int, Progress]) -> None:
+            place, progress = report
+            shown.setValue(int(_PARTS * (place + progress.overall) / len(files)))
+            shown.setLabelText(import_words(files[place].name, progress))
+
         def ended(failure: Exception | None) -> None:
+            if job not in self._work:  # the program ended meanwhile
+                return
             self._import = None
             if isinstance(failure, UserFacingError):
                 errors.append(failure)
             shown.deleteLater()  # which cancels nothing, as closing it would
-            job.deleteLater()
             if job.cancelled and not chats:
                 cancelled = self.tr("The import was cancelled; no chats were added.")
                 self.told.emit("\n".join([cancelled, *map(told, errors)]), not errors)
@@ -240,11 +265,11 @@ class TransferController(QObject):
             if failure is not None and not isinstance(failure, UserFacingError):
                 raise failure
 
-        job.went.connect(shown.setValue)
+        job.went.connect(went)
         job.ended.connect(ended)
         shown.canceled.connect(job.cancel)
         shown.canceled.connect(shown.hide)
-        job.start()
+        self._start(job)
 
     def _tell_imported(self, chats: Sequence[int], errors: Sequence[UserFacingError]) -> None:
         if chats:
@@ -265,13 +290,13 @@ def _add_chats(
     chats: list[int],
     errors: list[UserFacingError],
     store: Store,
-    went: Callable[[int], None],
+    went: Callable[[tuple[int, Progress]], None],
 ) -> None:
-    """Add to `chats` what is whole, however it ends. `went` is told percents."""
-    for done, file in enumerate(files):
+    """Add to `chats` what is whole, however it ends. `went` is told how many files are behind it, and the next."""
+    for place, file in enumerate(files):
 
-        def passed(share: float, done: int = done) -> None:
-            went(int(100 * (done + share) / len(files)))
+        def passed(progress: Progress, place: int = place) -> None:
+            went((place, progress))
 
         try:
             chats += import_in_pieces(store, file, passed, context_policy=context_policy)

@@ -13,6 +13,9 @@ from runtime import GenerationOptions, Grammar, SamplingConfig, UserFacingError
 
 R = TypeVar("R", Figures, Dropped)
 
+_HINTS: dict[object, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Figures, Dropped)}
+"""Read once: it takes long, and files of chats have many messages."""
+
 
 def options_to_json(options: GenerationOptions, earlier: str = "{}") -> str:
     """Options as JSON text. Fields of `earlier` that this program does not know, a newer one's, stay in it."""
@@ -82,7 +85,7 @@ def record_from_json(kind: type[R], text: str | None) -> R | None:
 
 def record_from_dict(kind: type[R], values: object) -> R | None:
     """The record in plain values by field; None where a field is missing or of another type."""
-    hints = get_type_hints(kind)
+    hints = _HINTS[kind]
     if not isinstance(values, Mapping) or not all(_fits(values.get(name), hint) for name, hint in hints.items()):
         return None
     given: dict[str, Any] = {name: values.get(name) for name in hints}

@@ -172,7 +172,7 @@ def test_an_export_of_many_chats_that_is_cancelled_leaves_no_file(
     qtbot.waitUntil(lambda: progress.value() > 0, timeout=30_000)
     with qtbot.assertNotEmitted(transfer.told, wait=100):
         progress.findChildren(QPushButton)[0].click()
-        qtbot.waitUntil(lambda: not transfer._exports, timeout=30_000)
+        qtbot.waitUntil(lambda: not transfer._work, timeout=30_000)
     assert list((tmp_path / "to").iterdir()) == []
 
 

@@ -8,7 +8,7 @@ the chat's system prompt.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from desktop.store.transfer.building import Point, TreeBuilder
@@ -25,15 +25,16 @@ def is_chatgpt(data: object) -> bool:
     return isinstance(first, Mapping) and isinstance(first.get("mapping"), Mapping)
 
 
-def from_chatgpt(data: Any) -> list[ChatTree]:
-    """The conversations in parsed JSON; those without a message that is shown are left out."""
+def from_chatgpt(data: Any) -> tuple[int, Iterator[ChatTree]]:
+    """How many conversations there are in parsed JSON, and those with a message that is shown, each made when it is
+    asked for."""
     conversations = data if isinstance(data, list) else [data]
-    trees = [
+    trees = (
         _to_tree(conversation)
         for conversation in conversations
         if isinstance(conversation, Mapping) and isinstance(conversation.get("mapping"), Mapping)
-    ]
-    return [tree for tree in trees if tree.nodes]
+    )
+    return len(conversations), (tree for tree in trees if tree.nodes)
 
 
 def _to_tree(conversation: Mapping[str, Any]) -> ChatTree:

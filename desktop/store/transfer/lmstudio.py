@@ -42,7 +42,7 @@ def is_lmstudio(data: object) -> bool:
     return any(isinstance(message, Mapping) and "versions" in message for message in data["messages"])
 
 
-def from_lmstudio(data: Mapping[str, Any]) -> list[ChatTree]:
+def from_lmstudio(data: Mapping[str, Any]) -> ChatTree:
     """The conversation in parsed JSON."""
     created = moment_from(data.get("createdAt"))
     settings = _settings(data.get("perChatPredictionConfig"))
@@ -77,20 +77,18 @@ def from_lmstudio(data: Mapping[str, Any]) -> list[ChatTree]:
     first, nodes = builder.finish(at)
     title = data.get("name")
     last = max((node.created for node in nodes), default=created)
-    return [
-        ChatTree(
-            title=title if isinstance(title, str) else "",
-            titled_by_user=isinstance(title, str) and bool(title),
-            created=created,
-            updated=moment_from(data.get("assistantLastMessagedAt"), last),
-            pinned=data.get("pinned") is True,
-            system_prompt="\n\n".join(dict.fromkeys(prompts)),
-            options=_options(settings),
-            draft=data["clientInput"] if isinstance(data.get("clientInput"), str) else "",
-            first=first,
-            nodes=nodes,
-        )
-    ]
+    return ChatTree(
+        title=title if isinstance(title, str) else "",
+        titled_by_user=isinstance(title, str) and bool(title),
+        created=created,
+        updated=moment_from(data.get("assistantLastMessagedAt"), last),
+        pinned=data.get("pinned") is True,
+        system_prompt="\n\n".join(dict.fromkeys(prompts)),
+        options=_options(settings),
+        draft=data["clientInput"] if isinstance(data.get("clientInput"), str) else "",
+        first=first,
+        nodes=nodes,
+    )
 
 
 def _role(version: Mapping[str, Any]) -> Literal["user", "assistant", "system"] | None:

@@ -37,15 +37,16 @@ def is_own(data: object) -> bool:
     return isinstance(data, Mapping) and data.get("format") == FORMAT
 
 
-def from_json(data: Mapping[str, Any]) -> list[ChatTree]:
-    """The chats in parsed JSON. Raises TransferError for a newer form and for what `to_json` never writes."""
+def from_json(data: Mapping[str, Any]) -> tuple[int, Iterator[ChatTree]]:
+    """How many chats there are in parsed JSON, and the chats, each made when it is asked for. Raises TransferError for
+    a newer form and, then too, for what `to_json` never writes."""
     version = data.get("version")
     if isinstance(version, int) and version > VERSION:
         raise TransferError("This file was written by a newer version of this program; install that version.")
     chats = data.get("chats")
     if version != VERSION or not isinstance(chats, list):
         raise _damaged()
-    return [_to_tree(chat) for chat in chats]
+    return len(chats), map(_to_tree, chats)
 
 
 def _to_tree(chat: object) -> ChatTree:
