@@ -48,6 +48,11 @@ def typed(size: int) -> str:
     return ((_LINE + "\n") * (size // len(_LINE) + 1))[:size]
 
 
+def formulas(count: int) -> str:
+    """So many within lines, and as many on lines of their own."""
+    return "\n\n".join(f"So $x_{{{n}}} = \\frac{{{n}}}{{y^2}}$ and more.\n\n$$\\int_0^{n} x$$" for n in range(count))
+
+
 def chats(size: int) -> str:
     """A file of this program's chats, of about so many bytes."""
     nodes = [
@@ -138,14 +143,11 @@ class Cases:
             file.write_text(chats(30_000_000), encoding="utf-8")
         return file
 
-    def export(self, ending: str) -> dict[str, float]:
-        """A chat with 400 formulas is written."""
+    def export(self, text: str, ending: str) -> dict[str, float]:
+        """A chat with such an answer is written."""
         chat = self.desk.store.new_chat().id
-        formulas = "\n\n".join(
-            f"So $x_{{{n}}} = \\frac{{{n}}}{{y^2}}$ and more.\n\n$$\\int_0^{n} x$$" for n in range(200)
-        )
-        self.desk.store.add(chat, None, "assistant", formulas)
-        file = self.folder / f"page{ending}"
+        self.desk.store.add(chat, None, "assistant", text)
+        file = self.folder / f"page{chat}{ending}"
         return self.measure(lambda: self.desk.transfer.export([chat], file), file.exists)
 
     def change_model(self) -> dict[str, float]:
@@ -196,8 +198,9 @@ def main() -> int:
             "import_30MB_read_cancelled": lambda: cases.cancel_load(500),
             "import_30MB_added_cancelled": lambda: cases.cancel_load(8000),
             "import_30MB": cases.load,
-            "html_400_formulas": lambda: cases.export(".html"),
-            "pdf_400_formulas": lambda: cases.export(".pdf"),
+            "html_400_formulas": lambda: cases.export(formulas(200), ".html"),
+            "pdf_400_formulas": lambda: cases.export(formulas(200), ".pdf"),
+            "pdf_answer_500kB": lambda: cases.export(answer(125_000, maths=False), ".pdf"),
         }
         figures = measured(parts, args.only)
         if args.write:

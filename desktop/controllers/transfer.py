@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from desktop.controllers.prints import Print
 from desktop.controllers.store_work import StoreWork
 from desktop.files import file_name
 from desktop.settings import ContextPolicy
@@ -27,11 +27,9 @@ from desktop.store.transfer import (
     render_paper,
     size_of,
 )
-from desktop.text import Drawing, draw
 from desktop.told import told
-from desktop.views.conversation.work import work
 from desktop.views.models.asking import ask
-from desktop.views.pdf import check_place, pdf_steps, write_pdf
+from desktop.views.pdf import check_place
 from desktop.views.progress import import_words, progress_dialog
 from runtime import GenerationOptions, UserFacingError
 
@@ -40,17 +38,8 @@ _log = logging.getLogger(__name__)
 _ENDINGS: dict[str, Kind] = {".md": "markdown", ".html": "html", ".json": "json", ".zip": "archive"}
 PDF = ".pdf"
 _LONG = 1_000_000  # bytes of chats: importing them is shown at once, as it takes longer than one waits without a word
-_PARTS = 1000  # of an import's bar
-
-
-@dataclass(frozen=True, eq=False)
-class _Print:
-    """A PDF under way: what of it was drawn so far."""
-
-    page: Paper
-    file: Path
-    chats: int
-    drawings: dict[tuple[str, bool], Drawing | None] = field(default_factory=dict)
+_PARTS = 1000  # of the bar of an import or a PDF
+_READ = 0.2  # share of the time of a PDF: behind it, its chats are read
 
 
 class TransferController(QObject):
@@ -62,7 +51,8 @@ class TransferController(QObject):
     def __init__(self, store: Store, window: QWidget, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store, self._window = store, window
-        self._prints: list[_Print] = []  # under way
+        self._unread: dict[StoreWork, tuple[Sequence[int], Path]] = {}  # PDFs whose chats are being read
+        self._prints: list[Print] = []  # that are made
         self._work: list[StoreWork] = []  # that something is still done of
         self._import: StoreWork | None = None  # whose end is not sure yet
         self.context_policy = GenerationOptions().context_policy
@@ -120,11 +110,7 @@ class TransferController(QObject):
         beside the window, which is all but a single chat's Markdown and JSON, may fail later."""
         if file.suffix.lower() == PDF:
             check_place(file)
-            job = _Print(render_paper(self._store, chats), file, len(chats))
-            self._prints.append(job)
-            if job.page.formulas:
-                self.told.emit(self.tr("{file} is being written…").format(file=file), True)
-            self._print(job)
+            self._print(chats, file)
         elif len(chats) > 1 or _ENDINGS[file.suffix.lower()] == "html":  # whose formulas and colours take long
             self._export(chats, file)
         else:
@@ -167,42 +153,58 @@ class TransferController(QObject):
         while self._work:
             self._work.pop().close()
         self._import = None
-        while self._prints:
-            job = self._prints.pop()
+        pages = [Print(render_paper(self._store, chats), file, self) for chats, file in self._unread.values()]
+        self._unread.clear()
+        for job in (*pages, *self._prints):
             try:
-                write_pdf(job.page, job.drawings, job.file)
+                job.finish()
             except UserFacingError:
                 _log.exception("a PDF was not written before the program ended")
+        self._prints.clear()
 
-    def _print(self, job: _Print) -> None:
-        """Draw what is still to be drawn, one formula at a time so that those in sight come between; then write."""
-        wanted = ((formula.source, formula.display) for formula in job.page.formulas)
-        key = next((key for key in wanted if key not in job.drawings), None)
-        if key is None:
-            self._write(job, pdf_steps(job.page, job.drawings, job.file))
-            return
+    def _print(self, chats: Sequence[int], file: Path) -> None:
+        """Write a PDF: its chats are read and its formulas drawn beside the window, the rest is made in steps."""
+        pages: list[Paper] = []
+        reading = StoreWork(self._store.folder, partial(_read_paper, chats, pages), "paper", self)
+        said = self.tr("{file} is being written…").format(file=file.name)
+        progress = progress_dialog(self._window, self.tr("Export Chats"), said, _PARTS)
 
-        def go_on(controller: TransferController, made: Drawing | None) -> None:
-            job.drawings[key] = made
-            if job in controller._prints:
-                controller._print(job)
+        def begin(failure: Exception | None) -> None:
+            if self._unread.pop(reading, None) is None or reading.cancelled:  # the program ended, or nobody wants it
+                progress.deleteLater()
+            elif failure is not None:
+                progress.deleteLater()
+                raise failure
+            else:
+                make(Print(pages[0], file, self))
 
-        work().submit(partial(draw, *key), self, go_on)
+        def make(job: Print) -> None:
+            def leave() -> None:
+                if job in self._prints:
+                    self._prints.remove(job)
+                progress.deleteLater()
+                job.deleteLater()
 
-    def _write(self, job: _Print, steps: Iterator[None]) -> None:
-        """A step, and the next one when the window has done what it had to do."""
-        if job not in self._prints:  # the program ended meanwhile
-            return
-        try:
-            next(steps)
-        except StopIteration:
-            self._prints.remove(job)
-            self._tell_written(job.chats, job.file)
-        except UserFacingError:
-            self._prints.remove(job)
-            raise
-        else:
-            QTimer.singleShot(0, self, partial(self._write, job, steps))
+            def ended(failure: UserFacingError | None) -> None:
+                leave()
+                if failure is not None:
+                    raise failure
+                self._tell_written(len(chats), file)
+
+            def went(share: float) -> None:
+                progress.setValue(int(_PARTS * (_READ + (1 - _READ) * share)))
+
+            job.went.connect(went)
+            job.ended.connect(ended)
+            progress.canceled.connect(job.cancel)
+            progress.canceled.connect(leave)
+            self._prints.append(job)
+            job.start()
+
+        progress.canceled.connect(reading.cancel)
+        reading.ended.connect(begin)
+        self._unread[reading] = (chats, file)
+        self._start(reading)
 
     def _tell_written(self, chats: int, file: Path) -> None:
         self.told.emit(self.tr("%n chat(s) written to {file}.", "", chats).format(file=file), True)
@@ -282,6 +284,10 @@ class TransferController(QObject):
 
 def _write_chats(chats: Sequence[int], file: Path, store: Store, passed: Callable[[int], None]) -> None:
     export_chats(store, chats, file, _ENDINGS[file.suffix.lower()], passed=passed)
+
+
+def _read_paper(chats: Sequence[int], pages: list[Paper], store: Store, went: Callable[[None], None]) -> None:
+    pages.append(render_paper(store, chats, lambda: went(None)))
 
 
 def _add_chats(

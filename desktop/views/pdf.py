@@ -24,6 +24,7 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
+    QTextDocumentFragment,
     QTextFormat,
     QTextListFormat,
     QTextOption,
@@ -34,12 +35,15 @@ from desktop.store.transfer import Paper, PaperFormula
 from desktop.text import TASKS, Drawing
 from desktop.views.conversation.formulas import FORMULA, OBJECT, FormulaObject, formula_format
 from desktop.views.conversation.maths import painted
-from desktop.views.paper import Sheet, cut, fit_tables
+from desktop.views.paper import Part, Sheet, cut, fit_tables, measure
 from desktop.views.tokens import LIGHT
 from runtime import UserFacingError, replaceable, write_whole
 
 _MARGIN = 18.0  # millimetres
 _DOTS = 1200  # an inch, of the writer; text is laid out in points
+
+_LAID_OUT, _PAINTED = 0.4, 0.8  # shares of the time of a PDF: behind these its pieces are set, and its lines measured
+_MEASURED = 20  # parts of a sheet at a time
 
 _POINTS = 10.5  # of text on paper, whatever size it has on the screen
 
@@ -94,8 +98,9 @@ def write_pdf(page: Paper, drawings: Drawings, file: Path) -> None:
         pass
 
 
-def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[None]:
-    """`write_pdf` sheet by sheet, for a window that goes on meanwhile. The file appears after the last step."""
+def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[float]:
+    """`write_pdf` in short steps, for a window that goes on meanwhile: each tells the share that is behind it. The file
+    appears after the last step."""
     pages = QBuffer()
     pages.open(QBuffer.OpenModeFlag.WriteOnly)
     writer = QPdfWriter(pages)
@@ -103,19 +108,28 @@ def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[None]:
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
-    document = lay_out(page, drawings, writer)
-    sheets = cut(document, writer.height(), _pixel(writer))
+    document = _empty(drawings, writer, laid_out=True)
+    for number, piece in enumerate(page.pieces):
+        yield _LAID_OUT * number / len(page.pieces)
+        _append(document, piece, page.formulas, drawings, writer)
+    parts: list[Part] = []
+    for part in measure(document, writer.height(), _pixel(writer)):
+        parts.append(part)
+        if len(parts) % _MEASURED == 0:
+            share = min(1.0, len(parts) / document.blockCount())  # nobody knows how many lines there are
+            yield _LAID_OUT + (_PAINTED - _LAID_OUT) * share
+    sheets = cut(parts, writer.height())
     painter = QPainter(writer)
     try:
         for number, sheet in enumerate(sheets):
-            yield
+            yield _PAINTED + (1 - _PAINTED) * number / len(sheets)
             if number:
                 writer.newPage()
             _paint(document, sheet, painter)
     finally:
         painter.end()  # before the writer, and it before the pages, which both write to until they go
         del painter, writer
-    yield
+    yield 1.0
     try:
         write_whole(file, [bytes(pages.data().data())])
     except OSError as error:
@@ -151,7 +165,16 @@ def _unwritable(file: Path, error: OSError) -> PdfError:
 
 def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextDocument:
     """`page` in one piece as wide as `paper`: no line is wider, and what was typed keeps its lines and spaces."""
+    document = _empty(drawings, paper, laid_out=True)
+    for piece in page.pieces:
+        _append(document, piece, page.formulas, drawings, paper)
+    return document
+
+
+def _empty(drawings: Drawings, paper: QPagedPaintDevice, *, laid_out: bool) -> QTextDocument:
+    """A document as wide as `paper`; `laid_out`: what is written into it is laid out at once."""
     document = QTextDocument()
+    document.setLayoutEnabled(laid_out)
     document.documentLayout().setPaintDevice(paper)
     wrapping = QTextOption()
     wrapping.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -161,17 +184,37 @@ def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextD
     font.setPointSizeF(_POINTS)
     document.setDefaultFont(font)
     document.setDefaultStyleSheet(_SHEET)
-    document.setHtml(page.html)
-    drawn = _Drawn(drawings, document)
-    document.documentLayout().registerHandler(FORMULA, FormulaObject(document, drawn))
+    document.documentLayout().registerHandler(FORMULA, FormulaObject(document, _Drawn(drawings, document)))
     document.setTextWidth(paper.width())
-    _size_headings(document)
-    _indent(document, _pixel(paper))
-    _hang_boxes(document, paper)
-    _write_formulas(document, page.formulas, drawings, paper)
-    fit_tables(document, paper, _pixel(paper), drawn)
-    document.markContentsDirty(0, document.characterCount())  # what follows a table was not always laid out again
     return document
+
+
+def _append(
+    document: QTextDocument,
+    html: str,
+    formulas: tuple[PaperFormula, ...],
+    drawings: Drawings,
+    paper: QPagedPaintDevice,
+) -> None:
+    """Write a piece of a page at the end of `document`, set as it stands on `paper`."""
+    piece = _empty(drawings, paper, laid_out=False)
+    piece.setHtml(html)
+    _size_headings(piece)
+    _indent(piece, _pixel(paper))
+    _hang_boxes(piece, paper)
+    _write_formulas(piece, formulas, drawings, paper)
+    fit_tables(piece, paper, _pixel(paper), _Drawn(drawings, piece))
+    cursor, first = QTextCursor(document), piece.begin()
+    cursor.beginEditBlock()  # so that it is laid out once
+    cursor.movePosition(QTextCursor.MoveOperation.End)
+    if not document.isEmpty():
+        cursor.insertBlock()
+    start = cursor.position()
+    cursor.insertFragment(QTextDocumentFragment(piece))
+    cursor.setPosition(start)
+    cursor.setBlockFormat(first.blockFormat())  # which the block that was there kept from the piece's first
+    cursor.setBlockCharFormat(first.charFormat())
+    cursor.endEditBlock()
 
 
 def _size_headings(document: QTextDocument) -> None:

@@ -21,7 +21,7 @@ Write = Callable[[Path], None]
 WRITES: dict[str, Write] = {
     "text": lambda file: write_whole(file, "new"),
     "settings": lambda file: SettingsFile(file).save(Settings(theme="dark")),
-    "pdf": lambda file: write_pdf(Paper("<p>new</p>", ()), {}, file),
+    "pdf": lambda file: write_pdf(Paper(("<p>new</p>",), ()), {}, file),
     "usage": lambda file: Usage(file).note("model"),
     "mark of a start": lambda file: SafeStart(file).begin("model"),
 }

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QProgressBar, QProgressDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.controllers.transfer import TransferController
@@ -137,9 +137,32 @@ def test_a_pdf_is_written_when_its_formulas_are_drawn_and_the_window_goes_on(
     transfer.told.connect(lambda *said: told.append(said))
     transfer.export([chat], file)
     assert not file.exists()
-    qtbot.waitUntil(lambda: len(told) == 2, timeout=20_000)
-    assert told == [(f"{file} is being written…", True), (f"1 chat written to {file}.", True)]
+    (progress,) = transfer._window.findChildren(QProgressDialog)
+    shown: list[int] = []
+    (bar,) = progress.findChildren(QProgressBar)
+    bar.valueChanged.connect(shown.append)
+    qtbot.waitUntil(lambda: bool(told), timeout=20_000)
+    assert told == [(f"1 chat written to {file}.", True)]
     assert file.read_bytes().startswith(b"%PDF")
+    assert len(set(shown)) > 3
+    assert shown == sorted(shown)
+
+
+@pytest.mark.parametrize("value", [0, 1, 600])
+def test_a_pdf_that_is_cancelled_makes_no_step_more_and_leaves_no_file(
+    store: Store, qtbot: QtBot, tmp_path: Path, value: int
+) -> None:
+    """While its chats are read, while its formulas are drawn, while it is laid out."""
+    chat = store.new_chat().id
+    store.add(chat, None, "assistant", "$a$ and $b$ and $a$" + "\n\nword" * 2000)
+    transfer, file = controller(store, qtbot), tmp_path / "chat.pdf"
+    transfer.export([chat], file)
+    (progress,) = transfer._window.findChildren(QProgressDialog)
+    qtbot.waitUntil(lambda: progress.value() >= value, timeout=20_000)
+    with qtbot.assertNotEmitted(transfer.told, wait=300):
+        progress.findChildren(QPushButton)[0].click()
+        qtbot.waitUntil(lambda: not (transfer._work or transfer._prints or transfer._unread), timeout=20_000)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("place", ["nowhere/chat.pdf", "file/chat.pdf", "."])

@@ -60,7 +60,7 @@ def test_what_the_window_shows_on_a_line_is_on_a_line_of_a_page(store: Store, te
     wanted = [line for line in shown if line]
     chat = answered(store, text)
     assert Lines(render(store, [chat], "html")).lines() == wanted
-    assert Lines(render_paper(store, [chat]).html).lines() == wanted
+    assert Lines("".join(render_paper(store, [chat]).pieces)).lines() == wanted
 
 
 def test_a_break_in_a_cell_is_one_on_a_page(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_marks_of_notes_lead_to_the_notes_of_their_own_message(store: Store) -> 
 
 
 def test_notes_on_paper_lead_nowhere_as_addresses_of_a_page_would_be_opened(store: Store) -> None:
-    html = render_paper(store, [answered(store, "a[^1]\n\n[^1]: note")]).html
+    html = "".join(render_paper(store, [answered(store, "a[^1]\n\n[^1]: note")]).pieces)
     assert html.count("<sup>[1]</sup>") == 2
 
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPdfWriter, QTextBlock, QTextCursor, QTextDocument, QT
 
 from desktop.store.store import Store
 from desktop.views.conversation.formulas import SCALE
-from desktop.views.paper import Sheet, cut
+from desktop.views.paper import Sheet, cut, measure
 from desktop.views.tokens import LIGHT
 from tests.desktop.paper import blocks, on_paper
 
@@ -140,7 +140,7 @@ def test_a_heading_is_never_the_last_on_a_sheet_and_no_line_is_cut(
     follows = ["text", LOREM, "- item\n- item", "```\ncode\n```", "|a|b|\n|---|---|\n|c|d|", "### Deeper\n\ntext"]
     text = "word\n" * length + "\n\n".join(f"## Title {n}\n\n{follows[n % len(follows)]}" for n in range(60))
     document = written(store, writer, text + "\n\na[^1]\n\n[^1]: note")
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     assert len(sheets) > 3
     assert all(sheet.piece.bottom - sheet.piece.top <= writer.height() for sheet in sheets)
     found = [block for block in blocks(document) if block.text()]
@@ -153,7 +153,7 @@ def test_a_heading_is_never_the_last_on_a_sheet_and_no_line_is_cut(
 
 def test_no_line_of_a_paragraph_is_alone_on_a_sheet(store: Store, writer: QPdfWriter) -> None:
     document = written(store, writer, "\n\n".join([LOREM * 2] * 60))
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     for block in blocks(document):
         places = [sheet_of(sheets, *line)[0] for line in lines(block)]
         assert min(places.count(place) for place in places) > (1 if len(places) > 1 else 0)
@@ -161,7 +161,7 @@ def test_no_line_of_a_paragraph_is_alone_on_a_sheet(store: Store, writer: QPdfWr
 
 def test_rows_stay_whole_and_the_head_of_a_table_stands_on_each_sheet_of_it(store: Store, writer: QPdfWriter) -> None:
     document = written(store, writer, table(3, *(f"row {n} {'word ' * (n % 17)}" for n in range(120))))
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     (found,) = tables(document)
     head = found.cellAt(0, 0).firstCursorPosition().block()
     assert len(sheets) > 2
@@ -177,7 +177,7 @@ def test_rows_stay_whole_and_the_head_of_a_table_stands_on_each_sheet_of_it(stor
 def test_sheets_follow_each_other_where_items_begin_with_tables(store: Store, writer: QPdfWriter) -> None:
     item = "- " + table(2, "word", "word").replace("\n", "\n  ")
     document = written(store, writer, "\n\n".join([item, "---", "- text"] * 40))
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     assert len(sheets) > 3
     assert all(one.piece.bottom <= other.piece.top + PIXEL for one, other in pairwise(sheets))
     cells = [block for block in blocks(document) if block.text()]
@@ -186,7 +186,7 @@ def test_sheets_follow_each_other_where_items_begin_with_tables(store: Store, wr
 
 def test_a_row_higher_than_a_sheet_goes_on_between_its_lines(store: Store, writer: QPdfWriter) -> None:
     document = written(store, writer, f"|a|b|\n|---|---|\n|{LOREM * 40}|{LOREM * 30}|\n|c|d|")
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     assert len(sheets) > 2
     cells = [block for block in blocks(document) if block.text()]
     assert all(len(sheet_of(sheets, *line)) == 1 for cell in cells for line in lines(cell))
@@ -194,7 +194,7 @@ def test_a_row_higher_than_a_sheet_goes_on_between_its_lines(store: Store, write
 
 def test_a_chat_begins_on_a_sheet_of_its_own(store: Store, writer: QPdfWriter) -> None:
     document = written(store, writer, "one", "two\n\n# Title", "three")
-    sheets = cut(document, writer.height(), PIXEL)
+    sheets = cut(list(measure(document, writer.height(), PIXEL)), writer.height())
     said = ("one", "two", "three")
     assert [sheet_of(sheets, *lines(document.find(word).block())[0]) for word in said] == [[0], [1], [2]]
 
@@ -202,7 +202,7 @@ def test_a_chat_begins_on_a_sheet_of_its_own(store: Store, writer: QPdfWriter) -
 def test_what_is_higher_than_a_sheet_goes_on_where_it_ends(store: Store, writer: QPdfWriter) -> None:
     document = written(store, writer, "one\n\n" + LOREM)
     (top, bottom), *_ = lines(document.find("one").block())
-    sheets = cut(document, (bottom - top) / 3, PIXEL)
+    sheets = cut(list(measure(document, (bottom - top) / 3, PIXEL)), (bottom - top) / 3)
     pieces = [sheet.piece for sheet in sheets if top <= sheet.piece.top < bottom]
     assert len(pieces) == 3
     assert pieces[-1].bottom == bottom

@@ -131,16 +131,81 @@ def test_a_formula_wider_than_the_page_is_made_smaller(store: Store, writer: QPd
     assert line.naturalTextWidth() <= writer.width() < line.naturalTextWidth() * 1.01
 
 
-def test_a_page_is_written_at_a_time_and_the_file_appears_at_the_end(
+MIXED = """# Title
+
+A paragraph with `code` and $x^2$.
+
+Another.
+
+## Heading
+
+1. one
+
+   more of it
+2. two
+
+Behind a list.
+
+> quoted
+>
+> > within
+
+Behind a quote.
+
+| a | b |
+|---|---|
+| c | d |
+
+Behind a table.
+
+```python
+def f(x):
+    return x
+```
+
+- [ ] to do
+- plain
+
+---
+
+$$y$$
+
+The end."""
+
+
+def test_a_page_in_short_pieces_is_laid_out_as_in_one(
+    store: Store, writer: QPdfWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats = [store.new_chat(system_prompt="Be kind.").id for _ in range(2)]
+    for chat in chats:
+        asked = store.add(chat, None, "user", "one\nhalf\n\n  two\nand\n\n\nthree")
+        answered = store.add(chat, asked.id, "assistant", MIXED)
+        store.add(chat, store.add(chat, answered.id, "user", "more").id, "assistant", MIXED)
+    laid = []
+    for size in (1_000_000, 1):
+        monkeypatch.setattr("desktop.store.transfer.html._PIECE", size)
+        assert (len(render_paper(store, chats).pieces) > 20) == (size == 1)
+        document = on_paper(store, writer, *chats)
+        found = [(block, document.documentLayout().blockBoundingRect(block)) for block in blocks(document)]
+        laid.append([(block.text(), rect.getRect(), block.textList() is None) for block, rect in found])
+    assert laid[0] == laid[1]
+
+
+def test_a_page_is_written_in_short_steps_and_the_file_appears_at_the_end(
     store: Store, writer: QPdfWriter, tmp_path: Path
 ) -> None:
     chat = store.new_chat().id
-    store.add(chat, None, "assistant", "word\n\n" * 200)
+    store.add(chat, None, "assistant", "word\n\n" * 2000)
     page, file = render_paper(store, [chat]), tmp_path / "long.pdf"
-    there = [file.exists() for _ in pdf_steps(page, {}, file)]
+    steps = [(share, file.exists()) for share in pdf_steps(page, {}, file)]
     pages = len(re.findall(rb"/Type /Page\b", file.read_bytes()))
-    assert pages > 2
-    assert there == [False] * (pages + 1)
+    assert pages > 20
+    assert len(page.pieces) > 5
+    assert len(steps) > len(page.pieces) + 2000 // 20 + pages  # pieces set, lines measured, sheets painted
+    assert [share for share, _ in steps] == sorted(share for share, _ in steps)
+    assert steps[0][0] == 0.0
+    assert steps[-1][0] == 1.0
+    assert not any(there for _, there in steps)
 
 
 def test_what_was_not_written_to_its_end_leaves_no_file(store: Store, qapp: QApplication, tmp_path: Path) -> None:

@@ -19,42 +19,52 @@ Text = Literal["markdown", "html", "json"]
 Kind = Literal["markdown", "html", "json", "archive"]
 """`archive`: a file of Markdown for each chat."""
 
-_WRITERS: dict[Text, Callable[[Iterable[ChatTree]], Iterator[str]]] = {
-    "markdown": to_markdown,
+_WRITERS: dict[Text, Callable[[Iterable[ChatTree], int], Iterator[str]]] = {
+    "markdown": lambda trees, _: to_markdown(trees),
     "html": to_html,
-    "json": to_json,
+    "json": lambda trees, _: to_json(trees),
 }
+"""Of so many chats."""
 
 
 def render(store: Store, chats: Sequence[int], kind: Text) -> str:
     """Chats, given by id, as one text: JSON holds all of each, the other kinds its current path. Raises StoreError."""
     if kind not in get_args(Text):
         raise ValueError(f"unknown kind {kind!r}")
-    return "".join(_WRITERS[kind](store.tree(chat) for chat in chats))
+    return "".join(_WRITERS[kind]((store.tree(chat) for chat in chats), len(chats)))
 
 
-def render_paper(store: Store, chats: Sequence[int]) -> Paper:
-    """The current path of chats, given by id, as a page that a PDF can be made of. Raises StoreError."""
-    return to_paper([store.tree(chat) for chat in chats])
+def render_paper(store: Store, chats: Sequence[int], passed: Callable[[], None] = lambda: None) -> Paper:
+    """The current path of chats, given by id, as a page that a PDF can be made of. `passed` is called again and again,
+    and what it raises ends it. Raises StoreError."""
+    return to_paper((store.tree(chat) for chat in chats), passed)
 
 
 def export_chats(
     store: Store, chats: Sequence[int], file: Path, kind: Kind, *, passed: Callable[[int], None] | None = None
 ) -> None:
     """Write chats to `file`, which appears whole or not at all. `passed` is told how many are behind it, before each
-    and at the end, before the file appears; what it raises ends the export. Raises TransferError, and StoreError for
-    the chats."""
+    piece of text that is written and at the end, before the file appears; what it raises ends the export. Raises
+    TransferError, and StoreError for the chats."""
+    behind = 0
+
+    def tell() -> None:
+        if passed is not None:
+            passed(behind)
 
     def trees() -> Iterator[ChatTree]:
+        nonlocal behind
         for number, chat in enumerate(chats):
-            if passed is not None:
-                passed(number)
+            behind = number
+            tell()
             yield store.tree(chat)
+        behind = len(chats)
 
     def to_the_end(parts: Iterator[bytes]) -> Iterator[bytes]:
-        yield from parts
-        if passed is not None:
-            passed(len(chats))
+        for part in parts:
+            yield part
+            tell()
+        tell()
 
     if "\0" in str(file):
         raise TransferError("The name of the file holds a character that no file can have; change it.")
@@ -62,7 +72,7 @@ def export_chats(
     if kind == "archive":
         parts = to_archive(trees())
     else:
-        parts = (text.encode("utf-8", errors="replace") for text in _WRITERS[kind](trees()))
+        parts = (text.encode("utf-8", errors="replace") for text in _WRITERS[kind](trees(), len(chats)))
     try:
         write_whole(file, to_the_end(parts))
     except OSError as error:

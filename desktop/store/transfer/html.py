@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from markdown_it.renderer import RendererProtocol
@@ -80,7 +80,8 @@ class PaperFormula:
 class Paper:
     """A page for paper: formula number N stands in it as the picture "formula:N"."""
 
-    html: str
+    pieces: tuple[str, ...]
+    """HTML in short pieces, to be laid out one after the other: each begins with a heading or a paragraph."""
     formulas: tuple[PaperFormula, ...]
 
 
@@ -88,6 +89,12 @@ class Paper:
 _DRAWN = "drawn"  # the formulas of a page for paper
 _CHAT, _MESSAGE = "chat", "message"  # their places on the page and in the chat
 _NAMED = "named"  # what can be led to so far
+
+_PIECE = 2000  # characters of a page for paper that are laid out at once
+_USER = "user"  # as a type of block: what a person typed
+_PARTED = {"heading_open", "paragraph_open", "math_block", _USER}
+"""Types of blocks between which a page can be cut and is laid out as in one piece: what begins within a block of a list
+or behind a table does not."""
 
 
 def _formula(
@@ -166,50 +173,117 @@ for _rule, _names in (
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def to_html(trees: Iterable[ChatTree]) -> Iterator[str]:
-    """All chats on one page, in pieces, each chat on sheets of its own when printed."""
-    chats = [(tree.title, _chat(tree, {_CHAT: place, _NAMED: set()})) for place, tree in enumerate(trees)]
-    yield (
-        '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(_title([title for title, _ in chats]))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
-    )
-    for _, chat in chats:
-        yield "\n" + chat
+def to_html(trees: Iterable[ChatTree], count: int) -> Iterator[str]:
+    """All chats, so many, on one page, in pieces, each chat on sheets of its own when printed."""
+    for place, tree in enumerate(trees):
+        if not place:
+            title = html.escape(tree.title or UNTITLED if count == 1 else f"{count} chats")
+            yield (
+                '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+                f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+                '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+                f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>"
+            )
+        yield f"\n<article>\n{_head(tree, anew=False)}"
+        env: dict[str, Any] = {_CHAT: place, _NAMED: set()}
+        for number, node in enumerate(tree.path()):
+            yield f"\n{_speaker(node)}\n"
+            if node.role == "user":
+                yield _question(_typed(node.text))
+                continue
+            yield '<div class="assistant">'
+            before = ""
+            for _, block in _blocks(node, env | {_MESSAGE: number}):
+                yield before
+                before = block
+            yield f"{before.rstrip()}</div>"
+        yield "\n</article>"
     yield "\n</body>\n</html>\n"
 
 
-def to_paper(trees: Sequence[ChatTree]) -> Paper:
-    """All chats on one page for a PDF."""
+def to_paper(trees: Iterable[ChatTree], passed: Callable[[], None]) -> Paper:
+    """All chats on one page for a PDF. `passed` is called between any two parts, and what it raises ends it."""
     formulas: list[PaperFormula] = []
-    chats = "\n".join(_chat(tree, {_DRAWN: formulas, MIRROR: True, _CHAT: place}) for place, tree in enumerate(trees))
-    chats = chats.replace("\n</code></pre>", "</code></pre>")  # Qt would leave a line free there
-    title = html.escape(_title([tree.title for tree in trees]))
-    return Paper(f"<html><head><title>{title}</title></head><body>{chats}</body></html>", tuple(formulas))
+    pieces = [""]
+    last = ""
+    for place, tree in enumerate(trees):
+        for part in _parts(tree, {_DRAWN: formulas, MIRROR: True, _CHAT: place}):
+            passed()
+            if len(pieces[-1]) > _PIECE and {last, part.first} <= _PARTED:
+                pieces.append("")
+            pieces[-1] += part.html.replace("\n</code></pre>", "</code></pre>")  # Qt would leave a line free there
+            last = part.last
+    return Paper(tuple(pieces), tuple(formulas))
 
 
-def _title(chats: Sequence[str]) -> str:
-    return chats[0] or UNTITLED if len(chats) == 1 else f"{len(chats)} chats"
+class _Part(NamedTuple):
+    """Of a page for paper, with the types of its first and last block."""
+
+    first: str
+    last: str
+    html: str
 
 
-def _chat(tree: ChatTree, env: dict[str, Any]) -> str:
-    anew = ' class="next"' if env[_CHAT] else ""  # a browser begins a sheet at each article
+def _parts(tree: ChatTree, env: dict[str, Any]) -> Iterator[_Part]:
+    yield _Part("heading_open", "paragraph_open", _head(tree, anew=env[_CHAT] > 0))
+    for place, node in enumerate(tree.path()):
+        yield _Part("heading_open", "heading_open", _speaker(node))
+        if node.role == "user":
+            yield from (_Part(_USER, _USER, _question(text)) for text in _cut(_typed(node.text)))
+            continue
+        text, first, last = "", "", ""
+        for kind, block in _blocks(node, env | {_MESSAGE: place}):
+            if len(text) > _PIECE and {last, kind} <= _PARTED:
+                yield _Part(first, last, f'<div class="assistant">{text.strip()}</div>')
+                text = ""
+            first, last = first if text else kind, kind
+            text += block
+        yield _Part(first, last, f'<div class="assistant">{text.strip()}</div>')
+
+
+def _cut(text: str) -> Iterator[str]:
+    """Lines of `text`, many in one, without what ends the last; empty ones are not parted from others, or got lost."""
+    lines: list[str] = []
+    length = 0
+    for line in text.split("\n"):
+        if length > _PIECE and line.strip() and lines[-1].strip():
+            yield "\n".join(lines)
+            lines, length = [], 0
+        lines.append(line)
+        length += len(line)
+    yield "\n".join(lines)
+
+
+def _head(tree: ChatTree, *, anew: bool) -> str:
+    begins = ' class="next"' if anew else ""  # a browser begins a sheet at each article
     parts = [
-        f'<h1{anew} dir="auto">{html.escape(tree.title or UNTITLED)}</h1>',
+        f'<h1{begins} dir="auto">{html.escape(tree.title or UNTITLED)}</h1>',
         f'<p class="when">{shown(tree.created)}</p>',
     ]
     if tree.system_prompt.strip():
         parts.append(f'<p class="system" dir="auto">{html.escape(_typed(tree.system_prompt))}</p>')
-    parts += [_message(node, env | {_MESSAGE: place}) for place, node in enumerate(tree.path())]
-    return "<article>\n" + "\n".join(parts) + "\n</article>"
+    return "\n".join(parts)
 
 
-def _message(node: Node, env: dict[str, Any]) -> str:
-    head = f"<h2>{html.escape(heading(node))}</h2>"
-    if node.role == "user":  # what a person typed is shown as typed
-        return f'{head}\n<div class="user" dir="auto">{html.escape(_typed(node.text))}</div>'
-    return f'{head}\n<div class="assistant">{_MARKDOWN.render(node.text, env).strip()}</div>'
+def _speaker(node: Node) -> str:
+    return f"<h2>{html.escape(heading(node))}</h2>"
+
+
+def _question(text: str) -> str:
+    """What a person typed is shown as typed."""
+    return f'<div class="user" dir="auto">{html.escape(text)}</div>'
+
+
+def _blocks(node: Node, env: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The type of each block of an answer, and its HTML, made when it is asked for."""
+    block: list[Token] = []
+    depth = 0
+    for token in _MARKDOWN.parse(node.text, env):
+        block.append(token)
+        depth += token.nesting
+        if not depth:
+            yield block[0].type, _MARKDOWN.renderer.render(block, _MARKDOWN.options, env)
+            block = []
 
 
 def _typed(text: str) -> str:

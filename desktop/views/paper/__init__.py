@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from desktop.views.paper.sheets import Sheet, cut
+from desktop.views.paper.sheets import Part, Sheet, cut, measure
 from desktop.views.paper.tables import fit_tables
 
-__all__ = ["Sheet", "cut", "fit_tables"]
+__all__ = ["Part", "Sheet", "cut", "fit_tables", "measure"]

@@ -31,7 +31,7 @@ class Sheet(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """What is not cut: a line, a row of a table."""
 
     top: float
@@ -41,39 +41,8 @@ class _Part:
     head: Strip | None = None  # of the table that it goes on
 
 
-def cut(document: QTextDocument, height: float, pixel: float) -> list[Sheet]:
-    """`document` as sheets of a `height`; `pixel`: how many dots it is.
-
-    A heading, or a line across, stands with what follows it, the head of a table with its first row, and again on each
-    sheet that it goes on; of a paragraph no line is alone. What is higher than a sheet is cut between its lines, a line
-    where the sheet ends.
-    """
-    sheets: list[Sheet] = []
-    parts = list(_parts(document, height, pixel))
-    first = 0
-    while first < len(parts):
-        head, top = parts[first].head if sheets else None, parts[first].top
-        room = height - (head.bottom - head.top if head else 0)
-        first = _end(parts, first, room)
-        bottom = parts[first - 1].bottom
-        while bottom > top + room:
-            sheets.append(Sheet(head, Strip(top, top + room)))
-            head, top, room = None, top + room, height
-        sheets.append(Sheet(head, Strip(top, bottom)))
-    return sheets or [Sheet(None, Strip(0, 0))]
-
-
-def _end(parts: Sequence[_Part], first: int, room: float) -> int:
-    """Place of the part that the next sheet begins with."""
-    end = first + 1
-    while end < len(parts) and not parts[end].anew and parts[end].bottom <= parts[first].top + room:
-        end += 1
-    if end == len(parts) or parts[end].anew:
-        return end
-    return next((place for place in range(end, first, -1) if not parts[place].together), end)
-
-
-def _parts(document: QTextDocument, height: float, pixel: float) -> Iterator[_Part]:
+def measure(document: QTextDocument, height: float, pixel: float) -> Iterator[Part]:
+    """What of `document` is not cut, in its order, for sheets of a `height`; `pixel`: how many dots it is."""
     headed = False  # by the block before
     block = document.begin()
     while block.isValid():
@@ -94,8 +63,39 @@ def _parts(document: QTextDocument, height: float, pixel: float) -> Iterator[_Pa
         lines = _lines(document, block)
         for nth, line in enumerate(lines):
             alone = 0 < nth < _TOGETHER or nth > max(0, len(lines) - _TOGETHER)
-            yield _Part(line.top, line.bottom, headed if nth == 0 else heading or alone, anew and nth == 0)
+            yield Part(line.top, line.bottom, headed if nth == 0 else heading or alone, anew and nth == 0)
         headed, block = heading, after
+
+
+def cut(parts: Sequence[Part], height: float) -> list[Sheet]:
+    """What was measured as sheets of a `height`.
+
+    A heading, or a line across, stands with what follows it, the head of a table with its first row, and again on each
+    sheet that it goes on; of a paragraph no line is alone. What is higher than a sheet is cut between its lines, a line
+    where the sheet ends.
+    """
+    sheets: list[Sheet] = []
+    first = 0
+    while first < len(parts):
+        head, top = parts[first].head if sheets else None, parts[first].top
+        room = height - (head.bottom - head.top if head else 0)
+        first = _end(parts, first, room)
+        bottom = parts[first - 1].bottom
+        while bottom > top + room:
+            sheets.append(Sheet(head, Strip(top, top + room)))
+            head, top, room = None, top + room, height
+        sheets.append(Sheet(head, Strip(top, bottom)))
+    return sheets or [Sheet(None, Strip(0, 0))]
+
+
+def _end(parts: Sequence[Part], first: int, room: float) -> int:
+    """Place of the part that the next sheet begins with."""
+    end = first + 1
+    while end < len(parts) and not parts[end].anew and parts[end].bottom <= parts[first].top + room:
+        end += 1
+    if end == len(parts) or parts[end].anew:
+        return end
+    return next((place for place in range(end, first, -1) if not parts[place].together), end)
 
 
 def _table(block: QTextBlock) -> QTextTable | None:
@@ -110,7 +110,7 @@ def _lines(document: QTextDocument, block: QTextBlock) -> list[Strip]:
     ]
 
 
-def _rows(document: QTextDocument, table: QTextTable, height: float, pixel: float, headed: bool) -> Iterator[_Part]:
+def _rows(document: QTextDocument, table: QTextTable, height: float, pixel: float, headed: bool) -> Iterator[Part]:
     cell, heads = table.cellAt(0, 0).format().toTableCellFormat(), table.format().headerRowCount()
     rows = [_row_lines(document, table, row) for row in range(table.rows())]
     between = [(above[-1].bottom + below[0].top - pixel) / 2 for above, below in pairwise(rows)]
@@ -122,11 +122,11 @@ def _rows(document: QTextDocument, table: QTextTable, height: float, pixel: floa
         together = headed if row == 0 else row <= heads
         above = head if row >= heads else None
         if bottom - top <= height - (head.bottom - head.top if head else 0):
-            yield _Part(top, bottom, together, head=above)
+            yield Part(top, bottom, together, head=above)
             continue
         ends = [top, *((one.bottom + other.top) / 2 for one, other in pairwise(lines)), bottom]
         for nth, (start, end) in enumerate(pairwise(ends)):
-            yield _Part(start, end, together and nth == 0, head=above)
+            yield Part(start, end, together and nth == 0, head=above)
 
 
 def _row_lines(document: QTextDocument, table: QTextTable, row: int) -> list[Strip]:
