@@ -150,6 +150,19 @@ class Cases:
         file = self.folder / f"page{chat}{ending}"
         return self.measure(lambda: self.desk.transfer.export([chat], file), file.exists)
 
+    def many_chats(self) -> dict[str, float]:
+        """27,000 chats are listed, drawn again, and one of them is renamed."""
+        now = time.time()
+        empty = ChatTree(title="Foxes", created=1e9, updated=1e9)
+        added = self.desk.store.add_trees([replace(empty, updated=now - 600 * n) for n in range(27_000)])
+        listed, chats = self.measure(self.desk.chats.refresh), self.desk.chats
+        again = self.measure(chats.refresh)
+        renamed = self.measure(lambda: chats.rename(added[13_500], "Hounds"))
+        self.desk.store.delete(added)
+        chats.refresh()
+        rest = {f"again_{name}": value for name, value in again.items()}
+        return listed | rest | {f"renamed_{name}": value for name, value in renamed.items()}
+
     def change_model(self) -> dict[str, float]:
         """Another model is remembered."""
         self.show(answer(2000))
@@ -195,6 +208,7 @@ def main() -> int:
                 "".join(f"- {_LINE}\n" for _ in range(1300))[:102_000], 100_000, 60
             ),
             "model_changed": cases.change_model,
+            "chats_27000": cases.many_chats,
             "import_30MB_read_cancelled": lambda: cases.cancel_load(500),
             "import_30MB_added_cancelled": lambda: cases.cancel_load(8000),
             "import_30MB": cases.load,

@@ -83,6 +83,10 @@ class Answers(QObject):
                 return message
         return None
 
+    def chats(self) -> set[int]:
+        """The chats in which an answer is in progress."""
+        return {answer.message.chat for answer in self._answers.values() if answer.end is None}
+
     def close(self) -> None:
         """Keep what there is, as interrupted: the program ends."""
         for message, answer in list(self._answers.items()):

@@ -36,12 +36,6 @@ def get(db: Database, chat: int) -> Chat:
     return to_chat(db.read(lambda connection: get_row(connection, chat)))
 
 
-def list_chats(db: Database, archived: bool) -> list[Chat]:
-    """Chats that are not deleted, pinned ones first, then the newest."""
-    sql = "SELECT * FROM chats WHERE deleted IS NULL AND archived = ? ORDER BY pinned DESC, updated DESC, id DESC"
-    return [to_chat(row) for row in db.rows(sql, int(archived))]
-
-
 def set_title(db: Database, chat: int, title: str, *, by_user: bool) -> Chat:
     """Name a chat. The user's own title is only replaced by the user; an empty one lets a chat be named again."""
     title = " ".join(clean(title).split())

@@ -46,6 +46,7 @@ def connect(file: Path) -> sqlite3.Connection:
         # The log is used again once the file has what it held: for that a Mac's drive must not only have said so.
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA temp_store = MEMORY")  # for the little that desktop.store.listing notes
     except BaseException:
         connection.close()
         raise

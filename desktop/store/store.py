@@ -18,6 +18,7 @@ from desktop.store import search as searching
 from desktop.store import services as service_rows
 from desktop.store import trees
 from desktop.store.errors import StoreError
+from desktop.store.listing import Listing
 from desktop.store.opening import Opened, open_chats
 from desktop.store.records import (
     Chat,
@@ -41,6 +42,7 @@ class Store:
 
     def __init__(self, opened: Opened) -> None:
         self._db = opened.database
+        self._listing = Listing(opened.database)
         self._lock = opened.lock
         self._alone = opened.alone
         self.notice = opened.notice
@@ -98,8 +100,9 @@ class Store:
         return chat_rows.get(self._db, id)
 
     def chats(self, *, archived: bool = False) -> list[Chat]:
-        """Chats that are not deleted, in the archive or outside it: pinned first, then the newest."""
-        return chat_rows.list_chats(self._db, archived)
+        """Chats that are not deleted, in the archive or outside it: pinned first, then the newest. One that did not
+        change since the last call is the same object."""
+        return self._listing.chats(archived)
 
     def rename(self, chat: int, title: str) -> Chat:
         """Give a chat the user's own title. An empty one takes it away: then an automatic one may come."""

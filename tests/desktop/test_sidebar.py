@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -95,6 +96,38 @@ def test_the_model_becomes_any_list_and_knows_each_row_by_its_chat(steps: list[l
                 assert marked.row() == ids.index(followed)
             marked = QPersistentModelIndex(model.index(ids.index(followed)))
     del tester
+
+
+def test_rows_that_say_the_same_are_taken_again(qapp: object) -> None:
+    chats = [chat(number, f"Chat {number}", days=number) for number in range(9)]
+    known: dict[int, ChatRow] = {}
+    before = rows(chats, [], today=TODAY, known=known)
+    chats[4] = replace(chats[4], title="Another")
+    after = rows(chats, [], today=TODAY, known=known, writing={7})
+    made = [new.chat.id for old, new in zip(before, after, strict=True) if isinstance(new, ChatRow) and new is not old]
+    assert made == [4, 7]
+
+
+def test_rows_beside_each_other_come_and_go_at_once_and_others_are_left_alone(qapp: object) -> None:
+    model = ChatListModel()
+    told: list[tuple[str, int, int]] = []
+    model.rowsInserted.connect(lambda _, first, last: told.append(("in", first, last)))
+    model.rowsRemoved.connect(lambda _, first, last: told.append(("out", first, last)))
+    model.dataChanged.connect(lambda first, last: told.append(("changed", first.row(), last.row())))
+    model.layoutChanged.connect(lambda: told.append(("order", 0, 0)))
+    many = [chat(number, f"Chat {number}") for number in range(1000)]
+    model.set_rows([ChatRow(chat=one) for one in many])
+    model.set_rows([ChatRow(chat=one) for one in [*many[:100], *many[300:]]])
+    many[500] = replace(many[500], title="Another")
+    model.set_rows([ChatRow(chat=one) for one in many])
+    assert told == [("in", 0, 999), ("out", 100, 299), ("in", 100, 299), ("changed", 500, 500)]
+
+
+def test_all_rows_are_as_high_so_that_the_list_asks_for_one(sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(1, "One"), chat(2, "Two", folder=1)], [WORK])
+    heights = {sidebar.list.sizeHintForRow(row) for row in range(len(sidebar.list.rows.rows))}
+    assert len(heights) == 1
+    assert sidebar.list.uniformItemSizes()
 
 
 def test_a_new_order_keeps_what_is_chosen(sidebar: Sidebar) -> None:

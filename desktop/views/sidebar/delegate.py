@@ -20,10 +20,9 @@ class ChatDelegate(QStyledItemDelegate):
     """Rows have the height of their text; colours and sizes are the theme's of the moment."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        row = index.data(RowRole)
-        font = theme().font(scale=0.85, bold=True) if isinstance(row, HeaderRow) else theme().font()
-        height = QFontMetrics(font).height() + theme().scaled(18 if isinstance(row, HeaderRow) else 14)
-        return QSize(0, height)
+        """The same for all rows: the list asks for one, as asking for thousands takes long."""
+        header, chat = QFontMetrics(theme().font(scale=0.85, bold=True)), QFontMetrics(theme().font())
+        return QSize(0, max(header.height() + theme().scaled(18), chat.height() + theme().scaled(14)))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         row = index.data(RowRole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import (
@@ -36,21 +37,24 @@ class ChatListModel(QAbstractListModel):
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Become `rows` by removing, moving and inserting no more than what differs."""
-        wanted = {row.key: row for row in rows}
-        for place in reversed(range(len(self.rows))):
-            if self.rows[place].key not in wanted:
-                self.beginRemoveRows(_ROOT, place, place)
-                del self.rows[place]
-                self.endRemoveRows()
-        have = {row.key for row in self.rows}
-        self._reorder([row.key for row in rows if row.key in have])
-        for place, row in enumerate(rows):
-            if row.key not in have:
-                self.beginInsertRows(_ROOT, place, place)
-                self.rows.insert(place, row)
-                self.endInsertRows()
-            elif self.rows[place] != row:
-                self.rows[place] = row
+        first, last = _same(self.rows, rows)
+        wanted = {row.key for row in rows[first : len(rows) - last]}
+        for start, end in reversed(_runs([row.key not in wanted for row in self.rows[first : len(self.rows) - last]])):
+            self.beginRemoveRows(_ROOT, first + start, first + end - 1)
+            del self.rows[first + start : first + end]
+            self.endRemoveRows()
+        have = {row.key for row in self.rows[first : len(self.rows) - last]}
+        new = [row.key not in have for row in rows[first : len(rows) - last]]
+        self._reorder(
+            first, [row.key for row, is_new in zip(rows[first : len(rows) - last], new, strict=True) if not is_new]
+        )
+        for start, end in _runs(new):
+            self.beginInsertRows(_ROOT, first + start, first + end - 1)
+            self.rows[first + start : first + start] = rows[first + start : first + end]
+            self.endInsertRows()
+        for place in range(first, len(rows) - last):
+            if self.rows[place] != rows[place]:
+                self.rows[place] = rows[place]
                 self.dataChanged.emit(self.index(place), self.index(place))
 
     def place_of(self, chat: int) -> int | None:
@@ -120,17 +124,37 @@ class ChatListModel(QAbstractListModel):
         if self.rows:
             self.dataChanged.emit(self.index(0), self.index(len(self.rows) - 1))
 
-    def _reorder(self, keys: list[str]) -> None:
-        if keys == [row.key for row in self.rows]:
+    def _reorder(self, first: int, keys: list[str]) -> None:
+        """Have the rows from a place on in this order."""
+        before = self.rows[first : first + len(keys)]
+        if keys == [row.key for row in before]:
             return
         self.layoutAboutToBeChanged.emit()
-        before = self.rows
         by_key = {row.key: row for row in before}
-        place = {key: at for at, key in enumerate(keys)}
+        place = {key: first + at for at, key in enumerate(keys)}
         old = self.persistentIndexList()
-        self.rows = [by_key[key] for key in keys]
-        self.changePersistentIndexList(old, [self.index(place[before[index.row()].key]) for index in old])
+        old = [index for index in old if first <= index.row() < first + len(keys)]
+        self.rows[first : first + len(keys)] = [by_key[key] for key in keys]
+        self.changePersistentIndexList(old, [self.index(place[before[index.row() - first].key]) for index in old])
         self.layoutChanged.emit()
+
+
+def _same(old: Sequence[Row], new: Sequence[Row]) -> tuple[int, int]:
+    """How many rows at the beginning, and behind these at the end, are the same in both."""
+    least = min(len(old), len(new))
+    first = next((n for n in range(least) if not _is(old[n], new[n])), least)
+    last = next((n for n in range(least - first) if not _is(old[-1 - n], new[-1 - n])), least - first)
+    return first, last
+
+
+def _is(one: Row, other: Row) -> bool:
+    return one is other or one == other  # most are the same object, which is seen at once
+
+
+def _runs(marks: Sequence[bool]) -> list[tuple[int, int]]:
+    """From where to before where marks are set one after the other."""
+    edges = [place for place, (one, other) in enumerate(pairwise([False, *marks, False])) if one != other]
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def text_of(row: Row) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from desktop.store.records import Chat, Folder
@@ -53,15 +53,25 @@ def rows(
     writing: Collection[int] = (),
     archived: bool = False,
     today: date | None = None,
+    known: dict[int, ChatRow] | None = None,
 ) -> list[Row]:
     """Pinned chats first, then folders by position, then the rest by when something was last said.
 
     `folded` are ids of folders whose chats are hidden, `writing` those of chats with an answer in progress. With
-    `archived` one header stands over all.
+    `archived` one header stands over all. `known`: rows that were made before, by chat, of which one that says the
+    same is taken again; what is made comes to them.
     """
-    made = {chat.id: ChatRow(chat=chat, writing=chat.id in writing) for chat in chats}
+    before = {} if known is None else known
+
+    def made(chat: Chat, *, inside: bool = False) -> ChatRow:
+        row = before.get(chat.id)
+        if row is None or row.chat is not chat or row.inside != inside or row.writing != (chat.id in writing):
+            row = before[chat.id] = ChatRow(chat=chat, writing=chat.id in writing, inside=inside)
+        return row
+
     if archived:
-        return [HeaderRow(span="archived", count=len(chats)), *made.values()] if chats else []
+        return [HeaderRow(span="archived", count=len(chats)), *map(made, chats)] if chats else []
+    this_day, day_before, this_week = _begins(today or date.today())
     result: list[Row] = []
     loose: dict[Span, list[Chat]] = {span: [] for span in SPANS}
     inside: dict[int, list[Chat]] = {folder.id: [] for folder in folders}
@@ -71,23 +81,28 @@ def rows(
         elif chat.folder in inside:
             inside[chat.folder].append(chat)
         else:
-            loose[_span(chat.updated, today or date.today())].append(chat)
+            loose[_span(chat.updated, this_day, day_before, this_week)].append(chat)
     for span in SPANS:
         if loose[span]:
-            result += [HeaderRow(span=span, count=len(loose[span])), *(made[chat.id] for chat in loose[span])]
+            result += [HeaderRow(span=span, count=len(loose[span])), *map(made, loose[span])]
         if span == "pinned":
             for folder in sorted(folders, key=lambda folder: folder.position):
                 own = inside[folder.id]
                 result.append(HeaderRow(folder=folder, folded=folder.id in folded, count=len(own)))
                 if folder.id not in folded:
-                    result += [replace(made[chat.id], inside=True) for chat in own]
+                    result += [made(chat, inside=True) for chat in own]
     return result
 
 
-def _span(updated: float, today: date) -> Span:
-    day = datetime.fromtimestamp(updated).date()  # in the user's own time zone
-    if day >= today:
+def _begins(today: date) -> tuple[float, float, float]:
+    """When this day, the one before and the last seven days begin, in the user's own time zone."""
+    one, two, three = (datetime.combine(today - timedelta(days=ago), time()).timestamp() for ago in (0, 1, 6))
+    return one, two, three
+
+
+def _span(updated: float, this_day: float, day_before: float, this_week: float) -> Span:
+    if updated >= this_day:
         return "today"
-    if day == today - timedelta(days=1):
+    if updated >= day_before:
         return "yesterday"
-    return "week" if day > today - timedelta(days=7) else "older"
+    return "week" if updated >= this_week else "older"
