@@ -1001,6 +1001,10 @@
         <translation>{what} {seconds} 秒</translation>
     </message>
     <message>
+        <source>{what} {percent} %, {seconds} s</source>
+        <translation>{what} {percent} %，{seconds} 秒</translation>
+    </message>
+    <message>
         <source>{name} gave no answer.</source>
         <translation>{name} 没有回答。</translation>
     </message>
@@ -1015,6 +1019,10 @@
     <message>
         <source>Chat Format…</source>
         <translation>对话格式…</translation>
+    </message>
+    <message>
+        <source>preparing, {percent} %</source>
+        <translation>准备中，{percent} %</translation>
     </message>
     <message>
         <source>preparing, {seconds} s</source>
@@ -1590,6 +1598,10 @@
         <translation>重试</translation>
     </message>
     <message>
+        <source>The model thought, but gave no answer.</source>
+        <translation>模型进行了思考，但没有给出回答。</translation>
+    </message>
+    <message>
         <source>The model had nothing to say.</source>
         <translation>模型没有写出任何内容。</translation>
     </message>
@@ -1893,6 +1905,18 @@
     <message>
         <source>Cancel</source>
         <translation>取消</translation>
+    </message>
+    <message>
+        <source>{file} is being read: {done} of {size}</source>
+        <translation>正在读取 {file}：{done} / {size}</translation>
+    </message>
+    <message>
+        <source>Chats are being added: {done} of {count}</source>
+        <translation>正在添加对话：{done} / {count}</translation>
+    </message>
+    <message>
+        <source>about {time} left</source>
+        <translation>大约还需 {time}</translation>
     </message>
 </context>
 <context>
@@ -2420,6 +2444,25 @@
     </message>
 </context>
 <context>
+    <name>Thoughts</name>
+    <message>
+        <source>Thinking… {seconds} s</source>
+        <translation>思考中… {seconds} 秒</translation>
+    </message>
+    <message>
+        <source>Thoughts</source>
+        <translation>思考过程</translation>
+    </message>
+    <message>
+        <source>Hide what the model thought</source>
+        <translation>隐藏模型的思考过程</translation>
+    </message>
+    <message>
+        <source>Show what the model thought</source>
+        <translation>显示模型的思考过程</translation>
+    </message>
+</context>
+<context>
     <name>Told</name>
     <message>
         <source>The files of the model cannot be used.</source>
@@ -2627,10 +2670,6 @@
         <translation>正在导入对话：请等导入完成后再导入其他文件。</translation>
     </message>
     <message>
-        <source>Chats are being imported…</source>
-        <translation>正在导入对话…</translation>
-    </message>
-    <message>
         <source>The import was cancelled; no chats were added.</source>
         <translation>导入已取消；没有添加任何对话。</translation>
     </message>
@@ -2693,8 +2732,8 @@
 <context>
     <name>WritingEdit</name>
     <message>
-        <source>Falcon reads text only: a picture cannot be part of a message.</source>
-        <translation>Falcon 只能阅读文本：消息中不能包含图片。</translation>
+        <source>A message is text only: a picture cannot be part of it.</source>
+        <translation>消息只能是文本：其中不能包含图片。</translation>
     </message>
     <message>
         <source>This text has a line of more than {most} characters: break it into shorter ones.</source>
@@ -2709,12 +2748,12 @@
         <translation>无法读取 {name}：请检查它是否存在以及是否允许读取。</translation>
     </message>
     <message>
-        <source>{name} is longer than Falcon can read at once: paste the part that matters.</source>
-        <translation>{name} 太长，Falcon 无法一次读完：请只粘贴需要的部分。</translation>
+        <source>{name} is too long for one message: paste the part that matters.</source>
+        <translation>{name} 太长，放不进一条消息：请只粘贴需要的部分。</translation>
     </message>
     <message>
-        <source>{name} is a picture, and Falcon reads text only.</source>
-        <translation>{name} 是图片，而 Falcon 只能阅读文本。</translation>
+        <source>{name} is a picture, and a message is text only.</source>
+        <translation>{name} 是图片，而消息只能是文本。</translation>
     </message>
     <message>
         <source>{name} is not text in UTF-8: save it as such, or copy its words and paste them.</source>
