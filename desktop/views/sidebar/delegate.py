@@ -40,6 +40,11 @@ class ChatDelegate(QStyledItemDelegate):
         editor.setMaxLength(200)
         return editor
 
+    def setEditorData(self, editor: QWidget, index: _Index) -> None:
+        """Qt calls it again when the row changes, as where an answer ends in the chat: what was typed stays."""
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
+
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:
         editor.setGeometry(QRect(option.rect))
 

@@ -40,6 +40,7 @@ class ChatList(QListView):
         self.rows = ChatListModel()
         self._folders: Sequence[Folder] = ()
         self._shown: int | None = None
+        self._is_changing = False  # the rows are: what then leaves the selection was not chosen by anybody
         self.setModel(self.rows)
         self.setItemDelegate(ChatDelegate(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -62,10 +63,19 @@ class ChatList(QListView):
     def set_rows(self, rows: Sequence[Row], folders: Sequence[Folder]) -> None:
         """Show `rows`. What is chosen and where it was scrolled to stays."""
         self._folders = folders
-        self.rows.set_rows(rows)
+        self._is_changing = True
+        try:
+            self.rows.set_rows(rows)
+        finally:
+            self._is_changing = False
 
     def set_current(self, chat: int | None) -> None:
-        """Mark the chat that the window shows, without opening it again."""
+        """Mark the chat that the window shows, without opening it again. Several that are chosen stay so while it is
+        the same one."""
+        if chat != self._shown or len(self.selected()) < 2:
+            self._mark(chat)
+
+    def _mark(self, chat: int | None) -> None:
         self._shown = chat
         place = None if chat is None else self.rows.place_of(chat)
         selection = self.selectionModel()
@@ -154,7 +164,7 @@ class ChatList(QListView):
         index = self.indexAt(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and not index.isValid():
             if not dragged:
-                self.set_current(self._shown)  # where several were chosen they no longer are
+                self._mark(self._shown)  # where several were chosen they no longer are
         elif event.button() == Qt.MouseButton.LeftButton:
             self._fold(index)
             alone = event.modifiers() == Qt.KeyboardModifier.NoModifier and len(self.selected()) == 1
@@ -203,7 +213,7 @@ class ChatList(QListView):
             self.foldRequested.emit(row.folder.id)
 
     def _on_selection(self) -> None:
-        chosen = self.selected()
+        chosen = [] if self._is_changing else self.selected()
         if len(chosen) == 1 and chosen[0] != self._shown:
             self._shown = chosen[0]
             self.chatSelected.emit(chosen[0])
