@@ -14,6 +14,7 @@ from desktop.views.sheet import set_kind
 from desktop.views.writing import height_of
 
 _LINES = 12  # that are shown at once: the rest scrolls, so that the answer stays near
+_PARAGRAPH = 4000  # characters; one that is longer is broken, as Qt lays out all of it at each piece that comes
 
 
 class Thoughts(QWidget):
@@ -25,6 +26,8 @@ class Thoughts(QWidget):
         super().__init__(parent)
         self._style = style
         self._whole = ""
+        self._written = ""  # of it, what is in the text: not as that gives it back, with other spaces and ends of lines
+        self._paragraph = 0  # characters of the last one there
         self.text: QPlainTextEdit | None = None  # once it was opened
         self.button = QToolButton(self)
         self.button.setCheckable(True)
@@ -70,6 +73,7 @@ class Thoughts(QWidget):
         if opened and self.text is None:
             self.text = QPlainTextEdit(self)
             self.text.setReadOnly(True)
+            self.text.setUndoRedoEnabled(False)  # each piece would be kept twice
             self.text.setFont(self._style.small_font)
             self.text.document().setDocumentMargin(0)
             self.text.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -96,16 +100,30 @@ class Thoughts(QWidget):
         """The text where it is open; what only grew is appended, and followed where its end was in sight."""
         if self.text is None or not self.button.isChecked():
             return
-        shown = self.text.toPlainText()
-        if shown == self._whole:
+        if self._written == self._whole:
             return
         bar = self.text.verticalScrollBar()
-        follows = bar.value() == bar.maximum()
-        if shown and self._whole.startswith(shown):
-            end = QTextCursor(self.text.document())
-            end.movePosition(QTextCursor.MoveOperation.End)
-            end.insertText(self._whole[len(shown) :])
-        else:
-            self.text.setPlainText(self._whole)
-        if follows and shown:
+        follows = bool(self._written) and bar.value() == bar.maximum()
+        if not self._whole.startswith(self._written):
+            self.text.clear()
+            self._written, self._paragraph = "", 0
+        end = QTextCursor(self.text.document())
+        end.movePosition(QTextCursor.MoveOperation.End)
+        end.insertText(self._broken(self._whole[len(self._written) :]))
+        self._written = self._whole
+        if follows:
             bar.setValue(bar.maximum())
+
+    def _broken(self, more: str) -> str:
+        """What comes next, its long paragraphs as several, between words where there are blanks."""
+        lines: list[str] = []
+        for nth, line in enumerate(more.split("\n")):
+            used, rest = 0 if nth else self._paragraph, line
+            while used + len(rest) > _PARAGRAPH:
+                room = max(0, _PARAGRAPH - used)
+                end = rest.rfind(" ", 0, room) + 1 or (0 if used else room)
+                lines.append(rest[:end])
+                used, rest = 0, rest[end:]
+            lines.append(rest)
+            self._paragraph = used + len(rest)
+        return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton
@@ -90,6 +92,39 @@ def test_long_thoughts_scroll_within_and_their_end_is_followed(view: Conversatio
     view.stream(2, "", LONG + LONG + LONG, 8)
     wait(qtbot, lambda: bar.maximum() > 1600)
     assert bar.value() == 3
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\r\n", " "])
+def test_whoever_reads_thoughts_stays_where_they_read_while_more_comes(
+    view: ConversationView, qtbot: QtBot, blank: str
+) -> None:
+    text = LONG.replace(" ", blank)
+    view.set_items([user(1, "How many?"), answer(2, "", state="streaming", reasoning=text)])
+    field = opened(thoughts(view, 2))
+    bar = field.verticalScrollBar()
+    before = bar.maximum()
+    bar.setValue(5)
+    view.stream(2, "", text + text, 8)
+    wait(qtbot, lambda: bar.maximum() > before)
+    assert bar.value() == 5
+
+
+def holds(field: QPlainTextEdit, text: str) -> bool:
+    return field.toPlainText().replace("\n", "") == text
+
+
+@pytest.mark.parametrize("piece", ["a word ", "没有空格", "x"])
+def test_no_paragraph_of_thoughts_is_so_long_that_laying_it_out_holds_up_the_window(
+    view: ConversationView, qtbot: QtBot, piece: str
+) -> None:
+    view.set_items([user(1, "How many?"), answer(2, "", state="streaming", reasoning=piece * 9000)])
+    field = opened(thoughts(view, 2))
+    for count in (12_000, 15_000, 18_000):
+        view.stream(2, "", piece * count, 8)
+        wait(qtbot, partial(holds, field, piece * count))
+    lines = field.toPlainText().split("\n")
+    assert max(map(len, lines)) <= 4000
+    assert all(line.endswith(" ") for line in lines if " " in line), "broken between words"
 
 
 def test_thoughts_are_as_high_as_they_are_and_cover_nothing(view: ConversationView) -> None:
