@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from desktop.views.sidebar.sidebar import Sidebar
+from tests.desktop.effort import calls
 from tests.desktop.test_sidebar import center, chat, fill
 
 
@@ -59,3 +60,21 @@ def test_what_is_typed_as_a_title_stays_while_its_chat_changes(qtbot: QtBot, sid
     with qtbot.waitSignal(sidebar.list.renameRequested) as renamed:
         qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert renamed.args == [1, "Better"]
+
+
+class Number(int):
+    """Tells `calls` that it is compared."""
+
+    def __eq__(self, other: object) -> bool:
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def test_a_menu_for_very_many_chats_looks_at_each_a_few_times(sidebar: Sidebar) -> None:
+    fill(sidebar, [chat(Number(number), "One") for number in range(300)])
+    sidebar.list.selectAll()
+    menus: list[QMenu] = []
+    counted = calls(lambda: menus.append(sidebar.list._menu_at(sidebar.list.rows.index(1))))
+    assert counted["__eq__"] < 10 * 300
+    assert [action.text() for action in menus[0].actions()][:2] == ["Pin", "Move to"], "of several, none is renamed"

@@ -72,7 +72,9 @@ class ChatList(QListView):
     def set_current(self, chat: int | None) -> None:
         """Mark the chat that the window shows, without opening it again. Several that are chosen stay so while it is
         the same one."""
-        if chat != self._shown or len(self.selected()) < 2:
+        parts = self.selectionModel().selection()  # one where all of thousands are chosen
+        chosen = sum(parts.at(nth).height() for nth in range(parts.count()))
+        if chat != self._shown or chosen < 2:
             self._mark(chat)
 
     def _mark(self, chat: int | None) -> None:
@@ -194,9 +196,9 @@ class ChatList(QListView):
         row = self.rows.rows[index.row()]
         if isinstance(row, HeaderRow):
             return self.folder_menu(row.folder, row.count) if row.folder is not None else QMenu(self)
-        ids = self.selected()
+        ids = set(self.selected())
         if row.chat.id not in ids:
-            ids = [row.chat.id]
+            ids = {row.chat.id}
         chats = [other.chat for other in self.rows.rows if isinstance(other, ChatRow) and other.chat.id in ids]
         return self.menu_for(chats)
 
