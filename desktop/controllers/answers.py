@@ -1,6 +1,7 @@
 """Answers: what is being written, for whichever chat, and its way into the store.
 
-The text so far is kept each second and once more at the end; where the disk refuses, it is tried until it takes it.
+The text so far, and what was thought before it, is kept each second and once more at the end; where the disk refuses,
+it is tried until it takes it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ KEEP_SECONDS = 1.0
 class _Answer:
     message: StoredMessage
     text: str  # all so far
-    kept: str  # of it, what the store has
     reasoning: str  # all that was thought so far
+    kept: tuple[str, str]  # of both, what the store has
     thinking: int | None = None  # whole seconds that the model has been at that; None while it is not
     end: AnswerEnd | None = None  # it has ended, and the store does not have it yet
 
@@ -52,12 +53,12 @@ class Answers(QObject):
 
     def ask(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have `message`, an empty answer in the store, written."""
-        self._begin(_Answer(message, "", "", ""))
+        self._begin(_Answer(message, "", "", ("", "")))
         self._host.ask(message.id, conversation, options)
 
     def go_on(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
         """Have more written to `message`; `conversation` ends with what it says now."""
-        self._begin(_Answer(message, message.text, message.text, message.reasoning))
+        self._begin(_Answer(message, message.text, message.reasoning, (message.text, message.reasoning)))
         self._host.continue_(message.id, conversation, options)
 
     def cancel(self, message: int) -> None:
@@ -126,9 +127,9 @@ class Answers(QObject):
         try:
             if answer.end is not None:
                 self._finish(answer, answer.end)
-            elif answer.text != answer.kept:
-                self._store.write(answer.message.id, answer.text)
-                answer.kept = answer.text
+            elif (answer.text, answer.reasoning) != answer.kept:
+                self._store.write(answer.message.id, answer.text, answer.reasoning)
+                answer.kept = answer.text, answer.reasoning
         except StoreError as error:
             if not self._refused:  # said once, not each second
                 self.troubled.emit(told(error))

@@ -80,10 +80,11 @@ def add(
     return db.change(work, durable=state != "streaming")
 
 
-def write(db: Database, message: int, text: str) -> None:
+def write(db: Database, message: int, text: str, reasoning: str | None) -> None:
     """Keep what an answer says so far; nothing happens where it is no longer being written."""
-    sql = "UPDATE messages SET text = ? WHERE id = ? AND state = 'streaming'"
-    db.change(lambda connection: connection.execute(sql, (clean(text), message)), durable=False)
+    sql = "UPDATE messages SET text = ?, reasoning = coalesce(?, reasoning) WHERE id = ? AND state = 'streaming'"
+    thought = None if reasoning is None else clean(reasoning)
+    db.change(lambda connection: connection.execute(sql, (clean(text), thought, message)), durable=False)
 
 
 def finish(

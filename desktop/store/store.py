@@ -179,9 +179,10 @@ class Store:
         """Add a message under `parent`, None for a first one; the current path now ends with it."""
         return message_rows.add(self._db, chat, parent, role, text, state, model)
 
-    def write(self, message: int, text: str) -> None:
-        """Keep all that a streaming answer says so far. Survives a kill; a power cut may take the last second."""
-        message_rows.write(self._db, message, text)
+    def write(self, message: int, text: str, reasoning: str | None = None) -> None:
+        """Keep all that a streaming answer says so far, and what was thought before it; None leaves that as it is.
+        Survives a kill; a power cut may take the last second."""
+        message_rows.write(self._db, message, text, reasoning)
 
     def resume(self, message: int) -> StoredMessage:
         """Mark an answer as streaming again, to be continued by `write` and `finish` with its whole text."""

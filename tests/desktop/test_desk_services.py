@@ -306,6 +306,25 @@ def test_thoughts_of_an_answer_that_is_stopped_before_its_first_word_are_kept(qt
     assert (kept.text, kept.state, kept.reasoning) == ("", "interrupted", "Let me count.")
 
 
+def test_thoughts_are_kept_while_the_model_thinks_so_that_a_kill_leaves_them(qtbot: QtBot, desk: Desk) -> None:
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            saying("")(handler)
+        else:
+            handler.begin()
+            handler.text("<think>Let me count.")
+            handler.hang()
+
+    shown = chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        desk.conversation.send("How many?")
+        wait(qtbot, lambda: last(desk, shown).reasoning == "Let me count.")
+        assert last(desk, shown).state == "streaming"
+        desk.conversation.stop()
+        wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+
+
 def test_an_answer_that_goes_on_at_a_service_that_begins_anew_says_nothing_twice(qtbot: QtBot, desk: Desk) -> None:
     begun = "The sky is blue because air"
 
