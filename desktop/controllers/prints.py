@@ -12,7 +12,6 @@ from desktop.store.transfer import Paper
 from desktop.text import Drawing, draw
 from desktop.views.conversation.work import work
 from desktop.views.pdf import pdf_steps, write_pdf
-from runtime import UserFacingError
 
 _DRAWN = 0.4  # share of the time of a PDF: behind it, all formulas are drawn
 
@@ -21,9 +20,7 @@ class Print(QObject):
     """One PDF. Its formulas are drawn beside the window, one at a time so that those in sight come between."""
 
     went = Signal(float)  # the share that is behind it, 0 to 1
-    ended = Signal(
-        object
-    )  # the UserFacingError that it failed with; None where it is written. Not where it is cancelled
+    ended = Signal(object)  # what it failed with; None where it is written. Not where it is cancelled
 
     def __init__(self, page: Paper, file: Path, parent: QObject) -> None:
         super().__init__(parent)
@@ -64,7 +61,7 @@ class Print(QObject):
             share = next(steps)
         except StopIteration:
             self.ended.emit(None)
-        except UserFacingError as error:
+        except Exception as error:  # noqa: BLE001  (whoever is told raises it; its progress must not stay for ever)
             self.ended.emit(error)
         else:
             self.went.emit(_DRAWN + (1 - _DRAWN) * share)

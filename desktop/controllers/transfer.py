@@ -158,7 +158,7 @@ class TransferController(QObject):
         for job in (*pages, *self._prints):
             try:
                 job.finish()
-            except UserFacingError:
+            except Exception:  # noqa: BLE001  (a bug's too: what else is to be closed must be)
                 _log.exception("a PDF was not written before the program ended")
         self._prints.clear()
 
@@ -185,7 +185,7 @@ class TransferController(QObject):
                 progress.deleteLater()
                 job.deleteLater()
 
-            def ended(failure: UserFacingError | None) -> None:
+            def ended(failure: Exception | None) -> None:
                 leave()
                 if failure is not None:
                     raise failure

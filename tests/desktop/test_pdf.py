@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QFontMetricsF, QPdfWriter, QTextDocument, QTextFragment
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
+from desktop.controllers.prints import Print
+from desktop.controllers.transfer import TransferController
 from desktop.store.store import Store
-from desktop.store.transfer import render_paper
+from desktop.store.transfer import Paper, render_paper
 from desktop.text import draw
 from desktop.views.conversation.formulas import FORMULA, SCALE, SOURCE
 from desktop.views.pdf import pdf_steps, write_pdf
@@ -29,6 +32,30 @@ def test_no_line_is_cut_off_at_the_margin(store: Store, writer: QPdfWriter, text
     assert max(layout.lineCount() for layout in laid) > 1
     widest = max(layout.lineAt(n).naturalTextWidth() for layout in laid for n in range(layout.lineCount()))
     assert widest <= writer.width()
+
+
+def test_a_page_that_a_bug_keeps_from_paper_ends_as_one_that_the_disk_refuses(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    job = Print(Paper(pieces=("<p><img src='formula:7'></p>",), formulas=()), tmp_path / "chat.pdf", qapp)
+    with qtbot.waitSignal(job.ended) as ended:
+        job.start()
+    assert isinstance(ended.args[0], IndexError)
+    assert not list(tmp_path.iterdir())
+    job.deleteLater()
+
+
+def test_the_program_ends_though_a_bug_keeps_a_page_from_paper(
+    store: Store, qtbot: QtBot, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    transfer = TransferController(store, window)
+    page = Paper(pieces=("<p><img src='formula:7'></p>",), formulas=())
+    transfer._prints.append(Print(page, tmp_path / "chat.pdf", transfer))
+    transfer.close()
+    assert "a PDF was not written before the program ended" in caplog.text
+    assert not transfer._prints
 
 
 def test_letters_on_paper_are_as_large_whatever_size_the_window_shows(
