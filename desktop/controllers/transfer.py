@@ -29,7 +29,7 @@ from desktop.store.transfer import (
 )
 from desktop.told import told
 from desktop.views.models.asking import ask
-from desktop.views.pdf import check_place
+from desktop.views.pdf import check_place, write_pdf
 from desktop.views.progress import import_words, progress_dialog
 from runtime import GenerationOptions, UserFacingError
 
@@ -153,14 +153,18 @@ class TransferController(QObject):
         while self._work:
             self._work.pop().close()
         self._import = None
-        pages = [Print(render_paper(self._store, chats), file, self) for chats, file in self._unread.values()]
+        late: list[Callable[[], None]] = [partial(self._write_unread, *wanted) for wanted in self._unread.values()]
+        late += [job.finish for job in self._prints]
         self._unread.clear()
-        for job in (*pages, *self._prints):
+        self._prints.clear()
+        for write in late:
             try:
-                job.finish()
+                write()
             except Exception:  # noqa: BLE001  (a bug's too: what else is to be closed must be)
                 _log.exception("a PDF was not written before the program ended")
-        self._prints.clear()
+
+    def _write_unread(self, chats: Sequence[int], file: Path) -> None:
+        write_pdf(render_paper(self._store, chats), {}, file)
 
     def _print(self, chats: Sequence[int], file: Path) -> None:
         """Write a PDF: its chats are read and its formulas drawn beside the window, the rest is made in steps."""
@@ -169,8 +173,12 @@ class TransferController(QObject):
         said = self.tr("{file} is being written…").format(file=file.name)
         progress = progress_dialog(self._window, self.tr("Export Chats"), said, _PARTS)
 
+        def cancel() -> None:
+            reading.cancel()
+            self._unread.pop(reading, None)  # at once: the program may end before the reading has
+
         def begin(failure: Exception | None) -> None:
-            if self._unread.pop(reading, None) is None or reading.cancelled:  # the program ended, or nobody wants it
+            if self._unread.pop(reading, None) is None:  # the program ended, or nobody wants it
                 progress.deleteLater()
             elif failure is not None:
                 progress.deleteLater()
@@ -201,7 +209,7 @@ class TransferController(QObject):
             self._prints.append(job)
             job.start()
 
-        progress.canceled.connect(reading.cancel)
+        progress.canceled.connect(cancel)
         reading.ended.connect(begin)
         self._unread[reading] = (chats, file)
         self._start(reading)

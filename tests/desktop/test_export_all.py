@@ -254,6 +254,28 @@ def test_an_export_under_way_ends_with_the_program_and_leaves_nothing(
     assert list((tmp_path / "to").iterdir()) == []
 
 
+def test_a_pdf_that_was_cancelled_is_not_written_as_the_program_ends(
+    store: Store, transfer: TransferController, tmp_path: Path
+) -> None:
+    transfer.export(filled(store), tmp_path / "chats.pdf")
+    (progress,) = transfer._window.findChildren(QProgressDialog)
+    progress.findChildren(QPushButton)[0].click()
+    transfer.close()
+    assert not (tmp_path / "chats.pdf").exists()
+
+
+def test_as_the_program_ends_one_pdf_that_fails_keeps_no_other_from_being_written(
+    store: Store, transfer: TransferController, tmp_path: Path
+) -> None:
+    gone, kept = filled(store)[:2]
+    transfer.export([gone], tmp_path / "gone.pdf")
+    transfer.export([kept], tmp_path / "kept.pdf")
+    store.delete([gone])
+    store.remove([gone])
+    transfer.close()
+    assert [file.name for file in tmp_path.glob("*.pdf")] == ["kept.pdf"]
+
+
 def test_a_folder_with_chats_can_be_exported(store: Store, qtbot: QtBot) -> None:
     chats = ChatList()
     qtbot.addWidget(chats)
