@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -76,6 +77,25 @@ def test_thoughts_are_closed_until_they_are_opened_and_then_grow_in_sight(
     assert field.toPlainText() == "Only two."
     shown.button.click()
     assert not field.isVisible()
+
+
+def test_whatever_signs_they_hold_thoughts_stay_where_they_are_read_and_marked_as_they_grow(
+    view: ConversationView, qtbot: QtBot
+) -> None:
+    long = LONG.replace(": what", "\u00a0: what").replace("\n\n", "\r\n", 1)
+    view.set_items([user(1, "How many?"), answer(2, "", state="streaming", reasoning=long)])
+    field = opened(thoughts(view, 2))
+    cursor = field.textCursor()
+    cursor.select(QTextCursor.SelectionType.WordUnderCursor)
+    field.setTextCursor(cursor)
+    bar = field.verticalScrollBar()
+    bar.setValue(3)
+    view.stream(2, "", long + "\n\nWell.", 8)
+    wait(qtbot, lambda: field.toPlainText().endswith("\n\nWell."))
+    assert bar.value() == 3
+    assert field.textCursor().selectedText() == "Thought"
+    view.replace(answer(2, "Three.", reasoning=long + "\n\nWell."))
+    assert field.textCursor().selectedText() == "Thought"
 
 
 def test_long_thoughts_scroll_within_and_their_end_is_followed(view: ConversationView, qtbot: QtBot) -> None:
