@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt
-from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QMenu,
     QScrollArea,
     QSizePolicy,
     QStyle,
@@ -35,6 +36,7 @@ EDGE = 24  # pixels at the system's text size, between what is read or written a
 _BEARINGS = 2  # pixels at the system's text size: Qt asks for room for the ink of a text, and elides by its advance
 _LINE_HEIGHT = 135  # percent, of text that is read and not only glanced at
 _LONG_WORD = re.compile(r"[!-~]{25,}")
+_MAY_END = "\u200b"  # a line, here
 _PIECE = re.compile(r"[^/\\]{0,12}[/\\]+(?=.)|.{12}(?=.)")  # of one, behind which a line may end
 
 
@@ -140,7 +142,7 @@ class ElidedLabel(StartLabel):
 
 def _breakable(text: str) -> str:
     """`text` whose long words, such as paths, can be broken: a QLabel breaks lines between words alone."""
-    return _LONG_WORD.sub(lambda word: _PIECE.sub("\\g<0>\u200b", word[0]), text)
+    return _LONG_WORD.sub(lambda word: _PIECE.sub(f"\\g<0>{_MAY_END}", word[0]), text)
 
 
 class Paragraph(QLabel):
@@ -160,6 +162,25 @@ class Paragraph(QLabel):
         lines = escape(_breakable(text)).replace("\n", "<br>")
         self.setText(f'<p style="line-height: {_LINE_HEIGHT}%; margin: 0">{lines}</p>')
         self.setAccessibleName(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self._copy()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.hasSelectedText():  # in place of QLabel's own menu, which copies with the signs that break lines
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.addAction(QCoreApplication.translate("MessageMenu", "Copy"), self._copy)
+            menu.popup(event.globalPos())
+
+    def _copy(self) -> None:
+        """What is marked, as it was given: a path that is pasted elsewhere leads there."""
+        marked = self.selectedText().replace(_MAY_END, "").replace("\u2029", "\n").replace("\u2028", "\n")
+        if marked:
+            QApplication.clipboard().setText(marked)
 
 
 def line() -> QFrame:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QKeySequence
+from PySide6.QtGui import QAccessible, QContextMenuEvent, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings
@@ -19,6 +19,7 @@ from desktop.translation import set_language
 from desktop.views.about import AboutDialog
 from desktop.views.chat_settings import ChatSettingsPanel
 from desktop.views.commands import commands
+from desktop.views.parts import Paragraph
 from desktop.views.sampling_form import NUMBERS, SamplingForm
 from desktop.views.settings_dialog import SettingsDialog
 from desktop.views.shortcuts import ShortcutSheet
@@ -351,6 +352,28 @@ def test_about_says_where_the_chats_are_and_whose_parts_it_has(qtbot: QtBot, tmp
     heard = " ".join(label.accessibleName() or label.text() for label in dialog.findChildren(QLabel))
     for words in (str(tmp_path), "Apache", "LGPL", "Lucide"):
         assert words in heard
+
+
+@pytest.mark.parametrize("way", ["keys", "menu"])
+def test_the_folder_of_the_chats_is_copied_as_it_is(qtbot: QtBot, way: str) -> None:
+    folder = Path("/home/someone/.local/share/a-folder-with-a-long-name/Falconet")
+    dialog = AboutDialog(folder)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    (place,) = (label for label in dialog.findChildren(Paragraph) if str(folder) in label.accessibleName())
+    place.setFocus()
+    QTest.keySequence(place, QKeySequence(QKeySequence.StandardKey.SelectAll))
+    if way == "keys":
+        QTest.keySequence(place, QKeySequence(QKeySequence.StandardKey.Copy))
+    else:
+        middle = place.rect().center()
+        QApplication.sendEvent(
+            place, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, middle, place.mapToGlobal(middle))
+        )
+        (menu,) = place.findChildren(QMenu)
+        menu.actions()[0].trigger()
+        menu.close()
+    assert QApplication.clipboard().text() == f"Your chats are in {folder}."
 
 
 DIALOGS: dict[str, Callable[[], QWidget]] = {
