@@ -67,6 +67,7 @@ class ChatsController(QObject):
         writing = self._answers.chats()
         folders = self._store.folders()
         found = rows(chats, folders, folded=self._folded, writing=writing, archived=self._archived, known=self._known)
+        self._known = {row.chat.id: row for row in found if isinstance(row, ChatRow)}
         self._sidebar.set_rows(found, folders)
         self._mark()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +125,17 @@ def test_what_comes_after_a_deleted_chat_that_is_gone_is_chosen(qtbot: QtBot, de
     assert deleted.focusWidget() is not deleted.list
     qtbot.keyClick(deleted.focusWidget(), Qt.Key.Key_Return)
     assert not deleted.isVisible(), "what is left to do is to close it"
+
+
+def test_of_a_chat_that_left_the_list_no_row_is_kept(desk: Desk, chat: int) -> None:
+    desk.chats.begin()
+    shown = desk.sidebar.list.rows
+    place = shown.place_of(chat)
+    assert place is not None
+    row = weakref.ref(shown.rows[place])
+    desk.chats.delete([chat])
+    gc.collect()
+    assert row() is None
 
 
 def test_what_is_typed_after_a_chat_was_chosen_is_a_message(qtbot: QtBot, desk: Desk, chat: int) -> None:

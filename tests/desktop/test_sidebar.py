@@ -100,8 +100,8 @@ def test_the_model_becomes_any_list_and_knows_each_row_by_its_chat(steps: list[l
 
 def test_rows_that_say_the_same_are_taken_again(qapp: object) -> None:
     chats = [chat(number, f"Chat {number}", days=number) for number in range(9)]
-    known: dict[int, ChatRow] = {}
-    before = rows(chats, [], today=TODAY, known=known)
+    before = rows(chats, [], today=TODAY)
+    known = {row.chat.id: row for row in before if isinstance(row, ChatRow)}
     chats[4] = replace(chats[4], title="Another")
     after = rows(chats, [], today=TODAY, known=known, writing={7})
     made = [new.chat.id for old, new in zip(before, after, strict=True) if isinstance(new, ChatRow) and new is not old]

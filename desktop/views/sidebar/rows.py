@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from desktop.store.records import Chat, Folder
@@ -53,20 +54,19 @@ def rows(
     writing: Collection[int] = (),
     archived: bool = False,
     today: date | None = None,
-    known: dict[int, ChatRow] | None = None,
+    known: Mapping[int, ChatRow] = MappingProxyType({}),
 ) -> list[Row]:
     """Pinned chats first, then folders by position, then the rest by when something was last said.
 
     `folded` are ids of folders whose chats are hidden, `writing` those of chats with an answer in progress. With
     `archived` one header stands over all. `known`: rows that were made before, by chat, of which one that says the
-    same is taken again; what is made comes to them.
+    same is taken again.
     """
-    before = {} if known is None else known
 
     def made(chat: Chat, *, inside: bool = False) -> ChatRow:
-        row = before.get(chat.id)
+        row = known.get(chat.id)
         if row is None or row.chat is not chat or row.inside != inside or row.writing != (chat.id in writing):
-            row = before[chat.id] = ChatRow(chat=chat, writing=chat.id in writing, inside=inside)
+            row = ChatRow(chat=chat, writing=chat.id in writing, inside=inside)
         return row
 
     if archived:
