@@ -36,7 +36,7 @@ class ChatSettingsController(QObject):
 
     def _show(self, chat: Chat) -> None:
         self._panel.defaults = self._conversation.new_options
-        self._panel.set_chat(self._conversation.drafts.prompt(chat), chat.options)
+        self._panel.set_chat(chat.system_prompt, chat.options)
         presets = self._store.presets()
         same = [preset.id for preset in presets if (preset.system_prompt, preset.options) == _of(chat)]
         self._panel.set_presets(presets, same[0] if same else None)

@@ -85,7 +85,7 @@ class ConversationController(QObject):
         self.leave()
         if message is not None:
             self._store.select(message)
-        self._chat = self._store.chat(chat)
+        self._chat = self.drafts.prompted(self._store.chat(chat))
         self._draft = self.drafts.draft(self._chat)
         self._composer.set_draft(self._draft)
         self._view.set_edits(self.drafts.edits(chat))
@@ -114,12 +114,13 @@ class ConversationController(QObject):
         self.open(chat.id)
 
     def _is_untouched(self, chat: Chat) -> bool:
-        return not (chat.title or chat.draft or chat.system_prompt or self._store.path(chat.id))
+        prompt = self.drafts.prompted(chat).system_prompt
+        return not (chat.title or chat.draft or prompt or self._store.path(chat.id))
 
     def refresh(self) -> None:
         """Read the chat anew: its title, options or prompt were changed elsewhere."""
         if self._chat is not None:
-            self._chat = self._store.chat(self._chat.id)
+            self._chat = self.drafts.prompted(self._store.chat(self._chat.id))
             self.renamed.emit(self._chat.title)
             self._count()
 
@@ -248,7 +249,7 @@ class ConversationController(QObject):
 
     def _show(self, *, focus: int | None = None) -> None:
         assert self._chat is not None
-        self._chat = self._store.chat(self._chat.id)
+        self._chat = self.drafts.prompted(self._store.chat(self._chat.id))
         self._path = self._store.path(self._chat.id)
         self._view.set_items([self._item(step) for step in self._path], focus=focus)
         self._set_busy()

@@ -6,6 +6,7 @@ Where the disk refuses it stays here, and is tried until the disk takes it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -59,9 +60,9 @@ class Drafts(QObject):
         self._edits[message] = text
         self.keep()
 
-    def prompt(self, chat: Chat) -> str:
-        """The system prompt of a chat."""
-        return self._prompts.get(chat.id, chat.system_prompt)
+    def prompted(self, chat: Chat) -> Chat:
+        """A chat with the system prompt that it has here."""
+        return replace(chat, system_prompt=self._prompts[chat.id]) if chat.id in self._prompts else chat
 
     def set_prompt(self, chat: int, text: str) -> None:
         """Keep the system prompt of a chat."""

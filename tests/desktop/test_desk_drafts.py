@@ -371,6 +371,24 @@ def test_on_a_full_disk_a_system_prompt_waits_and_quitting_asks_before_it_is_los
     assert window.banner.sentence == ""
 
 
+def test_what_is_asked_while_a_system_prompt_waits_for_the_disk_and_after_that_is_asked_with_it(
+    qtbot: QtBot, qapp: QApplication, small_disk: Path, opened: list[Desk]
+) -> None:
+    desk = open_in(small_disk / "data", qapp, opened)
+    said(desk, "Hello", "Hi.")
+    panel = desk.shell.chat_settings()
+    fill(small_disk / "filler")
+    text = "Some words that fill a line.\n" * 1000
+    panel.prompt.insertPlainText(text)
+    panel.flush()
+    assert desk.store.chat(shown_chat(desk)).system_prompt == ""
+    assert desk.conversation.chat is not None
+    assert desk.conversation.chat.system_prompt == text
+    (small_disk / "filler").unlink()
+    wait(qtbot, lambda: desk.store.chat(shown_chat(desk)).system_prompt == text)
+    assert desk.conversation.chat.system_prompt == text
+
+
 def test_a_file_that_is_pasted_into_the_system_prompt_is_its_text(desk: Desk, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text", encoding="utf-8")
     data = QMimeData()
