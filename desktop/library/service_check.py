@@ -11,7 +11,15 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop.engine.sources import RemoteModel
 from desktop.told import told
-from runtime import Finished, GenerationOptions, Message, RemoteEngine, TextDelta, UserFacingError
+from runtime import (
+    Finished,
+    GenerationOptions,
+    Message,
+    ReasoningDelta,
+    RemoteEngine,
+    TextDelta,
+    UserFacingError,
+)
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
 
@@ -84,7 +92,7 @@ class ServiceCheck(QObject):
         )
         try:
             for event in engine.chat([Message("user", "Hello")], GenerationOptions(max_new_tokens=1)):
-                if isinstance(event, TextDelta | Finished):
+                if isinstance(event, ReasoningDelta | TextDelta | Finished):
                     break
             return ServiceVerdict(well=True, sentence=self.tr("{model} answers.").format(model=engine.info.model))
         finally:

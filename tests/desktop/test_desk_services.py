@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.engine import EMBEDDED, RemoteModel
+from desktop.library.service_check import ServiceCheck, ServiceVerdict
 from desktop.store.records import StoredMessage
 from desktop.views.models.service_dialog import ServiceForm
 from tests.desktop.engines import end, lasting, new_desk, wait
@@ -323,6 +324,21 @@ def test_thoughts_are_kept_while_the_model_thinks_so_that_a_kill_leaves_them(qtb
         assert last(desk, shown).state == "streaming"
         desk.conversation.stop()
         wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+
+
+def test_a_service_whose_model_thinks_for_long_has_passed_its_test_once_it_does(qtbot: QtBot) -> None:
+    def think(handler: Handler) -> None:
+        handler.begin()
+        handler.event({"choices": [{"index": 0, "delta": {"reasoning_content": "Let me"}, "finish_reason": None}]})
+        handler.hang()
+
+    check = ServiceCheck()
+    verdicts: list[ServiceVerdict] = []
+    check.told.connect(verdicts.append)
+    with OpenAIServer(think) as server:
+        check.start(RemoteModel(url=server.url, name="Far", model="far"))
+        wait(qtbot, lambda: bool(verdicts))
+    assert verdicts == [ServiceVerdict(well=True, sentence="far answers.")]
 
 
 def test_an_answer_that_goes_on_at_a_service_that_begins_anew_says_nothing_twice(qtbot: QtBot, desk: Desk) -> None:
