@@ -57,7 +57,8 @@ class Answers(QObject):
         self._host.ask(message.id, conversation, options)
 
     def go_on(self, message: StoredMessage, conversation: Sequence[Message], options: GenerationOptions) -> None:
-        """Have more written to `message`; `conversation` ends with what it says now."""
+        """Have more written to `message`; `conversation` ends with what it says now. Raises StoreError."""
+        message = self._store.resume(message.id)  # else nothing would be kept of it before its end
         self._begin(_Answer(message, message.text, message.reasoning, (message.text, message.reasoning)))
         self._host.continue_(message.id, conversation, options)
 

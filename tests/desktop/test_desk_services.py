@@ -326,6 +326,30 @@ def test_thoughts_are_kept_while_the_model_thinks_so_that_a_kill_leaves_them(qtb
         wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
 
 
+def test_what_is_written_to_an_answer_that_goes_on_is_kept_before_its_end(qtbot: QtBot, desk: Desk) -> None:
+    def behave(handler: Handler) -> None:
+        if handler.path == "/v1/models":
+            return saying("")(handler)
+        handler.begin()
+        goes_on = handler.body["messages"][-1]["role"] == "assistant"
+        handler.text(" scatters it." if goes_on else "The sky is blue because air", None if goes_on else "length")
+        if goes_on:
+            handler.hang()
+        handler.event("[DONE]")
+        return None
+
+    shown = chat(desk)
+    with OpenAIServer(behave) as server:
+        desk.host.load(RemoteModel(url=server.url, name="Far"))
+        answer = ask(qtbot, desk, "Why?")
+        desk.conversation.go_on(answer.id)
+        wait(qtbot, lambda: last(desk, shown).text == "The sky is blue because air scatters it.")
+        assert last(desk, shown).state == "streaming", "a start after a crash knows that it has no end"
+        desk.conversation.stop()
+        wait(qtbot, lambda: desk.answers.in_chat(shown) is None)
+    assert last(desk, shown).state == "interrupted"
+
+
 def test_a_service_whose_model_thinks_for_long_has_passed_its_test_once_it_does(qtbot: QtBot) -> None:
     def think(handler: Handler) -> None:
         handler.begin()
