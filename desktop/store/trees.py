@@ -31,6 +31,7 @@ class Node:
     figures: Figures | None = None
     dropped: Dropped | None = None
     error: str | None = None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,7 @@ def _to_node(row: sqlite3.Row, places: Mapping[int, int], parents: Mapping[int, 
         figures=message.figures,
         dropped=message.dropped,
         error=message.error,
+        reasoning=message.reasoning,
     )
 
 
@@ -183,8 +185,8 @@ def _add_tree(connection: sqlite3.Connection, tree: ChatTree) -> int:
 
 
 def _add_node(connection: sqlite3.Connection, chat: int, node: Node, parent: int | None) -> int:
-    sql = """INSERT INTO messages (chat, parent, role, state, created, model, figures, dropped, error, text)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    sql = """INSERT INTO messages (chat, parent, role, state, created, model, figures, dropped, error, text, reasoning)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     values = (
         chat,
         parent,
@@ -196,6 +198,7 @@ def _add_node(connection: sqlite3.Connection, chat: int, node: Node, parent: int
         record_to_json(node.dropped),
         _clean(node.error),
         clean(node.text),
+        clean(node.reasoning),
     )
     return int(connection.execute(sql, values).lastrowid or 0)
 

@@ -37,7 +37,7 @@ def branched(store: Store) -> int:
     text = "It is `code`:\n\n```python\nprint('<hi>')\n```\n\n![img](http://evil/x.png) <img src=x>"
     text += " [j](javascript:alert(1))"
     dropped = Dropped(policy="rolling", messages=1, tokens=10)
-    store.finish(answer.id, text, "complete", figures=FIGURES, dropped=dropped)
+    store.finish(answer.id, text, "complete", figures=FIGURES, dropped=dropped, reasoning="Is <b>this</b> a list?")
     store.add(chat, first.id, "assistant", "another try")
     failed = store.add(chat, first.id, "assistant", "", state="streaming")
     store.finish(failed.id, "brok", "failed", error="The engine ended.")
@@ -58,6 +58,7 @@ def test_own_json_gives_an_equal_tree(store: Store, tmp_path: Path) -> None:
         assert other.tree(second) == store.tree(empty)
         assert [step.message.text for step in other.path(first)] == [step.message.text for step in store.path(chat)]
         assert other.path(first)[1].message.figures == FIGURES
+        assert other.path(first)[1].message.reasoning == "Is <b>this</b> a list?"
         assert len(other.search("another")) == 1
     (again,) = import_file(store, Path(tmp_path / "chats.json"))[:1]
     assert store.chat(again).folder == store.chat(chat).folder
@@ -67,6 +68,14 @@ def test_an_answer_that_is_being_written_is_exported_as_interrupted(store: Store
     chat = store.new_chat().id
     store.add(chat, None, "assistant", "half", state="streaming")
     assert json.loads(render(store, [chat], "json"))["chats"][0]["messages"][0]["state"] == "interrupted"
+
+
+def test_what_was_thought_before_an_answer_is_in_the_json_only(store: Store) -> None:
+    chat = branched(store)
+    assert "Is <b>this</b> a list?" in render(store, [chat], "json")
+    for kind in ("markdown", "html"):
+        assert "this</b> a list?" not in render(store, [chat], kind)
+        assert "this&lt;/b&gt; a list?" not in render(store, [chat], kind)
 
 
 def test_markdown_holds_the_current_path_as_it_was_written(store: Store) -> None:

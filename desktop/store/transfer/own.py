@@ -98,6 +98,7 @@ def _to_node(node: object, place: int) -> Node:
         figures=record_from_dict(Figures, node.get("figures")),
         dropped=record_from_dict(Dropped, node.get("dropped")),
         error=_take(node, "error", str, None),
+        reasoning=_take(node, "reasoning", str, ""),
     )
 
 
