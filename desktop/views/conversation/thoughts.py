@@ -110,6 +110,8 @@ class Thoughts(QWidget):
         end = QTextCursor(self.text.document())
         end.movePosition(QTextCursor.MoveOperation.End)
         end.insertText(self._broken(self._whole[len(self._written) :]))
+        if not self._written:
+            self.text.moveCursor(QTextCursor.MoveOperation.Start)  # the insertion has pushed it to the end
         self._written = self._whole
         if follows:
             bar.setValue(bar.maximum())
