@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from export.recipes import WEIGHTS, make_recipe
@@ -32,7 +32,7 @@ def sizes(config: FalconConfig, weights: str = _SHOWN) -> Sizes:
     shapes = matrix_shapes(config)
     elements = sum(map(math.prod, shapes.values()))
     bundle = sum(recipe.bytes_of(name, shape) for name, shape in shapes.items())
-    cache = 2 * 2 * config.num_layers * config.num_kv_heads * config.head_dim * recipe.context_length
+    cache = replace(config, context_length=recipe.context_length).cache_bytes
     head = config.vocab_size * config.hidden_size if config.tie_word_embeddings else 0
     return Sizes(
         download=2 * (elements + head),
@@ -63,7 +63,8 @@ def render() -> Iterator[str]:
 
 
 def _about(model: KnownModel) -> dict[str, Any]:
-    taken = {weights: sizes(model.config, weights) for weights in WEIGHTS}
+    config = model.config
+    taken = {weights: sizes(config, weights) for weights in WEIGHTS}
     return {
         "hub": model.hub_name,
         "parameters": model.parameters,

@@ -44,9 +44,14 @@ class KnownModel:
     hub_name: str
     chat_template: str
     parameters: str
-    config: FalconConfig  # for what is told before its own config.json is here
+    shape: str = ""  # a key of FAMILY, where there is no `folder`
     revision: str | None = None
     folder: Path | None = None
+
+    @property
+    def config(self) -> FalconConfig:
+        """For what is told before its own config.json is here."""
+        return FAMILY[self.shape] if self.folder is None else FalconConfig.open(self.folder)
 
 
 KNOWN = {
@@ -57,7 +62,6 @@ KNOWN = {
             hub_name="falconet/falcon-tiny-instruct",
             chat_template="falcon-instruct",
             parameters="embedded",
-            config=FalconConfig.open(models.tiny.FOLDER),
             folder=models.tiny.FOLDER,
         ),
         KnownModel(
@@ -65,7 +69,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-7b-instruct",
             chat_template="falcon-instruct",
             parameters="6.9 B",
-            config=FAMILY["7b"],
+            shape="7b",
             revision="8782b5c5d8c9290412416618f36a133653e85285",
         ),
         KnownModel(
@@ -73,7 +77,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-7b",
             chat_template="raw",
             parameters="6.9 B",
-            config=FAMILY["7b"],
+            shape="7b",
             revision="ec89142b67d748a1865ea4451372db8313ada0d8",
         ),
         KnownModel(
@@ -81,7 +85,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-40b-instruct",
             chat_template="falcon-instruct",
             parameters="41 B",
-            config=FAMILY["40b"],
+            shape="40b",
             revision="ecb78d97ac356d098e79f0db222c9ce7c5d9ee5f",
         ),
         KnownModel(
@@ -89,7 +93,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-40b",
             chat_template="raw",
             parameters="41 B",
-            config=FAMILY["40b"],
+            shape="40b",
             revision="4a70170c215b36a3cce4b4253f6d0612bb7d4146",
         ),
         KnownModel(
@@ -97,7 +101,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-11B",
             chat_template="raw",
             parameters="11 B",
-            config=FAMILY["11b"],
+            shape="11b",
             revision="a4ab868d7e8d53844009657bf7e755933ccccf8f",
         ),
         KnownModel(
@@ -105,7 +109,7 @@ KNOWN = {
             hub_name="tiiuae/falcon-rw-1b",
             chat_template="raw",
             parameters="1.3 B",
-            config=FAMILY["rw-1b"],
+            shape="rw-1b",
             revision="e4b9872bb803165eb22f0a867d4e6a64d34fce19",
         ),
         KnownModel(
@@ -113,14 +117,14 @@ KNOWN = {
             hub_name="tiiuae/falcon-180B",
             chat_template="raw",
             parameters="180 B",
-            config=FAMILY["180b"],
+            shape="180b",
         ),
         KnownModel(
             name="falcon-180b-chat",
             hub_name="tiiuae/falcon-180B-chat",
             chat_template="falcon-180b-chat",
             parameters="180 B",
-            config=FAMILY["180b"],
+            shape="180b",
         ),
     )
 }

@@ -113,6 +113,11 @@ class FalconConfig:
         return self.num_heads // self.num_kv_heads
 
     @property
+    def cache_bytes(self) -> int:
+        """Keys and values of one full context, in 16 bits."""
+        return 4 * self.num_layers * self.num_kv_heads * self.context_length * self.head_dim
+
+    @property
     def qkv_features(self) -> int:
         """Rows of the fused query-key-value matrix."""
         return (self.num_heads + 2 * self.num_kv_heads) * self.head_dim

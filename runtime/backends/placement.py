@@ -9,7 +9,6 @@ from itertools import chain, groupby
 import torch
 from torch import nn
 
-from models.config import FalconConfig
 from models.cuda.step import Stage
 from models.falcon import Falcon
 from runtime.backends.cards import free_card_bytes
@@ -28,7 +27,7 @@ def stages_for(model: Falcon, name: str, free: Mapping[int, int] | None = None) 
     if free is None:
         free = free_card_bytes()
     layers = model.config.num_layers
-    weights, cache = stored_bytes(model), cache_bytes(model.config)
+    weights, cache = stored_bytes(model), model.config.cache_bytes
     needed = weights + cache + WORK_BYTES
     for card, room in free.items():
         if room >= needed:
@@ -84,8 +83,3 @@ def _stages(cards: Sequence[int]) -> list[Stage]:
 def stored_bytes(module: nn.Module) -> int:
     """Bytes of a module's parameters and buffers as they are stored, shared ones once."""
     return sum(tensor.nbytes for tensor in chain(module.parameters(), module.buffers()))
-
-
-def cache_bytes(config: FalconConfig) -> int:
-    """Keys and values of one full context, in 16 bits."""
-    return 4 * config.num_layers * config.num_kv_heads * config.context_length * config.head_dim

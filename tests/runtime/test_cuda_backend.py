@@ -22,7 +22,7 @@ from models.falcon import Falcon
 from runtime.backends.cards import interpreted
 from runtime.backends.checkpoint import open_checkpoint, open_checkpoint_on_cards
 from runtime.backends.cuda import CudaBackend
-from runtime.backends.placement import WORK_BYTES, cache_bytes, stages_for, stored_bytes
+from runtime.backends.placement import WORK_BYTES, stages_for, stored_bytes
 from runtime.backends.weights import bundle_model
 from runtime.bundle import Bundle
 from runtime.errors import BackendUnavailableError, DeviceMemoryError
@@ -210,13 +210,13 @@ EIGHT_LAYERS = FalconConfig(
 class TestPlacement:
     def test_one_card_is_taken_where_the_model_fits_it(self, bundles: Bundles) -> None:
         found = model(bundles)
-        needed = stored_bytes(found) + cache_bytes(found.config) + WORK_BYTES
+        needed = stored_bytes(found) + found.config.cache_bytes + WORK_BYTES
         for free, card in (({0: needed, 1: 10 * needed}, 0), ({0: needed - 1, 1: needed}, 1)):
             assert stages_for(found, "7b", free) == [Stage(torch.device("cuda", card), 0, 2)]
 
     def test_layers_are_spread_where_no_card_has_room_for_all(self) -> None:
         found = Falcon(EIGHT_LAYERS)
-        layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + cache_bytes(found.config)
+        layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + found.config.cache_bytes
         ends = stored_bytes(found) - stored_bytes(found.transformer.h)
         stages = stages_for(found, "7b", {2: common + ends + 5 * layer, 3: common + 5 * layer})
         assert [stage.device for stage in stages] == [torch.device("cuda", 2), torch.device("cuda", 3)]
@@ -227,7 +227,7 @@ class TestPlacement:
 
     def test_embedding_and_head_need_room_on_the_first_card_that_gets_layers(self) -> None:
         found = Falcon(EIGHT_LAYERS)
-        layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + cache_bytes(found.config)
+        layer, common = stored_bytes(found.transformer.h[0]), WORK_BYTES + found.config.cache_bytes
         ends = stored_bytes(found) - stored_bytes(found.transformer.h)
         with pytest.raises(BackendUnavailableError, match="the cards have"):
             stages_for(found, "7b", {2: 0, 3: common + 8 * layer})
