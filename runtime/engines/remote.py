@@ -211,12 +211,10 @@ class _RemoteAnswer(Answer):
         if chunk.text or chunk.reasoning:
             self._times.append(seconds)
         self._thought_pieces += bool(chunk.reasoning)
-        ids = (
-            [] if chunk.reasoning else [entry.token for entry in chunk.logprobs]
-        )  # a thought's are none of the answer's
-        self._tokens += ids or ([UNKNOWN_TOKEN] if chunk.text else [])
-        if self._options.logprobs is not None and not chunk.reasoning:
-            self._untold += chunk.logprobs
+        logprobs = () if chunk.reasoning else chunk.logprobs  # a thought's are none of the answer's
+        self._tokens += [entry.token for entry in logprobs] or ([UNKNOWN_TOKEN] if chunk.text else [])
+        if self._options.logprobs is not None:
+            self._untold += logprobs
         left_out_before = self._left_out
         thought, text = self._thoughts.feed(self._whole(chunk.text))
         text = self._repetition.feed(text)
