@@ -30,12 +30,12 @@ def add_in_pieces(store: Store, trees: Sequence[ChatTree], went: Went) -> list[i
     `went` may raise CancelledError. Raises StoreError where the disk fails. Nothing is left of them, then.
     """
     added: list[int] = []
-    size, whole, start = 0, sum(map(_size, trees)), time.monotonic()
+    behind, whole, begun = 0, sum(map(_size, trees)), time.monotonic()
     try:
-        for piece in _pieces(trees):
-            went(_adding(len(added), len(trees), size / whole if whole else 0.0, time.monotonic() - start))
+        for piece, size in _pieces(trees):
+            went(_adding(len(added), len(trees), behind / whole if whole else 0.0, time.monotonic() - begun))
             added += store.add_coming(piece)
-            size += sum(map(_size, piece))
+            behind += size
             time.sleep(_REST)
         went(Progress("adding", len(added), len(trees), 1.0))
         store.show_coming(trees, added)
@@ -56,17 +56,18 @@ def _size(tree: ChatTree) -> int:
     return sum(len(node.text) for node in tree.nodes)
 
 
-def _pieces(trees: Sequence[ChatTree]) -> Iterator[list[ChatTree]]:
+def _pieces(trees: Sequence[ChatTree]) -> Iterator[tuple[list[ChatTree], int]]:
+    """Each with its characters."""
     piece: list[ChatTree] = []
     size = 0
     for tree in trees:
         piece.append(tree)
         size += _size(tree)
         if size > _PIECE:
-            yield piece
+            yield piece, size
             piece, size = [], 0
     if piece:
-        yield piece
+        yield piece, size
 
 
 def parse(text: str, went: Callable[[float], None]) -> Any:

@@ -38,23 +38,20 @@ class ChatListModel(QAbstractListModel):
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Become `rows` by removing, moving and inserting no more than what differs."""
         first, last = _same(self.rows, rows)
-        wanted = {row.key for row in rows[first : len(rows) - last]}
-        for start, end in reversed(_runs([row.key not in wanted for row in self.rows[first : len(self.rows) - last]])):
+        before, after = self.rows[first : len(self.rows) - last], rows[first : len(rows) - last]
+        wanted, had = {row.key for row in after}, {row.key for row in before}
+        for start, end in reversed(_runs([row.key not in wanted for row in before])):
             self.beginRemoveRows(_ROOT, first + start, first + end - 1)
             del self.rows[first + start : first + end]
             self.endRemoveRows()
-        have = {row.key for row in self.rows[first : len(self.rows) - last]}
-        new = [row.key not in have for row in rows[first : len(rows) - last]]
-        self._reorder(
-            first, [row.key for row, is_new in zip(rows[first : len(rows) - last], new, strict=True) if not is_new]
-        )
-        for start, end in _runs(new):
+        self._reorder(first, [row.key for row in after if row.key in had])
+        for start, end in _runs([row.key not in had for row in after]):
             self.beginInsertRows(_ROOT, first + start, first + end - 1)
-            self.rows[first + start : first + start] = rows[first + start : first + end]
+            self.rows[first + start : first + start] = after[start:end]
             self.endInsertRows()
-        for place in range(first, len(rows) - last):
-            if self.rows[place] != rows[place]:
-                self.rows[place] = rows[place]
+        for place, row in enumerate(after, first):
+            if self.rows[place] != row:
+                self.rows[place] = row
                 self.dataChanged.emit(self.index(place), self.index(place))
 
     def place_of(self, chat: int) -> int | None:
