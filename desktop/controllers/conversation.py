@@ -85,7 +85,7 @@ class ConversationController(QObject):
         self.leave()
         if message is not None:
             self._store.select(message)
-        self._chat = self.drafts.prompted(self._store.chat(chat))
+        self._chat = self._read(chat)
         self._draft = self.drafts.draft(self._chat)
         self._composer.set_draft(self._draft)
         self._view.set_edits(self.drafts.edits(chat))
@@ -113,6 +113,10 @@ class ConversationController(QObject):
             self.listChanged.emit()
         self.open(chat.id)
 
+    def _read(self, chat: int) -> Chat:
+        """A chat as the store has it, with the system prompt that waits for the disk."""
+        return self.drafts.prompted(self._store.chat(chat))
+
     def _is_untouched(self, chat: Chat) -> bool:
         prompt = self.drafts.prompted(chat).system_prompt
         return not (chat.title or chat.draft or prompt or self._store.path(chat.id))
@@ -120,7 +124,7 @@ class ConversationController(QObject):
     def refresh(self) -> None:
         """Read the chat anew: its title, options or prompt were changed elsewhere."""
         if self._chat is not None:
-            self._chat = self.drafts.prompted(self._store.chat(self._chat.id))
+            self._chat = self._read(self._chat.id)
             self.renamed.emit(self._chat.title)
             self._count()
 
@@ -249,7 +253,7 @@ class ConversationController(QObject):
 
     def _show(self, *, focus: int | None = None) -> None:
         assert self._chat is not None
-        self._chat = self.drafts.prompted(self._store.chat(self._chat.id))
+        self._chat = self._read(self._chat.id)
         self._path = self._store.path(self._chat.id)
         self._view.set_items([self._item(step) for step in self._path], focus=focus)
         self._set_busy()
