@@ -62,16 +62,7 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
     refused without the weights is refused before they are fetched or read. Raises UserFacingError for everything that
     the user can mend.
     """
-    if options.max_kl is not None and not options.verify:
-        raise OptionError("--max-kl is what verification accepts, which --no-verify leaves out; give one of them.")
-    size_bytes = parse_size(options.size) if options.size is not None else None
-    check_choices(
-        weights=options.weights,
-        group_size=options.group_size,
-        mean_kl=options.max_kl,
-        size_bytes=size_bytes,
-        calibrated=options.calibrate is not None,
-    )
+    size_bytes = _check_options(options)
     text = CalibrationText.read(options.calibrate) if options.calibrate else None
     source = resolve(named, revision=options.revision, offline=options.offline, progress=progress)
     config = FalconConfig.open(source.folder)
@@ -117,6 +108,21 @@ def export(named: str, options: ExportOptions, progress: Progress) -> Path:
             f"{formats()}."
         )
     return output
+
+
+def _check_options(options: ExportOptions) -> int | None:
+    """The bytes of --size. Raises OptionError for what no model can have, before one is looked for."""
+    if options.max_kl is not None and not options.verify:
+        raise OptionError("--max-kl is what verification accepts, which --no-verify leaves out; give one of them.")
+    size_bytes = parse_size(options.size) if options.size is not None else None
+    check_choices(
+        weights=options.weights,
+        group_size=options.group_size,
+        mean_kl=options.max_kl,
+        size_bytes=size_bytes,
+        calibrated=options.calibrate is not None,
+    )
+    return size_bytes
 
 
 def _build(
