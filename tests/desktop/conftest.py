@@ -15,11 +15,13 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QPdfWriter
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from desktop.desk import Desk
 from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.translation import set_language
+from desktop.views.sidebar.sidebar import Sidebar
 from desktop.views.theme import theme
 from tests.desktop.engines import end
 
@@ -108,3 +110,12 @@ def writer(qapp: QApplication, tmp_path: Path) -> QPdfWriter:
     writer = QPdfWriter(str(tmp_path / "page.pdf"))
     writer.setResolution(1200)
     return writer
+
+
+@pytest.fixture
+def sidebar(qtbot: QtBot) -> Sidebar:
+    sidebar = Sidebar()
+    qtbot.addWidget(sidebar)
+    sidebar.resize(264, 600)
+    sidebar.show()
+    return sidebar

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
@@ -12,15 +11,6 @@ from pytestqt.qtbot import QtBot
 from desktop.views.sidebar.sidebar import Sidebar
 from tests.desktop.effort import calls
 from tests.desktop.test_sidebar import center, chat, fill
-
-
-@pytest.fixture
-def sidebar(qtbot: QtBot) -> Sidebar:
-    sidebar = Sidebar()
-    qtbot.addWidget(sidebar)
-    sidebar.resize(264, 600)
-    sidebar.show()
-    return sidebar
 
 
 def test_several_chats_stay_chosen_while_another_changes(sidebar: Sidebar) -> None:

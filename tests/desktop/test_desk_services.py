@@ -247,6 +247,16 @@ def test_of_two_services_at_one_address_each_keeps_its_chats(qtbot: QtBot, desk:
             assert server.requests[-1][2]["model"] == model
 
 
+def only_thinking(handler: Handler) -> None:
+    """A service whose model never comes to its answer."""
+    if handler.path == "/v1/models":
+        saying("")(handler)
+    else:
+        handler.begin()
+        handler.text("<think>Let me count.")
+        handler.hang()
+
+
 def test_what_a_model_thinks_is_shown_and_kept_beside_its_answer_and_never_sent_back(qtbot: QtBot, desk: Desk) -> None:
     go_on = threading.Event()
 
@@ -288,16 +298,8 @@ def test_what_a_model_thinks_is_shown_and_kept_beside_its_answer_and_never_sent_
 
 
 def test_thoughts_of_an_answer_that_is_stopped_before_its_first_word_are_kept(qtbot: QtBot, desk: Desk) -> None:
-    def behave(handler: Handler) -> None:
-        if handler.path == "/v1/models":
-            saying("")(handler)
-        else:
-            handler.begin()
-            handler.text("<think>Let me count.")
-            handler.hang()
-
     shown = chat(desk)
-    with OpenAIServer(behave) as server:
+    with OpenAIServer(only_thinking) as server:
         desk.host.load(RemoteModel(url=server.url, name="Far"))
         desk.conversation.send("How many?")
         wait(qtbot, lambda: any(widget.thoughts for widget in desk.view.list.widgets.values()))
@@ -308,16 +310,8 @@ def test_thoughts_of_an_answer_that_is_stopped_before_its_first_word_are_kept(qt
 
 
 def test_thoughts_are_kept_while_the_model_thinks_so_that_a_kill_leaves_them(qtbot: QtBot, desk: Desk) -> None:
-    def behave(handler: Handler) -> None:
-        if handler.path == "/v1/models":
-            saying("")(handler)
-        else:
-            handler.begin()
-            handler.text("<think>Let me count.")
-            handler.hang()
-
     shown = chat(desk)
-    with OpenAIServer(behave) as server:
+    with OpenAIServer(only_thinking) as server:
         desk.host.load(RemoteModel(url=server.url, name="Far"))
         desk.conversation.send("How many?")
         wait(qtbot, lambda: last(desk, shown).reasoning == "Let me count.")

@@ -37,15 +37,6 @@ def shown(found: Sequence[Row]) -> list[str]:
     return [text_of(row) if isinstance(row, ChatRow) else f"[{text_of(row)}]" for row in found]
 
 
-@pytest.fixture
-def sidebar(qtbot: QtBot) -> Sidebar:
-    sidebar = Sidebar()
-    qtbot.addWidget(sidebar)
-    sidebar.resize(264, 600)
-    sidebar.show()
-    return sidebar
-
-
 def fill(sidebar: Sidebar, chats: Sequence[Chat], folders: Sequence[Folder] = ()) -> None:
     sidebar.set_rows(rows(chats, folders, today=TODAY), folders)
 
