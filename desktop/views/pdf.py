@@ -108,10 +108,9 @@ def pdf_steps(page: Paper, drawings: Drawings, file: Path) -> Iterator[float]:
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
-    document = _empty(drawings, writer, laid_out=True)
-    for number, piece in enumerate(page.pieces):
-        yield _LAID_OUT * number / len(page.pieces)
-        _append(document, piece, page.formulas, drawings, writer)
+    document = empty_document(drawings, writer)
+    for share in lay_out(document, page, drawings, writer):
+        yield _LAID_OUT * share
     parts: list[Part] = []
     for part in measure(document, writer.height(), _pixel(writer)):
         parts.append(part)
@@ -163,15 +162,15 @@ def _unwritable(file: Path, error: OSError) -> PdfError:
     return PdfError(f"{file} cannot be written ({error.strerror}): choose another place.")
 
 
-def lay_out(page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> QTextDocument:
-    """`page` in one piece as wide as `paper`: no line is wider, and what was typed keeps its lines and spaces."""
-    document = _empty(drawings, paper, laid_out=True)
-    for piece in page.pieces:
+def lay_out(document: QTextDocument, page: Paper, drawings: Drawings, paper: QPagedPaintDevice) -> Iterator[float]:
+    """Write `page` into an empty document for `paper`, in steps, each of which tells the share that is behind it: no
+    line is wider, and what was typed keeps its lines and spaces."""
+    for number, piece in enumerate(page.pieces):
+        yield number / len(page.pieces)
         _append(document, piece, page.formulas, drawings, paper)
-    return document
 
 
-def _empty(drawings: Drawings, paper: QPagedPaintDevice, *, laid_out: bool) -> QTextDocument:
+def empty_document(drawings: Drawings, paper: QPagedPaintDevice, *, laid_out: bool = True) -> QTextDocument:
     """A document as wide as `paper`; `laid_out`: what is written into it is laid out at once."""
     document = QTextDocument()
     document.setLayoutEnabled(laid_out)
@@ -197,7 +196,7 @@ def _append(
     paper: QPagedPaintDevice,
 ) -> None:
     """Write a piece of a page at the end of `document`, set as it stands on `paper`."""
-    piece = _empty(drawings, paper, laid_out=False)
+    piece = empty_document(drawings, paper, laid_out=False)
     piece.setHtml(html)
     _size_headings(piece)
     _indent(piece, _pixel(paper))

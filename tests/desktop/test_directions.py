@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.store.store import Store
 from desktop.store.transfer import render, render_paper
 from desktop.text import Markdown, Table, direction, is_mirrored
-from desktop.views.pdf import lay_out
+from tests.desktop.paper import lay_out
 
 ARABIC = "|الاسم|الحجم|ملاحظات|\n|---|:--|:-:|\n|`Falcon` (7B).|7|سريع|"
 HEBREW = "|1 – שם|$x$|\n|---|---|\n|a|b|"
